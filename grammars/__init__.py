@@ -1,0 +1,1 @@
+"""Holds ``spec.lark``, the only definition of the language's syntax, as package data."""

@@ -1,0 +1,240 @@
+"""The form of a catalogue row: what torch offers, as typed data.
+
+A row says a thing's signature in torch's names, order and defaults, how its shapes go, and how it is
+written in Python. Rows are read by ``specc.semantics`` (to bind and check) and by ``specc.emit`` (to
+print); nothing about a single layer or function stands anywhere else. Imports no torch.
+
+Signatures are written as text and parsed on first use, so that importing the catalogue is cheap::
+
+    in_channels: size = ?, out_channels: size, kernel_size: int x2, stride: int x2 = 1, bias: bool = True
+
+``= ?`` marks an argument that the incoming shapes tell; ``int x2`` is an int or a pair of them;
+``*shape: size`` takes the rest of the positional arguments, or one tuple of them; ``/`` free types are
+``tensor``, ``tensors`` (a list), ``size`` (an int that may be symbolic), ``int``, ``float``, ``bool``,
+``str``, ``none``, ``dtype``, and ``ints``/``floats``/``sizes`` (a tuple); ``|`` separates alternatives.
+A lone ``*`` makes what follows keyword-only.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+from specc.ir import Distribution, ResultType, Static, TensorType
+from specc.sizes import Size, evaluate
+
+
+class _Marker:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+REQUIRED = _Marker("REQUIRED")
+INFERRED = _Marker("INFERRED")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a signature. ``types`` are alternatives such as ``("int x2", "str")``."""
+
+    name: str
+    types: tuple[str, ...]
+    default: object = REQUIRED
+    keyword_only: bool = False
+    variadic: bool = False
+
+    @property
+    def inferred(self) -> bool:
+        return self.default is INFERRED
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    @property
+    def is_tensor(self) -> bool:
+        return "tensor" in self.types or "tensors" in self.types
+
+
+_ARGUMENT = re.compile(r"(\*?)(\w+)\s*:\s*([^=]+?)\s*(?:=\s*(.+))?")
+
+
+def parse_signature(text: str) -> tuple[Argument, ...]:
+    """The arguments of a signature text; ValueError where a row is written wrongly."""
+    arguments: list[Argument] = []
+    keyword_only = False
+    for piece in _split(text):
+        if piece == "*":
+            keyword_only = True
+            continue
+        match = _ARGUMENT.fullmatch(piece)
+        if match is None:
+            raise ValueError(f"not an argument: {piece!r} in {text!r}")
+        star, name, types, default = match.groups()
+        value: object = REQUIRED
+        if default == "?":
+            value = INFERRED
+        elif default is not None:
+            value = ast.literal_eval(default)
+        alternatives = tuple(part.strip() for part in types.split("|"))
+        arguments.append(Argument(name, alternatives, value, keyword_only, bool(star)))
+    return tuple(arguments)
+
+
+def _split(text: str) -> list[str]:
+    pieces, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            pieces.append(text[start:position].strip())
+            start = position + 1
+    last = text[start:].strip()
+    return [*pieces, last] if last else pieces
+
+
+class RuleError(Exception):
+    """A shape rule refuses: ``message`` in the spec's terms; ``argument`` names the one to point at."""
+
+    def __init__(
+        self, code: str, message: str, *, help: str | None = None, argument: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.help = help
+        self.argument = argument
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a rule sees: the row's name, every static argument (defaults filled in), the tensors.
+
+    ``tensors`` maps a tensor argument's name to its type, or to a tuple of types for a list; for a
+    layer the names are ``LayerRow.inputs``. ``params`` are the values of the int params, for rules that
+    must decide (divisibility, a range). ``require_equal`` decides ``left == right``: it returns when
+    they are equal, raises ``RuleError`` when they are not, and states a condition where it is open.
+    """
+
+    name: str
+    args: Mapping[str, Static]
+    tensors: Mapping[str, TensorType | tuple[TensorType, ...]]
+    params: Mapping[str, Size]
+    require_equal: Callable[[Size, Size, RuleError], None]
+
+    def tensor(self, name: str = "input") -> TensorType:
+        """The type of the one tensor passed as ``name``."""
+        found = self.tensors[name]
+        assert isinstance(found, TensorType)
+        return found
+
+    def has(self, name: str) -> bool:
+        return name in self.tensors
+
+    def value(self, size: Size) -> Size:
+        """``size`` with the int params put in: an int unless it depends on an input's shape."""
+        return evaluate(size, self.params)
+
+
+ShapeRule: TypeAlias = Callable[[Call], ResultType]
+InferRule: TypeAlias = Callable[[Call], Size]
+TensorsRule: TypeAlias = Callable[[Call], "tuple[tuple[str, tuple[Size, ...]], ...]"]
+
+
+InitialRule: TypeAlias = Callable[[Call], "tuple[tuple[str, Distribution], ...]"]
+
+
+def no_initial(call: Call) -> tuple[tuple[str, Distribution], ...]:
+    """A layer without parameters."""
+    return ()
+
+
+def no_tensors(call: Call) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+    """A layer without parameters, or without buffers."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """What every row has. ``torch`` is how the emitted source writes it: ``nn.Conv2d``, ``F.relu``.
+
+    ``choices`` lists the legal strings of an argument; ``positional`` lists the legal sets of
+    positional arguments where 'all but the inferred, in order' is not what users expect.
+    """
+
+    name: str
+    torch: str
+    signature: str
+    summary: str
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
+    positional: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
+    since: str = field(default="2.0", kw_only=True)
+    # Source of a module-level function that the emitted file carries when ``torch`` names it.
+    helper: str = field(default="", kw_only=True)
+
+    @cached_property
+    def arguments(self) -> tuple[Argument, ...]:
+        return parse_signature(self.signature)
+
+    @cached_property
+    def by_name(self) -> dict[str, Argument]:
+        return {argument.name: argument for argument in self.arguments}
+
+
+@dataclass(frozen=True)
+class LayerRow(Row):
+    """A layer. ``inputs`` names the tensors its ``forward`` takes, in order; ``?`` ends an optional one.
+
+    ``infer`` computes each ``= ?`` argument from the incoming types; ``parameters`` and ``buffers``
+    give names and shapes, in torch's order; ``initial`` is torch's own default initialisation.
+    Rules see the inferred arguments filled in.
+    """
+
+    shape: ShapeRule
+    infer: Mapping[str, InferRule] = field(default_factory=dict, kw_only=True)
+    parameters: TensorsRule = field(default=no_tensors, kw_only=True)
+    buffers: TensorsRule = field(default=no_tensors, kw_only=True)
+    initial: InitialRule = field(default=no_initial, kw_only=True)
+    inputs: tuple[str, ...] = field(default=("input",), kw_only=True)
+    stochastic: bool = field(default=False, kw_only=True)
+    family: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True)
+class FunctionRow(Row):
+    """A stateless function, a loss or a metric: tensors are among the arguments."""
+
+    shape: ShapeRule
+    family: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True)
+class OptimizerRow(Row):
+    """An optimizer: the first argument of torch's constructor, ``params``, is left out."""
+
+
+@dataclass(frozen=True)
+class SchedulerRow(Row):
+    """A scheduler: torch's first argument, ``optimizer``, is left out.
+
+    ``monitors`` is true where ``step`` takes the value it watches (ReduceLROnPlateau).
+    """
+
+    monitors: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class FormulaRow(Row):
+    """A regularizer, a constraint or a clip: ``formula`` is Python over its arguments and ``weight``.
+
+    A regularizer's is an expression, summed over the selected parameters; a constraint's is run
+    on each selected parameter without gradient; a clip's sees ``parameters``, the list.
+    """
+
+    formula: str = field(default="", kw_only=True)

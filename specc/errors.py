@@ -1,0 +1,151 @@
+"""What can go wrong, as types: the exceptions, a place in a spec, one message about it.
+
+Every error that a user can cause is one of these, raised once per run with all its diagnostics.
+Rendering (carets, colour) is ``specc.report``'s; the table of codes is ``specc.codes``.
+
+    SpeccError                        anything specc raises on purpose; ``exit_status`` says how it ends
+    ├── SpecError                2    the spec is at fault: holds every Diagnostic of the run
+    ├── CallError                2    the call is at fault: an option, a path, an output folder
+    ├── TargetError              1    a target could not build or prove its artefact
+    └── GoldenError              3    a golden cannot be judged against
+        ├── GoldenMissing             none has been blessed
+        ├── GoldenStale               the spec's meaning has changed since
+        └── GoldenCorrupt             truncated, edited, hostile, or of an unknown version
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple
+
+
+class Span(NamedTuple):
+    """A stretch of a spec: ``start`` and ``end`` are offsets, ``line`` and ``column`` count from 1."""
+
+    file: str
+    start: int
+    end: int
+    line: int
+    column: int
+
+    def to(self, other: Span) -> Span:
+        """The span from the start of this one to the end of ``other``."""
+        return self if other.end <= self.end else self._replace(end=other.end)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One message: what is wrong (``message``), where (``span``), what to write instead (``help``)."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    help: str | None = None
+    notes: tuple[str, ...] = ()
+    severity: Severity = "error"
+
+
+class SpeccError(Exception):
+    """Base of everything specc raises on purpose; ``code`` is a row of ``specc.codes``."""
+
+    exit_status: ClassVar[int] = 2
+
+    def __init__(self, code: str, message: str, *, help: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.help = help
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return (Diagnostic(self.code, self.message, help=self.help),)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" + (f"\n  help: {self.help}" if self.help else "")
+
+
+class SpecError(SpeccError):
+    """A spec with faults: all of them, in the order of the file."""
+
+    def __init__(
+        self, diagnostics: Sequence[Diagnostic], sources: dict[str, str] | None = None
+    ) -> None:
+        first = diagnostics[0]
+        super().__init__(first.code, first.message, help=first.help)
+        self._diagnostics = tuple(diagnostics)
+        self.sources = sources or {}
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return self._diagnostics
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{item.span or '<spec>'}: {item.code}: {item.message}"
+            + (f"\n  help: {item.help}" if item.help else "")
+            for item in self._diagnostics
+        )
+
+
+class CallError(SpeccError):
+    """The call is at fault: an unknown option value, an unwritable folder, a missing path."""
+
+
+class TargetError(SpeccError):
+    """A target could not build its artefact, or the artefact did not compute what eager computes."""
+
+    exit_status = 1
+
+
+class GoldenError(SpeccError):
+    """A golden cannot be judged against."""
+
+    exit_status = 3
+
+
+class GoldenMissing(GoldenError):
+    """No golden has been blessed for this case."""
+
+
+class GoldenStale(GoldenError):
+    """The golden was blessed for a spec with another meaning."""
+
+
+class GoldenCorrupt(GoldenError):
+    """The golden on disk is truncated, edited, hostile or of an unknown version."""
+
+
+@dataclass(slots=True)
+class Collector:
+    """Gathers diagnostics so that one run reports every fault; raises once."""
+
+    items: list[Diagnostic] = field(default_factory=list)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        help: str | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.items.append(Diagnostic(code, message, span, help, notes))
+
+    def warning(
+        self, code: str, message: str, span: Span | None = None, help: str | None = None
+    ) -> None:
+        self.items.append(Diagnostic(code, message, span, help, severity="warning"))
+
+    @property
+    def failed(self) -> bool:
+        return any(item.severity == "error" for item in self.items)
+
+    def sorted(self) -> list[Diagnostic]:
+        """The diagnostics in the order of the file, each once."""
+        unique = dict.fromkeys(self.items)
+        return sorted(unique, key=lambda item: (item.span.start if item.span else -1, item.code))

@@ -1,0 +1,223 @@
+"""Symbolic sizes: exact integer arithmetic on the unknown ``N``, ``T``, ``H`` of a spec.
+
+A size is an ``int``, or a ``Poly``: an integer polynomial over atoms, where an atom is a symbol or a
+floor quotient that does not simplify. ``H % 4`` is ``H - 4 * (H // 4)``, so two sizes are equal for
+every value of their symbols exactly when their polynomials are. Symbols stand for integers of at
+least 1. Non-goal: solving; what two polynomials leave open is for the caller to state as a condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+Size: TypeAlias = Union[int, "Poly"]
+Atom: TypeAlias = Union[str, "Quotient"]
+Monomial: TypeAlias = tuple[Atom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """``numerator // denominator``, kept whole because it does not divide evenly."""
+
+    numerator: Size
+    denominator: Size
+
+    def __str__(self) -> str:
+        return f"{_grouped(self.numerator)} // {_grouped(self.denominator)}"
+
+
+class Poly:
+    """A sum of integer multiples of products of atoms; immutable, hashable, in canonical form."""
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: Mapping[Monomial, int]) -> None:
+        self.terms: tuple[tuple[Monomial, int], ...] = tuple(
+            sorted(terms.items(), key=lambda item: (-len(item[0]), [str(atom) for atom in item[0]]))
+        )
+        self._hash = hash(self.terms)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Poly) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __add__(self, other: Size) -> Size:
+        total = dict(self.terms)
+        for monomial, factor in _terms(other):
+            total[monomial] = total.get(monomial, 0) + factor
+        return _simplest(total)
+
+    def __neg__(self) -> Size:
+        return _simplest({monomial: -factor for monomial, factor in self.terms})
+
+    def __sub__(self, other: Size) -> Size:
+        return self + -other
+
+    def __rsub__(self, other: int) -> Size:
+        return -self + other
+
+    def __mul__(self, other: Size) -> Size:
+        product: dict[Monomial, int] = {}
+        for left, left_factor in self.terms:
+            for right, right_factor in _terms(other):
+                monomial = tuple(sorted(left + right, key=str))
+                product[monomial] = product.get(monomial, 0) + left_factor * right_factor
+        return _simplest(product)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Size) -> Size:
+        return floor_divide(self, other)
+
+    def __rfloordiv__(self, other: int) -> Size:
+        return floor_divide(other, self)
+
+    def __mod__(self, other: Size) -> Size:
+        return self - floor_divide(self, other) * other
+
+    def __rmod__(self, other: int) -> Size:
+        return other - floor_divide(other, self) * self
+
+    def __pow__(self, exponent: int) -> Size:
+        result: Size = 1
+        for _ in range(exponent):
+            result = result * self
+        return result
+
+    def __repr__(self) -> str:
+        return f"Poly({self})"
+
+    def __str__(self) -> str:
+        pieces: list[str] = []
+        for monomial, factor in self.terms:
+            body = " * ".join(
+                f"({atom})" if isinstance(atom, Quotient) and (len(monomial) > 1 or factor != 1)
+                else str(atom)
+                for atom in monomial
+            )
+            size = abs(factor)
+            text = f"{size} * {body}" if body and size != 1 else body or str(size)
+            if not pieces:
+                pieces.append(f"-{text}" if factor < 0 else text)
+            else:
+                pieces.append(f" {'-' if factor < 0 else '+'} {text}")
+        return "".join(pieces)
+
+
+def symbol(name: str) -> Poly:
+    """The unknown size called ``name``."""
+    return Poly({(name,): 1})
+
+
+def floor_divide(left: Size, right: Size) -> Size:
+    """``left // right``, divided out as far as it holds for every value of the symbols.
+
+    ``(c * q + r) // c`` is ``q + r // c`` for integers, and ``(x // a) // b`` is ``x // (a * b)``.
+    Raises ZeroDivisionError when ``right`` is zero.
+    """
+    if isinstance(left, int) and isinstance(right, int):
+        return left // right
+    if right == 1:
+        return left
+    if left == right:
+        return 1
+    if left == 0:
+        return 0
+    if isinstance(right, int):
+        if right == 0:
+            raise ZeroDivisionError("a size is divided by zero")
+        whole = {m: f // right for m, f in _terms(left) if f % right == 0 or m == ()}
+        rest = {m: f % right if m == () else f for m, f in _terms(left) if f % right != 0}
+        remainder = _simplest(rest)
+        if isinstance(remainder, int):
+            return _simplest(whole) + remainder // right
+        return _simplest(whole) + _quotient(remainder, right)
+    # A monomial divisor that divides every term of the dividend divides out exactly.
+    if len(right.terms) == 1:
+        (divisor, factor) = right.terms[0]
+        parts: dict[Monomial, int] = {}
+        for monomial, multiple in _terms(left):
+            left_over = _without(monomial, divisor)
+            if left_over is None or multiple % factor:
+                return _quotient(left, right)
+            parts[left_over] = multiple // factor
+        return _simplest(parts)
+    return _quotient(left, right)
+
+
+def evaluate(size: Size, values: Mapping[str, Size]) -> Size:
+    """``size`` with the symbols of ``values`` put in; an ``int`` when none is left."""
+    if isinstance(size, int):
+        return size
+    total: Size = 0
+    for monomial, factor in size.terms:
+        product: Size = factor
+        for atom in monomial:
+            if isinstance(atom, str):
+                product = product * values.get(atom, symbol(atom))
+            else:
+                product = product * floor_divide(
+                    evaluate(atom.numerator, values), evaluate(atom.denominator, values)
+                )
+        total = total + product
+    return total
+
+
+def symbols(size: Size) -> frozenset[str]:
+    """The names of the unknown sizes in ``size``."""
+    if isinstance(size, int):
+        return frozenset()
+    found: set[str] = set()
+    for monomial, _ in size.terms:
+        for atom in monomial:
+            if isinstance(atom, str):
+                found.add(atom)
+            else:
+                found |= symbols(atom.numerator) | symbols(atom.denominator)
+    return frozenset(found)
+
+
+def _terms(size: Size) -> tuple[tuple[Monomial, int], ...]:
+    return size.terms if isinstance(size, Poly) else (((), size),)
+
+
+def _simplest(terms: Mapping[Monomial, int]) -> Size:
+    kept = {monomial: factor for monomial, factor in terms.items() if factor}
+    if not kept:
+        return 0
+    if len(kept) == 1 and () in kept:
+        return kept[()]
+    return Poly(kept)
+
+
+def _quotient(numerator: Size, denominator: Size) -> Size:
+    if isinstance(numerator, Poly) and len(numerator.terms) == 1:
+        (monomial, factor) = numerator.terms[0]
+        if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Quotient):
+            inner = monomial[0]
+            return floor_divide(inner.numerator, inner.denominator * denominator)
+    return Poly({(Quotient(numerator, denominator),): 1})
+
+
+def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
+    rest = list(monomial)
+    for atom in divisor:
+        if atom not in rest:
+            return None
+        rest.remove(atom)
+    return tuple(rest)
+
+
+def _grouped(size: Size) -> str:
+    simple = isinstance(size, int) or (
+        len(size.terms) == 1
+        and size.terms[0][1] == 1
+        and len(size.terms[0][0]) == 1
+        and isinstance(size.terms[0][0][0], str)
+    )
+    return str(size) if simple else f"({size})"
