@@ -1,0 +1,1 @@
+"""The harness: closed cases, portable noise, floors, goldens and the comparison against them."""

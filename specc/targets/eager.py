@@ -1,0 +1,55 @@
+"""The eager target: the module itself, and its source as the artefact. Weights do not travel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from specc.errors import TargetError
+from specc.targets import FreeSizes
+from specc.targets.files import write_atomically
+from specc.targets.live import module_from_file
+
+
+def runnable(
+    module: nn.Module, inputs: tuple[Tensor, ...], *, free_sizes: FreeSizes | None
+) -> nn.Module:
+    """The module itself."""
+    return module
+
+
+def save(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    source: str,
+    path: Path,
+    *,
+    free_sizes: FreeSizes | None,
+) -> tuple[str, ...]:
+    """Write the source."""
+    write_atomically(path, lambda aside: _write(aside, source))
+    return ()
+
+
+def load(path: Path, *, class_name: str | None, params: Mapping[str, Any] | None) -> nn.Module:
+    """A new instance of the class in the file, in evaluation mode."""
+    return construct(module_from_file(path, class_name), path, params).eval()
+
+
+def construct(
+    maker: type[nn.Module], path: Path, params: Mapping[str, Any] | None
+) -> nn.Module:
+    """``maker(**params)``; TargetError (E0705) when the constructor refuses."""
+    try:
+        return maker(**(params or {}))
+    except Exception as error:
+        raise TargetError(
+            "E0705", f"{maker.__name__} of {path} cannot be constructed: {error}"
+        ) from error
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
