@@ -143,7 +143,8 @@ class Call:
 
 
 ShapeRule: TypeAlias = Callable[[Call], ResultType]
-InferRule: TypeAlias = Callable[[Call], Size]
+# An inferred argument that the user wrote is in ``Call.args``: the rule may return it, if it fits.
+InferRule: TypeAlias = Callable[[Call], "Size | tuple[Size, ...]"]
 TensorsRule: TypeAlias = Callable[[Call], "tuple[tuple[str, tuple[Size, ...]], ...]"]
 
 
@@ -208,9 +209,16 @@ class LayerRow(Row):
 
 @dataclass(frozen=True)
 class FunctionRow(Row):
-    """A stateless function, a loss or a metric: tensors are among the arguments."""
+    """A stateless function, a loss or a metric: tensors are among the arguments.
+
+    ``stochastic`` marks one that draws noise; ``training`` one whose torch form has an argument
+    ``training``, which the emitted source fills with ``self.training``. Those of family ``creation``
+    make a tensor of nothing: the emitted source says its device, and its precision where ``float``.
+    """
 
     shape: ShapeRule
+    stochastic: bool = field(default=False, kw_only=True)
+    training: bool = field(default=False, kw_only=True)
     family: str = field(default="", kw_only=True)
 
 
@@ -234,7 +242,9 @@ class FormulaRow(Row):
     """A regularizer, a constraint or a clip: ``formula`` is Python over its arguments and ``weight``.
 
     A regularizer's is an expression, summed over the selected parameters; a constraint's is run
-    on each selected parameter without gradient; a clip's sees ``parameters``, the list.
+    on each selected parameter without gradient; a clip's sees ``parameters``, the list. It may use
+    ``torch``, ``nn`` and ``F``. ``rank`` is the least number of dimensions a parameter must have.
     """
 
     formula: str = field(default="", kw_only=True)
+    rank: int = field(default=0, kw_only=True)
