@@ -1,0 +1,473 @@
+"""The parser's callbacks: each grammar rule to its AST node, while the parser runs.
+
+One method a rule, called with that rule's children; no tree of the parser's own is ever built. A literal
+that no value can hold is reported and replaced, so that the rest of the file is still read.
+Non-goal: deciding what is legal beyond the grammar.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from lark import Token
+
+from specc.errors import Collector, Span
+from specc.syntax import ast
+from specc.syntax.precedence import group
+
+# The parser hands over what the grammar says, which mypy cannot see: hence Any for the children.
+Children = list[Any]
+
+_LONGEST_INTEGER: Final = 18  # digits: int64 holds 9_223_372_036_854_775_807
+
+
+class Builder:
+    """Builds the nodes of one file at a time; ``begin`` it before each parse."""
+
+    def __init__(self) -> None:
+        self._file = "<spec>"
+        self._collector = Collector()
+
+    def begin(self, file: str, collector: Collector) -> None:
+        self._file = file
+        self._collector = collector
+
+    def span(self, token: Token) -> Span:
+        """The place of one token."""
+        start = token.start_pos or 0
+        return Span(
+            self._file, start, token.end_pos or start, token.line or 1, token.column or 1
+        )
+
+    # ── file, items ──────────────────────────────────────────────────────────────────────────────
+
+    def start(self, children: Children) -> ast.SpecFile:
+        version: int | None = None
+        version_span = None
+        if children and isinstance(children[0], tuple):
+            version, version_span = children.pop(0)
+        span = children[0].span.to(children[-1].span) if children else None
+        return ast.SpecFile(
+            span=span or version_span or Span(self._file, 0, 0, 1, 1),
+            version=version,
+            version_span=version_span,
+            items=tuple(children),
+        )
+
+    def version(self, children: Children) -> tuple[int, Span]:
+        keyword, number = children
+        return int(number.replace("_", "")[:9]), self.span(keyword).to(self.span(number))
+
+    def use(self, children: Children) -> ast.Use:
+        keyword, path = children
+        return ast.Use(span=self._through(keyword, path), path=self._text(path))
+
+    def param(self, children: Children) -> ast.Parameter:
+        parameter: ast.Parameter = children[1]
+        return parameter
+
+    def parameter(self, children: Children) -> ast.Parameter:
+        name, type_, default = children
+        return ast.Parameter(
+            span=self.span(name).to((default or type_).span),
+            name=str(name),
+            type=type_,
+            default=default,
+        )
+
+    def parameters(self, children: Children) -> tuple[ast.Parameter, ...]:
+        return tuple(child for child in children if child is not None)
+
+    def model(self, children: Children) -> ast.Module:
+        return self._module("model", children)
+
+    def block(self, children: Children) -> ast.Module:
+        return self._module("block", children)
+
+    def _module(self, kind: Any, children: Children) -> ast.Module:
+        keyword, name, *head, (body, closing) = children
+        return ast.Module(
+            span=self.span(keyword).to(closing),
+            kind=kind,
+            name=str(name),
+            name_span=self.span(name),
+            parameters=head[0] if head else (),
+            body=body,
+        )
+
+    def body(self, children: Children) -> tuple[tuple[ast.Statement, ...], Span]:
+        return tuple(children[1:-1]), self.span(children[-1])
+
+    train_body = step_body = test_body = body
+
+    def train(self, children: Children) -> ast.Train:
+        keyword, (body, closing) = children
+        return ast.Train(span=self.span(keyword).to(closing), body=body)
+
+    def test(self, children: Children) -> ast.Test:
+        keyword, (body, closing) = children
+        return ast.Test(span=self.span(keyword).to(closing), body=body)
+
+    # ── statements of models ─────────────────────────────────────────────────────────────────────
+
+    def input(self, children: Children) -> ast.Input:
+        keyword, name, type_, conditions = children
+        return ast.Input(
+            span=self.span(keyword).to(type_.span),
+            name=str(name),
+            type=type_,
+            conditions=conditions or (),
+        )
+
+    def where(self, children: Children) -> tuple[ast.Expression, ...]:
+        return tuple(children)
+
+    def output(self, children: Children) -> ast.Output:
+        keyword, *values = children
+        return ast.Output(span=self.span(keyword).to(values[-1].span), values=tuple(values))
+
+    def targets(self, children: Children) -> tuple[ast.Target, ...]:
+        return tuple(children)
+
+    def target_name(self, children: Children) -> ast.Target:
+        return ast.Target(span=self.span(children[0]), name=str(children[0]), items=())
+
+    def target_tuple(self, children: Children) -> ast.Target:
+        items = children[0]
+        return ast.Target(span=items[0].span.to(items[-1].span), name=None, items=items)
+
+    def assign(self, children: Children) -> ast.Assign:
+        targets, value = children
+        return ast.Assign(span=targets[0].span.to(value.span), targets=targets, value=value)
+
+    def layer(self, children: Children) -> ast.LayerDeclaration:
+        keyword, name, stage = children
+        return ast.LayerDeclaration(
+            span=self.span(keyword).to(stage.span), name=str(name), stage=stage
+        )
+
+    def init(self, children: Children) -> ast.Init:
+        keyword, call, selector = children
+        return ast.Init(span=self.span(keyword).to(selector.span), call=call, on=selector)
+
+    def weights(self, children: Children) -> ast.Weights:
+        keyword, path = children
+        return ast.Weights(span=self._through(keyword, path), path=self._text(path))
+
+    def freeze(self, children: Children) -> ast.Freeze:
+        keyword, selector = children
+        return ast.Freeze(span=self.span(keyword).to(selector.span), on=selector)
+
+    def if_statement(self, children: Children) -> ast.If:
+        keyword, condition, (body, closing), otherwise = children
+        return ast.If(
+            span=self.span(keyword).to(closing),
+            condition=condition,
+            body=body,
+            otherwise=otherwise or (),
+        )
+
+    def else_branch(self, children: Children) -> tuple[ast.Statement, ...]:
+        (child,) = children
+        if isinstance(child, ast.If):
+            return (child,)
+        body: tuple[ast.Statement, ...] = child[0]
+        return body
+
+    def for_statement(self, children: Children) -> ast.For:
+        label, keyword, variable, iterable, (body, closing) = children
+        return ast.For(
+            span=self.span(label or keyword).to(closing),
+            label=str(label) if label else None,
+            variable=str(variable),
+            iterable=iterable,
+            body=body,
+        )
+
+    if_train, else_train, for_train = if_statement, else_branch, for_statement
+
+    # ── statements of train ──────────────────────────────────────────────────────────────────────
+
+    def regularize(self, children: Children) -> ast.Regularize:
+        keyword, call, selector = children
+        return ast.Regularize(span=self.span(keyword).to(selector.span), call=call, on=selector)
+
+    def constrain(self, children: Children) -> ast.Constrain:
+        keyword, call, selector = children
+        return ast.Constrain(span=self.span(keyword).to(selector.span), call=call, on=selector)
+
+    def clip(self, children: Children) -> ast.Clip:
+        keyword, call, selector = children
+        return ast.Clip(
+            span=self.span(keyword).to((selector or call).span), call=call, on=selector
+        )
+
+    def optimizer(self, children: Children) -> ast.Optimizer:
+        keyword, call, selector, groups = children
+        return ast.Optimizer(
+            span=self.span(keyword).to((selector or call).span),
+            call=call,
+            on=selector,
+            groups=groups or (),
+        )
+
+    def groups(self, children: Children) -> tuple[ast.Group, ...]:
+        return tuple(children[1:-1])
+
+    def group(self, children: Children) -> ast.Group:
+        keyword, (arguments, _), selector = children
+        return ast.Group(
+            span=self.span(keyword).to(selector.span), arguments=arguments, on=selector
+        )
+
+    def scheduler(self, children: Children) -> ast.Scheduler:
+        keyword, call, interval = children
+        return ast.Scheduler(
+            span=self.span(keyword).to(call.span),
+            call=call,
+            interval=str(interval) if interval else None,
+        )
+
+    def step(self, children: Children) -> ast.Step:
+        keyword, name, (body, closing) = children
+        return ast.Step(span=self.span(keyword).to(closing), name=str(name), body=body)
+
+    def copy(self, children: Children) -> ast.Copy:
+        keyword, name, of, every = children
+        span = self.span(keyword).to(every.span)
+        return ast.Copy(span=span, name=str(name), of=str(of), every=every)
+
+    def ema(self, children: Children) -> ast.Ema:
+        keyword, name, of, decay = children
+        span = self.span(keyword).to(decay.span)
+        return ast.Ema(span=span, name=str(name), of=str(of), decay=decay)
+
+    def accumulate(self, children: Children) -> ast.Accumulate:
+        keyword, count = children
+        return ast.Accumulate(span=self.span(keyword).to(count.span), count=count)
+
+    def precision(self, children: Children) -> ast.Precision:
+        keyword, name = children
+        return ast.Precision(span=self._through(keyword, name), name=str(name))
+
+    def metric(self, children: Children) -> ast.Metric:
+        keyword, call = children
+        return ast.Metric(span=self.span(keyword).to(call.span), call=call)
+
+    # ── statements of test ───────────────────────────────────────────────────────────────────────
+
+    def sizes(self, children: Children) -> ast.Sizes:
+        keyword, *sizes = children
+        return ast.Sizes(span=self.span(keyword).to(sizes[-1].span), sizes=tuple(sizes))
+
+    def size(self, children: Children) -> ast.Size:
+        name, value = children
+        return ast.Size(span=self.span(name).to(value.span), name=str(name), value=value)
+
+    def setting(self, children: Children) -> ast.Setting:
+        keyword, *values = children
+        return ast.Setting(
+            span=self.span(keyword).to(values[-1].span), name=str(keyword), values=tuple(values)
+        )
+
+    def sample(self, children: Children) -> ast.Sample:
+        keyword, name, path = children
+        return ast.Sample(
+            span=self._through(keyword, path), name=str(name), path=self._text(path)
+        )
+
+    # ── selectors, types ─────────────────────────────────────────────────────────────────────────
+
+    def pattern(self, children: Children) -> ast.Pattern:
+        return ast.Pattern(span=self.span(children[0]), text=str(children[0]))
+
+    def exceptions(self, children: Children) -> tuple[ast.Pattern, ...]:
+        return tuple(children)
+
+    def selector(self, children: Children) -> ast.Selector:
+        *patterns, excluded = children
+        last = excluded[-1] if excluded else patterns[-1]
+        return ast.Selector(
+            span=patterns[0].span.to(last.span),
+            patterns=tuple(patterns),
+            excluded=excluded or (),
+        )
+
+    def type_expression(self, children: Children) -> ast.TypeExpression:
+        name, argument, sizes = children
+        span = self.span(name)
+        if sizes is not None:
+            span = span.to(sizes[1])
+        elif argument is not None:
+            span = span.to(argument.span)
+        return ast.TypeExpression(
+            span=span, name=str(name), argument=argument, sizes=sizes[0] if sizes else None
+        )
+
+    def dimensions(self, children: Children) -> tuple[tuple[ast.Expression, ...], Span]:
+        *sizes, closing = children
+        return tuple(size for size in sizes if size is not None), self.span(closing)
+
+    # ── expressions ──────────────────────────────────────────────────────────────────────────────
+
+    def pipeline(self, children: Children) -> ast.Pipeline:
+        source, *stages = children
+        return ast.Pipeline(
+            span=source.span.to(stages[-1].span), source=source, stages=tuple(stages)
+        )
+
+    def stage(self, children: Children) -> ast.Stage:
+        label, target, *wrappers = children
+        end = wrappers[-1].span if wrappers else target.span
+        if label is None:
+            return ast.Stage(
+                span=target.span.to(end), label=None, target=target, wrappers=tuple(wrappers)
+            )
+        return ast.Stage(
+            span=self.span(label).to(end),
+            label=str(label),
+            target=target,
+            wrappers=tuple(wrappers),
+        )
+
+    def repeat(self, children: Children) -> ast.Repeat:
+        keyword, count, target = children
+        return ast.Repeat(span=self.span(keyword).to(target.span), count=count, target=target)
+
+    def chain(self, children: Children) -> ast.Chain:
+        opening, *stages, closing = children
+        return ast.Chain(
+            span=self.span(opening).to(self.span(closing)), stages=tuple(stages)
+        )
+
+    def wrapper(self, children: Children) -> ast.Expression:
+        expression: ast.Expression = children[0]
+        return expression
+
+    def operation(self, children: Children) -> ast.Expression:
+        return group(children, self.span)
+
+    def call(self, children: Children) -> ast.Call:
+        callee, (arguments, closing) = children
+        return ast.Call(span=callee.span.to(closing), callee=callee, arguments=arguments)
+
+    def arguments(self, children: Children) -> tuple[tuple[ast.Argument, ...], Span]:
+        *arguments, closing = children
+        if arguments and arguments[0] is None:
+            arguments = []
+        return tuple(arguments), self.span(closing)
+
+    def positional(self, children: Children) -> ast.Argument:
+        (value,) = children
+        return ast.Argument(span=value.span, name=None, value=value)
+
+    def keyword(self, children: Children) -> ast.Argument:
+        name, value = children
+        return ast.Argument(span=self.span(name).to(value.span), name=str(name), value=value)
+
+    def subscript(self, children: Children) -> ast.Subscript:
+        value, *indices, closing = children
+        return ast.Subscript(
+            span=value.span.to(self.span(closing)), value=value, indices=tuple(indices)
+        )
+
+    def slice_index(self, children: Children) -> ast.Slice:
+        lower, colon, upper, step = children
+        return ast.Slice(span=self.span(colon), lower=lower, upper=upper, step=step)
+
+    def ellipsis(self, children: Children) -> ast.Ellipsis:
+        return ast.Ellipsis(span=self.span(children[0]))
+
+    def attribute(self, children: Children) -> ast.Attribute:
+        value, name = children
+        return ast.Attribute(span=value.span.to(self.span(name)), value=value, name=str(name))
+
+    def name(self, children: Children) -> ast.Name:
+        token = children[0]
+        return ast.Name(span=self.span(token), name=str(token))
+
+    def parenthesised(self, children: Children) -> ast.Expression:
+        expression: ast.Expression = children[0]
+        return expression
+
+    def empty_tuple(self, children: Children) -> ast.Sequence:
+        return ast.Sequence(span=self._through(*children), kind="tuple", items=())
+
+    def tuple_literal(self, children: Children) -> ast.Sequence:
+        *items, closing = children
+        kept = tuple(item for item in items if item is not None)
+        span = kept[0].span.to(self.span(closing))
+        return ast.Sequence(span=span, kind="tuple", items=kept)
+
+    def list_literal(self, children: Children) -> ast.Sequence:
+        opening, *items, closing = children
+        kept = tuple(item for item in items if item is not None)
+        return ast.Sequence(span=self._through(opening, closing), kind="list", items=kept)
+
+    def comprehension(self, children: Children) -> ast.Comprehension:
+        opening, element, variable, iterable, closing = children
+        return ast.Comprehension(
+            span=self._through(opening, closing),
+            element=element,
+            variable=str(variable),
+            iterable=iterable,
+        )
+
+    # ── literals ─────────────────────────────────────────────────────────────────────────────────
+
+    def integer(self, children: Children) -> ast.Number:
+        token = children[0]
+        digits = token.replace("_", "").lstrip("0") or "0"
+        if len(digits) > _LONGEST_INTEGER:
+            self._collector.error(
+                "E0105",
+                f"this integer has {len(digits)} digits; sizes and indices have at most "
+                f"{_LONGEST_INTEGER}",
+                self.span(token),
+                "write it as a float (1e30) if it is one",
+            )
+            digits = "1"
+        return ast.Number(span=self.span(token), value=int(digits))
+
+    def float_literal(self, children: Children) -> ast.Number:
+        token = children[0]
+        value = float(token.replace("_", ""))
+        if value in (float("inf"), float("-inf")):
+            self._collector.error(
+                "E0105",
+                f"{token} is larger than a double can hold",
+                self.span(token),
+                "the largest is about 1.8e308",
+            )
+            value = 1.0
+        return ast.Number(span=self.span(token), value=value)
+
+    def string(self, children: Children) -> ast.String:
+        return ast.String(span=self.span(children[0]), value=self._text(children[0]))
+
+    def true(self, children: Children) -> ast.Boolean:
+        return ast.Boolean(span=self.span(children[0]), value=True)
+
+    def false(self, children: Children) -> ast.Boolean:
+        return ast.Boolean(span=self.span(children[0]), value=False)
+
+    def none(self, children: Children) -> ast.NoneLiteral:
+        return ast.NoneLiteral(span=self.span(children[0]))
+
+    def _text(self, token: Token) -> str:
+        try:
+            text = json.loads(token, strict=False)
+            text.encode()  # a lone surrogate is no text
+        except ValueError:
+            self._collector.error(
+                "E0106",
+                "this string has an escape that is none of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX",
+                self.span(token),
+                "write a backslash as \\\\",
+            )
+            return ""
+        return str(text)
+
+    def _through(self, first: Token, last: Token) -> Span:
+        return self.span(first).to(self.span(last))

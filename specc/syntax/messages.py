@@ -1,0 +1,143 @@
+"""A parser's refusal in the words of the language: what was found, what could have stood there."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lark import Token
+
+from specc.errors import Diagnostic, Span
+from specc.syntax.newlines import DEEPEST, BracketError
+
+_KEYWORDS: Final = frozenset(
+    "spec use param model block train test input output layer init weights freeze if else for in step"
+    " regularize constrain clip optimizer group scheduler copy ema accumulate precision metric sizes"
+    " seed steps targets devices dtypes modes layouts repeat on with where per of every decay from"
+    " except and or not true false none".split()
+)
+_SHOWN: Final = {
+    "NAME": "a name", "INT": "a whole number", "FLOAT": "a number", "STRING": "a string",
+    "SELECTOR": "a parameter's name or a glob over names", "_NL": "the end of the line",
+    "$END": "the end of the file", "COMPARE": "a comparison", "_ARROW": "`->`", "OPEN": "`{`",
+    "CLOSE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "COLON": "`:`",
+    "EQUAL": "`=`", "COMMA": "`,`", "DOT": "`.`", "SETTING": "a test setting",
+}  # fmt: skip
+_OPERATORS: Final = frozenset("PLUS MINUS STAR SLASH FLOOR PERCENT AT POWER AND OR COMPARE".split())
+_STARTS: Final = frozenset("INT FLOAT STRING TRUE FALSE NONE NOT MINUS LPAR LSQB NAME".split())
+_CHARACTERS: Final = {
+    "'": "strings are written with double quotes",
+    "`": "strings are written with double quotes",
+    ";": "a newline ends a statement",
+    "&": "write `and`",
+    "|": "write `or`, or `->` to feed a value on",
+    "!": "write `not`, or `!=`",
+    "^": "a power is written `**`",
+    "$": "a name is written without a sign",
+    "\\": "a line goes on inside brackets, after an operator, or with `->` on the next line",
+}
+
+
+def token_diagnostic(token: Token, expected: set[str], text: str, file: str) -> Diagnostic:
+    """An E0102 (or a more telling code) for a token that cannot stand where it does."""
+    if token.type == "$END":
+        stripped = text.rstrip()
+        span = _at(text, max(len(stripped) - 1, 0), max(len(stripped), 1), file)
+        return Diagnostic(
+            "E0102", f"the file ends where {_list(expected)} should follow", span
+        )
+    start = token.start_pos or 0
+    shown = "the end of the line" if token.type == "_NL" else f"`{_clip(str(token))}`"
+    if token.type == "_NL":
+        span = _at(text, start, start + 1, file)
+    else:
+        span = _at(text, start, token.end_pos or start + 1, file)
+    if str(token) in _KEYWORDS and "NAME" in expected:
+        return Diagnostic(
+            "E0107",
+            f"`{token}` is a word of the language here and cannot be a name",
+            span,
+            f"call it `{token}_` or something that says more",
+        )
+    return Diagnostic(
+        "E0102", f"{shown} cannot stand here; expected {_list(expected)}", span, _hint(token, text)
+    )
+
+
+def character_diagnostic(text: str, position: int, file: str) -> Diagnostic:
+    """An E0101 for a character that begins no word of the language."""
+    character = text[position : position + 1]
+    span = _at(text, position, position + 1, file)
+    if character == '"':
+        return Diagnostic(
+            "E0101", "this string is not closed on its line", span, 'close it with `"`'
+        )
+    if not character.isprintable():
+        return Diagnostic("E0101", f"the character U+{ord(character):04X} cannot stand here", span)
+    hint = _CHARACTERS.get(character)
+    if hint is None and character.isalpha():
+        hint = "names are made of the letters a-z, A-Z, digits and `_`"
+    return Diagnostic("E0101", f"`{character}` cannot stand here", span, hint)
+
+
+def bracket_diagnostic(fault: BracketError, file: str) -> Diagnostic:
+    """An E0103 for a bracket without its partner, an E0104 for too many inside each other."""
+    token = fault.opening or fault.token
+    start = token.start_pos or 0
+    span = Span(file, start, start + 1, token.line or 1, token.column or 1)
+    if fault.problem == "deep":
+        return Diagnostic(
+            "E0104",
+            f"more than {DEEPEST} brackets are open here, one inside the other",
+            span,
+            "name the parts of this expression",
+        )
+    if fault.problem == "unopened":
+        return Diagnostic("E0103", f"this `{token}` closes nothing", span, "take it away")
+    if fault.token is fault.opening:
+        return Diagnostic("E0103", f"this `{token}` is never closed", span)
+    return Diagnostic(
+        "E0103",
+        f"this `{token}` is not closed before the `{fault.token}` on line {fault.token.line}",
+        span,
+    )
+
+
+def _hint(token: Token, text: str) -> str | None:
+    before = text[: token.start_pos or 0].rstrip()
+    if token.type == "EQUAL" and before.endswith(("=", "!", "<", ">")):
+        return "a comparison is one of == != < <= > >="
+    if token.type == "COLON":
+        return "a label stands before a layer, after `->`: `x -> name: Layer(...)`"
+    if token.type == "NAME" and re.search(r"\b(True|False|None)$", str(token)):
+        return f"write `{str(token).lower()}`"
+    return None
+
+
+def _list(expected: set[str]) -> str:
+    shown: list[str] = []
+    rest = set(expected)
+    if _STARTS - {"NAME"} <= rest | {"NAME"} and "INT" in rest:
+        rest -= _STARTS | {"LPAR"}
+        shown.append("a value")
+    if _OPERATORS & rest:
+        rest -= _OPERATORS
+        if not shown:
+            shown.append("an operator")
+    words = sorted(_SHOWN.get(kind, f"`{kind.lower().lstrip('_')}`") for kind in rest)
+    shown += words
+    if len(shown) > 7:
+        shown = [*shown[:6], "..."]
+    if not shown:
+        return "something else"
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _at(text: str, start: int, end: int, file: str) -> Span:
+    line = text.count("\n", 0, start) + 1
+    column = start - text.rfind("\n", 0, start)
+    return Span(file, start, end, line, column)

@@ -1,0 +1,135 @@
+"""Text to AST, with every syntax error of the file in one run.
+
+A statement that cannot be read is reported, blanked out and the rest read again; what it would have
+named is remembered (``Parsed.unread``) so that its uses are not reported as unknown. Non-goal: meaning.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, cast
+
+from lark import Lark, Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+
+from specc.errors import Collector, Diagnostic, Span
+from specc.syntax import ast
+from specc.syntax.builder import Builder
+from specc.syntax.grammar import parser
+from specc.syntax.messages import bracket_diagnostic, character_diagnostic, token_diagnostic
+from specc.syntax.newlines import BracketError
+
+MOST_SYNTAX_ERRORS: Final = 20
+
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# lark's parser and the builder hold the state of one parse.
+_LOCK: Final = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A file as read. ``unread`` are the words of the statements that could not be."""
+
+    tree: ast.SpecFile
+    unread: frozenset[str]
+
+
+def parse(text: str, file: str, collector: Collector) -> Parsed:
+    """The tree of ``text``; its faults go to ``collector``, and the tree is of what could be read."""
+    unread: set[str] = set()
+    errors = 0
+    remaining = text
+    while True:
+        try:
+            tree = _parse_once(remaining, file, collector)
+            return Parsed(tree, frozenset(unread))
+        except (UnexpectedInput, BracketError) as fault:
+            collector.items.append(_diagnose(fault, text, file))
+            position = _position(fault, text)
+        except RecursionError:
+            collector.error(
+                "E0104",
+                "an expression of this file is nested too deeply to be read",
+                Span(file, 0, min(len(text), 1), 1, 1),
+                "name the parts of it",
+            )
+            return Parsed(_empty(file), frozenset(_WORD.findall(text)))
+        errors += 1
+        start, end = _statement_around(remaining, position)
+        broken = remaining[start:end]
+        unread.update(_WORD.findall(broken))
+        if errors >= MOST_SYNTAX_ERRORS or not broken.strip() or not _balanced(broken):
+            return Parsed(_empty(file), frozenset(_WORD.findall(text)))
+        blank = re.sub(r"[^\r\n]", " ", broken)
+        remaining = remaining[:start] + blank + remaining[end:]
+
+
+def _parse_once(text: str, file: str, collector: Collector) -> ast.SpecFile:
+    with _LOCK:
+        lark, builder = _shared_parser()
+        scratch = Collector()
+        builder.begin(file, scratch)
+        # A tree holds no cycles: the collector would only walk what is still being built.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            # The builder turns lark's result into our own tree.
+            tree = cast(ast.SpecFile, lark.parse(text))
+        finally:
+            if collecting:
+                gc.enable()
+    collector.items.extend(scratch.items)
+    return tree
+
+
+@lru_cache(maxsize=1)
+def _shared_parser() -> tuple[Lark, Builder]:
+    builder = Builder()
+    return parser(builder), builder
+
+
+def _empty(file: str) -> ast.SpecFile:
+    return ast.SpecFile(span=Span(file, 0, 0, 1, 1), version=1, version_span=None, items=())
+
+
+def _position(fault: UnexpectedInput | BracketError, text: str) -> int:
+    if isinstance(fault, BracketError):
+        return (fault.opening or fault.token).start_pos or 0
+    if isinstance(fault, UnexpectedEOF) or fault.pos_in_stream is None:
+        return len(text)
+    if isinstance(fault, UnexpectedToken) and fault.token.type == "$END":
+        return len(text.rstrip())
+    return fault.pos_in_stream
+
+
+def _diagnose(fault: UnexpectedInput | BracketError, text: str, file: str) -> Diagnostic:
+    if isinstance(fault, BracketError):
+        return bracket_diagnostic(fault, file)
+    if isinstance(fault, UnexpectedCharacters):
+        return character_diagnostic(text, fault.pos_in_stream or 0, file)
+    token = fault.token if isinstance(fault, UnexpectedToken) else Token("$END", "")
+    expected = set(fault.expected) if isinstance(fault, UnexpectedToken) else set()
+    return token_diagnostic(token, expected, text, file)
+
+
+def _statement_around(text: str, position: int) -> tuple[int, int]:
+    """The lines of the statement at ``position``: its own and those that continue it with ``->``."""
+    position = min(position, max(len(text) - 1, 0))
+    start = text.rfind("\n", 0, position) + 1
+    while start > 0 and text[start:].lstrip(" \t").startswith("->"):
+        start = text.rfind("\n", 0, start - 1) + 1
+    end = text.find("\n", position)
+    end = len(text) if end < 0 else end
+    while re.match(r"\n[ \t]*->", text[end:]):
+        following = text.find("\n", end + 1)
+        end = len(text) if following < 0 else following
+    return start, end
+
+
+def _balanced(text: str) -> bool:
+    """Whether blanking ``text`` leaves the brackets around it as they were."""
+    return all(text.count(left) == text.count(right) for left, right in ("()", "[]", "{}"))
