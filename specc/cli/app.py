@@ -1,0 +1,74 @@
+"""The ``specc`` command: the table of verbs and ``--version``. Non-goals: what a verb does."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from specc.cli.bless import bless
+from specc.cli.build import build
+from specc.cli.check import check
+from specc.cli.explain import explain
+from specc.cli.test import test
+
+# rich's help and tracebacks cost more time than the whole of `specc explain`.
+app = typer.Typer(
+    name="specc",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _verb in (check, build, test, bless, explain):
+    app.command()(_verb)
+
+
+@app.callback(invoke_without_command=True)
+def specc(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Print specc's version and end.")
+    ] = False,
+    torch: Annotated[
+        bool, typer.Option("--torch", help="With --version: torch's as well, and what it runs on.")
+    ] = False,
+) -> None:
+    """Neural models as text: checked, built as plain PyTorch, their numbers guarded by goldens.
+
+    \b
+    specc check specs                        every fault, with its line
+    specc build specs/mlp.spec -o out        out/mlp.py, plain PyTorch
+    specc bless specs && specc test specs    write the goldens, judge against them
+    """
+    if version:
+        _print_version(torch)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(0 if len(sys.argv) < 2 else 2)
+
+
+def _print_version(with_torch: bool) -> None:
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        typer.echo(f"specc {installed('specc')}")
+    except PackageNotFoundError:
+        typer.echo("specc (run from its source tree, not installed)")
+    if with_torch:
+        import torch
+
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device"
+        typer.echo(f"torch {torch.__version__} ({device}, {torch.get_num_threads()} CPU threads)")
+
+
+def main() -> None:
+    """Run the command line on ``sys.argv`` and end the process with the verb's exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A message quotes the spec: what this terminal cannot encode is escaped, not a crash.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name="specc")

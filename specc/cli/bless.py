@@ -1,0 +1,35 @@
+"""``specc bless``: the only writer of goldens."""
+
+from __future__ import annotations
+
+from specc.cli.paths import default_paths, spec_files
+from specc.cli.verb import SomePaths, verb
+
+
+@verb
+def bless(paths: SomePaths = None) -> int:
+    """Run the given specs in float64 and write what comes out as their goldens.
+
+    A golden goes to the folder 'golden' of the spec's project, and replaces the one that is there
+    as a whole or not at all.
+
+    \b
+    specc bless specs
+    specc bless specs/mlp.spec
+    """
+    from time import perf_counter
+
+    import typer
+
+    from specc import front
+    from specc.harness.bless import bless as bless_program
+    from specc.harness.golden import project_root
+
+    # All are read first: a fault in the last of them leaves every golden as it was.
+    programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
+    for file, program in programs:
+        start = perf_counter()
+        for written in bless_program(program, project_root(file)):
+            typer.echo(f"{written} ({perf_counter() - start:.1f} s)")
+            start = perf_counter()
+    return 0

@@ -1,0 +1,43 @@
+"""``specc build``: specs to Python source, and to a target's artefact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from specc.cli.paths import spec_files
+from specc.cli.verb import Settings, parse_settings, verb
+
+
+@verb
+def build(
+    specs: Annotated[list[Path], typer.Argument(metavar="SPEC", help="A spec file, or a folder.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The model, where a spec has several.", show_default=False
+        ),
+    ] = None,
+    target: Annotated[
+        str, typer.Option(metavar="TARGET", help="What to make: eager writes the source alone.")
+    ] = "eager",
+    settings: Settings = None,
+) -> int:
+    """Write a spec as plain PyTorch, and with --target as an artefact that is proved against eager.
+
+    \b
+    specc build specs/mlp.spec -o out                   out/mlp.py
+    specc build specs/mlp.spec --target export -o out   out/mlp.pt2 as well
+    """
+    import specc
+
+    params = parse_settings(settings)
+    for file in spec_files(specs):
+        for written in specc.build(file, output, model=model, target=target, params=params):
+            typer.echo(str(written))
+    return 0

@@ -1,0 +1,52 @@
+"""``specc explain``: a code of a message at length. Never imports torch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from specc.cli.verb import verb
+from specc.errors import CallError
+
+
+@verb
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CODE]", help="The code in a message's brackets.", show_default=False
+        ),
+    ] = None,
+) -> int:
+    """Explain a message's code with an example and the fix; list all codes where none is given.
+
+    \b
+    specc explain E0203
+    """
+    from specc.codes import CODES
+
+    if code is None:
+        for name, row in sorted(CODES.items()):
+            typer.echo(f"{name}  {row.title}")
+        return 0
+    wanted = code.strip().strip("[]").upper()
+    found = CODES.get(wanted)
+    if found is None:
+        from difflib import get_close_matches
+
+        close = ", ".join(get_close_matches(wanted, CODES, n=3)) or "see 'specc explain'"
+        raise CallError(
+            "E0711",
+            f"there is no code {code!r}",
+            help=f"did you mean {close}?" if close[0] in "EW" else close,
+        )
+    typer.echo(f"{wanted}: {found.title}\n\n{found.why}")
+    if found.example:
+        typer.echo("\nFor example:\n\n" + _indented(found.example))
+    typer.echo("\nWhat to do: " + found.fix)
+    return 0
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in text.strip("\n").split("\n"))

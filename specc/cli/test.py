@@ -1,0 +1,147 @@
+"""``specc test``: pytest on specs alone, with a summary and exit statuses of its own.
+
+The run is closed to what happens to lie around: no configuration file, no ``conftest.py``, no
+plugin that is not named here. A spec is data, and testing one from elsewhere must not run what lies
+beside it; ``pytest specs/`` is the way to run with all of a project's own settings. Non-goals:
+judging (``specc.harness``), collecting (``specc.pytest_plugin``).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from specc.cli.paths import default_paths, spec_files
+from specc.cli.verb import Settings, SomePaths, parse_settings, verb
+from specc.errors import CallError
+
+
+@verb
+def test(
+    paths: SomePaths = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="T,...", help="These targets only.", show_default=False),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="D,...", help="These devices only.", show_default=False),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="P,...", help="These precisions only.", show_default=False),
+    ] = None,
+    keyword: Annotated[
+        str | None,
+        typer.Option("-k", metavar="EXPRESSION", help="As pytest's -k.", show_default=False),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option("-n", metavar="N", help="On N processes, or 'auto'.", show_default=False),
+    ] = None,
+    junitxml: Annotated[
+        Path | None,
+        typer.Option(
+            "--junitxml", metavar="FILE", help="Write a JUnit report.", show_default=False
+        ),
+    ] = None,
+    require_device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D,...", help="Fail, and do not skip, where it is missing.", show_default=False
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Judge this emitted file, or this folder's, in place of a fresh one.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: Settings = None,
+    first: Annotated[bool, typer.Option("-x", help="Stop at the first failure.")] = False,
+    last_failed: Annotated[
+        bool, typer.Option("--lf", help="Only what failed in the last run.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("-v", help="A line for each cell.")] = False,
+) -> int:
+    """Judge specs against their goldens: every target, device, precision and mode.
+
+    Ends with 0 if all passed, 1 if a number regressed or a target failed, 2 if a spec or the call
+    is at fault, 3 if a golden is missing, stale or corrupt.
+
+    \b
+    specc test specs
+    specc test specs/mlp.spec --target compile,export -k train -n auto
+    specc test specs --require-device cuda --junitxml report.xml
+    """
+    options: list[str] = []
+    for name, value in (
+        ("--specc-target", target),
+        ("--specc-device", device),
+        ("--specc-dtype", dtype),
+        ("--require-device", require_device),
+        ("--specc-source", source and source.resolve()),
+        ("--junitxml", junitxml and junitxml.resolve()),
+    ):
+        options += [f"{name}={value}"] if value is not None else []
+    options += [f"--specc-set={name}={value}" for name, value in parse_settings(settings).items()]
+    options += ["-k", keyword] if keyword is not None else []
+    options += ["-x"] if first else []
+    options += ["--lf"] if last_failed else []
+    options += ["-v"] if verbose else ["-q"]
+    options += _parallel(workers)
+    return run(_with_cells(default_paths(paths)), options)
+
+
+def run(items: Sequence[str], options: Sequence[str]) -> int:
+    """pytest on ``items`` (spec files, or ``file::cell``); gives the exit status."""
+    start = time.perf_counter()
+    # Before pytest is imported: it reads them on its way up, and xdist's workers inherit them.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(variable, None)
+    import pytest
+
+    from specc.cli.session import Session
+
+    session = Session(start)
+    closed = ["-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", "--no-header"]
+    plugins = ["-p", "specc.pytest_plugin"]
+    return session.exit_status(
+        int(pytest.main([*closed, *plugins, *options, *items], plugins=[session]))
+    )
+
+
+def _with_cells(paths: Iterable[Path]) -> list[str]:
+    """The spec files of ``paths``, where ``file.spec::cell`` keeps its cell."""
+    items: list[str] = []
+    for path in paths:
+        name, separator, cell = str(path).partition("::")
+        items += [f"{file}{separator}{cell}" for file in spec_files([Path(name)])]
+    return list(dict.fromkeys(items))
+
+
+def _parallel(workers: str | None) -> list[str]:
+    if workers is None:
+        return []
+    if workers != "auto" and not (workers.isdecimal() and int(workers) > 0):
+        raise CallError("E0712", f"-n takes a number of processes or 'auto', not {workers!r}")
+    from importlib.util import find_spec
+
+    if find_spec("xdist") is None:
+        raise CallError(
+            "E0713",
+            "-n needs pytest-xdist, and it is not installed",
+            help="pip install 'specc[parallel]', or leave -n out",
+        )
+    count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
+    # Each process's torch would start a thread for every core.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    return ["-p", "xdist.plugin", "-n", workers]

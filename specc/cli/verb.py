@@ -1,0 +1,97 @@
+"""What all verbs share: how they end, and the options that several of them take.
+
+The exit statuses: 0 all is well; 1 a number regressed, or a target failed; 2 a fault in a spec or
+in the call; 3 a golden is missing, stale or corrupt; 130 interrupted. Non-goals: any verb's own
+work.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+
+from specc.errors import CallError, SpeccError, SpecError
+
+_P = ParamSpec("_P")
+INTERRUPTED = 130
+_PIPE_CLOSED = 141
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Spec files or folders.")]
+SomePaths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Spec files or folders; if none is given 'specs', or else the current folder.",
+        show_default=False,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Give a param of the spec another value; may be repeated.",
+        show_default=False,
+    ),
+]
+
+
+def verb(function: Callable[_P, int]) -> Callable[_P, None]:
+    """``function``, ending the process with the status that it returns.
+
+    What a user can cause never ends in a traceback: a SpeccError is rendered on standard error and
+    gives its own status.
+    """
+
+    @functools.wraps(function)
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            status = function(*args, **kwargs)
+            sys.stdout.flush()
+        except SpeccError as error:
+            show_error(error)
+            status = error.exit_status
+        except KeyboardInterrupt:
+            sys.stderr.write("interrupted\n")
+            status = INTERRUPTED
+        except BrokenPipeError:
+            # The reader has gone; Python would complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = _PIPE_CLOSED
+        raise typer.Exit(status)
+
+    # typer reads the signature of what it is given, and this one's result is not an exit status.
+    return guarded
+
+
+def show_error(error: SpeccError) -> None:
+    """Write all of ``error``'s diagnostics to standard error."""
+    from specc.report.diagnostics import pieces
+    from specc.report.style import show, terminal_width
+
+    sources = error.sources if isinstance(error, SpecError) else {}
+    show(pieces(error.diagnostics(), sources, terminal_width(sys.stderr)), sys.stderr)
+
+
+def parse_settings(settings: Sequence[str] | None) -> dict[str, str]:
+    """``["width=256"]`` as ``{"width": "256"}``; CallError where one is no ``NAME=VALUE``."""
+    values: dict[str, str] = {}
+    for setting in settings or ():
+        name, equals, value = setting.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise CallError(
+                "E0712",
+                f"--set takes NAME=VALUE, and {setting!r} is not that",
+                help="write for example --set width=256",
+            )
+        if name in values:
+            raise CallError("E0712", f"--set gives {name!r} twice", help="give each param once")
+        values[name] = value.strip()
+    return values

@@ -1,0 +1,24 @@
+"""The table of codes: what ``specc explain`` says of each message that specc can give.
+
+A code is stable: it keeps its meaning, and is not used again when its message goes. The hundreds:
+E01 text and syntax · E02 names and arguments · E03 shapes and types · E04 train · E05 test ·
+E06 params and ``--set`` · E07 files and calls · E08 goldens · E09 targets · W0 warnings.
+Non-goals: the messages themselves, which stand where they are raised. Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """A row: ``title`` in a line, ``why`` it is a fault, ``example`` (of the fault), ``fix``."""
+
+    title: str
+    why: str
+    example: str
+    fix: str
+
+
+CODES: Mapping[str, Code] = {}

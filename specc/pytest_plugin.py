@@ -1,0 +1,300 @@
+"""``.spec`` files as pytest items, one a cell: ``specs/mlp.spec::compile-cpu-float32-train``.
+
+A guest in every pytest run of an environment that has specc: it imports nothing heavy until a spec
+is collected, torch not before an item runs, and leaves alone the ``.spec`` files of other tools. A
+spec with faults is one failing item that shows them. Non-goals: judging (``specc.harness``), the
+summary of ``specc test`` (``specc.cli.session``).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from specc.errors import CallError, GoldenError, SpeccError, SpecError, TargetError
+
+if TYPE_CHECKING:
+    from specc.harness.matrix import Cell
+    from specc.harness.verdict import Verdict
+    from specc.ir import Program
+
+# Starts the name of each property in which an item says what came of it.
+CELL_PROPERTY = "specc."
+_CHOICE = pytest.StashKey["Choice"]()
+# PyInstaller's build files and RPM's package descriptions have the same suffix.
+_FOREIGN = re.compile(rb"(?m)^(?:\w+\s*=\s*(?:Analysis|PYZ|EXE|COLLECT)\(|Name\s*:\s*\S|%\w+)")
+_HEAD = 65536
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "bfloat16", "float16", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the command line overrides. An empty tuple leaves the spec's own list."""
+
+    targets: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    required_devices: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+    source: Path | None = None
+
+    @staticmethod
+    def of(config: pytest.Config) -> Choice:
+        """The choice of a run's options; CallError E0712 or E0701 where one is no such thing."""
+        if _CHOICE not in config.stash:
+            config.stash[_CHOICE] = _read_choice(config)
+        return config.stash[_CHOICE]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of ``specc test``, under names that are not in anybody's way."""
+    group = parser.getgroup("specc", "specc: neural models in .spec files")
+    group.addoption("--specc-target", metavar="T,...", help="these targets only")
+    group.addoption("--specc-device", metavar="D,...", help="these devices only")
+    group.addoption("--specc-dtype", metavar="P,...", help="these precisions only")
+    group.addoption(
+        "--specc-set", metavar="NAME=VALUE", action="append", help="give a param another value"
+    )
+    group.addoption(
+        "--specc-source", metavar="PATH", help="judge this emitted file, or those in this folder"
+    )
+    group.addoption(
+        "--require-device", metavar="D,...", help="fail, and do not skip, where it is missing"
+    )
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SpecFile | None:
+    """A collector for a ``.spec`` file; None for any other, and for another tool's."""
+    if file_path.suffix != ".spec":
+        return None
+    if not parent.session.isinitpath(file_path) and _foreign(file_path):
+        return None
+    return SpecFile.from_parent(parent, path=file_path)
+
+
+class SpecFile(pytest.File):
+    """A spec: its cells, or one item that shows its faults."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        from specc import front
+        from specc.harness import matrix
+
+        try:
+            choice = Choice.of(self.config)
+            program = front.read(self.path, choice.settings)
+            cells = matrix.cells(
+                program, choice.targets or None, choice.devices or None, choice.dtypes or None
+            )
+        except SpeccError as error:
+            yield FaultItem.from_parent(self, name="check", error=error)
+            return
+        for cell in cells:
+            yield CellItem.from_parent(self, name=cell.id, program=program, cell=cell)
+
+
+class _SpecItem(pytest.Item):
+    """What both kinds of item share: how they say what came of them."""
+
+    def tell(self, name: str, value: str | float) -> None:
+        self.user_properties.append((CELL_PROPERTY + name, value))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """A fault as its diagnostics, a verdict as its report; a traceback for a bug alone."""
+        error = excinfo.value
+        if isinstance(error, SpeccError):
+            return _rendered(error)
+        if isinstance(error, CellFailedError):
+            return str(error)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, self.name
+
+
+class FaultItem(_SpecItem):
+    """A spec that could not be read, or a call that asks for what there is not."""
+
+    def __init__(self, *, error: SpeccError, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._error = error
+
+    def runtest(self) -> None:
+        self.tell("outcome", "fault")
+        self.tell("reason", f"{self._error.code}: {self._error.message}")
+        raise self._error
+
+
+class CellFailedError(Exception):
+    """A cell whose numbers are not within their floors; the message is the verdict's report."""
+
+
+class CellItem(_SpecItem):
+    """One cell: judged when it runs."""
+
+    def __init__(self, *, program: Program, cell: Cell, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._program = program
+        self._cell = cell
+
+    def runtest(self) -> None:
+        choice = Choice.of(self.config)
+        try:
+            self._require_device(choice)
+            verdict = self._judge(choice)
+        except SpeccError as error:
+            self.tell("outcome", _outcome(error))
+            self.tell("reason", f"{error.code}: {error.message}")
+            raise
+        self._report(verdict)
+
+    def _require_device(self, choice: Choice) -> None:
+        missing = _missing_device(self._cell.device)
+        if missing is None:
+            return
+        if self._cell.device in choice.required_devices:
+            raise CallError(
+                "E0714",
+                f"--require-device {self._cell.device}: {missing}",
+                help="run where there is one, or leave --require-device out to skip these cells",
+            )
+        pytest.skip(missing)
+
+    def _judge(self, choice: Choice) -> Verdict:
+        source = _edited_source(choice.source, self.path)
+        start = time.perf_counter()
+        fresh = "torch" not in sys.modules
+        from specc.harness.golden import project_root
+        from specc.harness.judge import judge
+
+        # What the first cell of a process pays for importing torch is torch's own time.
+        importing = time.perf_counter() - start if fresh else 0.0
+        verdict = judge(self._program, self._cell, project_root(self.path), source=source)
+        self.tell("torch_seconds", importing + verdict.torch_seconds)
+        return verdict
+
+    def _report(self, verdict: Verdict) -> None:
+        if verdict.worst is not None:
+            self.tell("worst", verdict.worst)
+        self.tell("outcome", "passed" if verdict.passed else "regressed")
+        if not verdict.passed:
+            self.tell("reason", verdict.headline)
+            raise CellFailedError(verdict.report())
+
+
+def _read_choice(config: pytest.Config) -> Choice:
+    option = config.getoption
+    settings: dict[str, str] = {}
+    for setting in option("--specc-set") or ():
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise CallError("E0712", f"--specc-set takes NAME=VALUE, and {setting!r} is not that")
+        settings[name.strip()] = value.strip()
+    source = option("--specc-source")
+    if source is not None and not Path(source).exists():
+        raise CallError("E0701", f"there is no {source!r}", help="name what 'specc build' wrote")
+    return choice(
+        target=option("--specc-target"),
+        device=option("--specc-device"),
+        dtype=option("--specc-dtype"),
+        require_device=option("--require-device"),
+        settings=settings,
+        source=None if source is None else Path(source),
+    )
+
+
+def choice(
+    *,
+    target: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    require_device: str | None = None,
+    settings: dict[str, str] | None = None,
+    source: Path | None = None,
+) -> Choice:
+    """A Choice from comma-separated names; CallError E0712 where there is no such name."""
+    from specc.targets import TARGETS
+
+    return Choice(
+        _names("target", target, TARGETS),
+        _names("device", device, DEVICES),
+        _names("dtype", dtype, DTYPES),
+        _names("require-device", require_device, DEVICES),
+        settings or {},
+        source,
+    )
+
+
+def _names(option: str, text: str | None, known: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+    if text is not None and not names:
+        raise CallError("E0712", f"--{option} is empty", help=f"there is {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, list(known), 1)
+            raise CallError(
+                "E0712",
+                f"--{option}: there is no {name!r}",
+                help=f"did you mean {close[0]!r}?" if close else f"there is {', '.join(known)}",
+            )
+    return names
+
+
+def _foreign(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _FOREIGN.search(file.read(_HEAD)) is not None
+    except OSError:
+        return False
+
+
+def _edited_source(source: Path | None, spec: Path) -> str | None:
+    """The text to judge in place of a fresh emission; ``source`` is a file, or a folder of them."""
+    if source is None:
+        return None
+    path = source / f"{spec.stem}.py" if source.is_dir() else source
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise CallError(
+            "E0701",
+            f"cannot read {str(path)!r}: {reason}",
+            help=f"write it with: specc build {spec.name} -o {path.parent}",
+        ) from None
+
+
+def _missing_device(device: str) -> str | None:
+    """Why ``device`` cannot be run on here, or None where it can."""
+    if device == "cpu":
+        return None
+    import torch
+
+    if torch.cuda.is_available():
+        return None
+    built = (
+        "this torch is built without CUDA" if torch.version.cuda is None else "no GPU is visible"
+    )
+    return f"no CUDA device: {built}"
+
+
+def _outcome(error: SpeccError) -> str:
+    if isinstance(error, GoldenError):
+        return "golden"
+    return "regressed" if isinstance(error, TargetError) else "fault"
+
+
+def _rendered(error: SpeccError) -> str:
+    from specc.report.diagnostics import render
+
+    sources = error.sources if isinstance(error, SpecError) else {}
+    return render(error.diagnostics(), sources)

@@ -1,0 +1,1 @@
+"""Results as text: diagnostics with carets, the summary of a test run. Imports no torch."""

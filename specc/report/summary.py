@@ -1,0 +1,129 @@
+"""The table that ends ``specc test``: a spec a row with its worst error, its time, its outcome.
+
+Under it a line for each cell that did not pass, with its first bad tensor, and where the time went.
+Plain data in, styled pieces out. Non-goals: gathering the data (``specc.cli.session``), the
+verdicts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from specc.report.style import Piece
+from specc.report.text import visible, width
+
+Outcome = Literal["passed", "regressed", "fault", "golden", "skipped"]
+_WORDS: dict[Outcome, str] = {
+    "passed": "passed",
+    "regressed": "REGRESSED",
+    "fault": "FAULT",
+    "golden": "GOLDEN",
+    "skipped": "skipped",
+}
+_STYLES: dict[Outcome, str] = {
+    "passed": "green",
+    "regressed": "bold red",
+    "fault": "bold red",
+    "golden": "bold yellow",
+    "skipped": "dim",
+}
+# The outcome of a spec is that of its worst cell.
+_WORST_FIRST: tuple[Outcome, ...] = ("regressed", "fault", "golden", "passed", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What one cell came to. ``worst`` is in floors (None where nothing was compared), times are in
+    seconds; ``reason`` names the first bad tensor, the fault or why the cell was skipped."""
+
+    spec: str
+    cell: str
+    outcome: Outcome
+    worst: float | None = None
+    seconds: float = 0.0
+    torch_seconds: float = 0.0
+    reason: str = ""
+
+
+def table(results: Sequence[CellResult]) -> Iterator[Piece]:
+    """The summary of ``results``, in the order in which their specs first appear."""
+    specs: dict[str, list[CellResult]] = {}
+    for result in results:
+        specs.setdefault(result.spec, []).append(result)
+    head = ("spec", "cells", "skipped", "worst", "time", "outcome")
+    rows = [head, *(_row(spec, found) for spec, found in specs.items())]
+    widths = [max(width(row[column]) for row in rows) for column in range(len(head))]
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row[:-1]):
+            gap = " " * (widths[column] - width(text))
+            # Names stand left, numbers right.
+            yield Piece(
+                f"{text}{gap}  " if column == 0 else f"{gap}{text}  ", "" if number else "bold"
+            )
+        yield Piece(f"{row[-1]}\n", _style(row[-1]) if number else "bold")
+    yield from _reasons(results)
+    yield from _counts(results, len(specs))
+
+
+def time_line(inside: float, whole: float) -> str:
+    """``outside torch: 1.2 s of 6.0 s (20 %)``: what specc itself costs."""
+    outside = max(0.0, whole - inside)
+    share = 100 * outside / whole if whole else 0.0
+    return f"outside torch: {outside:.1f} s of {whole:.1f} s ({share:.0f} %)"
+
+
+def floors(worst: float | None) -> str:
+    """``2.41``, ``813``, ``1.2e+06``, ``inf`` or ``-`` where nothing was compared."""
+    if worst is None:
+        return "-"
+    if not math.isfinite(worst):
+        return str(worst)
+    return f"{worst:.2f}" if worst < 100 else f"{worst:.0f}" if worst < 1e5 else f"{worst:.1e}"
+
+
+def _row(spec: str, found: Sequence[CellResult]) -> tuple[str, ...]:
+    compared = [result.worst for result in found if result.worst is not None]
+    # max() passes over a NaN or keeps it by where it stands; here it is the worst there is.
+    worst = math.nan if any(map(math.isnan, compared)) else max(compared, default=None)
+    outcome = min((result.outcome for result in found), key=_WORST_FIRST.index)
+    skipped = sum(result.outcome == "skipped" for result in found)
+    return (
+        visible(spec),
+        str(len(found)),
+        str(skipped) if skipped else "-",
+        floors(worst),
+        f"{sum(result.seconds for result in found):.1f} s",
+        _WORDS[outcome],
+    )
+
+
+def _style(word: str) -> str:
+    return next(_STYLES[outcome] for outcome, text in _WORDS.items() if text == word)
+
+
+def _reasons(results: Sequence[CellResult]) -> Iterator[Piece]:
+    bad = [result for result in results if result.outcome in ("regressed", "fault", "golden")]
+    if bad:
+        yield Piece("\n")
+    for result in bad:
+        yield Piece(_WORDS[result.outcome], _STYLES[result.outcome])
+        yield Piece(f" {visible(result.spec)}::{visible(result.cell)}: {visible(result.reason)}\n")
+    reasons = dict.fromkeys(result.reason for result in results if result.outcome == "skipped")
+    for reason in reasons:
+        count = sum(r.reason == reason and r.outcome == "skipped" for r in results)
+        cells = "1 cell was" if count == 1 else f"{count} cells were"
+        yield Piece(f"{cells} skipped: {visible(reason)}\n", "dim")
+
+
+def _counts(results: Sequence[CellResult], specs: int) -> Iterator[Piece]:
+    parts = [
+        f"{count} {_WORDS[outcome].lower() if outcome != 'golden' else 'without a valid golden'}"
+        for outcome in _WORST_FIRST
+        if (count := sum(result.outcome == outcome for result in results))
+    ]
+    noun = "spec" if specs == 1 else "specs"
+    cells = "cell" if len(results) == 1 else "cells"
+    yield Piece(f"\n{specs} {noun}, {len(results)} {cells}: {', '.join(parts)}\n", "bold")
