@@ -5,8 +5,8 @@ reads its artefact (``save``, ``load``). Torch is imported by the functions alon
 be read by anything. Non-goals: emitting source (``specc.emit``), judging numbers in training
 (``specc.harness``).
 
-A runnable **shares** the module's parameters and buffers: the tensors are the same objects' storage,
-so an optimizer on ``module.parameters()`` trains it and ``module.state_dict()`` shows the result.
+A runnable **shares** the module's parameters and buffers, the tensors themselves: an optimizer on
+``module.parameters()`` trains it and ``module.state_dict()`` shows the result.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Target:
         *,
         free_sizes: FreeSizes | None = None,
     ) -> tuple[str, ...]:
-        """Write the artefact, in evaluation mode, atomically; returns what is worth telling the user.
+        """Write the artefact, in evaluation mode, atomically; returns notes for the user.
 
         ``source`` is the emitted source that ``module``'s class was made from. Raises TargetError
         when the target refuses the module, CallError when ``path`` cannot be written.

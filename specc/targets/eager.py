@@ -39,15 +39,13 @@ def load(path: Path, *, class_name: str | None, params: Mapping[str, Any] | None
     return construct(module_from_file(path, class_name), path, params).eval()
 
 
-def construct(
-    maker: type[nn.Module], path: Path, params: Mapping[str, Any] | None
-) -> nn.Module:
-    """``maker(**params)``; TargetError (E0705) when the constructor refuses."""
+def construct(maker: type[nn.Module], path: Path, params: Mapping[str, Any] | None) -> nn.Module:
+    """``maker(**params)``; TargetError (E0903) when the constructor refuses."""
     try:
         return maker(**(params or {}))
     except Exception as error:
         raise TargetError(
-            "E0705", f"{maker.__name__} of {path} cannot be constructed: {error}"
+            "E0903", f"{maker.__name__} of {path} cannot be constructed: {error}"
         ) from error
 
 

@@ -1,8 +1,8 @@
 """Artefacts on disk and notes in memory: what the targets share.
 
-Writing is atomic (aside, then renamed), so that a killed build leaves the old artefact whole. Binary
-artefacts (``.ts``, ``.pt2``) are zip archives with a marker of ours inside; what is read is checked
-before torch sees it. Non-goal: what is inside an artefact, which is each target's.
+Writing is atomic (aside, then renamed), so that a killed build leaves the old artefact whole.
+Binary artefacts (``.ts``, ``.pt2``) are zip archives with a marker of ours inside; what is read is
+checked before torch sees it. Non-goal: what is inside an artefact, which is each target's.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ RUNNABLE_NOTES: weakref.WeakKeyDictionary[nn.Module, tuple[str, ...]] = weakref.
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a new file beside ``path``, then put it in ``path``'s place.
 
-    The new file has ``path``'s suffix, which some of torch's writers insist on. Raises CallError (E0702)
-    when the folder cannot be written; nothing is left behind when ``write`` raises.
+    The new file has ``path``'s suffix, which some of torch's writers insist on. Raises CallError
+    (E0702) when the folder cannot be written; nothing is left behind when ``write`` raises.
     """
     aside: Path | None = None
     try:
@@ -62,27 +62,32 @@ def marker(target: str) -> str:
 def check_archive(path: Path, target: str) -> None:
     """Raise unless ``path`` is a whole zip archive with our marker for ``target`` inside.
 
-    CallError (E0701) when it cannot be read; TargetError (E0703) when it is truncated, damaged, or not
-    written by ``specc build --target`` for this target.
+    CallError (E0701) when it cannot be read; TargetError (E0901) when it is truncated, damaged, or
+    not written by ``specc build --target`` for this target.
     """
     remedy = f"build it again: specc build SPEC --target {target} -o {path.parent}"
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-            names = [name for name in archive.namelist() if name.endswith(f"extra/{MARKER}")]
+            # torch 2.6 to 2.8 call the folder of extra files of an exported program otherwise.
+            names = [
+                name
+                for name in archive.namelist()
+                if name.endswith((f"extra/{MARKER}", f"extra_files/{MARKER}"))
+            ]
             found = json.loads(archive.read(names[0])) if names else None
     except OSError as error:
         raise CallError("E0701", f"cannot read {path}: {error.strerror or error}") from None
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
         raise TargetError(
-            "E0703", f"{path} is truncated or is no {target} artefact", help=remedy
+            "E0901", f"{path} is truncated or is no {target} artefact", help=remedy
         ) from None
     if damaged is not None:
-        raise TargetError("E0703", f"{path} is damaged at {damaged}", help=remedy)
+        raise TargetError("E0901", f"{path} is damaged at {damaged}", help=remedy)
     if not isinstance(found, dict) or found.get("target") != target:
-        raise TargetError("E0703", f"{path} was not written by specc for {target}", help=remedy)
+        raise TargetError("E0901", f"{path} was not written by specc for {target}", help=remedy)
     if found.get("specc") != MARKER_VERSION:
-        raise TargetError("E0703", f"{path} was written by another version of specc", help=remedy)
+        raise TargetError("E0901", f"{path} was written by another version of specc", help=remedy)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """The live class: emitted source executed as a real Python module.
 
 The module is registered in ``sys.modules`` with a loader that gives its source back, so that
-``inspect.getsource``, TorchScript's scripting, ``torch.compile``, tracebacks and ``deepcopy`` work as
-for a file on disk. Non-goal: sandboxing; only source that specc emitted, or a file that the user named
-on the command line, is executed.
+``inspect.getsource``, TorchScript's scripting, ``torch.compile``, tracebacks and ``deepcopy`` work
+as for a file on disk. Non-goal: sandboxing; only source that specc emitted, or a file that the user
+named on the command line, is executed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _TextLoader(importlib.abc.ExecutionLoader):
 def live_module(source: str, stem: str) -> ModuleType:
     """The module that ``source`` defines, executed once: the same source gives the same module.
 
-    ``stem`` names it in tracebacks. Raises TargetError (E0705) when the source does not execute.
+    ``stem`` names it in tracebacks. Raises TargetError (E0903) when the source does not execute.
     """
     digest = hashlib.blake2b(f"{stem}\0{source}".encode(), digest_size=12).hexdigest()
     name = f"_specc_live_{re.sub(r'[^0-9A-Za-z_]', '_', stem)}_{digest}"
@@ -57,7 +57,7 @@ def live_module(source: str, stem: str) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         raise TargetError(
-            "E0705", f"the source of {stem} does not execute: {type(error).__name__}: {error}"
+            "E0903", f"the source of {stem} does not execute: {type(error).__name__}: {error}"
         ) from error
     return module
 
@@ -65,15 +65,16 @@ def live_module(source: str, stem: str) -> ModuleType:
 def module_class(source: str, class_name: str, stem: str) -> type[nn.Module]:
     """The class called ``class_name`` of the emitted ``source``.
 
-    Raises TargetError (E0705) when the source does not execute or defines no such module class.
+    Raises TargetError (E0903) when the source does not execute or defines no such module class.
     """
     return _class_in(live_module(source, stem), class_name, stem)
 
 
 def module_from_file(path: Path, class_name: str | None = None) -> type[nn.Module]:
-    """The class called ``class_name``, or the last module class, of a Python file that the user named.
+    """The class called ``class_name``, or the last module class, of a file that the user named.
 
-    Executes the file. Raises CallError (E0701) when it cannot be read, TargetError (E0705) otherwise.
+    Executes the file. Raises CallError (E0701) when it cannot be read, TargetError (E0903) when it
+    does not execute or has no such class.
     """
     return _class_in(live_module(read_source(path), path.stem), class_name, path.name)
 
@@ -103,7 +104,7 @@ def _class_in(module: ModuleType, class_name: str | None, place: str) -> type[nn
     if class_name is None or class_name not in classes:
         wanted = f"no module class called {class_name}" if class_name else "no module class"
         raise TargetError(
-            "E0705",
+            "E0903",
             f"{place} defines {wanted}",
             help=f"it defines {', '.join(classes)}" if classes else None,
         )
