@@ -178,7 +178,7 @@ _TAIL = (
 def normal_quantile(probability: Tensor) -> Tensor:
     """The standard normal's inverse distribution function of float64 in (0, 1), to about 1e-15."""
     # In blocks that stay in the cache, which is several times faster on a large tensor.
-    blocks = [_quantile_of_block(block) for block in probability.reshape(-1).split(1 << 15)]
+    blocks = [_quantile_of_block(block) for block in torch.split(probability.reshape(-1), 1 << 15)]
     return torch.cat(blocks).reshape(probability.shape) if blocks else probability.clone()
 
 
