@@ -1,0 +1,77 @@
+"""What torch offers, as data: a table of rows for each kind of name that a spec may use.
+
+Typed by hand; torch is the oracle of the tests, never asked at run time. Imports no torch. Signatures
+are parsed when a row is first used, so that importing the catalogue is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+from specc.catalog import (
+    functions,
+    inits,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    penalties,
+    schedulers,
+)
+from specc.catalog.rows import FormulaRow, FunctionRow, LayerRow, OptimizerRow, Row, SchedulerRow
+
+__all__ = [
+    "CLIPS",
+    "CONSTRAINTS",
+    "FUNCTIONS",
+    "INITS",
+    "LAYERS",
+    "LOSSES",
+    "METRICS",
+    "OPTIMIZERS",
+    "REGULARIZERS",
+    "SCHEDULERS",
+    "suggest",
+]
+
+R = TypeVar("R", bound=Row)
+
+
+def _table(rows: Iterable[R]) -> Mapping[str, R]:
+    return MappingProxyType({row.name: row for row in rows})
+
+
+LAYERS: Mapping[str, LayerRow] = _table(layers.ROWS)
+FUNCTIONS: Mapping[str, FunctionRow] = _table(functions.ROWS)
+LOSSES: Mapping[str, FunctionRow] = _table(losses.ROWS)
+METRICS: Mapping[str, FunctionRow] = _table(metrics.ROWS)
+OPTIMIZERS: Mapping[str, OptimizerRow] = _table(optimizers.ROWS)
+SCHEDULERS: Mapping[str, SchedulerRow] = _table(schedulers.ROWS)
+REGULARIZERS: Mapping[str, FormulaRow] = _table(penalties.REGULARIZERS)
+CONSTRAINTS: Mapping[str, FormulaRow] = _table(penalties.CONSTRAINTS)
+CLIPS: Mapping[str, FormulaRow] = _table(penalties.CLIPS)
+INITS: Mapping[str, Row] = _table(inits.ROWS)
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that ``name`` was probably meant to be, or none that is near.
+
+    Case and underscores do not count: ``batchnorm2d`` means ``BatchNorm2d``, ``in_feature`` means
+    ``in_features``.
+    """
+    import difflib  # only a wrong name needs it
+
+    folded: dict[str, str] = {}
+    for candidate in candidates:
+        folded.setdefault(_folded(candidate), candidate)
+    wanted = _folded(name)
+    if wanted in folded:
+        return folded[wanted]
+    near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6)
+    return folded[near[0]] if near else None
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").casefold()

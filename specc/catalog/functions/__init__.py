@@ -1,0 +1,19 @@
+"""The functions, by torch's names: stateless, tensors among their arguments.
+
+Arguments left out: ``out`` and ``inplace`` (a value is never changed), ``device`` (the run chooses).
+Non-goal: methods; ``x.T`` and ``x.mT`` are the language's own.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.functions import arrangement, creation, elementwise, matrix, neural, reduction
+from specc.catalog.rows import FunctionRow
+
+ROWS: tuple[FunctionRow, ...] = (
+    *elementwise.ROWS,
+    *reduction.ROWS,
+    *arrangement.ROWS,
+    *matrix.ROWS,
+    *neural.ROWS,
+    *creation.ROWS,
+)

@@ -1,0 +1,92 @@
+"""Rows of the functional forms of layers: pooling, padding, resampling, dropout, one-hot."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from specc.catalog.layers.shape import MODES
+from specc.catalog.rows import FunctionRow
+from specc.catalog.shapes import elementwise, linear, pooling, resampling
+
+
+def _max(dims: int) -> FunctionRow:
+    return FunctionRow(
+        f"max_pool{dims}d",
+        f"F.max_pool{dims}d",
+        f"input: tensor, kernel_size: int x{dims}, stride: int x{dims} | none = None, "
+        f"padding: int x{dims} = 0, dilation: int x{dims} = 1, ceil_mode: bool = False, "
+        "return_indices: bool = False",
+        "the largest value of each window",
+        shape=partial(pooling.pooled, dims=dims),
+        family="neural",
+    )
+
+
+def _average(dims: int) -> FunctionRow:
+    divisor = ", divisor_override: int | none = None" if dims > 1 else ""
+    return FunctionRow(
+        f"avg_pool{dims}d",
+        f"F.avg_pool{dims}d",
+        f"input: tensor, kernel_size: int x{dims}, stride: int x{dims} | none = None, "
+        f"padding: int x{dims} = 0, ceil_mode: bool = False, "
+        f"count_include_pad: bool = True{divisor}",
+        "the mean of each window",
+        shape=partial(pooling.pooled, dims=dims),
+        family="neural",
+    )
+
+
+def _adaptive(kind: str, dims: int) -> FunctionRow:
+    return FunctionRow(
+        f"adaptive_{kind}_pool{dims}d",
+        f"F.adaptive_{kind}_pool{dims}d",
+        f"input: tensor, output_size: int x{dims}",
+        "pools any size to a fixed one",
+        shape=partial(pooling.adaptive, dims=dims),
+        family="neural",
+    )
+
+
+ROWS = (
+    *map(_max, (1, 2, 3)),
+    *map(_average, (1, 2, 3)),
+    *(_adaptive(kind, dims) for kind in ("avg", "max") for dims in (1, 2, 3)),
+    FunctionRow(
+        "pad",
+        "F.pad",
+        "input: tensor, pad: ints, mode: str = 'constant', value: float | none = None",
+        "elements around, in pairs from the last dimension on",
+        choices={"mode": ("constant", "reflect", "replicate", "circular")},
+        shape=resampling.padded,
+        family="neural",
+    ),
+    FunctionRow(
+        "interpolate",
+        "F.interpolate",
+        "input: tensor, size: int | ints | none = None, "
+        "scale_factor: float | floats | none = None, mode: str = 'nearest', "
+        "align_corners: bool | none = None, *, antialias: bool = False",
+        "resamples to a size, or by a factor",
+        choices={"mode": MODES},
+        shape=resampling.resampled,
+        family="neural",
+    ),
+    FunctionRow(
+        "dropout",
+        "F.dropout",
+        "input: tensor, p: float = 0.5",
+        "zeroes single elements with probability p, in training",
+        shape=elementwise.dropped,
+        stochastic=True,
+        training=True,
+        family="neural",
+    ),
+    FunctionRow(
+        "one_hot",
+        "F.one_hot",
+        "input: tensor, num_classes: size",
+        "each index as a row with a single 1, int64",
+        shape=linear.one_hot,
+        family="neural",
+    ),
+)

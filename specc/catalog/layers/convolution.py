@@ -1,0 +1,48 @@
+"""Rows of convolutions and transposed convolutions, one of each for 1, 2 and 3 dimensions."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from specc.catalog.rows import LayerRow
+from specc.catalog.shapes import convolution as rules
+
+_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+def _convolution(dims: int) -> LayerRow:
+    return LayerRow(
+        f"Conv{dims}d",
+        f"nn.Conv{dims}d",
+        f"in_channels: size = ?, out_channels: size, kernel_size: int x{dims}, "
+        f"stride: int x{dims} = 1, padding: int x{dims} | str = 0, dilation: int x{dims} = 1, "
+        "groups: int = 1, bias: bool = True, padding_mode: str = 'zeros'",
+        f"a convolution over {dims} spatial dimension{'s' * (dims > 1)}",
+        choices={"padding": ("valid", "same"), "padding_mode": _MODES},
+        shape=partial(rules.convolved, dims=dims),
+        infer={"in_channels": partial(rules.in_channels, dims=dims)},
+        parameters=partial(rules.convolved_parameters, dims=dims),
+        initial=partial(rules.convolved_initial, dims=dims),
+        family="convolution",
+    )
+
+
+def _transposed(dims: int) -> LayerRow:
+    return LayerRow(
+        f"ConvTranspose{dims}d",
+        f"nn.ConvTranspose{dims}d",
+        f"in_channels: size = ?, out_channels: size, kernel_size: int x{dims}, "
+        f"stride: int x{dims} = 1, padding: int x{dims} = 0, output_padding: int x{dims} = 0, "
+        f"groups: int = 1, bias: bool = True, dilation: int x{dims} = 1, "
+        "padding_mode: str = 'zeros'",
+        f"a transposed convolution over {dims} spatial dimension{'s' * (dims > 1)}",
+        choices={"padding_mode": ("zeros",)},  # torch takes no other for a transposed one
+        shape=partial(rules.transposed, dims=dims),
+        infer={"in_channels": partial(rules.in_channels, dims=dims)},
+        parameters=partial(rules.transposed_parameters, dims=dims),
+        initial=partial(rules.transposed_initial, dims=dims),
+        family="convolution",
+    )
+
+
+ROWS = (*map(_convolution, (1, 2, 3)), *map(_transposed, (1, 2, 3)))

@@ -1,0 +1,51 @@
+"""Rows of the dense layers: Linear, Bilinear, Embedding."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from specc.catalog.rows import LayerRow
+from specc.catalog.shapes import linear as rules
+
+ROWS = (
+    LayerRow(
+        "Linear",
+        "nn.Linear",
+        "in_features: size = ?, out_features: size, bias: bool = True",
+        "a dense layer over the last dimension",
+        shape=rules.linear,
+        infer={"in_features": rules.linear_in_features},
+        parameters=rules.linear_parameters,
+        initial=rules.linear_initial,
+        family="linear",
+    ),
+    LayerRow(
+        "Bilinear",
+        "nn.Bilinear",
+        "in1_features: size = ?, in2_features: size = ?, out_features: size, bias: bool = True",
+        "a bilinear form of two values' last dimensions",
+        shape=rules.bilinear,
+        infer={
+            "in1_features": partial(rules.bilinear_features, which=1),
+            "in2_features": partial(rules.bilinear_features, which=2),
+        },
+        parameters=rules.bilinear_parameters,
+        initial=rules.bilinear_initial,
+        inputs=("input1", "input2"),
+        family="linear",
+    ),
+    LayerRow(
+        "Embedding",
+        "nn.Embedding",
+        "num_embeddings: size = ?, embedding_dim: size, padding_idx: int | none = None, "
+        "max_norm: float | none = None, norm_type: float = 2.0, "
+        "scale_grad_by_freq: bool = False, sparse: bool = False",
+        "a table of vectors, looked up by index",
+        positional=(("embedding_dim",), ("num_embeddings", "embedding_dim")),
+        shape=rules.embedding,
+        infer={"num_embeddings": rules.embedding_entries},
+        parameters=rules.embedding_parameters,
+        initial=rules.embedding_initial,
+        family="embedding",
+    ),
+)

@@ -1,0 +1,31 @@
+"""Rows of recurrent layers. Their ``dropout`` is noise inside torch's own kernel."""
+
+from __future__ import annotations
+
+from specc.catalog.rows import LayerRow
+from specc.catalog.shapes import recurrent as rules
+
+_REST = "bias: bool = True, batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False"
+
+
+def _row(name: str, summary: str, before: str = "", after: str = "") -> LayerRow:
+    return LayerRow(
+        name,
+        f"nn.{name}",
+        f"input_size: size = ?, hidden_size: size, num_layers: int = 1, {before}{_REST}{after}",
+        summary,
+        choices={"nonlinearity": ("tanh", "relu")} if before else {},
+        shape=rules.recurrent,
+        infer={"input_size": rules.input_size},
+        parameters=rules.recurrent_parameters,
+        initial=rules.recurrent_initial,
+        inputs=("input", "hx?"),
+        family="recurrent",
+    )
+
+
+ROWS = (
+    _row("RNN", "an Elman network: states, hidden", before="nonlinearity: str = 'tanh', "),
+    _row("GRU", "gated recurrent units: states, hidden"),
+    _row("LSTM", "long short-term memory: states, (hidden, cell)", after=", proj_size: int = 0"),
+)

@@ -1,0 +1,81 @@
+"""What training adds around the loss: penalties, projections, clipping.
+
+Definitions: L1(s) = s Σ|w|; L2(s) = (s / 2) Σw², so that ``L2(s)`` and ``SGD(weight_decay=s)`` give one
+trajectory; ElasticNet(l1, l2) = L1(l1) + L2(l2); Orthogonal(s) = s ‖WWᵀ - I‖² (Frobenius) with W the
+parameter flattened to a matrix, a row for each output. MaxNorm(c) scales each output's weights down to
+a 2-norm of c.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.rows import FormulaRow
+
+_FLAT = "weight.flatten(1)"
+
+REGULARIZERS = (
+    FormulaRow(
+        "L1",
+        "",
+        "strength: float",
+        "strength times the sum of absolute values",
+        formula="strength * weight.abs().sum()",
+    ),
+    FormulaRow(
+        "L2",
+        "",
+        "strength: float",
+        "half of strength times the sum of squares",
+        formula="0.5 * strength * weight.square().sum()",
+    ),
+    FormulaRow(
+        "ElasticNet",
+        "",
+        "l1: float, l2: float",
+        "L1(l1) + L2(l2)",
+        formula="l1 * weight.abs().sum() + 0.5 * l2 * weight.square().sum()",
+    ),
+    FormulaRow(
+        "Orthogonal",
+        "",
+        "strength: float",
+        "strength times the squared distance of W W^T from the identity",
+        formula=f"strength * ({_FLAT} @ {_FLAT}.T - torch.eye(weight.size(0), "
+        "dtype=weight.dtype, device=weight.device)).square().sum()",
+        rank=2,
+    ),
+)
+
+CONSTRAINTS = (
+    FormulaRow(
+        "MaxNorm",
+        "",
+        "max_norm: float",
+        "each output's weights to a 2-norm of max_norm at most",
+        formula="weight.copy_(torch.renorm(weight, 2, 0, max_norm))",
+        rank=2,
+    ),
+    FormulaRow(
+        "NonNegative",
+        "",
+        "",
+        "negative weights to 0",
+        formula="weight.clamp_(min=0)",
+    ),
+)
+
+CLIPS = (
+    FormulaRow(
+        "GradNorm",
+        "nn.utils.clip_grad_norm_",
+        "max_norm: float, norm_type: float = 2.0",
+        "the gradients' common norm to max_norm at most",
+        formula="nn.utils.clip_grad_norm_(parameters, max_norm, norm_type)",
+    ),
+    FormulaRow(
+        "GradValue",
+        "nn.utils.clip_grad_value_",
+        "clip_value: float",
+        "each gradient element to clip_value at most",
+        formula="nn.utils.clip_grad_value_(parameters, clip_value)",
+    ),
+)

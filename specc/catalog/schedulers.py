@@ -1,0 +1,90 @@
+"""The learning-rate schedulers, by torch's names, with all their arguments but ``optimizer``.
+
+Left out: ``last_epoch`` (resuming is a checkpoint's affair), the deprecated ``verbose``, and CyclicLR's
+``scale_fn``, which is a function. Non-goal: chains of schedulers.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.rows import SchedulerRow
+
+
+def _row(
+    name: str,
+    summary: str,
+    signature: str,
+    choices: dict[str, tuple[str, ...]] | None = None,
+    *,
+    monitors: bool = False,
+) -> SchedulerRow:
+    return SchedulerRow(
+        name,
+        f"torch.optim.lr_scheduler.{name}",
+        signature,
+        summary,
+        choices=choices or {},
+        monitors=monitors,
+    )
+
+
+ROWS = (
+    _row("StepLR", "times gamma every step_size", "step_size: int, gamma: float = 0.1"),
+    _row("MultiStepLR", "times gamma at each milestone", "milestones: ints, gamma: float = 0.1"),
+    _row("ExponentialLR", "times gamma each time", "gamma: float"),
+    _row(
+        "CosineAnnealingLR",
+        "half a cosine down to eta_min in T_max",
+        "T_max: int, eta_min: float = 0.0",
+    ),
+    _row(
+        "CosineAnnealingWarmRestarts",
+        "cosines that start anew, each T_mult times longer",
+        "T_0: int, T_mult: int = 1, eta_min: float = 0.0",
+    ),
+    _row(
+        "LinearLR",
+        "a factor that goes from start_factor to end_factor",
+        "start_factor: float = 0.3333333333333333, end_factor: float = 1.0, total_iters: int = 5",
+    ),
+    _row(
+        "ConstantLR",
+        "times factor until total_iters",
+        "factor: float = 0.3333333333333333, total_iters: int = 5",
+    ),
+    _row(
+        "PolynomialLR",
+        "down to 0 in total_iters by a power",
+        "total_iters: int = 5, power: float = 1.0",
+    ),
+    _row(
+        "OneCycleLR",
+        "up to max_lr and down below the start",
+        "max_lr: float | floats, total_steps: int | none = None, epochs: int | none = None, "
+        "steps_per_epoch: int | none = None, pct_start: float = 0.3, "
+        "anneal_strategy: str = 'cos', cycle_momentum: bool = True, "
+        "base_momentum: float | floats = 0.85, max_momentum: float | floats = 0.95, "
+        "div_factor: float = 25.0, final_div_factor: float = 10000.0, three_phase: bool = False",
+        {"anneal_strategy": ("cos", "linear")},
+    ),
+    _row(
+        "CyclicLR",
+        "up and down between base_lr and max_lr",
+        "base_lr: float | floats, max_lr: float | floats, step_size_up: int = 2000, "
+        "step_size_down: int | none = None, mode: str = 'triangular', gamma: float = 1.0, *, "
+        "scale_mode: str = 'cycle', cycle_momentum: bool = True, "
+        "base_momentum: float | floats = 0.8, max_momentum: float | floats = 0.9",
+        {
+            "mode": ("triangular", "triangular2", "exp_range"),
+            "scale_mode": ("cycle", "iterations"),
+        },
+    ),
+    _row(
+        "ReduceLROnPlateau",
+        "times factor when the loss no longer falls",
+        "mode: str = 'min', factor: float = 0.1, patience: int = 10, threshold: float = 0.0001, "
+        "threshold_mode: str = 'rel', cooldown: int = 0, min_lr: float | floats = 0.0, "
+        "eps: float = 1e-08",
+        {"mode": ("min", "max"), "threshold_mode": ("rel", "abs")},
+        monitors=True,
+    ),
+)

@@ -1,0 +1,366 @@
+"""Shape rules of what moves elements and computes nothing: flatten, reshape, transpose, cat, chunk.
+
+Labels stay labels and pixels stay pixels through a rearrangement.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import (
+    Shape,
+    as_size,
+    as_sizes,
+    at_least,
+    axes,
+    axis,
+    bracketed,
+    dimensions,
+    integer,
+    known,
+    positive,
+    product,
+    promote,
+    rearranged,
+)
+from specc.ir import ResultType, TensorType
+from specc.sizes import Size
+
+
+def flattened(call: Call) -> TensorType:
+    """Dimensions ``start_dim`` to ``end_dim`` become one."""
+    tensor = call.tensor()
+    rank = len(tensor.shape)
+    if rank == 0:
+        axis(call, rank, "start_dim")
+        return rearranged(tensor, (1,))
+    start, end = axis(call, rank, "start_dim"), axis(call, rank, "end_dim")
+    if start > end:
+        raise RuleError(
+            "E0304",
+            f"{call.name} of {tensor}: start_dim {start} comes after end_dim {end}",
+            argument="start_dim",
+        )
+    merged = product(tensor.shape[start : end + 1])
+    return rearranged(tensor, (*tensor.shape[:start], merged, *tensor.shape[end + 1 :]))
+
+
+def _filled(call: Call, name: str, sizes: Shape, total: Size, whole: str) -> Shape:
+    """``sizes`` with the one -1 worked out, so that they multiply to ``total``; E0302, E0303, E0307."""
+    free = [place for place, size in enumerate(sizes) if call.value(size) == -1]
+    if len(free) > 1:
+        raise RuleError(
+            "E0307", f"{name} of {call.name} may have one -1, and has {len(free)}", argument=name
+        )
+    at_least(call, name, 1, (size for size in sizes if call.value(size) != -1))
+    if not free:
+        call.require_equal(
+            product(sizes),
+            total,
+            RuleError(
+                "E0302",
+                f"{call.name} keeps the number of elements: {whole} has {total}, and "
+                f"{bracketed(sizes)} has {product(sizes)}",
+                argument=name,
+            ),
+        )
+        return sizes
+    (place,) = free
+    rest = product(size for size in sizes if call.value(size) != -1)
+    call.require_equal(
+        total % rest,
+        0,
+        RuleError(
+            "E0303",
+            f"{call.name}: the {total} elements of {whole} are not divisible by {rest}, so no size "
+            f"fits the -1 of {bracketed(sizes)}",
+            argument=name,
+        ),
+    )
+    return (*sizes[:place], total // rest, *sizes[place + 1 :])
+
+
+def reshaped(call: Call) -> TensorType:
+    """``reshape(input, *shape)``, with -1 allowed once."""
+    tensor = call.tensor()
+    shape = _filled(call, "shape", as_sizes(call, "shape"), product(tensor.shape), str(tensor))
+    return rearranged(tensor, shape)
+
+
+def unflattened(call: Call, *, sizes: str) -> TensorType:
+    """One dimension becomes several; ``sizes`` names the argument: layer and function differ."""
+    tensor = call.tensor()
+    place = axis(call, len(tensor.shape))
+    old = tensor.shape[place]
+    parts = _filled(call, sizes, as_sizes(call, sizes), old, f"dimension {place} of {tensor}")
+    return rearranged(tensor, (*tensor.shape[:place], *parts, *tensor.shape[place + 1 :]))
+
+
+def transposed(call: Call) -> TensorType:
+    """``transpose(input, dim0, dim1)``."""
+    tensor = call.tensor()
+    shape = list(tensor.shape)
+    first, second = axis(call, len(shape), "dim0"), axis(call, len(shape), "dim1")
+    if shape:
+        shape[first], shape[second] = shape[second], shape[first]
+    return rearranged(tensor, tuple(shape))
+
+
+def permuted(call: Call) -> TensorType:
+    """``permute(input, *dims)``: each dimension once; E0304, E0307."""
+    tensor = call.tensor()
+    rank = len(tensor.shape)
+    given = call.args["dims"]
+    count = len(given) if isinstance(given, tuple) else 1
+    if count != rank:
+        raise RuleError(
+            "E0301",
+            f"permute names {dimensions(count)}, and {tensor} has {rank}",
+            help="name every dimension once",
+            argument="dims",
+        )
+    order = axes(call, rank, "dims")
+    return rearranged(tensor, tuple(tensor.shape[place] for place in order))
+
+
+def squeezed(call: Call) -> TensorType:
+    """``squeeze(input, dim)``: a dimension of size 1 goes; an unknown size must turn out to be 1."""
+    tensor = call.tensor()
+    gone: set[int] = set()
+    for place in axes(call, len(tensor.shape)):
+        size = tensor.shape[place]
+        if known(call, size) is None:
+            call.require_equal(
+                size,
+                1,
+                RuleError(
+                    "E0302", f"squeeze takes away dimension {place} of {tensor}, not of size 1"
+                ),
+            )
+            gone.add(place)
+        elif known(call, size) == 1:
+            gone.add(place)
+    return rearranged(
+        tensor, tuple(size for place, size in enumerate(tensor.shape) if place not in gone)
+    )
+
+
+def unsqueezed(call: Call) -> TensorType:
+    """``unsqueeze(input, dim)``: a dimension of size 1 comes in."""
+    tensor = call.tensor()
+    place = axis(call, len(tensor.shape) + 1)
+    return rearranged(tensor, (*tensor.shape[:place], 1, *tensor.shape[place:]))
+
+
+def _list(call: Call) -> tuple[TensorType, ...]:
+    given = call.tensors["tensors"]
+    types = given if isinstance(given, tuple) else (given,)
+    if not types:
+        raise RuleError("E0307", f"{call.name} needs at least one value", argument="tensors")
+    return types
+
+
+def _common(types: tuple[TensorType, ...], shape: Shape) -> TensorType:
+    dtype = types[0].dtype
+    for other in types[1:]:
+        dtype = promote(dtype, other.dtype)
+    alike = all(
+        (t.meaning, t.classes, t.dtype) == (types[0].meaning, types[0].classes, dtype)
+        for t in types
+    )
+    return rearranged(types[0], shape) if alike else TensorType(dtype, shape)
+
+
+def concatenated(call: Call) -> TensorType:
+    """``cat([a, b], dim)``: the sizes of ``dim`` add up, the others must be equal."""
+    types = _list(call)
+    rank = len(types[0].shape)
+    if rank == 0:
+        raise RuleError("E0301", "cat takes values of at least 1 dimension", help="use stack")
+    place = axis(call, rank)
+    total: Size = types[0].shape[place]
+    for other in types[1:]:
+        if len(other.shape) != rank:
+            raise RuleError("E0301", f"cat takes values of one rank; got {types[0]} and {other}")
+        for dim, (one, two) in enumerate(zip(types[0].shape, other.shape, strict=True)):
+            if dim != place:
+                call.require_equal(
+                    one,
+                    two,
+                    RuleError(
+                        "E0302",
+                        f"cat along dimension {place}: {types[0]} and {other} differ in "
+                        f"dimension {dim}, {one} and {two}",
+                    ),
+                )
+        total = total + other.shape[place]
+    return _common(types, (*types[0].shape[:place], total, *types[0].shape[place + 1 :]))
+
+
+def stacked(call: Call) -> TensorType:
+    """``stack([a, b], dim)``: a new dimension; all shapes must be equal."""
+    types = _list(call)
+    shape = types[0].shape
+    place = axis(call, len(shape) + 1)
+    for other in types[1:]:
+        error = RuleError("E0302", f"stack takes values of one shape; got {types[0]} and {other}")
+        if len(other.shape) != len(shape):
+            raise error
+        for one, two in zip(shape, other.shape, strict=True):
+            call.require_equal(one, two, error)
+    return _common(types, (*shape[:place], len(types), *shape[place:]))
+
+
+def _pieces(tensor: TensorType, place: int, sizes: list[Size]) -> ResultType:
+    return tuple(
+        rearranged(tensor, (*tensor.shape[:place], size, *tensor.shape[place + 1 :]))
+        for size in sizes
+    )
+
+
+def chunked(call: Call) -> ResultType:
+    """``chunk(input, chunks, dim)``: pieces of ``ceil(size / chunks)``, the last may be smaller.
+
+    An unknown size must divide evenly, so that the number of pieces is certain.
+    """
+    tensor = call.tensor()
+    place = axis(call, len(tensor.shape))
+    positive(call, "chunks")
+    chunks, size = integer(call, "chunks"), tensor.shape[place]
+    total = known(call, size)
+    if total is None or total % chunks == 0:
+        error = RuleError("E0303", f"dimension {place} of {tensor} is not divisible into {chunks}")
+        call.require_equal(size % chunks, 0, error)
+        return _pieces(tensor, place, [size // chunks] * chunks)
+    return _pieces(tensor, place, _runs(total, -(-total // chunks)))
+
+
+def _runs(total: int, width: int) -> list[Size]:
+    return [min(width, total - start) for start in range(0, total, width)]
+
+
+def split(call: Call) -> ResultType:
+    """``split(input, split_size_or_sections, dim)``: a width, or the sizes of the pieces."""
+    tensor = call.tensor()
+    place = axis(call, len(tensor.shape))
+    name, size = "split_size_or_sections", tensor.shape[place]
+    given = call.args[name]
+    if isinstance(given, tuple):
+        sizes = as_sizes(call, name)
+        at_least(call, name, 0, sizes)
+        total: Size = 0
+        for piece in sizes:
+            total = total + piece
+        call.require_equal(
+            total,
+            size,
+            RuleError(
+                "E0302",
+                f"split: the pieces {bracketed(sizes)} add up to {total}, and dimension {place} of "
+                f"{tensor} is {size}",
+                argument=name,
+            ),
+        )
+        return _pieces(tensor, place, list(sizes))
+    positive(call, name)
+    width, whole = integer(call, name), known(call, size)
+    if whole is None:
+        raise RuleError(
+            "E0308",
+            f"split: how many pieces of {width} there are in the unknown size {size} cannot be told",
+            help="use chunk, which fixes their number",
+            argument=name,
+        )
+    return _pieces(tensor, place, _runs(whole, width))
+
+
+def unbound(call: Call) -> ResultType:
+    """``unbind(input, dim)``: one value for each place of ``dim``, whose size must be known."""
+    tensor = call.tensor()
+    place = axis(call, len(tensor.shape))
+    if not tensor.shape:
+        raise RuleError("E0301", f"unbind takes at least 1 dimension; got {tensor}")
+    count = known(call, tensor.shape[place])
+    if count is None:
+        raise RuleError(
+            "E0308",
+            f"unbind: the number of results is the unknown size {tensor.shape[place]} of {tensor}",
+            argument="dim",
+        )
+    shape = (*tensor.shape[:place], *tensor.shape[place + 1 :])
+    return tuple(rearranged(tensor, shape) for _ in range(count))
+
+
+def stretched(call: Call) -> TensorType:
+    """``broadcast_to(input, size)``: sizes of 1 stretch, new dimensions come in front."""
+    tensor = call.tensor()
+    sizes = as_sizes(call, "size")
+    new = len(sizes) - len(tensor.shape)
+    if new < 0:
+        raise RuleError(
+            "E0301",
+            f"broadcast_to {bracketed(sizes)}: {tensor} has more dimensions",
+            argument="size",
+        )
+    result: list[Size] = list(sizes[:new])
+    for old, wanted in zip(tensor.shape, sizes[new:], strict=True):
+        if call.value(wanted) == -1:
+            result.append(old)
+            continue
+        if call.value(old) != 1:
+            error = RuleError(
+                "E0302",
+                f"broadcast_to {bracketed(sizes)}: {old} of {tensor} does not stretch to {wanted}",
+                argument="size",
+            )
+            call.require_equal(old, wanted, error)
+        result.append(wanted)
+    at_least(call, "size", 0, result)
+    return rearranged(tensor, tuple(result))
+
+
+def tiled(call: Call) -> TensorType:
+    """``tile(input, dims)``: each size times its count, aligned at the last dimension."""
+    tensor = call.tensor()
+    counts = as_sizes(call, "dims")
+    at_least(call, "dims", 1, counts)
+    rank = max(len(counts), len(tensor.shape))
+    old = (1,) * (rank - len(tensor.shape)) + tensor.shape
+    times = (1,) * (rank - len(counts)) + counts
+    return rearranged(tensor, tuple(a * b for a, b in zip(old, times, strict=True)))
+
+
+def moved(call: Call) -> TensorType:
+    """``flip(input, dims)``, ``roll(input, shifts, dims)``: shape kept, dimensions checked."""
+    tensor = call.tensor()
+    if call.args["dims"] is not None:
+        axes(call, len(tensor.shape), "dims")
+    return rearranged(tensor, tensor.shape)
+
+
+def triangle(call: Call) -> TensorType:
+    """``tril`` and ``triu``: the last two dimensions are a matrix."""
+    tensor = call.tensor()
+    if len(tensor.shape) < 2:
+        raise RuleError("E0301", f"{call.name} takes a matrix; got {tensor}")
+    return tensor.with_shape(tensor.shape)
+
+
+def gathered(call: Call) -> TensorType:
+    """``gather(input, dim, index)``: the index's shape; E0301 unless both have one rank."""
+    tensor, index = call.tensor(), call.tensor("index")
+    if index.dtype != "int64":
+        raise RuleError("E0306", f"gather takes an int64 index; got {index}", argument="index")
+    if len(index.shape) != len(tensor.shape):
+        raise RuleError(
+            "E0301", f"gather takes an index of its input's rank; got {tensor} and {index}"
+        )
+    place = axis(call, len(tensor.shape))
+    for dim, (size, wanted) in enumerate(zip(tensor.shape, index.shape, strict=True)):
+        have, asked = known(call, size), known(call, wanted)
+        fits = have is not None and asked is not None and asked <= have
+        if dim != place and not fits:
+            error = RuleError(
+                "E0302", f"gather: {index} is larger than {tensor} in dimension {dim}"
+            )
+            call.require_equal(wanted, size, error)
+    return rearranged(tensor, index.shape)

@@ -1,0 +1,206 @@
+"""Shape rules of convolutions and transposed convolutions in 1, 2 and 3 dimensions.
+
+The formulas are those of torch's ``Conv2d`` and ``ConvTranspose2d`` pages. torch also takes an input
+without a batch; here that is E0301, for it is a forgotten batch dimension far more often than a wish.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import (
+    SPATIAL,
+    Shape,
+    as_sizes,
+    at_least,
+    known,
+    layout,
+    plain,
+    positive,
+    product,
+    require_divisible,
+    require_floating,
+    require_rank,
+    told,
+)
+from specc.catalog.shapes.linear import Initial, Tensors, size_of, uniform_within
+from specc.ir import TensorType
+from specc.sizes import Size
+
+
+def in_channels(call: Call, *, dims: int) -> Size:
+    """Dimension 1 of the input; E0301 without a batch, E0308 for an unknown size."""
+    tensor = call.tensor()
+    require_batch(call, tensor, dims)
+    return told(call, "in_channels", tensor.shape[1], tensor)
+
+
+def require_batch(call: Call, tensor: TensorType, dims: int) -> None:
+    """E0301 unless ``tensor`` is a batch of channels with ``dims`` spatial dimensions; E0306."""
+    rank = len(tensor.shape)
+    advice = None
+    if rank == dims + 1:
+        advice = f"the batch comes first: declare the input as {layout(dims)}"
+    elif rank == 2:
+        advice = f"the value is flat: put {call.name} before Flatten, or Unflatten the value first"
+    require_rank(call, tensor, (dims + 2,), layout(dims), advice)
+    require_floating(call, tensor)
+
+
+def require_window(call: Call, tensor: TensorType, result: Shape, kernel: Shape) -> None:
+    """E0305 where a result's size is known to be less than 1."""
+    names = SPATIAL[len(result)]
+    for name, before, after, width in zip(names, tensor.shape[2:], result, kernel, strict=True):
+        size = known(call, after)
+        if size is not None and size < 1:
+            raise RuleError(
+                "E0305",
+                f"the window of {call.name} is larger than its input: kernel {width} over "
+                f"{name} = {before} of {tensor} leaves {size}",
+                help="use a smaller kernel, more padding, or fewer poolings before it",
+                argument="kernel_size",
+            )
+
+
+def convolved(call: Call, *, dims: int) -> TensorType:
+    """``(H + 2 padding - dilation (kernel - 1) - 1) // stride + 1`` in each spatial dimension."""
+    tensor = call.tensor()
+    require_batch(call, tensor, dims)
+    positive(call, "out_channels", "groups")
+    kernel = as_sizes(call, "kernel_size", dims)
+    stride = as_sizes(call, "stride", dims)
+    dilation = as_sizes(call, "dilation", dims)
+    for name, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
+        at_least(call, name, 1, sizes)
+    _require_groups(call)
+    padding = _padding(call, stride, dims)
+    if padding is None:
+        spatial = tensor.shape[2:]
+    else:
+        _require_paddable(call, tensor, padding)
+        spatial = tuple(
+            (size + 2 * pad - gap * (width - 1) - 1) // step + 1
+            for size, width, step, pad, gap in zip(
+                tensor.shape[2:], kernel, stride, padding, dilation, strict=True
+            )
+        )
+        require_window(call, tensor, spatial, kernel)
+    return tensor.with_shape((tensor.shape[0], size_of(call, "out_channels"), *spatial))
+
+
+def _require_groups(call: Call) -> None:
+    groups = size_of(call, "groups")
+    for name in ("in_channels", "out_channels"):
+        channels = size_of(call, name)
+        require_divisible(
+            call,
+            channels,
+            groups,
+            f"{name} {channels} is not divisible by groups {groups}",
+            argument="groups",
+        )
+
+
+def _padding(call: Call, stride: Shape, dims: int) -> Shape | None:
+    """The padding of each dimension; none for ``"same"``, which keeps the sizes."""
+    given = plain(call, "padding")
+    if given == "valid":
+        return (0,) * dims
+    if given == "same":
+        if any(known(call, step) != 1 for step in stride):
+            raise RuleError(
+                "E0307",
+                f'padding="same" of {call.name} needs stride 1, and stride is {call.args["stride"]}',
+                help="write the padding as a number",
+                argument="padding",
+            )
+        return None
+    padding = as_sizes(call, "padding", dims)
+    at_least(call, "padding", 0, padding)
+    return padding
+
+
+def _require_paddable(call: Call, tensor: TensorType, padding: Shape) -> None:
+    """E0305 where ``reflect`` or ``circular`` would need more of the input than there is."""
+    mode = plain(call, "padding_mode")
+    for size, pad in zip(tensor.shape[2:], padding, strict=True):
+        have, wanted = known(call, size), known(call, pad)
+        if have is None or wanted is None:
+            continue
+        if (mode == "reflect" and wanted >= have) or (mode == "circular" and wanted > have):
+            raise RuleError(
+                "E0305",
+                f'padding {wanted} of {call.name} with padding_mode="{mode}" needs a larger input '
+                f"than {have} of {tensor}",
+                argument="padding",
+            )
+
+
+def convolved_parameters(call: Call, *, dims: int) -> Tensors:
+    """``weight [out, in // groups, *kernel]`` and ``bias [out]``."""
+    out = size_of(call, "out_channels")
+    into = size_of(call, "in_channels") // size_of(call, "groups")
+    weight = ("weight", (out, into, *as_sizes(call, "kernel_size", dims)))
+    return (weight, ("bias", (out,))) if plain(call, "bias") else (weight,)
+
+
+def convolved_initial(call: Call, *, dims: int) -> Initial:
+    into = size_of(call, "in_channels") // size_of(call, "groups")
+    return _initial(call, into, dims)
+
+
+def _initial(call: Call, channels: Size, dims: int) -> Initial:
+    fan_in = channels * product(as_sizes(call, "kernel_size", dims))
+    return uniform_within(call, fan_in, ("weight", "bias") if plain(call, "bias") else ("weight",))
+
+
+# ── transposed ───────────────────────────────────────────────────────────────────────────────────
+
+
+def transposed(call: Call, *, dims: int) -> TensorType:
+    """``(H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``."""
+    tensor = call.tensor()
+    require_batch(call, tensor, dims)
+    positive(call, "out_channels", "groups")
+    kernel = as_sizes(call, "kernel_size", dims)
+    stride = as_sizes(call, "stride", dims)
+    dilation = as_sizes(call, "dilation", dims)
+    padding = as_sizes(call, "padding", dims)
+    extra = as_sizes(call, "output_padding", dims)
+    for name, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
+        at_least(call, name, 1, sizes)
+    at_least(call, "padding", 0, padding)
+    at_least(call, "output_padding", 0, extra)
+    _require_groups(call)
+    for more, step, gap in zip(extra, stride, dilation, strict=True):
+        values = [known(call, size) for size in (more, step, gap)]
+        if None not in values and values[0] >= max(values[1], values[2]):  # type: ignore[operator, type-var]  # None is ruled out on this very line
+            raise RuleError(
+                "E0307",
+                f"output_padding {values[0]} of {call.name} must be smaller than its stride "
+                f"{values[1]} or its dilation {values[2]}",
+                argument="output_padding",
+            )
+    spatial = tuple(
+        (size - 1) * step - 2 * pad + gap * (width - 1) + more + 1
+        for size, width, step, pad, gap, more in zip(
+            tensor.shape[2:], kernel, stride, padding, dilation, extra, strict=True
+        )
+    )
+    require_window(call, tensor, spatial, kernel)
+    return tensor.with_shape((tensor.shape[0], size_of(call, "out_channels"), *spatial))
+
+
+def transposed_parameters(call: Call, *, dims: int) -> Tensors:
+    """``weight [in, out // groups, *kernel]`` and ``bias [out]``."""
+    out = size_of(call, "out_channels")
+    columns = out // size_of(call, "groups")
+    weight = (
+        "weight",
+        (size_of(call, "in_channels"), columns, *as_sizes(call, "kernel_size", dims)),
+    )
+    return (weight, ("bias", (out,))) if plain(call, "bias") else (weight,)
+
+
+def transposed_initial(call: Call, *, dims: int) -> Initial:
+    """torch takes the weight's dimension 1 for its fan-in: here ``out_channels // groups``."""
+    return _initial(call, size_of(call, "out_channels") // size_of(call, "groups"), dims)

@@ -1,0 +1,38 @@
+"""Shape rules of what makes a tensor of sizes alone: ones, zeros, full, arange.
+
+Non-goal: noise, which is a type of its own.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import as_size, at_least, integer, known
+from specc.ir import TensorType
+
+
+def created(call: Call) -> TensorType:
+    """``ones(*size)``, ``zeros(*size)``, ``full(size, value)``: of the run's precision."""
+    given = call.args["size"]
+    sizes = given if isinstance(given, tuple) else (given,)
+    shape = tuple(as_size(call, "size", size) for size in sizes)
+    at_least(call, "size", 0, shape)
+    dtype = call.args.get("dtype")
+    return TensorType(dtype if isinstance(dtype, str) else "float", shape)
+
+
+def counted(call: Call) -> TensorType:
+    """``arange(start, end, step)``: int64, ``ceil((end - start) / step)`` places; E0307.
+
+    From 0 in steps of 1 the result is an ``index(end)``.
+    """
+    start, end = as_size(call, "start", call.args["start"]), as_size(call, "end", call.args["end"])
+    step = integer(call, "step")
+    if step == 0:
+        raise RuleError("E0307", "step of arange must not be 0", argument="step")
+    length = (end - start + step - (1 if step > 0 else -1)) // step
+    count = known(call, length)
+    if count is not None and count < 0:
+        raise RuleError("E0307", f"arange from {start} never reaches {end} in steps of {step}")
+    if start == 0 and step == 1 and count != 0:
+        return TensorType("int64", (length,), "index", end)
+    return TensorType("int64", (length,))

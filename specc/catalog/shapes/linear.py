@@ -1,0 +1,220 @@
+"""Shape rules of dense layers: Linear, Bilinear, Embedding, and the linear function.
+
+Initial weights are torch's: ``kaiming_uniform_(a=sqrt(5))`` is uniform within ``1 / sqrt(fan_in)``.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import (
+    Shape,
+    as_size,
+    at_least,
+    broadcast,
+    integer,
+    known,
+    plain,
+    positive,
+    require_floating,
+    require_same_dtype,
+    told,
+)
+from specc.ir import Distribution, TensorType
+from specc.sizes import Size
+
+Tensors = tuple[tuple[str, Shape], ...]
+Initial = tuple[tuple[str, Distribution], ...]
+
+
+def size_of(call: Call, name: str) -> Size:
+    return as_size(call, name, call.args[name])
+
+
+def uniform_within(call: Call, fan_in: Size, names: tuple[str, ...]) -> Initial:
+    """Each of ``names`` uniform within ``1 / sqrt(fan_in)``."""
+    fan = known(call, fan_in)
+    bound = 1.0 / sqrt(fan) if fan else 0.0
+    return tuple((name, Distribution("uniform", -bound, bound)) for name in names)
+
+
+# ── Linear ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def linear_in_features(call: Call) -> Size:
+    """The last size of the input; E0301 for a scalar, E0308 for an unknown size."""
+    tensor = call.tensor()
+    if not tensor.shape:
+        raise RuleError("E0301", f"Linear takes a value of at least 1 dimension; got {tensor}")
+    require_floating(call, tensor)
+    return told(call, "in_features", tensor.shape[-1], tensor)
+
+
+def linear(call: Call) -> TensorType:
+    """``[..., in_features]`` to ``[..., out_features]``."""
+    tensor = call.tensor()
+    require_floating(call, tensor)
+    positive(call, "out_features")
+    return tensor.with_shape((*tensor.shape[:-1], size_of(call, "out_features")))
+
+
+def linear_parameters(call: Call) -> Tensors:
+    """``weight [out, in]`` and ``bias [out]``."""
+    out, into = size_of(call, "out_features"), size_of(call, "in_features")
+    weight = ("weight", (out, into))
+    return (weight, ("bias", (out,))) if plain(call, "bias") else (weight,)
+
+
+def linear_initial(call: Call) -> Initial:
+    names = ("weight", "bias") if plain(call, "bias") else ("weight",)
+    return uniform_within(call, size_of(call, "in_features"), names)
+
+
+def linear_function(call: Call) -> TensorType:
+    """``F.linear(input, weight [out, in], bias [out])``; E0301, E0302, E0306."""
+    tensor, weight = call.tensor(), call.tensor("weight")
+    require_floating(call, tensor)
+    require_same_dtype(call, tensor, weight)
+    if len(weight.shape) != 2 or not tensor.shape:
+        raise RuleError(
+            "E0301",
+            f"linear takes [..., in] and a weight of [out, in]; got {tensor} and {weight}",
+            argument="weight",
+        )
+    out, into = weight.shape
+    call.require_equal(
+        tensor.shape[-1],
+        into,
+        RuleError(
+            "E0302",
+            f"linear: the weight takes {into} features, and {tensor} has {tensor.shape[-1]}",
+            argument="weight",
+        ),
+    )
+    if call.has("bias"):
+        broadcast(call.require_equal, call.tensor("bias").shape, (out,), call.value)
+    return tensor.with_shape((*tensor.shape[:-1], out))
+
+
+# ── Bilinear ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def bilinear_features(call: Call, *, which: int) -> Size:
+    """The last size of the first or the second input."""
+    tensor = call.tensor(f"input{which}")
+    if not tensor.shape:
+        raise RuleError("E0301", f"Bilinear takes values of at least 1 dimension; got {tensor}")
+    require_floating(call, tensor)
+    return told(call, f"in{which}_features", tensor.shape[-1], tensor)
+
+
+def bilinear(call: Call) -> TensorType:
+    """``[..., in1]`` and ``[..., in2]`` to ``[..., out]``: the leading sizes must be equal."""
+    left, right = call.tensor("input1"), call.tensor("input2")
+    positive(call, "out_features")
+    require_same_dtype(call, left, right)
+    if len(left.shape) != len(right.shape):
+        raise RuleError(
+            "E0301", f"Bilinear takes two values of the same rank; got {left} and {right}"
+        )
+    for one, other in zip(left.shape[:-1], right.shape[:-1], strict=True):
+        call.require_equal(
+            one, other, RuleError("E0302", f"Bilinear: {left} and {right} differ in {one}, {other}")
+        )
+    return left.with_shape((*left.shape[:-1], size_of(call, "out_features")))
+
+
+def bilinear_parameters(call: Call) -> Tensors:
+    out = size_of(call, "out_features")
+    weight = ("weight", (out, size_of(call, "in1_features"), size_of(call, "in2_features")))
+    return (weight, ("bias", (out,))) if plain(call, "bias") else (weight,)
+
+
+def bilinear_initial(call: Call) -> Initial:
+    names = ("weight", "bias") if plain(call, "bias") else ("weight",)
+    return uniform_within(call, size_of(call, "in1_features"), names)
+
+
+# ── Embedding ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _require_index(call: Call, tensor: TensorType) -> None:
+    if tensor.dtype not in ("int64", "int32"):
+        raise RuleError(
+            "E0306",
+            f"Embedding takes integer positions in its table; got {tensor}",
+            help="declare the input as index(k)[...], with k entries in the table",
+        )
+
+
+def embedding_entries(call: Call) -> Size:
+    """k of an ``index(k)``; a larger table is taken as written. E0306, E0308, E0309."""
+    tensor = call.tensor()
+    _require_index(call, tensor)
+    written = call.args.get("num_embeddings")
+    if tensor.classes is None:
+        if written is not None:
+            return as_size(call, "num_embeddings", written)
+        raise RuleError(
+            "E0308",
+            f"num_embeddings of Embedding cannot be told from {tensor}",
+            help="declare the input as index(k)[...], or write Embedding(num_embeddings, dim)",
+            argument="num_embeddings",
+        )
+    if written is None:
+        return told(call, "num_embeddings", tensor.classes, tensor)
+    entries = as_size(call, "num_embeddings", written)
+    table, classes = known(call, entries), known(call, tensor.classes)
+    if table is not None and classes is not None and table < classes:
+        raise RuleError(
+            "E0309",
+            f"Embedding has {entries} entries, and {tensor} goes up to {classes - 1}",
+            help=f"write Embedding({tensor.classes}, ...), or leave num_embeddings out",
+            argument="num_embeddings",
+        )
+    return entries
+
+
+def embedding(call: Call) -> TensorType:
+    """``[...]`` to ``[..., embedding_dim]``."""
+    tensor = call.tensor()
+    _require_index(call, tensor)
+    positive(call, "num_embeddings", "embedding_dim")
+    if plain(call, "padding_idx") is not None:
+        place, entries = integer(call, "padding_idx"), known(call, size_of(call, "num_embeddings"))
+        if entries is not None and not -entries <= place < entries:
+            raise RuleError(
+                "E0307",
+                f"padding_idx={place} of Embedding is outside its {entries} entries",
+                argument="padding_idx",
+            )
+    return TensorType("float", (*tensor.shape, size_of(call, "embedding_dim")))
+
+
+def embedding_parameters(call: Call) -> Tensors:
+    return (("weight", (size_of(call, "num_embeddings"), size_of(call, "embedding_dim"))),)
+
+
+def embedding_initial(call: Call) -> Initial:
+    """Standard normal. torch then clears the row ``padding_idx``, which no distribution says."""
+    return (("weight", Distribution("normal", 0.0, 1.0)),)
+
+
+def one_hot(call: Call) -> TensorType:
+    """``[...]`` of int64 to int64 ``[..., num_classes]``; E0306, and E0309 where it is too small."""
+    tensor = call.tensor()
+    if tensor.dtype != "int64":
+        raise RuleError("E0306", f"one_hot takes an index; got {tensor}")
+    classes = size_of(call, "num_classes")
+    at_least(call, "num_classes", 1, (classes,))
+    if tensor.classes is not None:
+        wanted, given = known(call, tensor.classes), known(call, classes)
+        if wanted is not None and given is not None and given < wanted:
+            raise RuleError(
+                "E0309",
+                f"one_hot has {classes} classes, and {tensor} has {tensor.classes}",
+                help=f"write one_hot(x, {tensor.classes})",
+                argument="num_classes",
+            )
+    return TensorType("int64", (*tensor.shape, classes))

@@ -1,0 +1,324 @@
+"""Shape rules of losses and metrics: what is compared must have the same shape, classes, dtype.
+
+torch broadcasts where shapes differ and only warns; here a difference is E0310, for [N, 1] against
+[N] compares every output with every target.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import (
+    Shape,
+    bracketed,
+    broadcast,
+    dimensions,
+    number,
+    plain,
+    promote,
+    require_floating,
+)
+from specc.ir import TensorType
+from specc.sizes import Size
+
+
+def _reduced(call: Call, tensor: TensorType, shape: Shape) -> TensorType:
+    """A scalar, or ``shape`` with ``reduction="none"``."""
+    dtype = tensor.dtype
+    return TensorType(dtype, shape if plain(call, "reduction") == "none" else ())
+
+
+def _require_equal_shapes(call: Call, left: TensorType, right: TensorType) -> None:
+    one, other = left.shape, right.shape
+    help = None
+    if len(one) == len(other) + 1 and one[-1] == 1:
+        help = (
+            f"write squeeze({{}}, dim=-1) on the first, or declare the second as {bracketed(one)}"
+        )
+    elif len(other) == len(one) + 1 and other[-1] == 1:
+        help = f"write squeeze({{}}, dim=-1) on the second, or declare it as {bracketed(one)}"
+    if help is not None:
+        help = help.replace("{}", "x")
+    message = f"{call.name} compares values of one shape; got {left} and {right}"
+    if len(one) != len(other):
+        wide = _stretched(one, other)
+        raise RuleError(
+            "E0310",
+            message + (f": torch would stretch both to {bracketed(wide)}" if wide else ""),
+            help=help,
+        )
+    for place, (size, wanted) in enumerate(zip(one, other, strict=True)):
+        call.require_equal(
+            size,
+            wanted,
+            RuleError("E0310", f"{message}: dimension {place} is {size} and {wanted}", help=help),
+        )
+
+
+def _stretched(one: Shape, other: Shape) -> Shape | None:
+    """What torch would make of the two shapes, or none where it refuses as well."""
+
+    def equal(left: Size, right: Size, error: RuleError) -> None:
+        if left != right:
+            raise error
+
+    try:
+        return broadcast(equal, one, other)
+    except RuleError:
+        return None
+
+
+def _require_float_target(call: Call, target: TensorType, name: str = "target") -> None:
+    if not target.floating:
+        raise RuleError(
+            "E0306",
+            f"{call.name} takes a float {name}; got {target}",
+            help="CrossEntropyLoss takes class labels"
+            if target.meaning == "index"
+            else f"declare the {name} as float[...]",
+            argument=name,
+        )
+
+
+def equal_shapes(call: Call) -> TensorType:
+    """``(input, target)`` of one shape: MSELoss, L1Loss, SmoothL1Loss, HuberLoss, KLDivLoss."""
+    tensor, target = call.tensor("input"), call.tensor("target")
+    require_floating(call, tensor)
+    _require_float_target(call, target)
+    _require_equal_shapes(call, tensor, target)
+    _require_positive(call, "beta", strict=False)
+    _require_positive(call, "delta", strict=True)
+    joint = TensorType(promote(tensor.dtype, target.dtype), tensor.shape)
+    return _reduced(call, joint, tensor.shape)
+
+
+def _require_positive(call: Call, name: str, *, strict: bool) -> None:
+    if name not in call.args:
+        return
+    value = number(call, name)
+    if value < 0 or (strict and value == 0):
+        raise RuleError(
+            "E0307",
+            f"{name} of {call.name} must be {'positive' if strict else 'at least 0'}, and is {value:g}",
+            argument=name,
+        )
+
+
+def binary(call: Call) -> TensorType:
+    """BCELoss, BCEWithLogitsLoss: float probabilities for a target, weights that stretch."""
+    result = equal_shapes(call)
+    shape = call.tensor("input").shape
+    for name in ("weight", "pos_weight"):
+        if call.has(name):
+            broadcast(call.require_equal, shape, call.tensor(name).shape, call.value)
+    return result
+
+
+# ── classes ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _class_place(call: Call, tensor: TensorType) -> int:
+    if not tensor.shape:
+        raise RuleError("E0301", f"{call.name} takes [N, C] or [N, C, ...]; got {tensor}")
+    return 0 if len(tensor.shape) == 1 else 1
+
+
+def class_indices(call: Call) -> TensorType:
+    """``[N, C, ...]`` scores and ``[N, ...]`` labels: NLLLoss and CrossEntropyLoss.
+
+    E0306 unless labels are int64, E0309 where ``index(k)`` is not the class dimension's size.
+    """
+    tensor, target = call.tensor("input"), call.tensor("target")
+    require_floating(call, tensor)
+    place = _class_place(call, tensor)
+    _require_labels(call, target)
+    classes = tensor.shape[place]
+    expected = (*tensor.shape[:place], *tensor.shape[place + 1 :])
+    if len(target.shape) != len(expected):
+        raise RuleError(
+            "E0301",
+            f"{call.name} takes scores [N, C, ...] and labels [N, ...]: for {tensor} the labels have "
+            f"{dimensions(len(expected))}; got {target}",
+            help=_label_help(tensor, target, expected),
+            argument="target",
+        )
+    for size, wanted in zip(target.shape, expected, strict=True):
+        call.require_equal(
+            size,
+            wanted,
+            RuleError(
+                "E0302",
+                f"{call.name}: labels {target} do not fit scores {tensor}, {size} and {wanted}: the "
+                f"classes are dimension {place}",
+                help="for scores [N, T, C] write flatten(x, 0, 1), or transpose the classes to "
+                "dimension 1",
+                argument="target",
+            ),
+        )
+    _require_classes(call, target, classes, tensor)
+    _require_class_weight(call, classes)
+    return _reduced(call, tensor, expected)
+
+
+def _label_help(tensor: TensorType, target: TensorType, expected: Shape) -> str | None:
+    if len(target.shape) == len(expected) + 1 and target.shape[-1] == 1:
+        return f"declare the labels as index(k){bracketed(expected)}, without the last 1"
+    if len(tensor.shape) == len(target.shape):
+        return "labels are class numbers, not one-hot rows: rows of probabilities are float"
+    return None
+
+
+def _require_labels(call: Call, target: TensorType) -> None:
+    if target.dtype != "int64":
+        raise RuleError(
+            "E0306",
+            f"{call.name} takes int64 labels; got {target}",
+            help="declare the target as index(k)[N]",
+            argument="target",
+        )
+
+
+def _require_classes(call: Call, target: TensorType, classes: Size, tensor: TensorType) -> None:
+    if target.classes is None:
+        return
+    call.require_equal(
+        target.classes,
+        classes,
+        RuleError(
+            "E0309",
+            f"{call.name}: the labels have {target.classes} classes, and {tensor} scores {classes}",
+            help=f"give the last layer {target.classes} outputs, or declare the labels as "
+            f"index({classes})",
+            argument="target",
+        ),
+    )
+
+
+def _require_class_weight(call: Call, classes: Size) -> None:
+    if not call.has("weight"):
+        return
+    weight = call.tensor("weight")
+    error = RuleError(
+        "E0302",
+        f"weight of {call.name} has one number a class, [{classes}]; got {weight}",
+        argument="weight",
+    )
+    if len(weight.shape) != 1:
+        raise error
+    call.require_equal(weight.shape[0], classes, error)
+
+
+def cross_entropy(call: Call) -> TensorType:
+    """Labels ``[N, ...]`` of int64, or class probabilities of the scores' own shape."""
+    smoothing = number(call, "label_smoothing")
+    if not 0.0 <= smoothing <= 1.0:
+        raise RuleError(
+            "E0307",
+            f"label_smoothing is from 0 to 1, and is {smoothing:g}",
+            argument="label_smoothing",
+        )
+    tensor, target = call.tensor("input"), call.tensor("target")
+    if not target.floating:
+        return class_indices(call)
+    require_floating(call, tensor)
+    place = _class_place(call, tensor)
+    _require_equal_shapes(call, tensor, target)
+    _require_class_weight(call, tensor.shape[place])
+    return _reduced(call, tensor, (*tensor.shape[:place], *tensor.shape[place + 1 :]))
+
+
+# ── several inputs ───────────────────────────────────────────────────────────────────────────────
+
+
+def gaussian(call: Call) -> TensorType:
+    """GaussianNLLLoss ``(input, target, var)``: var of the input's shape, or one a row."""
+    tensor, var = call.tensor("input"), call.tensor("var")
+    result = equal_shapes(call)
+    error = RuleError(
+        "E0310",
+        f"{call.name}: var has the input's shape, or 1 for its last size; got {var} for {tensor}",
+        argument="var",
+    )
+    require_floating(call, var)
+    shape = tensor.shape
+    if len(var.shape) == len(shape) - 1:
+        wanted: Shape = shape[:-1]
+    elif len(var.shape) == len(shape):
+        wanted = (*shape[:-1], 1) if shape and call.value(var.shape[-1]) == 1 else shape
+    else:
+        raise error
+    for one, other in zip(var.shape, wanted, strict=True):
+        call.require_equal(one, other, error)
+    return result
+
+
+def poisson(call: Call) -> TensorType:
+    """PoissonNLLLoss ``(input, target)`` of one shape; counts may be integers."""
+    tensor, target = call.tensor("input"), call.tensor("target")
+    require_floating(call, tensor)
+    _require_equal_shapes(call, tensor, target)
+    return _reduced(call, tensor, tensor.shape)
+
+
+def cosine_embedding(call: Call) -> TensorType:
+    """CosineEmbeddingLoss ``(input1 [N, D], input2 [N, D], target [N])`` with targets of 1 and -1."""
+    left, right, target = call.tensor("input1"), call.tensor("input2"), call.tensor("target")
+    require_floating(call, left)
+    require_floating(call, right)
+    if len(left.shape) not in (1, 2):
+        raise RuleError("E0301", f"{call.name} takes [N, D] or [D]; got {left}")
+    _require_equal_shapes(call, left, right)
+    rows = left.with_shape(left.shape[:-1])
+    _require_equal_shapes(call, rows, target)
+    return _reduced(call, left, rows.shape)
+
+
+def triplet(call: Call) -> TensorType:
+    """TripletMarginLoss ``(anchor, positive, negative)`` of ``[N, D]`` or ``[D]``."""
+    anchor = call.tensor("anchor")
+    require_floating(call, anchor)
+    if not anchor.shape:
+        raise RuleError("E0301", f"{call.name} takes [N, D] or [D]; got {anchor}")
+    if number(call, "margin") <= 0:
+        raise RuleError("E0307", f"margin of {call.name} must be positive", argument="margin")
+    for name in ("positive", "negative"):
+        require_floating(call, call.tensor(name))
+        _require_equal_shapes(call, anchor, call.tensor(name))
+    return _reduced(call, anchor, anchor.shape[:-1])
+
+
+def ranking(call: Call) -> TensorType:
+    """MarginRankingLoss ``(input1, input2, target)`` of one shape, targets of 1 and -1."""
+    left = call.tensor("input1")
+    require_floating(call, left)
+    for name in ("input2", "target"):
+        _require_equal_shapes(call, left, call.tensor(name))
+    return _reduced(call, left, left.shape)
+
+
+# ── metrics ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def class_metric(call: Call) -> TensorType:
+    """Scores ``[N, C, ...]`` against labels ``[N, ...]`` to one float."""
+    tensor, target = call.tensor("preds"), call.tensor("target")
+    require_floating(call, tensor)
+    _require_labels(call, target)
+    if len(tensor.shape) < 2 or len(target.shape) != len(tensor.shape) - 1:
+        raise RuleError(
+            "E0301",
+            f"{call.name} takes scores [N, C, ...] and labels [N, ...]; got {tensor} and {target}",
+            argument="target",
+        )
+    for one, other in zip(target.shape, (tensor.shape[0], *tensor.shape[2:]), strict=True):
+        error = RuleError("E0302", f"{call.name}: labels {target} do not fit scores {tensor}")
+        call.require_equal(one, other, error)
+    _require_classes(call, target, tensor.shape[1], tensor)
+    return TensorType(tensor.dtype, ())
+
+
+def error_metric(call: Call) -> TensorType:
+    """``(preds, target)`` of one shape to one float."""
+    tensor, target = call.tensor("preds"), call.tensor("target")
+    require_floating(call, tensor)
+    _require_equal_shapes(call, tensor, target)
+    return TensorType(promote(tensor.dtype, target.dtype), ())

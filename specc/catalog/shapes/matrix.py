@@ -1,0 +1,232 @@
+"""Shape rules of matrix products: matmul, bmm, einsum, scaled dot-product attention.
+
+Products do not promote dtypes in torch, so both sides must have one: E0306.
+"""
+
+from __future__ import annotations
+
+import re
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import (
+    Shape,
+    bracketed,
+    broadcast,
+    known,
+    plain,
+    require_floating,
+    require_same_dtype,
+)
+from specc.ir import TensorType
+from specc.sizes import Size
+
+
+def _inner(call: Call, left: TensorType, right: TensorType, one: Size, other: Size) -> None:
+    call.require_equal(
+        one,
+        other,
+        RuleError(
+            "E0302",
+            f"{call.name} of {left} and {right}: the inner sizes {one} and {other} differ",
+            help="the left's last size must be the right's last but one",
+        ),
+    )
+
+
+def product(call: Call, left: TensorType, right: TensorType) -> Shape:
+    """The shape of ``left @ right`` as ``torch.matmul`` has it; E0301, E0302, E0306."""
+    require_same_dtype(call, left, right)
+    if left.dtype == "bool":
+        raise RuleError("E0306", f"{call.name} takes numbers; got {left} and {right}")
+    one, other = left.shape, right.shape
+    if not one or not other:
+        raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {left} and {right}")
+    rows = one[:-1] if len(one) == 1 else one[-2:-1]
+    columns = () if len(other) == 1 else other[-1:]
+    _inner(call, left, right, one[-1], other[0] if len(other) == 1 else other[-2])
+    if len(one) == 1:
+        rows = ()
+    batch = broadcast(call.require_equal, one[:-2], other[:-2], call.value)
+    return (*batch, *rows, *columns)
+
+
+def matmul(call: Call) -> TensorType:
+    """``matmul(input, other)`` and ``input @ other``."""
+    left, right = call.tensor("input"), call.tensor("other")
+    return TensorType(left.dtype, product(call, left, right))
+
+
+def batched(call: Call) -> TensorType:
+    """``bmm(input, mat2)``: ``[B, n, m]`` and ``[B, m, p]`` to ``[B, n, p]``."""
+    left, right = call.tensor("input"), call.tensor("mat2")
+    require_same_dtype(call, left, right)
+    if len(left.shape) != 3 or len(right.shape) != 3:
+        raise RuleError(
+            "E0301",
+            f"bmm takes two values of 3 dimensions; got {left} and {right}",
+            help="matmul takes any rank",
+        )
+    call.require_equal(
+        left.shape[0],
+        right.shape[0],
+        RuleError("E0302", f"bmm: {left} and {right} differ in their batch"),
+    )
+    _inner(call, left, right, left.shape[2], right.shape[1])
+    return TensorType(left.dtype, (*left.shape[:2], right.shape[2]))
+
+
+def outer(call: Call) -> TensorType:
+    """``outer(input, vec2)``: two vectors to a matrix."""
+    left, right = call.tensor("input"), call.tensor("vec2")
+    if len(left.shape) != 1 or len(right.shape) != 1:
+        raise RuleError("E0301", f"outer takes two vectors; got {left} and {right}")
+    require_same_dtype(call, left, right)
+    return TensorType(left.dtype, (left.shape[0], right.shape[0]))
+
+
+# ── einsum ───────────────────────────────────────────────────────────────────────────────────────
+
+_EQUATION = re.compile(r"([a-zA-Z]*(?:\.\.\.[a-zA-Z]*)?)")
+
+
+def einsum(call: Call) -> TensorType:
+    """``einsum("bij,bjk->bik", a, b)``: letters bind sizes; ``...`` broadcasts. E0301, E0302, E0307."""
+    equation = plain(call, "equation")
+    given = call.tensors["operands"]
+    operands = given if isinstance(given, tuple) else (given,)
+    if not isinstance(equation, str):
+        raise RuleError("E0307", "the equation of einsum is a string", argument="equation")
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    for term in (*terms, right):
+        if not _EQUATION.fullmatch(term):
+            raise RuleError(
+                "E0307", f"einsum cannot read {term!r} in {equation!r}", argument="equation"
+            )
+    if len(terms) != len(operands):
+        raise RuleError(
+            "E0307",
+            f"einsum {equation!r} names {len(terms)} values, and gets {len(operands)}",
+            argument="equation",
+        )
+    bound: dict[str, Size] = {}
+    rest: Shape = ()
+    for term, operand in zip(terms, operands, strict=True):
+        require_same_dtype(call, operands[0], operand)
+        rest = broadcast(call.require_equal, rest, _bind(call, term, operand, bound), call.value)
+    if not arrow:
+        right = "..." * ("..." in left) + "".join(
+            sorted(letter for letter in bound if left.count(letter) == 1)
+        )
+    return TensorType(operands[0].dtype, _result(equation, right, bound, rest))
+
+
+def _bind(call: Call, term: str, operand: TensorType, bound: dict[str, Size]) -> Shape:
+    """Binds the letters of ``term`` to the sizes of ``operand``; returns what ``...`` stands for."""
+    head, dots, tail = term.partition("...")
+    extra = len(operand.shape) - len(head) - len(tail)
+    if extra < 0 or (extra and not dots):
+        raise RuleError(
+            "E0301",
+            f"einsum: {term!r} names {len(head) + len(tail)} dimensions, and {operand} has "
+            f"{len(operand.shape)}",
+            argument="equation",
+        )
+    places = (*operand.shape[: len(head)], *operand.shape[len(head) + extra :])
+    for letter, size in zip(head + tail, places, strict=True):
+        if letter not in bound or known(call, bound[letter]) == 1:
+            bound[letter] = size
+        elif known(call, size) != 1:
+            call.require_equal(
+                bound[letter],
+                size,
+                RuleError("E0302", f"einsum: {letter!r} is {bound[letter]} and {size}"),
+            )
+    return operand.shape[len(head) : len(head) + extra]
+
+
+def _result(equation: str, right: str, bound: dict[str, Size], rest: Shape) -> Shape:
+    head, dots, tail = right.partition("...")
+    letters = head + tail
+    for letter in letters:
+        if letter not in bound or letters.count(letter) > 1:
+            raise RuleError(
+                "E0307",
+                f"einsum {equation!r}: the result names {letter!r}, which must be in a value, once",
+                argument="equation",
+            )
+    middle = rest if dots else ()
+    return (*(bound[x] for x in head), *middle, *(bound[x] for x in tail))
+
+
+# ── attention ────────────────────────────────────────────────────────────────────────────────────
+
+
+def attention(call: Call) -> TensorType:
+    """``[..., L, E]``, ``[..., S, E]``, ``[..., S, Ev]`` to ``[..., L, Ev]``.
+
+    ``attn_mask`` (bool, or a float added) stretches to ``[..., L, S]``; E0301, E0302, E0306, and
+    E0307 where a mask and ``is_causal`` are both given.
+    """
+    query, key, value = call.tensor("query"), call.tensor("key"), call.tensor("value")
+    require_floating(call, query)
+    for other in (key, value):
+        require_same_dtype(call, query, other)
+        if len(other.shape) != len(query.shape):
+            raise RuleError(
+                "E0301",
+                f"{call.name} takes query, key and value of one rank; got {query}, {key}, {value}",
+            )
+    if len(query.shape) < 2:
+        raise RuleError("E0301", f"{call.name} takes [..., L, E]; got {query}")
+    _agree(call, query.shape[-1], key.shape[-1], f"query {query} and key {key} differ in features")
+    _agree(call, key.shape[-2], value.shape[-2], f"key {key} and value {value} differ in length")
+    batch = _attention_batch(call, query, key, value)
+    scores = (*batch, query.shape[-2], key.shape[-2])
+    if call.has("attn_mask"):
+        _require_mask(call, query, scores)
+    return query.with_shape((*batch, query.shape[-2], value.shape[-1]))
+
+
+def _agree(call: Call, one: Size, other: Size, message: str) -> None:
+    call.require_equal(one, other, RuleError("E0302", f"{call.name}: {message}, {one} and {other}"))
+
+
+def _attention_batch(call: Call, query: TensorType, key: TensorType, value: TensorType) -> Shape:
+    heads = query.shape[:-2]
+    if plain(call, "enable_gqa") and len(heads) > 1:
+        count, shared = heads[-1], key.shape[-3]
+        message = f"{call.name}: {count} query heads are not divisible by {shared} key heads"
+        call.require_equal(count % shared, 0, RuleError("E0303", message, argument="enable_gqa"))
+        _agree(call, shared, value.shape[-3], "key and value differ in heads")
+        pairs = ((query.shape[:-3], key.shape[:-3]), (query.shape[:-3], value.shape[:-3]))
+        for one, other in pairs:
+            broadcast(call.require_equal, one, other, call.value)
+        return heads
+    for other in (key, value):
+        heads = broadcast(call.require_equal, heads, other.shape[:-2], call.value)
+    return heads
+
+
+def _require_mask(call: Call, query: TensorType, scores: Shape) -> None:
+    mask = call.tensor("attn_mask")
+    if plain(call, "is_causal"):
+        raise RuleError(
+            "E0307",
+            f"{call.name} takes attn_mask or is_causal, not both",
+            help="put the causal mask into attn_mask: torch refuses to combine them",
+            argument="is_causal",
+        )
+    if mask.dtype not in ("bool", query.dtype):
+        raise RuleError(
+            "E0306",
+            f"attn_mask is bool (true takes part) or {query.dtype}; got {mask}",
+            argument="attn_mask",
+        )
+    if len(mask.shape) > len(scores):
+        raise RuleError(
+            "E0302",
+            f"attn_mask {mask} does not stretch to the scores {bracketed(scores)}",
+            argument="attn_mask",
+        )
+    broadcast(call.require_equal, scores, mask.shape, call.value)

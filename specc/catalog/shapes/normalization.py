@@ -1,0 +1,232 @@
+"""Shape rules of normalization layers: their values keep their shape, their weights follow it.
+
+``eps`` and ``momentum`` are torch's; ranges of values are not judged here.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import (
+    Shape,
+    as_sizes,
+    axis,
+    bracketed,
+    broadcast,
+    dimensions,
+    known,
+    plain,
+    positive,
+    product,
+    promote,
+    require_divisible,
+    require_floating,
+    require_rank,
+    told,
+)
+from specc.catalog.shapes.linear import Initial, Tensors, size_of
+from specc.ir import Distribution, TensorType
+from specc.sizes import Size
+
+_TAKES = {1: "[N, C] or [N, C, L]", 2: "[N, C, H, W]", 3: "[N, C, D, H, W]"}
+
+
+def _affine(names: tuple[str, ...]) -> Initial:
+    values = {"weight": 1.0, "bias": 0.0}
+    return tuple((name, Distribution("constant", values[name])) for name in names)
+
+
+# ── BatchNorm, InstanceNorm ──────────────────────────────────────────────────────────────────────
+
+
+def _require_batch_norm(call: Call, dims: int) -> TensorType:
+    tensor = call.tensor()
+    ranks = (2, 3) if dims == 1 else (dims + 2,)
+    siblings = {2: 1, 3: 1, 4: 2, 5: 3}
+    fitting = siblings.get(len(tensor.shape))
+    advice = f"write {call.name[:-2]}{fitting}d" if fitting and fitting != dims else None
+    require_rank(call, tensor, ranks, _TAKES[dims], advice)
+    require_floating(call, tensor)
+    return tensor
+
+
+def batch_norm_features(call: Call, *, dims: int) -> Size:
+    """Dimension 1 of the input."""
+    tensor = _require_batch_norm(call, dims)
+    return told(call, "num_features", tensor.shape[1], tensor)
+
+
+def batch_norm(call: Call, *, dims: int) -> TensorType:
+    """Shape kept; E0301 for another rank than the layer's own."""
+    tensor = _require_batch_norm(call, dims)
+    return tensor.with_shape(tensor.shape)
+
+
+def instance_norm_features(call: Call, *, dims: int) -> Size:
+    """Dimension 1 of the input."""
+    tensor = call.tensor()
+    _require_instance(call, tensor, dims)
+    return told(call, "num_features", tensor.shape[1], tensor)
+
+
+def _require_instance(call: Call, tensor: TensorType, dims: int) -> None:
+    takes = _TAKES[dims] if dims > 1 else "[N, C, L]"
+    require_rank(call, tensor, (dims + 2,), takes)
+    require_floating(call, tensor)
+
+
+def instance_norm(call: Call, *, dims: int) -> TensorType:
+    """Shape kept; E0302 where an instance has a single element a channel, whose variance is 0."""
+    tensor = call.tensor()
+    _require_instance(call, tensor, dims)
+    if known(call, product(tensor.shape[2:])) == 1:
+        raise RuleError(
+            "E0302",
+            f"{call.name} normalizes over the places of a channel, and {tensor} has a single one",
+            help="put it before the pooling that leaves one place, or use LayerNorm",
+        )
+    return tensor.with_shape(tensor.shape)
+
+
+def batch_norm_parameters(call: Call) -> Tensors:
+    if not plain(call, "affine"):
+        return ()
+    features = size_of(call, "num_features")
+    return (("weight", (features,)), ("bias", (features,)))
+
+
+def batch_norm_buffers(call: Call) -> Tensors:
+    if not plain(call, "track_running_stats"):
+        return ()
+    features = size_of(call, "num_features")
+    return (
+        ("running_mean", (features,)),
+        ("running_var", (features,)),
+        ("num_batches_tracked", ()),
+    )
+
+
+def affine_initial(call: Call) -> Initial:
+    """Ones and zeros, where there are weights."""
+    return _affine(("weight", "bias")) if plain(call, "affine") else ()
+
+
+# ── GroupNorm, LocalResponseNorm ─────────────────────────────────────────────────────────────────
+
+
+def group_norm_channels(call: Call) -> Size:
+    """Dimension 1 of the input; E0301 where there is none."""
+    tensor = call.tensor()
+    if len(tensor.shape) < 2:
+        raise RuleError("E0301", f"GroupNorm takes [N, C, ...]; got {tensor}")
+    require_floating(call, tensor)
+    return told(call, "num_channels", tensor.shape[1], tensor)
+
+
+def group_norm(call: Call) -> TensorType:
+    """Shape kept; E0303 unless the channels divide into groups."""
+    tensor = call.tensor()
+    require_floating(call, tensor)
+    channels, groups = size_of(call, "num_channels"), size_of(call, "num_groups")
+    require_divisible(
+        call,
+        channels,
+        groups,
+        f"channels {channels} is not divisible by groups {groups}",
+        argument="num_groups",
+    )
+    if known(call, product(tensor.shape) // groups) == 1:
+        raise RuleError("E0302", f"GroupNorm over {tensor} has a single value in each group")
+    return tensor.with_shape(tensor.shape)
+
+
+def group_norm_parameters(call: Call) -> Tensors:
+    if not plain(call, "affine"):
+        return ()
+    channels = size_of(call, "num_channels")
+    return (("weight", (channels,)), ("bias", (channels,)))
+
+
+def local_response_norm(call: Call) -> TensorType:
+    """Shape kept; E0301 under three dimensions."""
+    tensor = call.tensor()
+    if len(tensor.shape) < 3:
+        raise RuleError(
+            "E0301",
+            f"LocalResponseNorm takes [N, C, ...] of at least 3 dimensions; got {tensor}",
+        )
+    require_floating(call, tensor)
+    positive(call, "size")
+    return tensor.with_shape(tensor.shape)
+
+
+# ── LayerNorm, RMSNorm ───────────────────────────────────────────────────────────────────────────
+
+
+def normalized_shape(call: Call) -> Size | tuple[Size, ...]:
+    """The last size of the input, or the trailing sizes that the user wrote; E0301, E0302, E0308."""
+    tensor = call.tensor()
+    require_floating(call, tensor)
+    if not tensor.shape:
+        raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
+    if call.args.get("normalized_shape") is None:
+        return told(call, "normalized_shape", tensor.shape[-1], tensor)
+    written = as_sizes(call, "normalized_shape")
+    if not 1 <= len(written) <= len(tensor.shape):
+        raise RuleError(
+            "E0301",
+            f"{call.name} normalizes over {dimensions(len(written))}, and {tensor} has "
+            f"{len(tensor.shape)}",
+            argument="normalized_shape",
+        )
+    for one, other in zip(written, tensor.shape[-len(written) :], strict=True):
+        call.require_equal(
+            one,
+            other,
+            RuleError(
+                "E0302",
+                f"{call.name} normalizes over {bracketed(written)}, and {tensor} ends in {other} "
+                f"where {one} is asked",
+                help=f"leave it out, or write {call.name}({tensor.shape[-1]})",
+                argument="normalized_shape",
+            ),
+        )
+    return written if isinstance(call.args["normalized_shape"], tuple) else written[0]
+
+
+def _normalized(call: Call) -> Shape:
+    return as_sizes(call, "normalized_shape")
+
+
+def layer_norm(call: Call) -> TensorType:
+    """Shape kept."""
+    tensor = call.tensor()
+    require_floating(call, tensor)
+    return tensor.with_shape(tensor.shape)
+
+
+def layer_norm_parameters(call: Call) -> Tensors:
+    return tuple((name, _normalized(call)) for name in _layer_norm_names(call))
+
+
+def layer_norm_initial(call: Call) -> Initial:
+    return _affine(_layer_norm_names(call))
+
+
+def _layer_norm_names(call: Call) -> tuple[str, ...]:
+    if not plain(call, "elementwise_affine"):
+        return ()
+    biased = "bias" in call.args and bool(plain(call, "bias"))
+    return ("weight", "bias") if biased else ("weight",)
+
+
+# ── functions ────────────────────────────────────────────────────────────────────────────────────
+
+
+def cosine_similarity(call: Call) -> TensorType:
+    """``[..., D, ...]`` twice to one number along ``dim``; E0302 where the shapes clash."""
+    left, right = call.tensor("x1"), call.tensor("x2")
+    require_floating(call, left)
+    require_floating(call, right)
+    shape = broadcast(call.require_equal, left.shape, right.shape, call.value)
+    place = axis(call, len(shape))
+    return TensorType(promote(left.dtype, right.dtype), (*shape[:place], *shape[place + 1 :]))

@@ -1,0 +1,98 @@
+"""Shape rules of reductions: sum, mean, argmax and their like.
+
+The result is 0-dimensional when no dimension is named. Integers are summed as int64.
+"""
+
+from __future__ import annotations
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import (
+    Shape,
+    axes,
+    axis,
+    bracketed,
+    integer,
+    known,
+    plain,
+    product,
+    require_floating,
+)
+from specc.ir import ResultType, TensorType
+
+
+def _without(call: Call, tensor: TensorType, gone: tuple[int, ...]) -> Shape:
+    keep = plain(call, "keepdim")
+    return tuple(
+        1 if place in gone else size
+        for place, size in enumerate(tensor.shape)
+        if keep or place not in gone
+    )
+
+
+def _reduced_shape(call: Call, tensor: TensorType) -> Shape:
+    return _without(call, tensor, axes(call, len(tensor.shape)))
+
+
+def summed(call: Call) -> TensorType:
+    """``sum``, ``prod``: an integer or bool result is int64."""
+    tensor = call.tensor()
+    wide = tensor.floating or tensor.dtype.startswith("complex")
+    return TensorType(tensor.dtype if wide else "int64", _reduced_shape(call, tensor))
+
+
+def averaged(call: Call) -> TensorType:
+    """``mean``, ``var``, ``std``, norms: a float value only; E0306."""
+    tensor = call.tensor()
+    require_floating(call, tensor)
+    return TensorType(tensor.dtype, _reduced_shape(call, tensor))
+
+
+def extreme(call: Call) -> TensorType:
+    """``amax``, ``amin``: any dtype."""
+    tensor = call.tensor()
+    return TensorType(tensor.dtype, _reduced_shape(call, tensor))
+
+
+def decided(call: Call) -> TensorType:
+    """``any``, ``all``: a bool."""
+    return TensorType("bool", _reduced_shape(call, call.tensor()))
+
+
+def exponential_sum(call: Call) -> TensorType:
+    """``logsumexp(input, dim)``: integers become floats."""
+    tensor = call.tensor()
+    dtype = tensor.dtype if tensor.floating else "float"
+    return TensorType(dtype, _reduced_shape(call, tensor))
+
+
+def placed(call: Call) -> TensorType:
+    """``argmax``, ``argmin``: an index over the reduced dimension, or over all elements."""
+    tensor = call.tensor()
+    if tensor.dtype == "bool":
+        raise RuleError("E0306", f"{call.name} takes numbers; got {tensor}")
+    rank = len(tensor.shape)
+    if call.args["dim"] is None:
+        shape = _without(call, tensor, tuple(range(rank)))
+        return TensorType("int64", shape, "index", product(tensor.shape))
+    place = axis(call, rank)
+    if not tensor.shape:
+        return TensorType("int64", ())
+    return TensorType("int64", _without(call, tensor, (place,)), "index", tensor.shape[place])
+
+
+def top(call: Call) -> ResultType:
+    """``topk(input, k, dim)``: the values and their places; E0307 for more than there are."""
+    tensor = call.tensor()
+    place = axis(call, len(tensor.shape))
+    if not tensor.shape:
+        raise RuleError("E0301", f"topk takes at least 1 dimension; got {tensor}")
+    k, size = integer(call, "k"), known(call, tensor.shape[place])
+    if k < 1 or (size is not None and k > size):
+        raise RuleError(
+            "E0307",
+            f"topk asks for {k} of the {tensor.shape[place]} in dimension {place} of "
+            f"{bracketed(tensor.shape)}",
+            argument="k",
+        )
+    shape = (*tensor.shape[:place], k, *tensor.shape[place + 1 :])
+    return tensor.with_shape(shape), TensorType("int64", shape, "index", tensor.shape[place])

@@ -1,0 +1,207 @@
+"""Shape rules of padding, interpolation and pixel shuffling.
+
+The result's size of a scaled dimension is ``floor(size * factor)``, computed as torch does in double
+precision; for an unknown size the factor must be a fraction that binary numbers hold exactly.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor
+
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes.common import (
+    SPATIAL,
+    Shape,
+    as_size,
+    as_sizes,
+    at_least,
+    bracketed,
+    known,
+    layout,
+    plain,
+    positive,
+    require_divisible,
+    require_floating,
+    require_rank,
+)
+from specc.ir import TensorType
+from specc.sizes import Size
+
+_RANKS = {
+    "nearest": (3, 4, 5),
+    "nearest-exact": (3, 4, 5),
+    "area": (3, 4, 5),
+    "linear": (3,),
+    "bilinear": (4,),
+    "bicubic": (4,),
+    "trilinear": (5,),
+}
+
+
+# ── padding ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def padded_layer(call: Call, *, dims: int, mode: str) -> TensorType:
+    """``ZeroPad2d`` and its like: ``padding`` is one size, or (left, right, top, bottom, ...)."""
+    tensor = call.tensor()
+    require_rank(call, tensor, (dims + 1, dims + 2), f"{layout(dims)}, or without N")
+    if mode != "constant":
+        require_floating(call, tensor)
+    return _padded(call, tensor, as_sizes(call, "padding", 2 * dims), "padding", mode)
+
+
+def padded(call: Call) -> TensorType:
+    """``F.pad(input, pad, mode, value)``: pairs (before, after) from the last dimension on."""
+    tensor = call.tensor()
+    pads = as_sizes(call, "pad")
+    mode = str(plain(call, "mode"))
+    if len(pads) % 2 or len(pads) > 2 * len(tensor.shape) or not pads:
+        raise RuleError(
+            "E0307",
+            f"pad takes a pair for each padded dimension, from the last one on; got "
+            f"{bracketed(pads)} for {tensor}",
+            help="pad=(1, 1) pads the last dimension by 1 on both sides",
+            argument="pad",
+        )
+    if mode != "constant":
+        require_floating(call, tensor)
+        count = len(pads) // 2
+        if len(tensor.shape) not in (count + 1, count + 2) or count > 3:
+            raise RuleError(
+                "E0301",
+                f'pad with mode="{mode}" pads every spatial dimension; got {bracketed(pads)} for '
+                f"{tensor}",
+                argument="pad",
+            )
+    return _padded(call, tensor, pads, "pad", mode)
+
+
+def _padded(call: Call, tensor: TensorType, pads: Shape, name: str, mode: str) -> TensorType:
+    shape = list(tensor.shape)
+    for pair in range(len(pads) // 2):
+        place = len(shape) - 1 - pair
+        before, after = pads[2 * pair], pads[2 * pair + 1]
+        _require_source(call, tensor.shape[place], (before, after), name, mode)
+        shape[place] = shape[place] + before + after
+        size = known(call, shape[place])
+        if size is not None and size < 1:
+            raise RuleError(
+                "E0305",
+                f"{name} {before}, {after} of {call.name} leaves {size} of the "
+                f"{tensor.shape[place]} in dimension {place} of {tensor}",
+                argument=name,
+            )
+    return tensor.with_shape(tuple(shape))
+
+
+def _require_source(call: Call, size: Size, pads: Shape, name: str, mode: str) -> None:
+    """E0305 where a reflection or a wrap needs more elements than there are."""
+    have = known(call, size)
+    for pad in pads:
+        wanted = known(call, pad)
+        if have is None or wanted is None:
+            continue
+        if (mode == "reflect" and wanted >= have) or (mode == "circular" and wanted > have):
+            raise RuleError(
+                "E0305",
+                f"{name} {wanted} of {call.name} needs a larger input than {have} for a {mode}",
+                argument=name,
+            )
+
+
+# ── interpolation ────────────────────────────────────────────────────────────────────────────────
+
+
+def resampled(call: Call) -> TensorType:
+    """``Upsample``, ``F.interpolate``: ``size``, or ``scale_factor``; E0301, E0305, E0307."""
+    tensor = call.tensor()
+    mode = str(plain(call, "mode"))
+    require_floating(call, tensor)
+    ranks = _RANKS.get(mode, (3, 4, 5))
+    takes = " or ".join(layout(rank - 2) for rank in ranks) + f' with mode="{mode}"'
+    fitting = {3: "linear", 4: "bilinear", 5: "trilinear"}.get(len(tensor.shape))
+    advice = f'write mode="{fitting}"' if fitting and len(ranks) == 1 else None
+    require_rank(call, tensor, ranks, takes, advice)
+    if call.args["align_corners"] is not None and len(ranks) > 1:
+        raise RuleError(
+            "E0307",
+            f'align_corners of {call.name} has no meaning with mode="{mode}"',
+            help="leave it out",
+            argument="align_corners",
+        )
+    if plain(call, "antialias") and mode not in ("bilinear", "bicubic"):
+        raise RuleError(
+            "E0307",
+            f'antialias of {call.name} goes with mode="bilinear" or "bicubic"',
+            argument="antialias",
+        )
+    dims = len(tensor.shape) - 2
+    size, factor = call.args["size"], call.args["scale_factor"]
+    if (size is None) == (factor is None):
+        raise RuleError(
+            "E0307", f"{call.name} takes size or scale_factor, one of them", argument="size"
+        )
+    spatial = as_sizes(call, "size", dims) if factor is None else _scaled(call, tensor, dims)
+    for name, before, after in zip(SPATIAL[dims], tensor.shape[2:], spatial, strict=True):
+        value = known(call, after)
+        if value is not None and value < 1:
+            raise RuleError("E0305", f"{call.name} leaves {value} of {name} = {before}")
+    return tensor.with_shape((*tensor.shape[:2], *spatial))
+
+
+def _scaled(call: Call, tensor: TensorType, dims: int) -> Shape:
+    factor = plain(call, "scale_factor")
+    factors = factor if isinstance(factor, tuple) else (factor,) * dims
+    if len(factors) != dims:
+        raise RuleError(
+            "E0307",
+            f"scale_factor of {call.name} takes one factor or {dims}, and got {len(factors)}",
+            argument="scale_factor",
+        )
+    return tuple(
+        _times(call, size, scale) for size, scale in zip(tensor.shape[2:], factors, strict=True)
+    )
+
+
+def _times(call: Call, size: Size, factor: object) -> Size:
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not factor > 0:
+        raise RuleError(
+            "E0307",
+            f"scale_factor of {call.name} must be a positive number, and is {factor}",
+            argument="scale_factor",
+        )
+    value = known(call, size)
+    if value is not None and isinstance(size, int):
+        return floor(value * float(factor))
+    exact = Fraction(factor)
+    if exact.denominator > 4096:
+        raise RuleError(
+            "E0307",
+            f"scale_factor {factor} of the unknown size {size} has no exact formula",
+            help="use a whole factor, a half, a quarter, or give size=",
+            argument="scale_factor",
+        )
+    return size * exact.numerator // exact.denominator
+
+
+# ── shuffling ────────────────────────────────────────────────────────────────────────────────────
+
+
+def pixels_shuffled(call: Call) -> TensorType:
+    """``[..., C r², H, W]`` to ``[..., C, H r, W r]``; E0301, E0303."""
+    tensor = call.tensor()
+    if len(tensor.shape) < 3:
+        raise RuleError("E0301", f"PixelShuffle takes [..., C, H, W]; got {tensor}")
+    positive(call, "upscale_factor")
+    factor = as_size(call, "upscale_factor", call.args["upscale_factor"])
+    at_least(call, "upscale_factor", 1, (factor,))
+    *batch, channels, height, width = tensor.shape
+    fewer = require_divisible(
+        call,
+        channels,
+        factor * factor,
+        f"channels {channels} is not divisible by upscale_factor squared, {factor * factor}",
+        argument="upscale_factor",
+    )
+    return tensor.with_shape((*batch, fewer, height * factor, width * factor))
