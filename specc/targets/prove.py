@@ -115,8 +115,8 @@ def _compare(
         if count > allowed:
             raise TargetError(
                 "E0904",
-                f"{where} differs from eager in {count} of {eager.numel()} elements{_most(found,
-                eager)}",
+                f"{where} differs from eager in {count} of {eager.numel()} elements"
+                + _most(found, eager),
             )
         return Comparison(place, float(count), float(allowed))
 
@@ -178,10 +178,8 @@ def _run_in(dtype: torch.dtype, module: nn.Module, inputs: tuple[Tensor, ...]) -
         else each.clone()
         for each in inputs
     )
-    return _run(
-        copy.deepcopy(module).to(dtype), converted, f"{type(module).__name__} in {dtype}, a
-        reference,"
-    )
+    what = f"{type(module).__name__} in {dtype}, a reference,"
+    return _run(copy.deepcopy(module).to(dtype), converted, what)
 
 
 def _wide(tensor: Tensor) -> Tensor:
