@@ -8,14 +8,17 @@ from specc.cli.verb import SomePaths, verb
 
 @verb
 def bless(paths: SomePaths = None) -> int:
-    """Run the given specs in float64 and write what comes out as their goldens.
+    """Write the goldens of the given specs.
+
+    Each is run in float64 on the CPU.
 
     A golden goes to the folder 'golden' of the spec's project, and replaces the one that is there
     as a whole or not at all.
 
     \b
-    specc bless specs
-    specc bless specs/mlp.spec
+    Examples:
+      specc bless specs
+      specc bless specs/mlp.spec
     """
     from time import perf_counter
 

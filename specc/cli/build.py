@@ -28,11 +28,14 @@ def build(
     ] = "eager",
     settings: Settings = None,
 ) -> int:
-    """Write a spec as plain PyTorch, and with --target as an artefact that is proved against eager.
+    """Write a spec as plain PyTorch, or as a target's artefact.
+
+    An artefact is loaded back and compared with eager before it is called done.
 
     \b
-    specc build specs/mlp.spec -o out                   out/mlp.py
-    specc build specs/mlp.spec --target export -o out   out/mlp.pt2 as well
+    Examples:
+      specc build specs/mlp.spec -o out                   out/mlp.py
+      specc build specs/mlp.spec --target export -o out   out/mlp.pt2 as well
     """
     import specc
 

@@ -13,8 +13,9 @@ def check(paths: Paths, settings: Settings = None) -> int:
     Ends with 0 if there is none (warnings are no faults), with 2 otherwise.
 
     \b
-    specc check specs
-    specc check specs/mlp.spec --set width=256
+    Examples:
+      specc check specs
+      specc check specs/mlp.spec --set width=256
     """
     from specc import front
     from specc.report.diagnostics import closing_line, pieces

@@ -19,10 +19,13 @@ def explain(
         ),
     ] = None,
 ) -> int:
-    """Explain a message's code with an example and the fix; list all codes where none is given.
+    """Explain the code of a message.
+
+    Why it is a fault, an example, the fix; a list of all codes where none is given.
 
     \b
-    specc explain E0203
+    Examples:
+      specc explain E0203
     """
     from specc.codes import CODES
 

@@ -71,15 +71,18 @@ def test(
     ] = False,
     verbose: Annotated[bool, typer.Option("-v", help="A line for each cell.")] = False,
 ) -> int:
-    """Judge specs against their goldens: every target, device, precision and mode.
+    """Judge specs against their goldens.
+
+    A cell is a target on a device in a precision and a mode; all that the specs ask for are run.
 
     Ends with 0 if all passed, 1 if a number regressed or a target failed, 2 if a spec or the call
     is at fault, 3 if a golden is missing, stale or corrupt.
 
     \b
-    specc test specs
-    specc test specs/mlp.spec --target compile,export -k train -n auto
-    specc test specs --require-device cuda --junitxml report.xml
+    Examples:
+      specc test specs
+      specc test specs/mlp.spec --target compile,export -k train -n auto
+      specc test specs --require-device cuda --junitxml report.xml
     """
     options: list[str] = []
     for name, value in (

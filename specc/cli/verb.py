@@ -22,11 +22,11 @@ _P = ParamSpec("_P")
 INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Spec files or folders.")]
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Spec files or folders.")]
 SomePaths = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="[PATH]...",
+        metavar="PATH",
         help="Spec files or folders; if none is given 'specs', or else the current folder.",
         show_default=False,
     ),

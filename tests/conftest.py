@@ -1,0 +1,61 @@
+"""What several test files share: a run of the command line, and a run of it without torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).resolve().parent.parent
+# Makes `import torch` fail in a process that starts with it.
+WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from specc.cli import main; main()"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def _run(
+    arguments: tuple[str, ...], cwd: Path, code: tuple[str, ...], environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "COV_")) and name not in ("NO_COLOR", "FORCE_COLOR")
+    }
+    path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH", "")]))
+    return subprocess.run(
+        [sys.executable, *code, *arguments],
+        cwd=cwd,
+        env={**inherited, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+@pytest.fixture
+def specc(tmp_path: Path) -> Run:
+    """``specc(*arguments, cwd=..., environment=...)``: the command line in a process of its own."""
+
+    def run(
+        *arguments: str | Path, cwd: Path = tmp_path, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return _run(tuple(map(str, arguments)), cwd, ("-m", "specc"), environment or {})
+
+    return run
+
+
+@pytest.fixture
+def specc_without_torch(tmp_path: Path) -> Run:
+    """As ``specc``, where any import of torch fails."""
+
+    def run(*arguments: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        return _run(tuple(map(str, arguments)), cwd, ("-c", WITHOUT_TORCH), {})
+
+    return run
