@@ -194,6 +194,37 @@ class Transpose:
 Node: TypeAlias = Union[LayerCall, FunctionCall, Operation, Subscript, ParameterRead, Transpose]
 
 
+def node_operands(node: Node) -> Iterator[Operand]:
+    """Everything that a node reads, nested tuples flattened."""
+    match node:
+        case LayerCall():
+            yield from _flat(node.inputs)
+        case FunctionCall():
+            for _, argument in node.arguments:
+                yield from _flat(argument)
+        case Operation():
+            yield from _flat(node.operands)
+        case Subscript():
+            yield node.value
+            for index in node.indices:
+                if isinstance(index, SliceIndex):
+                    yield from (index.lower, index.upper, index.step)
+                elif not isinstance(index, EllipsisIndex):
+                    yield from _flat(index)
+        case Transpose():
+            yield node.value
+        case ParameterRead():
+            return
+
+
+def _flat(operand: Operand) -> Iterator[Operand]:
+    if isinstance(operand, tuple):
+        for item in operand:
+            yield from _flat(item)
+    else:
+        yield operand
+
+
 # ── layers, models ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -245,6 +276,20 @@ class Condition:
     right: Size
     reason: str
     span: Span
+
+    def holds(self, values: Mapping[str, Size]) -> bool | None:
+        """Whether it holds of ``values``; None where they leave a symbol open."""
+        left, right = evaluate(self.left, values), evaluate(self.right, values)
+        if not isinstance(left, int) or not isinstance(right, int):
+            return None
+        return {
+            "==": left == right,
+            "!=": left != right,
+            "<": left < right,
+            "<=": left <= right,
+            ">": left > right,
+            ">=": left >= right,
+        }[self.relation]
 
     def __str__(self) -> str:
         return f"{self.left} {self.relation} {self.right}"
@@ -357,7 +402,7 @@ class Metric:
     """A metric reported beside the loss."""
 
     name: str
-    call: FunctionCall
+    value: Value
     span: Span
 
 
@@ -365,8 +410,8 @@ class Metric:
 class Train:
     """How the model learns. ``terms`` are the named scalars of the loss; the last is ``loss``.
 
-    ``nodes`` compute the terms from ``uses``: the model's inputs and outputs and the train inputs
-    that they read, in that order.
+    ``nodes`` compute the terms from ``uses``: the model's outputs and inputs and the train inputs
+    that they read, in that order. ``metric_nodes`` and ``metric_uses`` are the same for the metrics.
     """
 
     model: str
@@ -380,6 +425,8 @@ class Train:
     optimizer: Optimizer | None
     scheduler: Scheduler | None
     metrics: tuple[Metric, ...]
+    metric_nodes: tuple[Node, ...]
+    metric_uses: tuple[Value, ...]
     span: Span
 
 

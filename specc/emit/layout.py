@@ -1,0 +1,290 @@
+"""Prints Python: expression trees to text, laid out as a formatter would leave it.
+
+The one place where identifiers and literals become source text: an identifier that is none raises, a string
+is always quoted and escaped, so nothing in a spec can become code. Expressions are nodes of Python's
+own ``ast``, of the kinds that the emitter makes. Non-goal: statements, which are ``statements``.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+import math
+from collections.abc import Sequence
+from typing import Final
+
+WIDTH: Final = 88
+STEP: Final = "    "
+
+_BINARY: Final[dict[type[ast.operator], tuple[str, int]]] = {
+    ast.Add: ("+", 12),
+    ast.Sub: ("-", 12),
+    ast.Mult: ("*", 13),
+    ast.Div: ("/", 13),
+    ast.FloorDiv: ("//", 13),
+    ast.Mod: ("%", 13),
+    ast.MatMult: ("@", 13),
+    ast.Pow: ("**", 15),
+    ast.BitAnd: ("&", 10),
+    ast.BitOr: ("|", 8),
+}
+_COMPARE: Final[dict[type[ast.cmpop], str]] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+}
+_UNARY: Final[dict[type[ast.unaryop], tuple[str, int]]] = {
+    ast.USub: ("-", 14),
+    ast.UAdd: ("+", 14),
+    ast.Invert: ("~", 14),
+    ast.Not: ("not ", 5),
+}
+_COMPARISON: Final = 6
+_ATOM: Final = 17
+
+
+def identifier(name: str) -> str:
+    """``name``, which must be an ASCII identifier of Python's and no keyword; ValueError else."""
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
+        raise ValueError(f"not an identifier: {name!r}")
+    return name
+
+
+def literal(value: object) -> str:
+    """A number, string, boolean or None as source text; strings in double quotes, all ASCII."""
+    match value:
+        case bool() | None:
+            return repr(value)
+        case int():
+            return repr(value)
+        case float():
+            if math.isinf(value) or math.isnan(value):
+                return f'float("{value}")'
+            return repr(value)
+        case str():
+            # JSON's escapes are Python's too, and leave nothing but printable ASCII.
+            return json.dumps(value)
+        case _:
+            raise ValueError(f"not a literal: {value!r}")
+
+
+
+def flat(node: ast.expr) -> str:
+    """The expression on one line."""
+    return _flat(node)[0]
+
+
+def _flat(node: ast.expr) -> tuple[str, int]:
+    """The text on one line and how tightly it holds together."""
+    match node:
+        case ast.Name():
+            return identifier(node.id), _ATOM
+        case ast.Constant():
+            text = literal(node.value)
+            return text, 14 if text.startswith("-") else _ATOM
+        case ast.Attribute():
+            value = _at_least(node.value, 16)
+            return f"{value}.{identifier(node.attr)}", 16
+        case ast.Call():
+            items = ", ".join(_arguments(node))
+            return f"{_at_least(node.func, 16)}({items})", 16
+        case ast.Subscript():
+            return f"{_at_least(node.value, 16)}[{_index(node.slice)}]", 16
+        case ast.Tuple():
+            items = ", ".join(flat(item) for item in node.elts)
+            return f"({items},)" if len(node.elts) == 1 else f"({items})", _ATOM
+        case ast.List():
+            return f"[{', '.join(flat(item) for item in node.elts)}]", _ATOM
+        case ast.Dict():
+            return f"{{{', '.join(_pairs(node))}}}", _ATOM
+        case ast.UnaryOp():
+            symbol, strength = _UNARY[type(node.op)]
+            return f"{symbol}{_at_least(node.operand, strength)}", strength
+        case ast.BinOp():
+            return _binary(node)
+        case ast.Compare():
+            left = _at_least(node.left, _COMPARISON + 1)
+            pieces = [
+                f" {_COMPARE[type(op)]} {_at_least(right, _COMPARISON + 1)}"
+                for op, right in zip(node.ops, node.comparators, strict=True)
+            ]
+            return left + "".join(pieces), _COMPARISON
+        case ast.BoolOp():
+            word, strength = (" and ", 4) if isinstance(node.op, ast.And) else (" or ", 3)
+            return word.join(_at_least(item, strength + 1) for item in node.values), strength
+        case ast.ListComp():
+            return f"[{flat(node.elt)}{_loops(node.generators)}]", _ATOM
+        case ast.GeneratorExp():
+            return f"{flat(node.elt)}{_loops(node.generators)}", 0
+        case ast.IfExp():
+            body = f"{_at_least(node.body, 2)} if {_at_least(node.test, 2)}"
+            return f"{body} else {_at_least(node.orelse, 1)}", 1
+    raise ValueError(f"the emitter does not print {type(node).__name__}")
+
+
+def _binary(node: ast.BinOp) -> tuple[str, int]:
+    symbol, strength = _BINARY[type(node.op)]
+    power = isinstance(node.op, ast.Pow)
+    left = _at_least(node.left, strength + 1 if power else strength)
+    right = _at_least(node.right, 14 if power else strength + 1)
+    # Powers of simple operands are written without spaces, as formatters do.
+    simple = power and all(_is_simple(side) for side in (node.left, node.right))
+    return f"{left}{symbol}{right}" if simple else f"{left} {symbol} {right}", strength
+
+
+def _is_simple(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+    )
+
+
+def _at_least(node: ast.expr, strength: int) -> str:
+    text, holds = _flat(node)
+    # `1 .real` and `-1 ** 2`: numbers in front of a dot or a power want parentheses.
+    return text if holds >= strength else f"({text})"
+
+
+def _arguments(node: ast.Call) -> list[str]:
+    named = [f"{identifier(item.arg or '')}={flat(item.value)}" for item in node.keywords]
+    return [flat(item) for item in node.args] + named
+
+
+def _pairs(node: ast.Dict) -> list[str]:
+    return [
+        f"{flat(key)}: {flat(value)}"
+        for key, value in zip(node.keys, node.values, strict=True)
+        if key is not None
+    ]
+
+
+def _index(node: ast.expr) -> str:
+    if isinstance(node, ast.Tuple):
+        items = ", ".join(_index_item(item) for item in node.elts)
+        return f"{items}," if len(node.elts) == 1 else items
+    return _index_item(node)
+
+
+def _index_item(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and node.value is Ellipsis:
+        return "..."
+    if not isinstance(node, ast.Slice):
+        return flat(node)
+    parts = [node.lower, node.upper]
+    texts = ["" if part is None else flat(part) for part in parts]
+    spaced = any(
+        part is not None and not isinstance(part, ast.Name | ast.Constant)
+        and not (isinstance(part, ast.UnaryOp) and isinstance(part.operand, ast.Constant))
+        for part in (*parts, node.step)
+    )  # fmt: skip
+    before = " " if spaced and texts[0] else ""
+    after = " " if spaced and texts[1] else ""
+    text = f"{texts[0]}{before}:{after}{texts[1]}"
+    if node.step is not None:
+        gap = " " if spaced else ""
+        text += f"{gap if texts[1] else ''}:{gap}{flat(node.step)}"
+    return text
+
+
+def _loops(generators: Sequence[ast.comprehension]) -> str:
+    return "".join(f" for {flat(item.target)} in {flat(item.iter)}" for item in generators)
+
+
+def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list[str]:
+    """``head`` + expression + ``tail`` at ``indent``, broken over lines where it is too wide."""
+    line = f"{indent}{head}{flat(node)}{tail}"
+    if len(line) <= WIDTH:
+        return [line]
+    match node:
+        case ast.Call() if node.args or node.keywords:
+            opening = f"{head}{_at_least(node.func, 16)}("
+            if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
+                return _bracketed([node.args[0]], [""], indent, opening, f"){tail}", last="")
+            items = [*node.args, *(item.value for item in node.keywords)]
+            heads = [""] * len(node.args) + [
+                f"{identifier(item.arg or '')}=" for item in node.keywords
+            ]
+            return _bracketed(items, heads, indent, opening, f"){tail}")
+        case ast.List() | ast.Tuple() if node.elts:
+            left, right = ("[", "]") if isinstance(node, ast.List) else ("(", ")")
+            heads = [""] * len(node.elts)
+            return _bracketed(node.elts, heads, indent, f"{head}{left}", f"{right}{tail}")
+        case ast.Dict() if node.keys:
+            heads = [f"{flat(key)}: " for key in node.keys if key is not None]
+            return _bracketed(node.values, heads, indent, f"{head}{{", f"}}{tail}")
+        case ast.ListComp():
+            inner = indent + STEP
+            lines = [f"{indent}{head}["]
+            lines += _comprehension(node.elt, node.generators, inner)
+            return [*lines, f"{indent}]{tail}"]
+        case ast.GeneratorExp():
+            return _comprehension(node.elt, node.generators, indent)
+        case ast.BinOp() | ast.BoolOp() | ast.Compare():
+            inner = indent + STEP
+            text = flat(node)
+            body = (
+                [inner + text] if len(inner + text) <= WIDTH else _operands(node, inner)
+            )
+            return [f"{indent}{head}(", *body, f"{indent}){tail}"]
+    return [line]
+
+
+def _bracketed(
+    items: Sequence[ast.expr],
+    heads: Sequence[str],
+    indent: str,
+    opening: str,
+    closing: str,
+    last: str = ",",
+) -> list[str]:
+    inner = indent + STEP
+    together = inner + ", ".join(
+        head + flat(item) for head, item in zip(heads, items, strict=True)
+    )
+    if len(together) <= WIDTH:
+        return [indent + opening, together, indent + closing]
+    lines = [indent + opening]
+    for head, item in zip(heads, items, strict=True):
+        lines += lay_out(item, inner, head, last)
+    return [*lines, indent + closing]
+
+
+def _comprehension(
+    element: ast.expr, generators: Sequence[ast.comprehension], indent: str
+) -> list[str]:
+    lines = lay_out(element, indent)
+    for item in generators:
+        lines += lay_out(item.iter, indent, f"for {flat(item.target)} in ")
+    return lines
+
+
+def _operands(node: ast.expr, indent: str) -> list[str]:
+    """A long chain of operators of one precedence, an operand a line."""
+    if not isinstance(node, ast.BinOp):
+        return [indent + flat(node)]
+    strength = _BINARY[type(node.op)][1]
+    parts: list[tuple[str, ast.expr]] = []
+    left: ast.expr = node
+    while isinstance(left, ast.BinOp) and _BINARY[type(left.op)][1] == strength:
+        parts.append((_BINARY[type(left.op)][0] + " ", left.right))
+        left = left.left
+    lines = lay_out(left, indent)
+    for symbol, operand in reversed(parts):
+        text = _at_least(operand, strength + 1)
+        lines += (
+            [f"{indent}{symbol}{text}"]
+            if len(indent + symbol + text) <= WIDTH
+            else lay_out(operand, indent, symbol)
+        )
+    return lines

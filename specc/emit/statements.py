@@ -1,0 +1,185 @@
+"""Statements, functions and classes of the emitted source, and how they are printed.
+
+A tree of a few kinds: what the emitter writes, no more. Expressions inside are Python's ``ast``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from specc.emit.layout import STEP, WIDTH, flat, identifier, lay_out
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """``target = value``, marked with the place in the spec that it comes from."""
+
+    target: ast.expr
+    value: ast.expr
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """An expression for its effect."""
+
+    value: ast.expr
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    value: ast.expr
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assert:
+    condition: ast.expr
+    message: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    target: ast.expr
+    iterable: ast.expr
+    body: Sequence[Statement]
+
+
+Statement = Assign | Evaluate | Return | Assert | For
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A function's parameter; ``default`` is source text from ``literal``, or empty."""
+
+    name: str
+    annotation: str
+    default: str = ""
+
+    def __str__(self) -> str:
+        head = f"{identifier(self.name)}: {self.annotation}"
+        return f"{head} = {self.default}" if self.default else head
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A method."""
+
+    name: str
+    parameters: Sequence[Parameter]
+    returns: str
+    docstring: str
+    body: Sequence[Statement]
+    decorators: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    name: str
+    base: str
+    docstring: str
+    body: Sequence[Function]
+
+
+def print_class(node: Class) -> str:
+    """The class as source text, ending with a newline."""
+    lines = [f"class {identifier(node.name)}({node.base}):"]
+    lines += _docstring(node.docstring, STEP)
+    for function in node.body:
+        lines.append("")
+        lines += _function(function, STEP)
+    return "\n".join(lines) + "\n"
+
+
+def comment(text: str) -> str:
+    """``text`` as it may stand after ``#`` or in a docstring: one line, printable, no quotes' end."""
+    return "".join(c if c.isprintable() and c not in '\\"' else "?" for c in text)
+
+
+def _function(node: Function, indent: str) -> list[str]:
+    lines = [f"{indent}@{decorator}" for decorator in node.decorators]
+    lines += _signature(node, indent)
+    inner = indent + STEP
+    if node.docstring:
+        lines += _docstring(node.docstring, inner)
+    for statement in node.body:
+        lines += print_statement(statement, inner)
+    return lines
+
+
+def _signature(node: Function, indent: str) -> list[str]:
+    head = f"{indent}def {identifier(node.name)}("
+    tail = f") -> {node.returns}:"
+    items = ["self", *(str(parameter) for parameter in node.parameters)]
+    line = head + ", ".join(items) + tail
+    if len(line) <= WIDTH:
+        return [line]
+    inner = indent + STEP
+    together = inner + ", ".join(items)
+    if len(together) <= WIDTH:
+        return [head, together, indent + tail]
+    return [head, *(f"{inner}{item}," for item in items), indent + tail]
+
+
+def _docstring(text: str, indent: str) -> list[str]:
+    first, *rest = text.split("\n")
+    if not rest:
+        return [f'{indent}"""{first}"""']
+    body = [f"{indent}{line}" if line else "" for line in rest]
+    return [f'{indent}"""{first}', *body, f'{indent}"""']
+
+
+def print_statement(statement: Statement, indent: str) -> list[str]:
+    """The statement's lines; its mark trails where it fits and stands above where it does not."""
+    match statement:
+        case For():
+            lines = lay_out(
+                statement.iterable, indent, f"for {_target(statement.target)} in ", ":"
+            )
+            for inner in statement.body:
+                lines += print_statement(inner, indent + STEP)
+            return lines
+        case Assign():
+            lines = lay_out(statement.value, indent, f"{_target(statement.target)} = ")
+        case Evaluate():
+            lines = lay_out(statement.value, indent)
+        case Return():
+            lines = _return(statement.value, indent)
+        case Assert():
+            message = ast.Constant(statement.message)
+            line = f"{indent}assert {flat(statement.condition)}, {flat(message)}"
+            lines = [line]
+            if len(line) > WIDTH:
+                lines = [
+                    f"{indent}assert {flat(statement.condition)}, (",
+                    f"{indent}{STEP}{flat(message)}",
+                    f"{indent})",
+                ]
+    return _marked(lines, statement.mark, indent)
+
+
+def _target(node: ast.expr) -> str:
+    """``a, (b, c)``: the outermost tuple of a target goes without parentheses."""
+    text = flat(node)
+    return text[1:-1] if isinstance(node, ast.Tuple) and len(node.elts) > 1 else text
+
+
+def _return(value: ast.expr, indent: str) -> list[str]:
+    if isinstance(value, ast.Tuple) and len(value.elts) > 1:
+        line = f"{indent}return {flat(value)[1:-1]}"
+        if len(line) <= WIDTH:
+            return [line]
+    return lay_out(value, indent, "return ")
+
+
+def _marked(lines: list[str], mark: str, indent: str) -> list[str]:
+    if not mark:
+        return lines
+    note = f"# {comment(mark)}"
+    if len(lines) == 1 and len(lines[0]) + 2 + len(note) <= WIDTH:
+        return [f"{lines[0]}  {note}"]
+    return [f"{indent}{note}", *lines]

@@ -1,0 +1,282 @@
+"""Binds the arguments of a call to a catalogue row: names, order, types, choices.
+
+Arguments are torch's, in torch's order, less those that the shapes tell. Everything that does not fit is
+reported at its own place with what would; what is left out keeps the row's default. Non-goal: what the
+values mean together, which is the row's shape rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from specc import ir
+from specc.catalog import suggest
+from specc.catalog.rows import Argument, Row
+from specc.errors import Collector, Span
+from specc.semantics.entities import Entity, Items, describe, is_poisoned
+from specc.sizes import Poly, Size, evaluate
+
+_KINDS = {
+    "int": "an int",
+    "size": "a size",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a string",
+    "none": "none",
+    "ints": "a tuple of ints",
+    "sizes": "a tuple of sizes",
+    "floats": "a tuple of numbers",
+    "tensor": "a tensor",
+    "tensors": "a list of tensors",
+    "dtype": "a dtype's name",
+}
+
+
+@dataclass(slots=True)
+class Given:
+    """One argument as written: its value, where it stands."""
+
+    name: str | None
+    value: Entity
+    span: Span
+
+
+@dataclass(slots=True)
+class Bound:
+    """The arguments that were given, by name, each with its place; ``failed`` if any did not fit."""
+
+    values: dict[str, Entity] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+    failed: bool = False
+
+
+def bind(
+    row: Row,
+    given: list[Given],
+    span: Span,
+    collector: Collector,
+    params: Mapping[str, Size],
+    *,
+    first: Entity | None = None,
+    keyword_only: bool = False,
+) -> Bound:
+    """``given`` as the row's arguments. ``first`` is what the pipe feeds in as the first of them."""
+    bound = Bound()
+    positional = [] if first is None else [Given(None, first, span)]
+    positional += [item for item in given if item.name is None]
+    if keyword_only and positional:
+        collector.error(
+            "E0208", f"{row.name} takes its settings by name here", positional[0].span,
+            f"write `{_first_free(row)}=...`",
+        )  # fmt: skip
+        bound.failed = True
+        return bound
+    _bind_positional(row, positional, bound, collector)
+    for item in given:
+        if item.name is not None:
+            _bind_keyword(row, item, bound, collector)
+    if keyword_only:
+        return _checked(row, bound, collector, params)
+    missing = [
+        argument.name
+        for argument in row.arguments
+        if argument.required and argument.name not in bound.values
+    ]
+    if missing and not bound.failed:
+        listed = " and ".join(f"`{name}`" for name in missing)
+        collector.error(
+            "E0210",
+            f"{row.name} is missing {listed}",
+            span,
+            f"its form is {signature(row)}",
+        )
+        bound.failed = True
+    return _checked(row, bound, collector, params)
+
+
+def signature(row: Row) -> str:
+    """The row's arguments as a user writes them: ``Conv2d(out_channels, kernel_size, stride=1, ...)``."""
+    shown = []
+    for argument in row.arguments:
+        if argument.inferred:
+            continue
+        if argument.required:
+            shown.append(f"*{argument.name}" if argument.variadic else argument.name)
+        else:
+            shown.append(f"{argument.name}={_literal(argument.default)}")
+    if len(shown) > 6:
+        shown = [*shown[:6], "..."]
+    return f"{row.name}({', '.join(shown)})"
+
+
+def _bind_positional(
+    row: Row, given: list[Given], bound: Bound, collector: Collector
+) -> None:
+    order = _positional_order(row, len(given))
+    for index, item in enumerate(given):
+        if index < len(order) and order[index].variadic:
+            _bind_variadic(order[index], given[index:], bound)
+            return
+        if index >= len(order):
+            torch_order = [argument.name for argument in row.arguments]
+            told = [argument.name for argument in row.arguments if argument.inferred]
+            help_ = f"its form is {signature(row)}"
+            if told:
+                help_ += f"; {', '.join(told)} is told by the incoming value"
+            collector.error(
+                "E0208",
+                f"{row.name} takes {len(order)} positional arguments, {len(given)} are given",
+                item.span,
+                help_ if torch_order else None,
+            )
+            bound.failed = True
+            return
+        bound.values[order[index].name] = item.value
+        bound.spans[order[index].name] = item.span
+
+
+def _positional_order(row: Row, count: int) -> list[Argument]:
+    for names in row.positional:
+        if len(names) == count:
+            return [row.by_name[name] for name in names]
+    if row.positional:
+        longest = max(row.positional, key=len)
+        return [row.by_name[name] for name in longest]
+    return [
+        argument
+        for argument in row.arguments
+        if not argument.inferred and not argument.keyword_only
+    ]
+
+
+def _bind_variadic(argument: Argument, rest: list[Given], bound: Bound) -> None:
+    """``reshape(x, N, T)`` and ``reshape(x, (N, T))`` are one and the same."""
+    values = tuple(item.value for item in rest)
+    if len(values) == 1 and isinstance(values[0], Items):
+        bound.values[argument.name] = values[0]
+    else:
+        bound.values[argument.name] = Items(values)
+    bound.spans[argument.name] = rest[0].span.to(rest[-1].span)
+
+
+def _bind_keyword(row: Row, item: Given, bound: Bound, collector: Collector) -> None:
+    assert item.name is not None
+    if item.name not in row.by_name:
+        close = suggest(item.name, row.by_name)
+        collector.error(
+            "E0203",
+            f"{row.name} has no argument `{item.name}`",
+            item.span,
+            f"did you mean `{close}`?" if close else f"its form is {signature(row)}",
+        )
+        bound.failed = True
+        return
+    if item.name in bound.values:
+        collector.error(
+            "E0209", f"`{item.name}` of {row.name} is given twice", item.span, "say it once"
+        )
+        bound.failed = True
+        return
+    bound.values[item.name] = item.value
+    bound.spans[item.name] = item.span
+
+
+def _checked(
+    row: Row, bound: Bound, collector: Collector, params: Mapping[str, Size]
+) -> Bound:
+    for name, value in bound.values.items():
+        argument = row.by_name[name]
+        if is_poisoned(value):
+            bound.failed = True
+            continue
+        if not any(_fits(value, kind, params) for kind in argument.types):
+            wanted = " or ".join(_describe_kind(kind) for kind in argument.types)
+            told = [other.name for other in row.arguments if other.inferred]
+            collector.error(
+                "E0211",
+                f"`{name}` of {row.name} is {wanted}, not {describe(value)}",
+                bound.spans[name],
+                f"its form is {signature(row)}"
+                + (f"; {', '.join(told)} is told by the incoming value" if told else ""),
+            )
+            bound.failed = True
+            continue
+        choices = row.choices.get(name)
+        text = value.value if isinstance(value, ir.Scalar) else value
+        if choices and isinstance(text, str) and text not in choices:
+            close = suggest(text, choices)
+            listed = ", ".join(f'"{choice}"' for choice in choices)
+            collector.error(
+                "E0212",
+                f'`{name}` of {row.name} cannot be "{text}"',
+                bound.spans[name],
+                f'did you mean "{close}"?' if close else f"it is one of {listed}",
+            )
+            bound.failed = True
+    return bound
+
+
+def _fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
+    if " x" in kind:
+        base, count = kind.split(" x")
+        if isinstance(value, Items):
+            return len(value.items) == int(count) and all(
+                _fits(item, base, params) for item in value.items
+            )
+        return base in ("int", "size") and _fits(value, base, params)
+    scalar = value.value if isinstance(value, ir.Scalar) else value
+    match kind:
+        case "tensor":
+            return isinstance(value, ir.Value)
+        case "tensors":
+            return isinstance(value, Items) and all(
+                isinstance(item, ir.Value) for item in value.items
+            )
+        case "size":
+            return isinstance(value, Poly) or _is_int(value)
+        case "int":
+            if isinstance(value, Poly):
+                return isinstance(evaluate(value, params), int)
+            return _is_int(value)
+        case "float":
+            return isinstance(scalar, float) or _fits(value, "int", params)
+        case "bool":
+            return isinstance(scalar, bool)
+        case "str" | "dtype":
+            return isinstance(scalar, str)
+        case "none":
+            return value is None
+        case "ints" | "sizes" | "floats":
+            return isinstance(value, Items) and all(
+                _fits(item, kind[:-1], params) for item in value.items
+            )
+    raise ValueError(f"the catalogue has a type that binding does not know: {kind}")
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _describe_kind(kind: str) -> str:
+    if " x" in kind:
+        base, count = kind.split(" x")
+        single = _KINDS[base]
+        return f"{single} or {count} of them" if base in ("int", "size") else f"{count} numbers"
+    return _KINDS[kind]
+
+
+def _literal(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value}"'
+        case _:
+            return str(value)
+
+
+def _first_free(row: Row) -> str:
+    return next((argument.name for argument in row.arguments if not argument.inferred), "name")

@@ -1,0 +1,268 @@
+"""Calls of catalogue rows: a layer made and applied, a function, loss or metric called.
+
+Here a bound call meets its row's rules: inferred arguments, shapes, parameters. Everything a row refuses is
+reported at the argument that caused it, with the type that came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from specc import ir
+from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
+from specc.errors import Span
+from specc.semantics.bind import Bound, Given, bind
+from specc.semantics.entities import (
+    POISON,
+    Entity,
+    Items,
+    describe,
+    from_result,
+    is_poisoned,
+    is_static,
+    to_operand,
+    to_static,
+)
+from specc.semantics.graph import Graph, Hint
+from specc.sizes import Poly, Size, symbols
+
+
+def make_layer(
+    graph: Graph, row: LayerRow, given: list[Given], inputs: list[Entity], label: str | None,
+    span: Span,
+) -> str | None:  # fmt: skip
+    """A new layer sized by its first ``inputs``; its name, or None where something was reported."""
+    bound = bind(row, given, span, graph.collector, graph.params)
+    if bound.failed or any(is_poisoned(item) for item in inputs):
+        _claim(graph, row, label, span)
+        return None
+    tensors = _layer_tensors(graph, row, inputs, span)
+    if tensors is None:
+        return None
+    try:
+        call = _call(graph, row, bound, tensors, span)
+        call = _with_inferred(graph, row, bound, call, span)
+        layer = ir.Layer(
+            name=label or graph.fresh_layer_name(row.name),
+            type=row.name,
+            arguments=_arguments(row, bound),
+            parameters=row.parameters(call),
+            buffers=row.buffers(call),
+            initial=row.initial(call),
+            span=span,
+        )
+    except RuleError as fault:
+        graph.rule_error(fault, span, bound.spans, _incoming(inputs))
+        return None
+    if not _known_when_built(graph, row, layer, bound):
+        return None
+    graph.layers[layer.name] = layer
+    return layer.name
+
+
+def apply_layer(
+    graph: Graph, name: str, inputs: list[Entity], span: Span, hint: Hint
+) -> Entity:
+    """The layer called ``name`` applied to ``inputs``."""
+    from specc.catalog import LAYERS
+
+    layer = graph.layers[name]
+    row = LAYERS[layer.type]
+    tensors = _layer_tensors(graph, row, inputs, span)
+    if tensors is None:
+        return POISON
+    call = Call(
+        name=row.name,
+        args={**_defaults(row), **{key: _static(value) for key, value in layer.arguments}},
+        tensors=tensors,
+        params=graph.params,
+        require_equal=graph.require_equal(span),
+    )
+    try:
+        # A layer used again must be fed what it was sized for.
+        for argument, rule in row.infer.items():
+            _same(graph, row, argument, call.args[argument], rule(call), inputs, span)
+        result = graph.result(row.shape(call), span, hint)
+    except RuleError as fault:
+        return graph.rule_error(fault, span, {}, _incoming(inputs))
+    graph.layer_calls[name] += 1
+    operands = tuple(to_operand(item) for item in inputs)
+    graph.nodes.append(ir.LayerCall(name, operands, result, span))
+    return from_result(result)
+
+
+def call_function(
+    graph: Graph,
+    kind: Literal["function", "loss", "metric"],
+    row: FunctionRow,
+    given: list[Given],
+    span: Span,
+    hint: Hint,
+    *,
+    first: Entity | None = None,
+) -> Entity:
+    """A function, loss or metric applied to its arguments."""
+    bound = bind(row, given, span, graph.collector, graph.params, first=first)
+    if bound.failed:
+        return POISON
+    tensors: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}
+    for name, value in bound.values.items():
+        if isinstance(value, ir.Value):
+            tensors[name] = value.type
+        elif isinstance(value, Items) and not is_static(value):
+            tensors[name] = tuple(
+                item.type for item in value.items if isinstance(item, ir.Value)
+            )
+    incoming = _incoming([value for value in bound.values.values() if not is_static(value)])
+    try:
+        call = _call(graph, row, bound, tensors, span)
+        result = graph.result(row.shape(call), span, hint)
+    except RuleError as fault:
+        return graph.rule_error(fault, span, bound.spans, incoming)
+    graph.nodes.append(ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span))
+    return from_result(result)
+
+
+def _layer_tensors(
+    graph: Graph, row: LayerRow, inputs: list[Entity], span: Span
+) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...]] | None:
+    least = sum(not name.endswith("?") for name in row.inputs)
+    if not least <= len(inputs) <= len(row.inputs):
+        wanted = " and ".join(name.rstrip("?") for name in row.inputs)
+        graph.error(
+            "E0224", f"{row.name} takes {wanted}; {len(inputs)} values are given", span,
+            f"write `x -> {row.name}(...)`" if len(row.inputs) == 1 else None,
+        )  # fmt: skip
+        return None
+    tensors: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}
+    for name, value in zip(row.inputs, inputs, strict=False):
+        types = _types(value)
+        if types is None:
+            graph.error("E0224", f"{row.name} takes a tensor, not {describe(value)}", span)
+            return None
+        tensors[name.rstrip("?")] = types
+    return tensors
+
+
+def _types(value: Entity) -> ir.TensorType | tuple[ir.TensorType, ...] | None:
+    if isinstance(value, ir.Value):
+        return value.type
+    if isinstance(value, Items):
+        types = [item.type for item in value.items if isinstance(item, ir.Value)]
+        return tuple(types) if types and len(types) == len(value.items) else None
+    return None
+
+
+def _call(
+    graph: Graph,
+    row: Row,
+    bound: Bound,
+    tensors: Mapping[str, ir.TensorType | tuple[ir.TensorType, ...]],
+    span: Span,
+) -> Call:
+    given = {
+        name: to_static(value) for name, value in bound.values.items() if is_static(value)
+    }
+    return Call(
+        name=row.name,
+        args={**_defaults(row), **given},
+        tensors=tensors,
+        params=graph.params,
+        require_equal=graph.require_equal(span),
+    )
+
+
+def _defaults(row: Row) -> dict[str, ir.Static]:
+    return {
+        argument.name: argument.default  # type: ignore[misc]  # a literal of the row
+        for argument in row.arguments
+        if not argument.required and not argument.inferred
+    }
+
+
+def _with_inferred(graph: Graph, row: LayerRow, bound: Bound, call: Call, span: Span) -> Call:
+    told = {name: rule(call) for name, rule in row.infer.items()}
+    for name, value in told.items():
+        if name in bound.values:
+            inputs: list[Entity] = []
+            given = to_static(bound.values[name])
+            _same(graph, row, name, given, value, inputs, bound.spans[name], call)
+        else:
+            bound.values[name] = Items(value) if isinstance(value, tuple) else value
+    return Call(
+        call.name, {**call.args, **told}, call.tensors, call.params, call.require_equal
+    )
+
+
+def _same(
+    graph: Graph, row: LayerRow, name: str, given: ir.Static, told: Size | tuple[Size, ...],
+    inputs: list[Entity], span: Span, call: Call | None = None,
+) -> None:  # fmt: skip
+    """Holds an inferred argument against what was given for it."""
+    given_sizes = given if isinstance(given, tuple) else (given,)
+    told_sizes = told if isinstance(told, tuple) else (told,)
+    shown = call.tensors.get(row.inputs[0]) if call else None
+    came = f" ({shown})" if shown else "".join(f" ({note})" for note in _incoming(inputs)[:1])
+    refusal = RuleError(
+        "E0213",
+        f"`{name}` of {row.name} is {_show(given)}, but the incoming value has {_show(told)}{came}",
+        help=f"leave `{name}` out: the shape tells it" if call else "use a layer of its own",
+        argument=name,
+    )
+    if len(given_sizes) != len(told_sizes):
+        raise refusal
+    require = graph.require_equal(span)
+    for left, right in zip(given_sizes, told_sizes, strict=True):
+        assert isinstance(left, int | Poly)
+        require(left, right, refusal)
+
+
+def _arguments(row: Row, bound: Bound) -> ir.Arguments:
+    return tuple(
+        (argument.name, to_operand(bound.values[argument.name]))
+        for argument in row.arguments
+        if argument.name in bound.values
+    )
+
+
+def _known_when_built(graph: Graph, row: LayerRow, layer: ir.Layer, bound: Bound) -> bool:
+    """Whether every argument is known when the module is built, not only when it runs."""
+    for name, value in layer.arguments:
+        sizes = value if isinstance(value, tuple) else (value,)
+        for size in sizes:
+            open_ = symbols(size) - set(graph.params) if isinstance(size, Poly) else None
+            if open_:
+                graph.error(
+                    "E0308",
+                    f"`{name}` of {row.name} would be {size}, but {', '.join(sorted(open_))} is known"
+                    " only when the model runs",
+                    bound.spans.get(name, layer.span),
+                    "give that size of the input a number or a param",
+                )
+                return False
+    return True
+
+
+def _claim(graph: Graph, row: LayerRow, label: str | None, span: Span) -> None:
+    """Uses up the counter of a layer that was reported, so that later names stay as they would be."""
+    if label is None:
+        graph.fresh_layer_name(row.name)
+
+
+def _static(value: ir.Operand) -> ir.Static:
+    assert not isinstance(value, ir.Value)
+    if isinstance(value, tuple):
+        return tuple(_static(item) for item in value)
+    return value
+
+
+def _incoming(inputs: list[Entity]) -> tuple[str, ...]:
+    types = [str(item.type) for item in inputs if isinstance(item, ir.Value)]
+    return (f"the incoming value is {' and '.join(types)}",) if types else ()
+
+
+def _show(value: ir.Static) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(_show(item) for item in value)})"
+    return str(value)

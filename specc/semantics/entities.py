@@ -1,0 +1,111 @@
+"""What a name or an expression stands for while a model is being elaborated.
+
+An entity is a tensor (``ir.Value``), a nest of them, a compile-time value, a declared layer, or
+``POISON``: something already reported, which absorbs every further complaint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+from specc import ir
+from specc.sizes import Poly
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """The value of a faulty expression."""
+
+
+POISON = Poison()
+
+
+@dataclass(frozen=True, slots=True)
+class LayerHandle:
+    """``layer emb = ...``: a layer to be called by name, as often as the spec likes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A tuple or list of entities: ``[a, b]``, ``(hidden, cell)``, ``(1, 2)``."""
+
+    items: tuple[Entity, ...]
+
+
+Entity: TypeAlias = Union[
+    ir.Value, LayerHandle, Items, Poison, Poly, ir.Scalar, int, float, bool, str, None
+]
+
+
+def is_poisoned(entity: Entity) -> bool:
+    """Whether something inside was already reported."""
+    if isinstance(entity, Items):
+        return any(is_poisoned(item) for item in entity.items)
+    return isinstance(entity, Poison)
+
+
+def is_tensor(entity: Entity) -> bool:
+    return isinstance(entity, ir.Value)
+
+
+def is_static(entity: Entity) -> bool:
+    """Whether the entity is a compile-time value (a tuple of such included)."""
+    if isinstance(entity, Items):
+        return all(is_static(item) for item in entity.items)
+    return not isinstance(entity, ir.Value | LayerHandle | Poison)
+
+
+def to_static(entity: Entity) -> ir.Static:
+    """The IR's form of a compile-time entity."""
+    if isinstance(entity, Items):
+        return tuple(to_static(item) for item in entity.items)
+    assert not isinstance(entity, ir.Value | LayerHandle | Poison)
+    return entity
+
+
+def to_operand(entity: Entity) -> ir.Operand:
+    """The IR's form of an argument: a tensor, a compile-time value, or a tuple of them."""
+    if isinstance(entity, Items):
+        return tuple(to_operand(item) for item in entity.items)
+    assert not isinstance(entity, LayerHandle | Poison)
+    return entity
+
+
+def from_static(static: ir.Static) -> Entity:
+    if isinstance(static, tuple):
+        return Items(tuple(from_static(item) for item in static))
+    return static
+
+
+def from_result(result: ir.Result) -> Entity:
+    if isinstance(result, tuple):
+        return Items(tuple(from_result(item) for item in result))
+    return result
+
+
+def describe(entity: Entity) -> str:
+    """The entity in the spec's terms, for a message."""
+    match entity:
+        case ir.Value():
+            return f"a tensor {entity.type}"
+        case LayerHandle():
+            return f"the layer `{entity.name}`"
+        case Items():
+            return f"({', '.join(describe(item) for item in entity.items)})"
+        case Poison():
+            return "something faulty"
+        case Poly():
+            return f"the size {entity}"
+        case ir.Scalar():
+            return describe(entity.value)
+        case bool():
+            return "true" if entity else "false"
+        case None:
+            return "none"
+        case str():
+            return f'the string "{entity}"'
+        case _:
+            return f"the number {entity}"

@@ -1,0 +1,213 @@
+"""Params: compile-time values with a default in the spec, overridden by ``--set name=value``.
+
+A setting is text from a command line or a value from Python; either must be of the param's type, and
+must name a param that the spec has. Non-goal: arithmetic on params, which is ``static``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from specc import ir
+from specc.catalog import suggest
+from specc.errors import Collector
+from specc.semantics import static
+from specc.semantics.entities import (
+    POISON,
+    Entity,
+    describe,
+    from_static,
+    is_poisoned,
+    is_static,
+    to_static,
+)
+from specc.semantics.expressions import elaborate
+from specc.semantics.graph import Graph
+from specc.semantics.names import check_name
+from specc.sizes import symbol
+from specc.syntax import ast
+
+TYPES: Final = ("int", "float", "bool", "str", "tuple")
+_INTEGER: Final = re.compile(r"[+-]?[0-9][0-9_]{0,17}")
+_NUMBER: Final = re.compile(r"[+-]?([0-9][0-9_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+
+
+class Settings:
+    """What ``--set`` gave: each must be taken by a param of the spec."""
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self.given = dict(given)
+        self.taken: set[str] = set()
+
+    def take(self, name: str, owner: str | None) -> tuple[bool, object]:
+        """The value given to ``name``, or to ``Model.name``; whether there is one."""
+        for key in (f"{owner}.{name}" if owner else name, name):
+            if key in self.given:
+                self.taken.add(key)
+                return True, self.given[key]
+        return False, None
+
+    def check_all_taken(self, known: list[str], collector: Collector) -> None:
+        """An E0601 for each setting that no param took."""
+        for key in self.given:
+            if key in self.taken:
+                continue
+            close = suggest(key, known)
+            shown = _printable(key)
+            collector.error(
+                "E0601",
+                f"this spec has no param `{shown}` to set",
+                None,
+                f"did you mean `{close}`?"
+                if close
+                else f"it has {', '.join(known)}"
+                if known
+                else "it has no params at all",
+            )
+
+
+def declare_param(
+    graph: Graph, statement: ast.Parameter, settings: Settings, owner: str | None
+) -> ir.Param | None:
+    """The param of a declaration, put in scope; None where something was reported."""
+    name, span = statement.name, statement.span
+    if not check_name(name, span, graph.collector, "param"):
+        return None
+    if name in graph.env:
+        graph.error("E0220", f"`{name}` is declared twice", span, "give one another name")
+        return None
+    type_ = statement.type
+    if type_.name not in TYPES or type_.sizes is not None or type_.argument is not None:
+        close = suggest(type_.name, TYPES)
+        graph.error(
+            "E0603",
+            f"a param is one of {', '.join(TYPES)}, not `{type_.name}`",
+            type_.span,
+            f"did you mean `{close}`?" if close else None,
+        )
+        graph.env[name] = POISON
+        return None
+    given, override = settings.take(name, owner)
+    default = _default(graph, statement, given)
+    value = default
+    if given:
+        value, problem = _converted(override, type_.name)
+        if problem is not None:
+            graph.error("E0602", f"`{name}` is {_article(type_.name)}; {problem}", span)
+            value = None
+    if value is None:
+        graph.env[name] = POISON
+        return None
+    graph.env[name] = _in_scope(name, value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        graph.params[name] = value
+    return ir.Param(name, type_.name, default if default is not None else value, value, span)
+
+
+def _in_scope(name: str, value: ir.Static) -> Entity:
+    """An int param stays symbolic, so that the emitted source can speak of it by name."""
+    if isinstance(value, bool) or isinstance(value, float | str):
+        return ir.Scalar(value, ("param", name))
+    if isinstance(value, int):
+        return symbol(name)
+    return from_static(value)
+
+
+def _default(graph: Graph, statement: ast.Parameter, given: bool) -> ir.Static:
+    if statement.default is None:
+        if not given:
+            graph.error(
+                "E0604",
+                f"`{statement.name}` has no default and was not set",
+                statement.span,
+                f"write `{statement.name}: {statement.type.name} = ...`, or --set {statement.name}=...",
+            )
+        return None
+    entity = elaborate(graph, statement.default)
+    if is_poisoned(entity):
+        return None
+    kind = statement.type.name
+    if is_static(entity):
+        try:
+            value = static.plain(to_static(entity), graph.params)
+        except static.Undecided:
+            value = None
+        if _is_of(value, kind):
+            return float(value) if kind == "float" else value
+    graph.error(
+        "E0603",
+        f"`{statement.name}` is {_article(kind)}, its default is {describe(entity)}",
+        statement.default.span,
+    )
+    return None
+
+
+def _is_of(value: object, kind: str) -> bool:
+    match kind:
+        case "bool":
+            return isinstance(value, bool)
+        case "int":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "float":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "str":
+            return isinstance(value, str)
+        case _:
+            return isinstance(value, tuple)
+
+
+def _converted(given: object, kind: str) -> tuple[ir.Static, str | None]:
+    """A setting as a value of its param's type, or what is wrong with it."""
+    if isinstance(given, str) and kind != "str":
+        return _read(given, kind)
+    if isinstance(given, list):
+        given = tuple(given)
+    if not _is_of(given, kind):
+        return None, f"{_printable(repr(given))} is not"
+    if kind == "float":
+        return float(given), None  # type: ignore[arg-type]  # a number, as just checked
+    if kind == "int" and abs(given) >= 2**63:  # type: ignore[arg-type]  # likewise
+        return None, "it must fit in 64 bits"
+    if kind == "tuple" and not all(
+        isinstance(item, int | float | str) for item in given  # type: ignore[attr-defined]  # likewise
+    ):
+        return None, "its items must be numbers or strings"
+    return given, None  # type: ignore[return-value]  # likewise
+
+
+def _read(text: str, kind: str) -> tuple[ir.Static, str | None]:
+    stripped = text.strip()
+    match kind:
+        case "bool" if stripped.lower() in ("true", "false"):
+            return stripped.lower() == "true", None
+        case "int" if _INTEGER.fullmatch(stripped):
+            return int(stripped), None
+        case "float" if _NUMBER.fullmatch(stripped):
+            value = float(stripped)
+            return (value, None) if abs(value) != float("inf") else (None, "it is out of range")
+        case "tuple":
+            items = [item for item in stripped.strip("()[] ").split(",") if item.strip()]
+            read = [_read(item, "int") for item in items]
+            if any(problem for _, problem in read):
+                read = [_read(item, "float") for item in items]
+            if not any(problem for _, problem in read):
+                return tuple(value for value, _ in read), None
+    return None, f'"{_printable(text)}" is not'
+
+
+def _article(kind: str) -> str:
+    return {
+        "int": "an int",
+        "float": "a float",
+        "bool": "a bool (true or false)",
+        "str": "a string",
+        "tuple": "a tuple",
+    }[kind]
+
+
+def _printable(text: str) -> str:
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+

@@ -1,0 +1,126 @@
+"""``test``: sizes, seed, steps, targets and the other axes of the test matrix to ``ir.TestPlan``.
+
+Only what the words say is checked here; whether the sizes fit the model is the matrix's business, which
+knows every shape. Everything has a default.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from specc import ir
+from specc.catalog import suggest
+from specc.errors import Collector
+from specc.semantics import static
+from specc.semantics.entities import POISON, Entity, is_poisoned, is_static, to_static
+from specc.semantics.expressions import elaborate, not_yet
+from specc.semantics.graph import Graph
+from specc.syntax import ast
+
+CHOICES: Final = {
+    "targets": ("eager", "compile", "torchscript", "export"),
+    "devices": ("cpu", "cuda"),
+    "dtypes": ("float32", "float64", "bfloat16", "float16"),
+    "modes": ("train", "eval"),
+    "layouts": ("contiguous", "channels_last"),
+}
+# What the harness of this version runs of them.
+BUILT: Final = {"dtypes": ("float32", "float64"), "layouts": ("contiguous", "channels_last")}
+_MOST_STEPS: Final = 1000
+_LARGEST_SIZE: Final = 2**31
+
+
+def build_plan(
+    block: ast.Test, graph: Graph, model: ir.Model, collector: Collector
+) -> ir.TestPlan:
+    """The plan; ``graph`` has the file's params in scope."""
+    rows: list[tuple[tuple[str, int], ...]] = []
+    settings: dict[str, Any] = {}
+    for statement in block.body:
+        match statement:
+            case ast.Sizes():
+                row = _row(statement, graph)
+                if row is not None:
+                    rows.append(row)
+            case ast.Setting():
+                if statement.name in settings:
+                    graph.error(
+                        "E0503", f"`{statement.name}` is said twice", statement.span, "say it once"
+                    )
+                    continue
+                value = _setting(statement, graph)
+                if value is not None:
+                    settings[statement.name] = value
+            case ast.Sample():
+                not_yet(graph, "`input ... from` a file", statement.span)
+    return ir.TestPlan(sizes=tuple(dict.fromkeys(rows)), **settings)
+
+
+def _row(statement: ast.Sizes, graph: Graph) -> tuple[tuple[str, int], ...] | None:
+    row: dict[str, int] = {}
+    for size in statement.sizes:
+        value = _integer(elaborate(graph, size.value), graph)
+        if value is None:
+            return None
+        if value is False or not 1 <= value < _LARGEST_SIZE:
+            graph.error("E0504", "a size is a whole number of at least 1", size.value.span)
+            return None
+        if size.name in row:
+            graph.error("E0503", f"`{size.name}` is said twice", size.span)
+            return None
+        row[size.name] = value
+    return tuple(row.items())
+
+
+def _setting(statement: ast.Setting, graph: Graph) -> Any:
+    name = statement.name
+    if name in ("seed", "steps"):
+        value = _integer(elaborate(graph, statement.values[0]), graph)
+        limits = (0, 2**31 - 1) if name == "seed" else (1, _MOST_STEPS)
+        if value is None:
+            return None
+        if value is False or len(statement.values) != 1 or not limits[0] <= value <= limits[1]:
+            graph.error(
+                "E0504",
+                f"`{name}` is one whole number from {limits[0]} to {limits[1]}",
+                statement.span,
+            )
+            return None
+        return value
+    chosen: list[str] = []
+    for written in statement.values:
+        word = _word(written)
+        if word in CHOICES[name] and word not in BUILT.get(name, CHOICES[name]):
+            not_yet(graph, f"`{name} {word}`", written.span)
+            return None
+        if word not in CHOICES[name]:
+            close = suggest(word or "", CHOICES[name])
+            graph.error(
+                "E0505",
+                f"`{word or 'this'}` is none of the {name}",
+                written.span,
+                f"did you mean `{close}`?" if close else f"one of {', '.join(CHOICES[name])}",
+            )
+            return None
+        if word not in chosen:
+            chosen.append(word)
+    return tuple(chosen)
+
+
+def _word(written: ast.Expression) -> str | None:
+    if isinstance(written, ast.Name):
+        return written.name
+    return written.value if isinstance(written, ast.String) else None
+
+
+def _integer(entity: Entity, graph: Graph) -> Any:
+    """The whole number; None where it was reported, False where it is something else."""
+    if entity is POISON or is_poisoned(entity):
+        return None
+    if not is_static(entity):
+        return False
+    try:
+        value = static.plain(to_static(entity), graph.params)
+    except static.Undecided:
+        return False
+    return value if isinstance(value, int) and not isinstance(value, bool) else False

@@ -1,0 +1,88 @@
+"""Selectors: ``*.bias``, ``LayerNorm.*``, ``encoder.*.weight except encoder.0.*`` to parameter names.
+
+A pattern is a glob over the parameters' full names (``*`` spans dots), ``Type.parameter`` for a layer
+type, or the model's name for everything. One that matches nothing is an error, never an empty match.
+"""
+
+from __future__ import annotations
+
+import re
+
+from specc import ir
+from specc.catalog import LAYERS, suggest
+from specc.errors import Collector
+from specc.syntax import ast
+
+
+def resolve(
+    selector: ast.Selector, model: ir.Model, collector: Collector
+) -> ir.Selection | None:
+    """The parameters that ``selector`` picks, in the model's order; None where it was reported."""
+    chosen: set[str] = set()
+    failed = False
+    for pattern in selector.patterns:
+        names = matches(pattern.text, model)
+        if not names:
+            _nothing(pattern, model, collector)
+            failed = True
+        chosen |= names
+    for pattern in selector.excluded:
+        names = matches(pattern.text, model) & chosen
+        if not names:
+            _nothing(pattern, model, collector, " of what stands before `except`")
+            failed = True
+        chosen -= names
+    if failed:
+        return None
+    ordered = tuple(name for name, _, _ in model.parameters() if name in chosen)
+    if not ordered:
+        collector.error(
+            "E0401", "this selector leaves no parameter", selector.span, "widen it, or take it away"
+        )
+        return None
+    text = ", ".join(pattern.text for pattern in selector.patterns)
+    if selector.excluded:
+        text += " except " + ", ".join(pattern.text for pattern in selector.excluded)
+    return ir.Selection(text, ordered)
+
+
+def matches(pattern: str, model: ir.Model) -> set[str]:
+    """The full names of the parameters that one pattern matches."""
+    if pattern == model.name:
+        return {name for name, _, _ in model.parameters()}
+    head, _, rest = pattern.partition(".")
+    if head in LAYERS:
+        inside = _glob(rest or "*")
+        return {
+            name
+            for name, layer, _ in model.parameters()
+            if layer.type == head and inside.fullmatch(name.removeprefix(f"{layer.name}."))
+        }
+    full = _glob(pattern)
+    return {name for name, _, _ in model.parameters() if full.fullmatch(name)}
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    pieces = {"*": ".*", "?": "."}
+    # Runs of stars would make the match take exponential time.
+    squeezed = re.sub(r"\*+", "*", pattern)
+    return re.compile("".join(pieces.get(c, re.escape(c)) for c in squeezed))
+
+
+def _nothing(
+    pattern: ast.Pattern, model: ir.Model, collector: Collector, of: str = ""
+) -> None:
+    names = [name for name, _, _ in model.parameters()]
+    types = sorted({layer.type for layer in model.layers if layer.parameters})
+    head = pattern.text.partition(".")[0]
+    close = suggest(pattern.text, names) or suggest(head, types)
+    if close is not None:
+        advice = f"did you mean `{close}`?"
+    elif not names:
+        advice = f"{model.name} has no parameters"
+    else:
+        shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+        advice = f"{model.name} has {shown}"
+    collector.error(
+        "E0401", f"`{pattern.text}` matches no parameter{of}", pattern.span, advice
+    )

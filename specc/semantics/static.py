@@ -1,0 +1,152 @@
+"""Compile-time arithmetic: numbers, strings, booleans and sizes, before any tensor exists.
+
+Integers stay exact and symbolic (``Poly``); a float, bool or string that a param took part in keeps its
+form (``ir.Scalar``), so that the emitted source can say it in terms of the param. What depends on a
+size that only the run knows, and would have to be decided here, raises ``Undecided``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from specc import ir
+from specc.sizes import Poly, Size, evaluate
+
+_ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_EXACT: Final = frozenset(["+", "-", "*", "//", "%"])
+_LARGEST_POWER: Final = 64
+
+
+class StaticError(Exception):
+    """An operator that the operands do not have; the message is in the spec's terms."""
+
+
+class Undecided(Exception):
+    """A decision that needs a size which only the run knows."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(str(size))
+        self.size = size
+
+
+def plain(value: ir.Static, params: Mapping[str, Size]) -> Any:
+    """``value`` as a plain Python value, the params put in; Undecided where a size stays open."""
+    if isinstance(value, ir.Scalar):
+        return value.value
+    if isinstance(value, Poly):
+        known = evaluate(value, params)
+        if isinstance(known, Poly):
+            raise Undecided(known)
+        return known
+    if isinstance(value, tuple):
+        return tuple(plain(item, params) for item in value)
+    return value
+
+
+def unary(symbol: str, operand: ir.Static, params: Mapping[str, Size]) -> ir.Static:
+    """``-operand`` or ``not operand``."""
+    if symbol == "-":
+        if isinstance(operand, Poly) or (_is_number(operand) and not isinstance(operand, bool)):
+            return -operand  # type: ignore[operator]  # a number or a size, as just checked
+        if isinstance(operand, ir.Scalar) and _is_number(operand.value):
+            return ir.Scalar(-float(operand.value), ("unary", "-", operand.form))
+        raise StaticError("`-` wants a number")
+    value = plain(operand, params)
+    if not isinstance(value, bool):
+        raise StaticError("`not` wants a condition: true or false")
+    form = _form(operand)
+    return not value if form is None else ir.Scalar(not value, ("unary", "not", form))
+
+
+def binary(
+    symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, Size]
+) -> ir.Static:
+    """``left symbol right``; StaticError, Undecided or ZeroDivisionError where there is none."""
+    if symbol in _EXACT and _is_size(left) and _is_size(right):
+        return _ARITHMETIC[symbol](left, right)  # type: ignore[no-any-return]  # exact on sizes
+    left_value, right_value = plain(left, params), plain(right, params)
+    if symbol in ("and", "or"):
+        if not isinstance(left_value, bool) or not isinstance(right_value, bool):
+            raise StaticError(f"`{symbol}` wants a condition on each side")
+        result: Any = (
+            left_value and right_value if symbol == "and" else left_value or right_value
+        )
+    elif symbol in ("==", "!="):
+        result = _ARITHMETIC[symbol](left_value, right_value)
+    elif symbol == "@":
+        raise StaticError("`@` multiplies tensors")
+    else:
+        result = _compute(symbol, left_value, right_value)
+    if _symbolic(left) or _symbolic(right):
+        if isinstance(result, float | bool | str):
+            return ir.Scalar(result, ("binary", symbol, _operand(left), _operand(right)))
+    return result  # type: ignore[no-any-return]  # int, float, bool, str or tuple
+
+
+def _compute(symbol: str, left: Any, right: Any) -> Any:
+    texts = isinstance(left, str) and isinstance(right, str)
+    tuples = isinstance(left, tuple) and isinstance(right, tuple)
+    numbers = _is_number(left) and _is_number(right)
+    if not (numbers or ((texts or tuples) and symbol == "+") or (texts and symbol in "<=>=")):
+        raise StaticError(f"`{symbol}` does not go between {_kind(left)} and {_kind(right)}")
+    if symbol == "**" and (abs(right) > _LARGEST_POWER or (left == 0 and right < 0)):
+        raise StaticError(f"the power {left} ** {right} is out of range")
+    try:
+        result = _ARITHMETIC[symbol](left, right)
+    except OverflowError as fault:
+        raise StaticError(f"{left} {symbol} {right} is out of range") from fault
+    if isinstance(result, complex):
+        raise StaticError(f"{left} {symbol} {right} is not a real number")
+    if isinstance(result, int) and not isinstance(result, bool) and abs(result) >= 2**63:
+        raise StaticError(f"{left} {symbol} {right} does not fit in 64 bits")
+    return result
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_size(value: ir.Static) -> bool:
+    return isinstance(value, Poly) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _symbolic(value: ir.Static) -> bool:
+    return isinstance(value, ir.Scalar | Poly)
+
+
+def _form(value: ir.Static) -> tuple[object, ...] | None:
+    return value.form if isinstance(value, ir.Scalar) else None
+
+
+def _operand(value: ir.Static) -> object:
+    return value.form if isinstance(value, ir.Scalar) else value
+
+
+def _kind(value: object) -> str:
+    match value:
+        case bool():
+            return "a condition"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case tuple():
+            return "a tuple"
+        case _:
+            return "none"

@@ -1,0 +1,174 @@
+"""Indexing and slicing: ``h[:, -1]``, ``x[..., 0:D]``, ``hidden[0]``.
+
+An index drops its dimension, a slice keeps it, ``...`` stands for the dimensions left over; sizes of
+slices are exact where the bounds are known and the step is 1. Non-goal: masks and gathers, which are functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from specc import ir
+from specc.catalog.rows import RuleError
+from specc.semantics.entities import POISON, Entity, Items, describe, is_poisoned
+from specc.semantics.graph import Graph, Hint
+from specc.sizes import Poly, Size, evaluate
+from specc.syntax import ast
+
+Elaborate = Callable[[Graph, ast.Expression], Any]
+
+
+def subscript(
+    graph: Graph, value: Entity, expression: ast.Subscript, hint: Hint, elaborate: Elaborate
+) -> Entity:
+    """``value[indices]``: a part of a tensor, or one of several results."""
+    if isinstance(value, Items):
+        return _pick(graph, value, expression, elaborate)
+    if not isinstance(value, ir.Value):
+        return graph.error(
+            "E0225", f"{describe(value)} has no parts to take", expression.span
+        )
+    indices: list[ir.Index] = []
+    for index in expression.indices:
+        made = _index(graph, index, elaborate)
+        if made is POISON:
+            return POISON
+        indices.append(made)
+    try:
+        shape = _shape(graph, value.type, indices)
+    except RuleError as fault:
+        return graph.rule_error(
+            fault, expression.span, {}, (f"the value is {value.type}",)
+        )
+    result = graph.value(value.type.with_shape(shape), expression.span, hint)
+    graph.nodes.append(ir.Subscript(value, tuple(indices), result, expression.span))
+    return result
+
+
+def _pick(
+    graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elaborate
+) -> Entity:
+    index = expression.indices[0]
+    position = elaborate(graph, index) if isinstance(index, ast.Expression) else None
+    known = graph.params and isinstance(position, Poly)
+    if known:
+        position = evaluate(position, graph.params)
+    if len(expression.indices) != 1 or not isinstance(position, int):
+        return graph.error(
+            "E0225", f"one of {len(value.items)} values is picked by a number", expression.span
+        )
+    if not -len(value.items) <= position < len(value.items):
+        return graph.error(
+            "E0304",
+            f"there are {len(value.items)} values; there is no number {position}",
+            expression.span,
+        )
+    return value.items[position]
+
+
+def _index(
+    graph: Graph, index: ast.Expression | ast.Slice | ast.Ellipsis, elaborate: Elaborate
+) -> Any:
+    if isinstance(index, ast.Ellipsis):
+        return ir.EllipsisIndex()
+    if isinstance(index, ast.Slice):
+        bounds = []
+        for part in (index.lower, index.upper, index.step):
+            bound = None if part is None else elaborate(graph, part)
+            if is_poisoned(bound):
+                return POISON
+            if not (bound is None or _is_size(bound)):
+                span = part.span if part is not None else index.span
+                return graph.error("E0211", f"a slice is cut at a size, not {describe(bound)}", span)
+            bounds.append(bound)
+        return ir.SliceIndex(*bounds)
+    value = elaborate(graph, index)
+    if is_poisoned(value):
+        return POISON
+    if value is None or _is_size(value):
+        return value
+    if isinstance(value, ir.Value) and value.type.dtype.startswith("int"):
+        return value
+    return graph.error(
+        "E0211",
+        f"an index is a whole number, a slice or a tensor of them, not {describe(value)}",
+        index.span,
+    )
+
+
+def _shape(graph: Graph, type_: ir.TensorType, indices: list[ir.Index]) -> tuple[Size, ...]:
+    rank = len(type_.shape)
+    takes = sum(not (item is None or isinstance(item, ir.EllipsisIndex)) for item in indices)
+    if sum(isinstance(item, ir.EllipsisIndex) for item in indices) > 1:
+        raise RuleError("E0304", "`...` stands at most once in an index")
+    if sum(isinstance(item, ir.Value) for item in indices) > 1:
+        raise RuleError("E0304", "one tensor at a time may be an index")
+    if takes > rank:
+        raise RuleError("E0304", f"{takes} indices for {rank} dimensions")
+    shape: list[Size] = []
+    position = 0
+    for item in indices:
+        match item:
+            case ir.EllipsisIndex():
+                kept = rank - takes
+                shape.extend(type_.shape[position : position + kept])
+                position += kept
+            case None:
+                shape.append(1)
+            case ir.SliceIndex():
+                shape.append(_sliced(graph, type_.shape[position], item))
+                position += 1
+            case ir.Value():
+                shape.extend(item.type.shape)
+                position += 1
+            case _:
+                _in_range(graph, type_.shape[position], item, position)
+                position += 1
+    shape.extend(type_.shape[position:])
+    return tuple(shape)
+
+
+def _in_range(graph: Graph, size: Size, index: object, dimension: int) -> None:
+    assert isinstance(index, int | Poly)
+    known, length = evaluate(index, graph.params), evaluate(size, graph.params)
+    if isinstance(known, int) and isinstance(length, int) and not -length <= known < length:
+        raise RuleError(
+            "E0304", f"index {known} is outside dimension {dimension}, which has size {length}"
+        )
+
+
+def _sliced(graph: Graph, size: Size, cut: ir.SliceIndex) -> Size:
+    step = 1 if cut.step is None else _size(graph, cut.step)
+    if not isinstance(step, int) or step < 1:
+        raise RuleError("E0307", f"a slice's step is a number of at least 1, not {step}")
+    lower = _bound(graph, cut.lower, size, 0)
+    upper = _bound(graph, cut.upper, size, size)
+    length = upper - lower
+    known = evaluate(length, graph.params)
+    if isinstance(known, int) and known < 0:
+        raise RuleError("E0304", f"the slice from {lower} to {upper} is empty")
+    return length if step == 1 else (length + step - 1) // step
+
+
+def _bound(graph: Graph, bound: ir.Static, size: Size, default: Size) -> Size:
+    """A slice's bound counted from the front, within the dimension where that can be told."""
+    if bound is None:
+        return default
+    where = _size(graph, bound)
+    known, length = evaluate(where, graph.params), evaluate(size, graph.params)
+    if isinstance(known, int) and known < 0:
+        where = size + where
+        known = evaluate(where, graph.params)
+    if isinstance(known, int) and isinstance(length, int):
+        return where if 0 <= known <= length else max(0, min(known, length))
+    return where
+
+
+def _size(graph: Graph, value: ir.Static) -> Size:
+    assert isinstance(value, int | Poly)
+    return value
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, Poly) or (isinstance(value, int) and not isinstance(value, bool))

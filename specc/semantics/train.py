@@ -1,0 +1,371 @@
+"""``train``: the loss and its terms, penalties, constraints, clipping, optimizer, scheduler, metrics.
+
+What stands here sees the model from outside: its inputs and outputs by name, and what a batch brings.
+Non-goal: several steps or models, which the language has and this version does not build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from specc import ir
+from specc.catalog import (
+    CLIPS,
+    CONSTRAINTS,
+    METRICS,
+    OPTIMIZERS,
+    REGULARIZERS,
+    SCHEDULERS,
+    suggest,
+)
+from specc.catalog.rows import Row
+from specc.errors import Collector, Span
+from specc.semantics.bind import bind
+from specc.semantics.calls import call_function
+from specc.semantics.entities import Entity, to_operand
+from specc.semantics.expressions import given_arguments, not_yet
+from specc.semantics.graph import Graph
+from specc.semantics.models import assign, declare_input
+from specc.semantics.selectors import resolve
+from specc.sizes import Poly, Size, symbols
+from specc.syntax import ast
+
+
+class TrainBuilder:
+    """Gathers one ``train`` block; ``build`` gives the IR, as far as the block could be read."""
+
+    def __init__(
+        self,
+        model: ir.Model,
+        scope: Graph,
+        file_env: Mapping[str, Entity],
+        collector: Collector,
+    ) -> None:
+        env: dict[str, Entity] = dict(file_env)
+        # Sizes of the model's inputs are known here too; the model's own params are not.
+        env.update({name: scope.env[name] for name in scope.dimensions})
+        env.update({value.name: value for value in model.inputs})
+        env.update({output.name: output.value for output in model.outputs})
+        self.model = model
+        self.collector = collector
+        self.graph = Graph(
+            kind="train",
+            collector=collector,
+            params=dict(scope.params),
+            env=env,
+            modules=scope.modules,
+            unread=scope.unread,
+        )
+        self.hidden = {param.name for param in model.params}
+        self.inputs: list[ir.Value] = []
+        self.terms: dict[str, ir.Value] = {}
+        self.regularizers: list[ir.Regularizer] = []
+        self.constraints: list[ir.Constraint] = []
+        self.clips: list[ir.Clip] = []
+        self.optimizers: list[ir.Optimizer] = []
+        self.schedulers: list[ir.Scheduler] = []
+        self.metrics: list[tuple[ast.Metric, ast.Expression]] = []
+        self.optimizer_given = False
+
+    def build(self, block: ast.Train) -> ir.Train:
+        for statement in block.body:
+            self._statement(statement)
+        if "loss" not in self.terms and not self.graph.unread and "loss" not in self.graph.env:
+            self.collector.error(
+                "E0403", "train has no loss", block.span._replace(end=block.span.start + 5),
+                "write `loss = CrossEntropyLoss(logits, label)`",
+            )  # fmt: skip
+        loss_nodes = tuple(self.graph.nodes)
+        metrics = list(self._metrics())
+        metric_nodes = tuple(self.graph.nodes[len(loss_nodes) :])
+        terms = {name: value for name, value in self.terms.items() if name != "loss"}
+        if "loss" in self.terms:
+            terms["loss"] = self.terms["loss"]
+        visible = (*(output.value for output in self.model.outputs), *self.model.inputs)
+        visible = (*visible, *self.inputs)
+        return ir.Train(
+            model=self.model.name,
+            inputs=tuple(self.inputs),
+            nodes=loss_nodes,
+            terms=tuple(terms.items()),
+            uses=_uses(loss_nodes, terms.values(), visible),
+            regularizers=tuple(self.regularizers),
+            constraints=tuple(self.constraints),
+            clip=self.clips[0] if self.clips else None,
+            optimizer=self.optimizers[0] if self.optimizers else None,
+            scheduler=self.schedulers[0] if self.schedulers else None,
+            metrics=tuple(metrics),
+            metric_nodes=metric_nodes,
+            metric_uses=_uses(metric_nodes, (metric.value for metric in metrics), visible),
+            span=block.span,
+        )
+
+    def _statement(self, statement: ast.Statement) -> None:
+        match statement:
+            case ast.Input():
+                value = declare_input(self.graph, statement)
+                if value is not None:
+                    self.inputs.append(value)
+            case ast.Assign():
+                self._assign(statement)
+            case ast.Regularize():
+                self._penalty(statement)
+            case ast.Constrain():
+                self._constraint(statement)
+            case ast.Clip():
+                self._clip(statement)
+            case ast.Optimizer():
+                self._optimizer(statement)
+            case ast.Scheduler():
+                self._scheduler(statement)
+            case ast.Metric():
+                self.metrics.append((statement, statement.call))
+            case _:
+                what = {"If": "`if` in train", "For": "`for` in train"}.get(
+                    type(statement).__name__, f"`{type(statement).__name__.lower()}`"
+                )
+                not_yet(self.graph, what, statement.span._replace(end=statement.span.start + 4))
+
+    # ── the loss ─────────────────────────────────────────────────────────────────────────────────
+
+    def _assign(self, statement: ast.Assign) -> None:
+        assign(self.graph, statement)
+        target = statement.targets[0].name if len(statement.targets) == 1 else None
+        value = self.graph.env.get(target) if target else None
+        if target is None:
+            return
+        if isinstance(value, ir.Value) and value.type.shape == () and value.type.floating:
+            self.terms[target] = value
+        elif target == "loss" and isinstance(value, ir.Value):
+            self.collector.error(
+                "E0404",
+                f"the loss is one number; this is {value.type}",
+                statement.value.span,
+                "take its mean() or its sum()",
+            )
+        elif target == "loss" and isinstance(value, int | float | Poly | ir.Scalar):
+            self.collector.error(
+                "E0404", "this loss does not depend on the model", statement.value.span
+            )
+
+    # ── what is done to parameters ───────────────────────────────────────────────────────────────
+
+    def _row(
+        self, call: ast.Expression, table: Mapping[str, Row], what: str
+    ) -> tuple[Row | None, tuple[ast.Argument, ...]]:
+        if isinstance(call, ast.Name):
+            name, arguments = call.name, ()
+        elif isinstance(call, ast.Call) and isinstance(call.callee, ast.Name):
+            name, arguments = call.callee.name, call.arguments
+        else:
+            self.collector.error("E0405", f"this is no {what}", call.span, f"one of {_list(table)}")
+            return None, ()
+        row = table.get(name)
+        if row is None:
+            close = suggest(name, table)
+            self.collector.error(
+                "E0405",
+                f"there is no {what} called `{name}`",
+                call.span,
+                f"did you mean `{close}`?" if close else f"one of {_list(table)}",
+            )
+        return row, arguments
+
+    def _settings(
+        self, row: Row, arguments: tuple[ast.Argument, ...], span: Span, *, by_name: bool = False
+    ) -> ir.Arguments | None:
+        given = given_arguments(self.graph, arguments)
+        bound = bind(
+            row, given, span, self.collector, self.graph.params, keyword_only=by_name
+        )
+        if bound.failed:
+            return None
+        if by_name and not given:
+            self.collector.error("E0402", "a group without settings changes nothing", span)
+            return None
+        return tuple(
+            (argument.name, to_operand(bound.values[argument.name]))
+            for argument in row.arguments
+            if argument.name in bound.values
+        )
+
+    def _select(self, selector: ast.Selector, row: Row | None = None) -> ir.Selection | None:
+        selection = resolve(selector, self.model, self.collector)
+        rank = getattr(row, "rank", 0)
+        if selection is None or row is None:
+            return selection
+        shapes = {name: shape for name, _, shape in self.model.parameters()}
+        for name in selection.names:
+            if len(shapes[name]) < rank:
+                self.collector.error(
+                    "E0406",
+                    f"{row.name} wants parameters of at least {rank} dimensions;"
+                    f" `{name}` has {len(shapes[name])}",
+                    selector.span,
+                    "select the weights: `on *.weight`",
+                )
+                return None
+        return selection
+
+    def _penalty(self, statement: ast.Regularize) -> None:
+        row, arguments = self._row(statement.call, REGULARIZERS, "regularizer")
+        on = self._select(statement.on, row)
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        if row and on and settings is not None:
+            self.regularizers.append(ir.Regularizer(row.name, settings, on, statement.span))
+
+    def _constraint(self, statement: ast.Constrain) -> None:
+        row, arguments = self._row(statement.call, CONSTRAINTS, "constraint")
+        on = self._select(statement.on, row)
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        if row and on and settings is not None:
+            self.constraints.append(ir.Constraint(row.name, settings, on, statement.span))
+
+    def _clip(self, statement: ast.Clip) -> None:
+        row, arguments = self._row(statement.call, CLIPS, "clip")
+        on = self._select(statement.on) if statement.on else None
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        if self._second(self.clips, "clip", statement.span):
+            return
+        if row and settings is not None and (on or not statement.on):
+            self.clips.append(ir.Clip(row.name, settings, on, statement.span))
+
+    def _optimizer(self, statement: ast.Optimizer) -> None:
+        self.optimizer_given = True
+        row, arguments = self._row(statement.call, OPTIMIZERS, "optimizer")
+        everything = tuple(name for name, _, _ in self.model.parameters())
+        on = self._select(statement.on) if statement.on else ir.Selection("*", everything)
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        if self._second(self.optimizers, "optimizer", statement.span):
+            return
+        if not everything:
+            self.collector.error(
+                "E0407", f"{self.model.name} has no parameters to optimize", statement.span
+            )
+            return
+        groups: list[ir.Group] = []
+        claimed: dict[str, str] = {}
+        for written in statement.groups:
+            group = self._group(row, written, on, claimed)
+            if group is not None:
+                groups.append(group)
+        if row is None or settings is None or on is None:
+            return
+        rest = tuple(name for name in on.names if name not in claimed)
+        self.optimizers.append(
+            ir.Optimizer(
+                row.name, settings, tuple(groups), ir.Selection(on.text, rest), statement.span
+            )
+        )
+
+    def _group(
+        self,
+        row: Row | None,
+        written: ast.Group,
+        on: ir.Selection | None,
+        claimed: dict[str, str],
+    ) -> ir.Group | None:
+        selection = self._select(written.on)
+        settings = (
+            self._settings(row, written.arguments, written.span, by_name=True) if row else None
+        )
+        if selection is None or on is None:
+            return None
+        for name in selection.names:
+            if name not in on.names:
+                self.collector.error(
+                    "E0402", f"`{name}` is not among the optimizer's parameters", written.on.span
+                )
+                return None
+            if name in claimed:
+                self.collector.error(
+                    "E0402",
+                    f"`{name}` is in two groups: `{claimed[name]}` and `{selection.text}`",
+                    written.on.span,
+                    "leave it out of one with `except`",
+                )
+                return None
+        claimed.update(dict.fromkeys(selection.names, selection.text))
+        if settings is None:
+            return None
+        return ir.Group(settings, selection, written.span)
+
+    def _scheduler(self, statement: ast.Scheduler) -> None:
+        row, arguments = self._row(statement.call, SCHEDULERS, "scheduler")
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        interval = statement.interval or "epoch"
+        if interval not in ("step", "epoch"):
+            self.collector.error(
+                "E0408",
+                f"a scheduler moves `per step` or `per epoch`, not per {interval}",
+                statement.span,
+            )
+            return
+        if self._second(self.schedulers, "scheduler", statement.span):
+            return
+        if not self.optimizer_given:
+            self.collector.error(
+                "E0408", "a scheduler wants an optimizer before it", statement.span
+            )
+            return
+        if row and settings is not None:
+            kind = "step" if interval == "step" else "epoch"
+            self.schedulers.append(ir.Scheduler(row.name, settings, kind, statement.span))
+
+    def _second(self, present: list[object] | list[ir.Clip] | list[ir.Optimizer]
+                | list[ir.Scheduler], what: str, span: Span) -> bool:  # fmt: skip
+        if present:
+            self.collector.error("E0409", f"there is already one {what}", span, "say it once")
+        return bool(present)
+
+    # ── metrics ──────────────────────────────────────────────────────────────────────────────────
+
+    def _metrics(self) -> Iterator[ir.Metric]:
+        names: set[str] = set()
+        for statement, call in self.metrics:
+            row, arguments = self._row(call, METRICS, "metric")
+            if row is None:
+                continue
+            given = given_arguments(self.graph, arguments)
+            value = call_function(
+                self.graph, "metric", METRICS[row.name], given, call.span, row.name.lower()
+            )
+            if not isinstance(value, ir.Value):
+                continue
+            name = row.name
+            while name in names:
+                name = f"{row.name}_{sum(known.startswith(row.name) for known in names) + 1}"
+            names.add(name)
+            yield ir.Metric(name, value, statement.span)
+
+
+def _uses(
+    nodes: tuple[ir.Node, ...],
+    results: object,
+    visible: tuple[ir.Value, ...],
+) -> tuple[ir.Value, ...]:
+    """The visible values that the nodes read, and one for each size that they speak of."""
+    read: set[int] = {id(value) for value in results}  # type: ignore[attr-defined]  # iterable
+    sizes: set[str] = set()
+    for node in nodes:
+        for operand in ir.node_operands(node):
+            if isinstance(operand, ir.Value):
+                read.add(id(operand))
+            elif isinstance(operand, Poly):
+                sizes |= symbols(operand)
+    chosen = [value for value in visible if id(value) in read]
+    for name in sorted(sizes):
+        if not any(_tells(value, name) for value in chosen):
+            chosen.extend([value for value in visible if _tells(value, name)][:1])
+    order = {id(value): index for index, value in enumerate(visible)}
+    unique = {id(value): value for value in chosen}
+    return tuple(sorted(unique.values(), key=lambda value: order[id(value)]))
+
+
+def _tells(value: ir.Value, name: str) -> bool:
+    size: Size
+    return any(isinstance(size, Poly) and str(size) == name for size in value.type.shape)
+
+
+def _list(table: Mapping[str, Row]) -> str:
+    return ", ".join(table)

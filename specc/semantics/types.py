@@ -1,0 +1,124 @@
+"""Types as written to tensor types: ``float[N, 3, H, W]``, ``index(10)[N]``, ``normal[N, latent]``.
+
+A name inside the brackets that nothing has is a new unknown size. Non-goal: types of params.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from specc import ir
+from specc.catalog import suggest
+from specc.semantics.entities import POISON, Poison, describe, is_poisoned
+from specc.semantics.expressions import elaborate
+from specc.semantics.graph import Graph
+from specc.semantics.names import check_name
+from specc.sizes import Poly, Size, evaluate, symbol
+from specc.syntax import ast
+
+# The language's word to torch's dtype; `float` is the precision that the run chooses.
+DTYPES: Final = {
+    "float": "float",
+    "float16": "float16",
+    "float32": "float32",
+    "float64": "float64",
+    "bfloat16": "bfloat16",
+    "int": "int64",
+    "int8": "int8",
+    "int16": "int16",
+    "int32": "int32",
+    "int64": "int64",
+    "uint8": "uint8",
+    "bool": "bool",
+    "complex": "complex64",
+    "complex64": "complex64",
+    "complex128": "complex128",
+}
+MEANINGS: Final = ("index", "unit", "normal")
+
+
+def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | None:
+    """The type, or None where something was reported."""
+    name = written.name
+    if name not in DTYPES and name not in MEANINGS:
+        close = suggest(name, [*DTYPES, *MEANINGS])
+        graph.error(
+            "E0223",
+            f"there is no type `{name}`",
+            written.span,
+            f"did you mean `{close}`?" if close else "float, int, bool, index(k), unit, normal, ...",
+        )
+        return None
+    if written.sizes is None:
+        graph.error(
+            "E0223",
+            f"`{name}` wants its sizes",
+            written.span,
+            f"write `{name}[N]`, or `{name}[]` for a single number",
+        )
+        return None
+    classes = _classes(graph, written)
+    sizes = [_size(graph, size) for size in written.sizes]
+    if classes is POISON or any(size is None for size in sizes):
+        return None
+    shape = tuple(size for size in sizes if size is not None)
+    if name == "index":
+        assert isinstance(classes, int | Poly)
+        return ir.TensorType("int64", shape, "index", classes)
+    if name == "unit":
+        return ir.TensorType("float", shape, "unit")
+    if name == "normal":
+        return ir.TensorType("float", shape, "normal")
+    return ir.TensorType(DTYPES[name], shape)
+
+
+def _classes(graph: Graph, written: ast.TypeExpression) -> Size | None | Poison:
+    if written.argument is None:
+        if written.name == "index":
+            graph.error(
+                "E0223", "`index` wants the number of classes", written.span, "write `index(10)[N]`"
+            )
+            return POISON
+        return None
+    if written.name != "index":
+        graph.error(
+            "E0223", f"`{written.name}` takes no argument", written.argument.span,
+            f"write `{written.name}[...]`",
+        )  # fmt: skip
+        return POISON
+    value = elaborate(graph, written.argument)
+    if is_poisoned(value):
+        return POISON
+    if isinstance(value, bool) or not isinstance(value, int | Poly):
+        graph.error(
+            "E0223", f"the number of classes is a whole number, not {describe(value)}",
+            written.argument.span,
+        )  # fmt: skip
+        return POISON
+    known = evaluate(value, graph.params)
+    if isinstance(known, int) and known < 1:
+        graph.error("E0223", f"there cannot be {known} classes", written.argument.span)
+        return POISON
+    return value
+
+
+def _size(graph: Graph, written: ast.Expression) -> Size | None:
+    if isinstance(written, ast.Name) and written.name not in graph.env:
+        if not check_name(written.name, written.span, graph.collector, "size"):
+            return None
+        graph.env[written.name] = symbol(written.name)
+        graph.dimensions[written.name] = written.span
+        return symbol(written.name)
+    value = elaborate(graph, written)
+    if is_poisoned(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | Poly):
+        graph.error(
+            "E0223", f"a size is a whole number or a name, not {describe(value)}", written.span
+        )
+        return None
+    known = evaluate(value, graph.params)
+    if isinstance(known, int) and known < 1:
+        graph.error("E0223", f"a size is at least 1, not {known}", written.span)
+        return None
+    return value
