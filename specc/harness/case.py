@@ -1,0 +1,135 @@
+"""Closes a case: every number that goes into a run, from the portable generator.
+
+Weights follow the distribution that the spec's layers ask for. A weight that torch would fill with a
+constant (a bias of 0, a scale of 1) is moved off it by up to ``JITTER``: at the constant itself a wrong
+sign, a swapped pair or a lost broadcast would not show. BatchNorm's running statistics likewise.
+
+All values are float64 numbers that the lowest precision of the test plan holds exactly (float32 at
+most): so that casting a case to a working precision loses nothing, and the float64 reference starts from the
+very numbers that every run starts from. Non-goal: running anything (``observe``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from specc.harness.matrix import Case
+from specc.harness.noise import integers, normal, uniform
+from specc.ir import Distribution, Program, Value
+from specc.sizes import Size, evaluate
+
+JITTER = 0.1
+# Plain ``int`` inputs have no bound in the spec; these are small counts.
+INT_BOUND = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step's data: the model's inputs and the training inputs, by name, in the spec's order."""
+
+    inputs: tuple[tuple[str, Tensor], ...]
+    labels: tuple[tuple[str, Tensor], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedCase:
+    """A case with all its numbers: float64 (or integer) tensors on the CPU.
+
+    ``draw`` counts how often the seed was turned to keep away from kinks; a golden records it.
+    """
+
+    case: Case
+    draw: int
+    parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+    batches: tuple[Batch, ...]
+
+
+def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") -> ClosedCase:
+    """Every number of ``case``. ``grid`` names the precision that must hold them exactly."""
+    model = program.model()
+    sizes: dict[str, Size] = {**program.param_values(model), **case.values()}
+    seed = case.seed + 1_000_003 * draw
+    numbers = _Numbers(seed, getattr(torch, grid), sizes)
+    parameters = {}
+    for name, layer, shape in model.parameters():
+        initial = dict(layer.initial)[name.removeprefix(f"{layer.name}.")]
+        parameters[name] = numbers.weight(f"weight/{name}", shape, initial)
+    buffers = {}
+    for layer in model.layers:
+        for name, shape in layer.buffers:
+            if name == "running_mean":
+                buffers[f"{layer.name}.{name}"] = numbers.around(f"{layer.name}.{name}", shape, 0.0)
+            elif name == "running_var":
+                buffers[f"{layer.name}.{name}"] = numbers.around(f"{layer.name}.{name}", shape, 1.0)
+    labels = program.train.inputs if program.train else ()
+    batches = tuple(
+        Batch(numbers.values(model.inputs, step), numbers.values(labels, step))
+        for step in range(case.steps if case.mode == "train" else 1)
+    )
+    return ClosedCase(case, draw, parameters, buffers, batches)
+
+
+def lowest_precision(dtypes: Sequence[str]) -> str:
+    """The one of ``dtypes`` (or float32) with the fewest mantissa bits."""
+    return max([*dtypes, "float32"], key=lambda name: torch.finfo(getattr(torch, name)).eps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    seed: int
+    grid: torch.dtype
+    sizes: dict[str, Size]
+
+    def on_grid(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.grid).to(torch.float64)
+
+    def shape(self, sizes: Sequence[Size]) -> tuple[int, ...]:
+        numbers = []
+        for size in sizes:
+            number = evaluate(size, self.sizes)
+            assert isinstance(number, int), f"{size} is still open in a case"
+            numbers.append(number)
+        return tuple(numbers)
+
+    def unit(self, name: str, shape: tuple[int, ...], step: int = 0) -> Tensor:
+        return uniform(self.seed, name, shape, step=step)
+
+    def around(self, name: str, sizes: Sequence[Size], constant: float) -> Tensor:
+        """``constant`` moved by up to JITTER either way."""
+        moved = constant + JITTER * (2.0 * self.unit(name, self.shape(sizes)) - 1.0)
+        return self.on_grid(moved)
+
+    def weight(self, name: str, sizes: Sequence[Size], initial: Distribution) -> Tensor:
+        if initial.kind == "constant":
+            return self.around(name, sizes, initial.low)
+        shape = self.shape(sizes)
+        if initial.kind == "uniform":
+            width = initial.high - initial.low
+            return self.on_grid(initial.low + width * self.unit(name, shape))
+        return self.on_grid(normal(self.seed, name, shape, initial.low, initial.high))
+
+    def values(self, values: Sequence[Value], step: int) -> tuple[tuple[str, Tensor], ...]:
+        return tuple((value.name, self.value(value, step)) for value in values)
+
+    def value(self, value: Value, step: int) -> Tensor:
+        """What a batch brings for one input, by what its type means."""
+        kind = value.type
+        shape = self.shape(kind.shape)
+        name = f"input/{value.name}"
+        if kind.meaning == "index":
+            classes = evaluate(kind.classes or 1, self.sizes)
+            assert isinstance(classes, int), f"{kind} has an open number of classes"
+            return integers(self.seed, name, shape, classes, step=step)
+        if kind.meaning == "unit":
+            return self.on_grid(self.unit(name, shape, step))
+        if kind.dtype == "bool":
+            return integers(self.seed, name, shape, 2, step=step).to(torch.bool)
+        if not kind.floating:
+            dtype = torch.int64 if kind.dtype == "int" else getattr(torch, kind.dtype)
+            return integers(self.seed, name, shape, INT_BOUND, step=step).to(dtype)
+        return self.on_grid(normal(self.seed, name, shape, step=step))

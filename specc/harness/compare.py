@@ -1,0 +1,135 @@
+"""Compares a run with a golden, leaf by leaf: presence, type, shape, NaN and infinity, then values.
+
+A value passes when its error against the float64 reference is within ``K`` noise floors, in
+root-mean-square and in the largest element. ``K`` is policy and one number for every tensor; goldens hold
+floors, not verdicts. Non-goals: running (``observe``), what a user reads (``verdict``, ``report``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from specc.harness.floor import Floor, error_of
+from specc.harness.golden import Golden, Leaf
+from specc.harness.observe import Observation
+from specc.harness.verdict import Finding
+
+# Set by honest variants alone; the measurements are in docs/numerics.md.
+K = 8.0
+# What no rounding touches (a learning rate) is computed by Python in double precision everywhere.
+EXACT_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All that differs, in data-flow order; ``worst`` is the largest error in floors that was seen."""
+
+    findings: tuple[Finding, ...]
+    not_observable: tuple[str, ...]
+    worst: float
+    compared: int
+
+
+def observable(floor: Floor) -> bool:
+    """Whether a tensor that is wholly lost (all zeros: an error of 1) would be told from noise."""
+    return floor.rms * K < 1.0
+
+
+def compare(
+    golden: Golden, observed: Sequence[Observation], dtype: str, file: str, *, layers: bool
+) -> Comparison:
+    """``observed`` against ``golden`` in ``dtype``; ``layers`` says that the run shows layer outputs.
+
+    ``file`` is the spec's, for the findings. A golden without floors in ``dtype`` is the caller's to
+    refuse.
+    """
+    seen = {item.name: item for item in observed}
+    findings: list[Finding] = []
+    hidden: list[str] = []
+    worst, compared = 0.0, 0
+    for leaf in golden.leaves:
+        name = leaf.reference.name
+        if not layers and "/layer/" in name:
+            continue
+        found = seen.pop(name, None)
+        line = found.line if found is not None else leaf.reference.line
+        difference = _structure(leaf.reference, found, dtype)
+        if difference is not None:
+            findings.append(Finding(name, difference[0], file, line, difference[1]))
+            continue
+        if found is None or found.values is None:
+            continue
+        if leaf.reference.exact:
+            compared += 1
+            message = _exact(leaf.reference, found)
+            if message is not None:
+                findings.append(Finding(name, "values", file, line, message))
+            continue
+        floor = leaf.floors[dtype]
+        if not observable(floor):
+            hidden.append(name)
+            continue
+        compared += 1
+        count = _in_floors(leaf, found, floor)
+        worst = max(worst, count)
+        if not count <= K:
+            message = _message(leaf.reference, found, floor, count)
+            findings.append(Finding(name, "values", file, line, message, count))
+    for name, item in seen.items():
+        if item.values is not None:
+            findings.append(Finding(name, "extra", file, item.line, "the golden has no such value"))
+    return Comparison(tuple(findings), tuple(hidden), worst, compared)
+
+
+def _structure(
+    reference: Observation, found: Observation | None, run_dtype: str
+) -> tuple[str, str] | None:
+    """(kind, message) where the two are not even comparable."""
+    if reference.values is None:
+        if found is not None and found.values is not None:
+            return "extra", "is a tensor, and the golden says that there is none"
+        return None
+    if found is None or found.values is None:
+        return "missing", "is missing (None is not zero)"
+    # ``float`` is the run's precision; a spec may also fix one, which can be the same.
+    has, wanted = (run_dtype if d == "float" else d for d in (found.dtype, reference.dtype))
+    if has != wanted:
+        return "dtype", f"has dtype {has}, expected {wanted}"
+    if found.shape != reference.shape:
+        return "shape", f"has shape {list(found.shape)}, expected {list(reference.shape)}"
+    if found.nonfinite != reference.nonfinite:
+        if not reference.nonfinite:
+            return "nonfinite", "holds NaN or infinity, and the reference is finite"
+        return "nonfinite", "holds NaN or infinity in other places than the reference"
+    return None
+
+
+def _exact(reference: Observation, found: Observation) -> str | None:
+    assert reference.values is not None and found.values is not None
+    error = (found.values - reference.values).abs()
+    allowed = EXACT_TOLERANCE * reference.values.abs() if reference.dtype == "number" else 0.0
+    if not bool((error > allowed).any()):
+        return None
+    if error.numel() == 1:
+        return f"is {float(found.values):.12g}, expected {float(reference.values):.12g}"
+    return f"{int((error > allowed).sum())} of {error.numel()} entries differ"
+
+
+def _in_floors(leaf: Leaf, found: Observation, floor: Floor) -> float:
+    error = error_of(leaf.reference, found)
+    assert error is not None  # the shapes have been compared
+    return max(error[0] / floor.rms, error[1] / floor.largest)
+
+
+def _message(reference: Observation, found: Observation, floor: Floor, count: float) -> str:
+    error = error_of(reference, found)
+    assert error is not None and found.values is not None and reference.values is not None
+    text = (
+        f"off by {count:.3g} floors (relative error {error[0]:.2e} rms, {error[1]:.2e} at the largest;"
+        f" floor {floor.rms:.2e}, {floor.largest:.2e})"
+    )
+    if reference.values.numel() == 1:
+        return f"{text}: is {float(found.values):.9g}, expected {float(reference.values):.9g}"
+    rms = float(found.values.square().mean().sqrt())
+    return f"{text}: rms {rms:.6g}, expected {reference.rms:.6g}"

@@ -1,0 +1,238 @@
+"""Noise floors: what honest arithmetic does to each tensor of this case.
+
+The case runs several times with random rounding, against the float64 reference. A leaf's floor is a pair
+relative to the reference's root-mean-square: the error's root-mean-square, and its largest element.
+Non-goals: the rounding itself (``rounding``), the policy of how many floors are too many (``compare``).
+
+A few runs say little about a single number's spread, so the floor is the one that leaves the same
+chance of a false alarm as a perfectly known spread would: the root-mean-square over the runs, times the
+ratio of Student's t quantile to the normal one, at the degrees of freedom that the runs show. Elements
+that err together count as one: the degrees of freedom come from how much the runs' mean squares differ
+among themselves (Satterthwaite 1946).
+
+Kinks (a rectifier at zero, a tie in a pool, the sign-like first step of Adam) make errors that are not
+small. ``kinks`` counts the decisions that a machine might take otherwise, so that ``bless`` can turn to
+a draw without any; the amplified runs show what is left, and raise the floors of what it reaches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from specc.harness.case import ClosedCase
+from specc.harness.observe import Observation, Run, Setting, observe
+from specc.harness.rounding import Decisions, RandomRounding, differing_decisions
+from specc.ir import Program
+
+RUNS = 12
+AMPLIFIED_RUNS = 2
+AMPLIFICATION = 16.0
+# An amplified error this many times over its linear expectation is a jump, not noise.
+JUMP = 4.0
+# The quantiles' common tail: two-sided, one in a million.
+_NORMAL_QUANTILE = 4.892
+# Student's t at the same tail, by degrees of freedom.
+_STUDENT = (
+    (4, 49.459),
+    (5, 28.478),
+    (6, 20.048),
+    (7, 15.767),
+    (8, 13.257),
+    (10, 10.516),
+    (12, 9.085),
+    (15, 7.903),
+    (20, 6.927),
+    (30, 6.119),
+    (60, 5.449),
+    (120, 5.158),
+    (1000, 4.922),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Relative to the reference's RMS (absolute where that is zero)."""
+
+    rms: float
+    largest: float
+
+
+@dataclass(slots=True)
+class Reference:
+    """The float64 run, its decisions, and the case that it ran."""
+
+    closed: ClosedCase
+    run: Run
+    decisions: list[Tensor]
+    amplified: dict[str, list[Run]]
+    kinks: int
+
+
+def reference(
+    program: Program, closed: ClosedCase, source: str, dtypes: Sequence[str]
+) -> Reference:
+    """Run ``closed`` in float64 on one thread, and amplified in each of ``dtypes``, and count the kinks.
+
+    Raises RunFailed where the case does not run in float64.
+    """
+    with threads(1):
+        log = Decisions()
+        run = observe(
+            program,
+            closed,
+            source,
+            Setting("eager", "cpu", "float64", layers=True, statistics=True, around=lambda: log),
+        )
+        amplified: dict[str, list[Run]] = {}
+        kinks = 0
+        for name in dtypes:
+            for number in range(AMPLIFIED_RUNS):
+                mode = RandomRounding(9000 + number, getattr(torch, name), scale=AMPLIFICATION)
+                amplified.setdefault(name, []).append(_run(program, closed, source, name, mode))
+                kinks = max(kinks, differing_decisions(log.log, mode.log))
+    return Reference(closed, run, log.log, amplified, kinks)
+
+
+def floors(
+    program: Program, found: Reference, source: str, dtype: str, runs: int = RUNS
+) -> dict[str, Floor]:
+    """The floor in ``dtype`` of each leaf that the reference has, by name. Deterministic."""
+    samples: list[Run] = []
+    for number in range(runs):
+        regroup = number % 2 == 1
+        mode = RandomRounding(1000 + number, getattr(torch, dtype), regroup=regroup)
+        with threads(1 + number // 2 % 2), plain_kernels(regroup):
+            samples.append(_run(program, found.closed, source, dtype, mode))
+    unit = float(torch.finfo(getattr(torch, dtype)).eps)
+    indexed = [_by_name(run) for run in samples]
+    amplified = [_by_name(run) for run in found.amplified[dtype]]
+    result = {}
+    for leaf in found.run.observations:
+        if leaf.values is None or leaf.exact:
+            continue
+        floor = floor_of(leaf, [run.get(leaf.name) for run in indexed], unit)
+        result[leaf.name] = _with_jumps(leaf, floor, [run.get(leaf.name) for run in amplified])
+    return result
+
+
+def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: float) -> Floor:
+    """The floor of one leaf from its values in several honest runs; ``unit`` is the precision's epsilon."""
+    assert leaf.values is not None
+    squares, largest = [], 0.0
+    for sample in samples:
+        size = error_of(leaf, sample)
+        if size is None:
+            continue
+        squares.append(size[0] ** 2)
+        largest = max(largest, size[1])
+    if not squares:
+        return Floor(math.inf, math.inf)
+    mean = sum(squares) / len(squares)
+    elements = leaf.values.numel()
+    # The final rounding of a value is half a unit at most: no floor is below a quarter.
+    rms, freedom = unit / 4, float(len(squares))
+    if mean > 0.0:
+        spread = sum((square - mean) ** 2 for square in squares) / max(len(squares) - 1, 1)
+        together = 2.0 * mean**2 / spread if spread > 0.0 else float(elements)
+        freedom = len(squares) * min(max(together / 2, 1.0), float(elements))
+        rms = max(rms, math.sqrt(mean) * student_factor(freedom))
+    # The largest of n normal numbers is about sqrt(2 ln n) of their spread.
+    expected = rms * math.sqrt(1.0 + 2.0 * math.log(max(elements, 1)))
+    return Floor(rms, max(largest, expected))
+
+
+def error_of(leaf: Observation, sample: Observation | None) -> tuple[float, float] | None:
+    """(root-mean-square, largest) of a sample's error, relative to the leaf's RMS; None if not comparable."""
+    if sample is None or sample.values is None or leaf.values is None:
+        return None
+    if sample.values.shape != leaf.values.shape:
+        return None
+    if leaf.values.numel() == 0:
+        return 0.0, 0.0
+    scale = leaf.rms if leaf.rms > 0.0 else 1.0
+    error = sample.values - leaf.values
+    return (
+        float(error.square().mean().sqrt()) / scale,
+        float(error.abs().max()) / scale,
+    )
+
+
+def student_factor(freedom: float) -> float:
+    """t / z at one in a million: by how much a spread from so few degrees of freedom must be widened.
+
+    Interpolated in the inverse of ``freedom``, which is where the quantile is nearly straight.
+    """
+    previous = _STUDENT[0]
+    if freedom <= previous[0]:
+        return previous[1] / _NORMAL_QUANTILE
+    for entry in _STUDENT[1:]:
+        if freedom <= entry[0]:
+            inside = (1 / previous[0] - 1 / freedom) / (1 / previous[0] - 1 / entry[0])
+            return (previous[1] + inside * (entry[1] - previous[1])) / _NORMAL_QUANTILE
+        previous = entry
+    return previous[1] / _NORMAL_QUANTILE
+
+
+def _with_jumps(leaf: Observation, floor: Floor, amplified: Sequence[Observation | None]) -> Floor:
+    """``floor``, raised where an amplified run shows that the leaf can jump."""
+    for sample in amplified:
+        size = error_of(leaf, sample)
+        if size is None:
+            return Floor(math.inf, math.inf)
+        linear = JUMP * AMPLIFICATION
+        if size[0] > linear * floor.rms:
+            floor = replace(floor, rms=size[0] / JUMP)
+        if size[1] > linear * floor.largest:
+            floor = replace(floor, largest=size[1] / JUMP)
+    return floor
+
+
+def _run(
+    program: Program, closed: ClosedCase, source: str, dtype: str, mode: RandomRounding
+) -> Run:
+    return observe(
+        program, closed, source, Setting("eager", "cpu", dtype, layers=True, around=lambda: mode)
+    )
+
+
+def _by_name(run: Run) -> Mapping[str, Observation]:
+    return {observation.name: observation for observation in run.observations}
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """While open, torch computes with ``count`` threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def plain_kernels(active: bool) -> Iterator[None]:
+    """While open and ``active``, oneDNN's fused kernels and fused attention are not used."""
+    if not active:
+        yield
+        return
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    before = torch.backends.mkldnn.enabled
+    _enable_onednn(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        _enable_onednn(before)
+
+
+def _enable_onednn(enabled: bool) -> None:
+    # The public flags() also sets a TF32 switch, and warns that this machine has no Intel GPU for it.
+    torch._C._set_mkldnn_enabled(enabled)

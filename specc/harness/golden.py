@@ -1,0 +1,311 @@
+"""A golden on disk: ``golden.json`` for people, ``reference.safetensors`` for comparison.
+
+Written by ``bless`` alone, as a whole folder. Read as untrusted data: bounded, validated, checked against
+its digests; nothing in it runs. Non-goals: making the numbers (``bless``), judging (``compare``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from specc.errors import GoldenCorrupt, GoldenMissing, GoldenStale
+from specc.harness.fingerprint import fingerprint
+from specc.harness.floor import Floor
+from specc.harness.matrix import Case
+from specc.harness.noise import VERSION as GENERATOR_VERSION
+from specc.harness.observe import Observation
+from specc.harness.place import golden_folder, project_root
+from specc.harness.sketch import BUCKETS, is_sketched
+from specc.harness.storage import present, replace_folder
+from specc.ir import Program
+
+if TYPE_CHECKING:
+    from specc.harness.golden_schema import Header, Row
+
+__all__ = ["Golden", "Leaf", "golden_folder", "project_root", "read", "write"]
+
+FORMAT = 1
+JSON_NAME = "golden.json"
+TENSORS_NAME = "reference.safetensors"
+MAX_JSON = 32 << 20
+MAX_TENSORS = 512 << 20
+MAX_HEADER = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What a golden holds of one observation: the reference, and its floor in each blessed precision."""
+
+    reference: Observation
+    floors: dict[str, Floor]
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """A case's golden in memory; ``leaves`` are in data-flow order."""
+
+    case: Case
+    draw: int
+    grid: str
+    kinks: int
+    dtypes: tuple[str, ...]
+    provenance: dict[str, str | int | bool]
+    notes: tuple[str, ...]
+    leaves: tuple[Leaf, ...]
+
+
+def write(program: Program, golden: Golden, root: Path) -> Path:
+    """Put ``golden`` in its folder under ``root`` and return it. Raises CallError (E0804)."""
+    from safetensors.torch import save
+
+    tensors = {
+        leaf.reference.name: leaf.reference.values.contiguous()
+        for leaf in golden.leaves
+        if leaf.reference.values is not None
+    }
+    folder = golden_folder(program, golden.case, root)
+    content = _json(program, golden).encode()
+    replace_folder(folder, {JSON_NAME: content, TENSORS_NAME: save(tensors)})
+    return folder
+
+
+def read(program: Program, case: Case, root: Path) -> Golden:
+    """The golden of ``case``.
+
+    Raises GoldenMissing (E0801), GoldenCorrupt (E0802) or GoldenStale (E0803).
+    """
+    folder = present(golden_folder(program, case, root))
+    bless = f"specc bless {program.file}"
+    if not folder.is_dir():
+        raise GoldenMissing(
+            "E0801", f"no golden for {program.file}, case {case.id}", help=f"make it: {bless}"
+        )
+    if not folder.resolve().is_relative_to((root / "golden").resolve()):
+        raise _corrupt(folder, "it is a link that leads out of the project", bless)
+    header = _read_header(folder, bless)
+    _check_fresh(header, program, case, bless)
+    tensors = _read_tensors(folder, bless)
+    leaves = []
+    for row in header.tensors:
+        leaves.append(_leaf(row, tensors, folder, bless))
+    if tensors:
+        raise _corrupt(folder / TENSORS_NAME, f"it holds {sorted(tensors)[0]!r} too many", bless)
+    return Golden(
+        case,
+        header.case.draw,
+        header.case.grid,
+        header.case.kinks,
+        tuple(header.dtypes),
+        dict(header.provenance),
+        tuple(header.notes),
+        tuple(leaves),
+    )
+
+
+# ── writing ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _json(program: Program, golden: Golden) -> str:
+    """JSON with one line a field and one a tensor, so that a review shows which numbers changed."""
+    case = golden.case
+    head: dict[str, Any] = {
+        "format": FORMAT,
+        "spec": fingerprint(program),
+        "model": program.model().name,
+        "params": {p.name: str(p.value) for p in (*program.params, *program.model().params)},
+        "case": {
+            "sizes": dict(case.sizes),
+            "seed": case.seed,
+            "steps": case.steps,
+            "mode": case.mode,
+            "draw": golden.draw,
+            "grid": golden.grid,
+            "kinks": golden.kinks,
+        },
+        "generator": GENERATOR_VERSION,
+        "dtypes": list(golden.dtypes),
+        "provenance": golden.provenance,
+        "notes": list(golden.notes),
+    }
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+    rows = ",\n".join(f"    {json.dumps(_row(leaf))}" for leaf in golden.leaves)
+    return "{\n" + "\n".join(lines) + '\n  "tensors": [\n' + rows + "\n  ]\n}\n"
+
+
+def _row(leaf: Leaf) -> dict[str, Any]:
+    item = leaf.reference
+    row: dict[str, Any] = {"name": item.name, "line": item.line}
+    if item.values is None:
+        return row | {"kind": "absent"}
+    count = math.prod(item.shape)
+    row |= {
+        "kind": "sketch" if is_sketched(count) else "whole",
+        "shape": list(item.shape),
+        "dtype": item.dtype,
+        "rms": item.rms,
+        "largest": _short(item.largest),
+        "digest": _digest(item.values),
+    }
+    if item.nonfinite:
+        row["nonfinite"] = item.nonfinite
+    if item.exact:
+        row["exact"] = True
+    if leaf.floors:
+        row["floors"] = {
+            name: [_short(floor.rms), _short(floor.largest)] for name, floor in leaf.floors.items()
+        }
+    return row
+
+
+def _short(value: float) -> float:
+    """Four digits are enough for people and for a floor; infinity has no JSON form."""
+    return float(f"{min(value, 1e300):.4g}")
+
+
+def _digest(values: Tensor) -> str:
+    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _corrupt(path: Path, reason: str, bless: str) -> GoldenCorrupt:
+    return GoldenCorrupt(
+        "E0802",
+        f"the golden {path} cannot be used: {reason}",
+        help=f"restore it from version control, or make it anew: {bless}",
+    )
+
+
+def _bytes(path: Path, limit: int, bless: str) -> bytes:
+    try:
+        if not path.is_file() or path.is_symlink():
+            raise _corrupt(path, "there is no such file", bless)
+        size = path.stat().st_size
+        if size > limit:
+            raise _corrupt(path, f"it has {size} bytes, over the limit of {limit}", bless)
+        with path.open("rb") as file:
+            return file.read(limit + 1)[:limit]
+    except OSError as error:
+        raise _corrupt(path, error.strerror or str(error), bless) from None
+
+
+def _read_header(folder: Path, bless: str) -> Header:
+    from pydantic import ValidationError
+
+    from specc.harness.golden_schema import Header
+
+    path = folder / JSON_NAME
+    content = _bytes(path, MAX_JSON, bless)
+    try:
+        raw = json.loads(content, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _corrupt(path, f"it is not JSON ({str(error)[:80]})", bless) from None
+    version = raw.get("format") if isinstance(raw, dict) else None
+    if version != FORMAT or isinstance(version, bool):
+        raise _corrupt(
+            path, f"its format is {str(version)[:20]}, and this specc reads {FORMAT}", bless
+        )
+    try:
+        return Header.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _corrupt(path, f"{where[:80]}: {first['msg'][:120]}", bless) from None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> None:
+    changed = []
+    now = {
+        "sizes": dict(case.sizes),
+        "seed": case.seed,
+        "steps": case.steps,
+        "mode": case.mode,
+    }
+    for name, value in now.items():
+        before = getattr(header.case, name)
+        if before != value:
+            changed.append(f"{name} was {_told(before)} and is {_told(value)}")
+    if header.generator != GENERATOR_VERSION:
+        changed.append(
+            f"the portable generator was version {header.generator} and is {GENERATOR_VERSION}"
+        )
+    if header.spec != fingerprint(program):
+        params = {p.name: str(p.value) for p in (*program.params, *program.model().params)}
+        moved = [
+            f"param {name} was {before} and is {params.get(name, 'gone')}"
+            for name, before in header.params.items()
+            if params.get(name) != before
+        ]
+        changed += moved or ["what the spec computes has changed"]
+    if changed:
+        raise GoldenStale(
+            "E0803",
+            f"the golden of {program.file}, case {case.id}, was blessed for another spec:"
+            f" {'; '.join(changed)}",
+            help=f"if the change is meant: {bless}",
+        )
+
+
+def _told(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={size}" for name, size in value.items()) or "none"
+    return str(value)
+
+
+def _read_tensors(folder: Path, bless: str) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = folder / TENSORS_NAME
+    content = _bytes(path, MAX_TENSORS, bless)
+    if len(content) < 8 or struct.unpack("<Q", content[:8])[0] > min(MAX_HEADER, len(content)):
+        raise _corrupt(path, "it is truncated, or no safetensors file", bless)
+    try:
+        return load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise _corrupt(path, f"it is no safetensors file ({str(error)[:80]})", bless) from None
+
+
+def _leaf(row: Row, tensors: dict[str, Tensor], folder: Path, bless: str) -> Leaf:
+    if row.kind == "absent":
+        return Leaf(Observation(row.name, row.line), {})
+    values = tensors.pop(row.name, None)
+    path = folder / TENSORS_NAME
+    if values is None:
+        raise _corrupt(path, f"it lacks {row.name!r}", bless)
+    count = math.prod(row.shape)
+    expected = BUCKETS if row.kind == "sketch" else max(count, 0)
+    if values.dtype != torch.float64 or tuple(values.shape) != (expected,):
+        raise _corrupt(path, f"{row.name!r} has another shape or type than {JSON_NAME} says", bless)
+    if (row.kind == "sketch") != is_sketched(count):
+        raise _corrupt(folder / JSON_NAME, f"{row.name!r} is stored as the wrong kind", bless)
+    if _digest(values) != row.digest:
+        raise _corrupt(path, f"{row.name!r} does not match its digest in {JSON_NAME}", bless)
+    if not bool(torch.isfinite(values).all()):
+        raise _corrupt(path, f"{row.name!r} holds a value that is not finite", bless)
+    observation = Observation(
+        row.name,
+        row.line,
+        values,
+        tuple(row.shape),
+        row.dtype,
+        row.nonfinite,
+        row.exact,
+        row.rms,
+        row.largest,
+    )
+    return Leaf(observation, {name: Floor(*pair) for name, pair in row.floors.items()})

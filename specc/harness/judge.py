@@ -1,0 +1,106 @@
+"""Judges one cell against its golden. Non-goals: writing anything, showing anything."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from specc.errors import GoldenMissing
+from specc.harness import golden as goldens
+from specc.harness.case import ClosedCase, close
+from specc.harness.compare import compare
+from specc.harness.golden import Golden
+from specc.harness.lines import Lines
+from specc.harness.matrix import Case, Cell
+from specc.harness.observe import RunFailed, Setting, observe
+from specc.harness.verdict import Finding, Verdict
+from specc.ir import Program
+
+
+def judge(program: Program, cell: Cell, root: Path, source: str | None = None) -> Verdict:
+    """Run ``cell`` and compare it with the golden under ``root``.
+
+    ``source`` is judged in place of a fresh emission. Raises GoldenError where there is nothing to judge
+    against, TargetError where the target refuses; a run that stops is a finding. Uses the threads that
+    torch has.
+    """
+    start = time.perf_counter()
+    missing = missing_device(cell.device)
+    if missing is not None:
+        return Verdict("skipped", notes=(missing,))
+    golden = goldens.read(program, cell.case, root)
+    if cell.dtype not in golden.dtypes:
+        raise GoldenMissing(
+            "E0801",
+            f"the golden of {program.file}, case {cell.case.id}, has no floors for {cell.dtype}",
+            help=f"add {cell.dtype} to the spec's dtypes, then: specc bless {program.file}",
+        )
+    if source is None:
+        source = _emitted(program)
+    closed = _closed(_Key(program), cell.case, golden.draw, golden.grid)
+    eager = cell.target == "eager"
+    setting = Setting(cell.target, cell.device, cell.dtype, layers=eager)
+    began = time.perf_counter()
+    try:
+        run = observe(program, closed, source, setting)
+    except RunFailed as error:
+        line = Lines(program).of(f"{error.place}/run/")
+        finding = Finding(error.place, "run", program.file, line, f"stopped: {error.message}")
+        took = time.perf_counter()
+        return Verdict(
+            "regressed",
+            findings=(finding,),
+            seconds_torch=took - began,
+            seconds_total=took - start,
+        )
+    result = compare(golden, run.observations, cell.dtype, program.file, layers=eager)
+    return Verdict(
+        "regressed" if result.findings else "passed",
+        result.worst,
+        result.findings,
+        result.not_observable,
+        (*golden.notes, *run.notes),
+        run.seconds_torch,
+        time.perf_counter() - start,
+        result.compared,
+    )
+
+
+def missing_device(device: str) -> str | None:
+    """Why ``device`` cannot be run on here, or None where it can."""
+    if device != "cuda" or torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None:
+        return "no CUDA device: this torch is built without CUDA"
+    return "no CUDA device: no GPU is visible"
+
+
+class _Key:
+    """A program as a dictionary key: by identity, which a process keeps for all cells of a spec."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def __hash__(self) -> int:
+        return id(self.program)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other.program is self.program
+
+
+# The four targets of a case run one after the other on the same numbers.
+@lru_cache(maxsize=2)
+def _closed(key: _Key, case: Case, draw: int, grid: str) -> ClosedCase:
+    return close(key.program, case, draw, grid)
+
+
+def _emitted(program: Program) -> str:
+    from specc.emit import emit
+
+    return emit(program)
+
+
+__all__ = ["Golden", "Verdict", "judge", "missing_device"]

@@ -1,0 +1,48 @@
+"""Where a spec's goldens are; torch-free. Non-goal: reading or writing them (``golden``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from specc.errors import CallError
+from specc.harness.matrix import Case
+from specc.ir import Program
+
+FOLDER = "golden"
+_MARKS = ("pyproject.toml", ".git")
+
+
+def project_root(spec_path: Path | str) -> Path:
+    """The folder that holds ``golden/`` for this spec.
+
+    The nearest ancestor that has a ``golden`` folder, else the nearest with a pyproject.toml or a .git,
+    else the spec's own folder.
+    """
+    own = Path(spec_path).resolve().parent
+    above = (own, *own.parents)
+    for folder in above:
+        if (folder / FOLDER).is_dir():
+            return folder
+    for folder in above:
+        if any((folder / mark).exists() for mark in _MARKS):
+            return folder
+    return own
+
+
+def golden_folder(program: Program, case: Case, root: Path) -> Path:
+    """``<root>/golden/<the spec's path from root, without suffix>/<case id>``.
+
+    Raises CallError (E0805) when the spec is not under ``root``.
+    """
+    base = root.resolve()
+    spec = Path(program.file)
+    resolved = (spec if spec.is_absolute() else Path.cwd() / spec).resolve()
+    try:
+        relative = resolved.relative_to(base)
+    except ValueError:
+        raise CallError(
+            "E0805",
+            f"{program.file} is not under {base}, so its goldens have no place there",
+            help="keep the spec inside the project",
+        ) from None
+    return base / FOLDER / relative.with_suffix("") / case.id
