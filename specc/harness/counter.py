@@ -1,10 +1,11 @@
 """The portable counter-based generator: 64 random bits for every (seed, name, step, index).
 
 Integer arithmetic alone, wrapping at 64 bits, so the bits are equal in eager, compiled, scripted
-and exported code, on CPU and CUDA, in every release of torch. The stream of a key is SplitMix64
-(Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, with the
-finaliser of Stafford's variant 13): ``bits[i] = finalise(key + (i + 1) * GAMMA)``. Goldens depend
-on every bit: a change is a new ``VERSION``. Non-goals: distributions (``noise``), cryptography.
+and exported code, on CPU and CUDA, in every release of torch. Each word is the finaliser of
+SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, in
+Stafford's variant 13) over a keyed counter: ``bits[i] = finalise(GAMMA * (start ^ i))``. Goldens
+depend on every bit: a change is a new ``VERSION``. Non-goals: distributions (``noise``),
+cryptography.
 """
 
 from __future__ import annotations
@@ -46,14 +47,16 @@ def finalise(word: Tensor, first: int = _FIRST, second: int = _SECOND) -> Tensor
 
 
 def stream(key: int, step: Tensor, count: int, gamma: int = _GAMMA) -> Tensor:
-    """The first ``count`` words of a key's stream for ``step`` (an int64 scalar): int64
-    ``[count]``.
+    """The first ``count`` words of a key's stream for a step (int64 scalar): int64 ``[count]``.
 
     Scriptable, exportable, and one graph for torch.compile; made on the device of ``step``.
     """
     start = finalise(key + step * gamma)
-    index = torch.arange(1, count + 1, dtype=torch.int64, device=step.device)
-    return finalise(start + index * gamma)
+    index = torch.arange(count, dtype=torch.int64, device=step.device)
+    # The counter meets the start before it is multiplied. A product of the counter alone would be
+    # folded by inductor into the C++ loop's index, whose signed overflow the C++ compiler takes for
+    # impossible: it then drops the loop's bound, and the kernel writes past its buffers.
+    return finalise((start ^ index) * gamma)
 
 
 def bits(
