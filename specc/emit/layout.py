@@ -122,6 +122,9 @@ def _flat(node: ast.expr) -> tuple[str, int]:
             return word.join(_at_least(item, strength + 1) for item in node.values), strength
         case ast.ListComp():
             return f"[{flat(node.elt)}{_loops(node.generators)}]", _ATOM
+        case ast.DictComp():
+            pair = f"{flat(node.key)}: {flat(node.value)}"
+            return f"{{{pair}{_loops(node.generators)}}}", _ATOM
         case ast.GeneratorExp():
             return f"{flat(node.elt)}{_loops(node.generators)}", 0
         case ast.IfExp():
@@ -198,7 +201,13 @@ def _index_item(node: ast.expr) -> str:
 
 
 def _loops(generators: Sequence[ast.comprehension]) -> str:
-    return "".join(f" for {flat(item.target)} in {flat(item.iter)}" for item in generators)
+    return "".join(f" for {target(item.target)} in {flat(item.iter)}" for item in generators)
+
+
+def target(node: ast.expr) -> str:
+    """``a, (b, c)``: the outermost tuple of a target goes without parentheses."""
+    text = flat(node)
+    return text[1:-1] if isinstance(node, ast.Tuple) and len(node.elts) > 1 else text
 
 
 def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list[str]:
@@ -207,7 +216,11 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
     if len(line) <= WIDTH:
         return [line]
     match node:
-        case ast.Call() if node.args or node.keywords:
+        case ast.Call() if not node.args and not node.keywords:
+            # `stack(...).sum()`: what is long is what the method is called on.
+            if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
+                return lay_out(node.func.value, indent, head, f".{node.func.attr}(){tail}")
+        case ast.Call():
             opening = f"{head}{_at_least(node.func, 16)}("
             if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
                 return _bracketed([node.args[0]], [""], indent, opening, f"){tail}", last="")
@@ -219,10 +232,14 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
         case ast.List() | ast.Tuple() if node.elts:
             left, right = ("[", "]") if isinstance(node, ast.List) else ("(", ")")
             heads = [""] * len(node.elts)
-            return _bracketed(node.elts, heads, indent, f"{head}{left}", f"{right}{tail}")
+            return _bracketed(
+                node.elts, heads, indent, f"{head}{left}", f"{right}{tail}", together=False
+            )
         case ast.Dict() if node.keys:
             heads = [f"{flat(key)}: " for key in node.keys if key is not None]
-            return _bracketed(node.values, heads, indent, f"{head}{{", f"}}{tail}")
+            return _bracketed(
+                node.values, heads, indent, f"{head}{{", f"}}{tail}", together=False
+            )
         case ast.ListComp():
             inner = indent + STEP
             lines = [f"{indent}{head}["]
@@ -247,13 +264,15 @@ def _bracketed(
     opening: str,
     closing: str,
     last: str = ",",
+    *,
+    together: bool = True,
 ) -> list[str]:
+    """What stands in brackets: a call's arguments on one line of their own if they fit, else an item a
+    line, as a collection's always."""
     inner = indent + STEP
-    together = inner + ", ".join(
-        head + flat(item) for head, item in zip(heads, items, strict=True)
-    )
-    if len(together) <= WIDTH:
-        return [indent + opening, together, indent + closing]
+    line = inner + ", ".join(head + flat(item) for head, item in zip(heads, items, strict=True))
+    if together and len(line) <= WIDTH:
+        return [indent + opening, line, indent + closing]
     lines = [indent + opening]
     for head, item in zip(heads, items, strict=True):
         lines += lay_out(item, inner, head, last)
@@ -265,7 +284,7 @@ def _comprehension(
 ) -> list[str]:
     lines = lay_out(element, indent)
     for item in generators:
-        lines += lay_out(item.iter, indent, f"for {flat(item.target)} in ")
+        lines += lay_out(item.iter, indent, f"for {target(item.target)} in ")
     return lines
 
 

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from specc.emit.layout import STEP, WIDTH, flat, identifier, lay_out
+from specc.emit.layout import STEP, WIDTH, flat, identifier, lay_out, target
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,13 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
     match statement:
         case For():
             lines = lay_out(
-                statement.iterable, indent, f"for {_target(statement.target)} in ", ":"
+                statement.iterable, indent, f"for {target(statement.target)} in ", ":"
             )
             for inner in statement.body:
                 lines += print_statement(inner, indent + STEP)
             return lines
         case Assign():
-            lines = lay_out(statement.value, indent, f"{_target(statement.target)} = ")
+            lines = lay_out(statement.value, indent, f"{target(statement.target)} = ")
         case Evaluate():
             lines = lay_out(statement.value, indent)
         case Return():
@@ -160,12 +160,6 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
                     f"{indent})",
                 ]
     return _marked(lines, statement.mark, indent)
-
-
-def _target(node: ast.expr) -> str:
-    """``a, (b, c)``: the outermost tuple of a target goes without parentheses."""
-    text = flat(node)
-    return text[1:-1] if isinstance(node, ast.Tuple) and len(node.elts) > 1 else text
 
 
 def _return(value: ast.expr, indent: str) -> list[str]:

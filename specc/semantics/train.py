@@ -328,7 +328,7 @@ class TrainBuilder:
                 continue
             given = given_arguments(self.graph, arguments)
             value = call_function(
-                self.graph, "metric", METRICS[row.name], given, call.span, row.name.lower()
+                self.graph, "metric", METRICS[row.name], given, call.span, None
             )
             if not isinstance(value, ir.Value):
                 continue

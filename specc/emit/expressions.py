@@ -1,0 +1,236 @@
+"""IR operands and nodes to Python expressions.
+
+A ``Naming`` says how values, sizes and params are called where the expression stands; everything else
+follows from the catalogue's rows. Non-goal: which expressions become statements.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from specc import ir
+from specc.catalog import FUNCTIONS, LOSSES, METRICS
+from specc.catalog.rows import FunctionRow, Row
+from specc.sizes import Poly, Quotient, Size
+
+_OPERATORS: Final[dict[str, type[ast.operator]]] = {
+    "+": ast.Add,
+    "-": ast.Sub,
+    "*": ast.Mult,
+    "/": ast.Div,
+    "//": ast.FloorDiv,
+    "%": ast.Mod,
+    "**": ast.Pow,
+    "@": ast.MatMult,
+}
+_COMPARISONS: Final[dict[str, type[ast.cmpop]]] = {
+    "==": ast.Eq,
+    "!=": ast.NotEq,
+    "<": ast.Lt,
+    "<=": ast.LtE,
+    ">": ast.Gt,
+    ">=": ast.GtE,
+}
+_TABLES: Final[dict[str, Mapping[str, FunctionRow]]] = {
+    "function": FUNCTIONS,
+    "loss": LOSSES,
+    "metric": METRICS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How things are called in one function: tensors, params, and the sizes of inputs."""
+
+    value: Callable[[ir.Value], ast.expr]
+    param: Callable[[str], ast.expr]
+    size: Callable[[str], ast.expr]
+    # What gives a made tensor its device and precision: a tensor, a floating one.
+    device: Callable[[], ast.expr]
+    precision: Callable[[], ast.expr]
+
+
+def name(identifier: str) -> ast.Name:
+    return ast.Name(identifier)
+
+
+def dotted(path: str) -> ast.expr:
+    """``torch.nn.functional`` as an expression."""
+    first, *rest = path.split(".")
+    node: ast.expr = ast.Name(first)
+    for part in rest:
+        node = ast.Attribute(node, part)
+    return node
+
+
+def call(function: ast.expr, *args: ast.expr, **keywords: ast.expr) -> ast.Call:
+    return ast.Call(
+        function,
+        list(args),
+        [ast.keyword(key, value) for key, value in keywords.items()],
+    )
+
+
+def of_size(size: Size, naming: Naming) -> ast.expr:
+    """A symbolic size as Python arithmetic on the names of its symbols."""
+    if isinstance(size, int):
+        return ast.Constant(size) if size >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-size))
+    total: ast.expr | None = None
+    for monomial, factor in size.terms:
+        atoms = [_atom(atom, naming) for atom in monomial]
+        if abs(factor) != 1 or not atoms:
+            atoms.insert(0, ast.Constant(abs(factor)))
+        product = atoms[0]
+        for atom in atoms[1:]:
+            product = ast.BinOp(product, ast.Mult(), atom)
+        if total is None:
+            total = product if factor > 0 else ast.UnaryOp(ast.USub(), product)
+        else:
+            total = ast.BinOp(total, ast.Add() if factor > 0 else ast.Sub(), product)
+    assert total is not None
+    return total
+
+
+def _atom(atom: str | Quotient, naming: Naming) -> ast.expr:
+    if isinstance(atom, str):
+        return naming.size(atom)
+    return ast.BinOp(
+        of_size(atom.numerator, naming), ast.FloorDiv(), of_size(atom.denominator, naming)
+    )
+
+
+def of_static(static: ir.Static, naming: Naming) -> ast.expr:
+    """A compile-time value: a literal, or an expression over params."""
+    if isinstance(static, ir.Scalar):
+        return _form(static.form, naming)
+    if isinstance(static, tuple):
+        return ast.Tuple([of_static(item, naming) for item in static], ast.Load())
+    if isinstance(static, bool) or static is None or isinstance(static, str):
+        return ast.Constant(static)
+    if isinstance(static, float):
+        if static < 0:
+            return ast.UnaryOp(ast.USub(), ast.Constant(-static))
+        return ast.Constant(static)
+    return of_size(static, naming)
+
+
+def _form(form: object, naming: Naming) -> ast.expr:
+    match form:
+        case ("param", str(param)):
+            return naming.param(param)
+        case ("literal", value):
+            return of_static(cast(ir.Static, value), naming)
+        case ("unary", operator, operand):
+            symbol: ast.unaryop = ast.Not() if operator == "not" else ast.USub()
+            return ast.UnaryOp(symbol, _form(operand, naming))
+        case ("binary", str(operator), left, right):
+            return operation(operator, _form(left, naming), _form(right, naming))
+    return of_static(cast(ir.Static, form), naming)
+
+
+def operation(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:
+    """``left symbol right`` for any of the language's operators."""
+    if symbol in _OPERATORS:
+        return ast.BinOp(left, _OPERATORS[symbol](), right)
+    if symbol in _COMPARISONS:
+        return ast.Compare(left, [_COMPARISONS[symbol]()], [right])
+    return ast.BoolOp(ast.And() if symbol == "and" else ast.Or(), [left, right])
+
+
+def of_operand(operand: ir.Operand, naming: Naming) -> ast.expr:
+    """A tensor, a compile-time value, or a list of them."""
+    if isinstance(operand, ir.Value):
+        return naming.value(operand)
+    if isinstance(operand, tuple) and any(isinstance(item, ir.Value) for item in operand):
+        return ast.List([of_operand(item, naming) for item in operand], ast.Load())
+    return of_static(cast(ir.Static, operand), naming)
+
+
+def of_arguments(
+    row: Row, arguments: ir.Arguments, naming: Naming
+) -> tuple[list[ast.expr], list[ast.keyword]]:
+    """Arguments as a person writes them: what is required by place, what has a default by name."""
+    given = dict(arguments)
+    positional: list[ast.expr] = []
+    keywords: list[ast.keyword] = []
+    by_place = True
+    for argument in row.arguments:
+        if argument.name not in given:
+            by_place = False
+            continue
+        value = of_operand(given[argument.name], naming)
+        if argument.variadic and not isinstance(value, ast.Tuple | ast.List):
+            value = ast.Tuple([value], ast.Load())
+        if by_place and (argument.required or argument.inferred) and not argument.keyword_only:
+            positional.append(value)
+        else:
+            by_place = False
+            keywords.append(ast.keyword(argument.name, value))
+    return positional, keywords
+
+
+def of_node(node: ir.Node, naming: Naming) -> ast.expr:
+    """What computes the node's result."""
+    match node:
+        case ir.LayerCall():
+            return call(
+                dotted(f"self.{node.layer}"),
+                *(_layer_input(operand, naming) for operand in node.inputs),
+            )
+        case ir.FunctionCall():
+            return _function(node, naming)
+        case ir.Operation():
+            operands = [of_operand(operand, naming) for operand in node.operands]
+            if len(operands) == 1:
+                symbol: ast.unaryop = ast.Invert() if node.operator == "not" else ast.USub()
+                return ast.UnaryOp(symbol, operands[0])
+            return operation(node.operator, operands[0], operands[1])
+        case ir.Subscript():
+            indices = [_index(index, naming) for index in node.indices]
+            inner = indices[0] if len(indices) == 1 else ast.Tuple(indices, ast.Load())
+            return ast.Subscript(naming.value(node.value), inner, ast.Load())
+        case ir.ParameterRead():
+            return dotted(f"self.{node.layer}.{node.parameter}")
+        case ir.Transpose():
+            return ast.Attribute(naming.value(node.value), node.attribute, ast.Load())
+
+
+def _layer_input(operand: ir.Operand, naming: Naming) -> ast.expr:
+    """A recurrent layer's ``(h, c)`` is a tuple, where a function's tensors are a list."""
+    if isinstance(operand, tuple):
+        return ast.Tuple([of_operand(item, naming) for item in operand], ast.Load())
+    return of_operand(operand, naming)
+
+
+def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
+    row = _TABLES[node.kind][node.function]
+    positional, keywords = of_arguments(row, node.arguments, naming)
+    if row.training:
+        keywords.append(ast.keyword("training", dotted("self.training")))
+    if row.family == "creation":
+        type_ = next(iter(ir.result_values(node.result))).type
+        if type_.dtype == "float":
+            dtype = ast.Attribute(naming.precision(), "dtype", ast.Load())
+            keywords.append(ast.keyword("dtype", dtype))
+        device = ast.Attribute(naming.device(), "device", ast.Load())
+        keywords.append(ast.keyword("device", device))
+    return ast.Call(dotted(row.torch), positional, keywords)
+
+
+def _index(index: ir.Index, naming: Naming) -> ast.expr:
+    match index:
+        case ir.EllipsisIndex():
+            return ast.Constant(...)
+        case ir.SliceIndex():
+            parts = [
+                None if part is None else of_static(part, naming)
+                for part in (index.lower, index.upper, index.step)
+            ]
+            return ast.Slice(*parts)
+        case ir.Value():
+            return naming.value(index)
+        case _:
+            return of_static(index, naming)

@@ -1,0 +1,352 @@
+"""How a model learns, as methods of its class: ``loss``, ``penalty``, ``constrain``, ``metrics``,
+``configure_optimizers``, ``training_step``. Each is written only where the spec asks for it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+
+from specc import ir
+from specc.catalog import CLIPS, CONSTRAINTS, METRICS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
+from specc.catalog.rows import FormulaRow
+from specc.emit.body import RESERVED, Body, mark
+from specc.emit.expressions import Naming, call, dotted, of_arguments, of_static
+from specc.emit.statements import (
+    Assign,
+    Evaluate,
+    For,
+    Function,
+    Parameter,
+    Return,
+    Statement,
+)
+
+_STEP_NAMES = frozenset(["optimizer", "terms", "total", "name", "term"])
+
+
+def methods(model: ir.Model, train: ir.Train, constants: Iterable[str]) -> list[Function]:
+    """The methods in the order in which a step runs through them."""
+    known = list(constants)
+    found = [_loss(train, known)]
+    if train.regularizers:
+        found.append(_penalty(model, train, known))
+    if train.metrics:
+        found.append(_metrics(train, known))
+    if train.constraints:
+        found.append(_constrain(model, train, known))
+    if train.optimizer:
+        found.append(_configure_optimizers(model, train, known))
+        found.append(_training_step(model, train, known))
+    return found
+
+
+def helpers(train: ir.Train) -> list[str]:
+    """Source of the module-level functions that the metrics call, each once."""
+    found: dict[str, str] = {}
+    for node in train.metric_nodes:
+        if isinstance(node, ir.FunctionCall) and node.kind == "metric":
+            row = METRICS[node.function]
+            if row.helper:
+                found[row.torch] = row.helper.strip() + "\n"
+    return list(found.values())
+
+
+# ── the loss, the metrics ────────────────────────────────────────────────────────────────────────
+
+
+def _loss(train: ir.Train, constants: Sequence[str]) -> Function:
+    terms = [value for _, value in train.terms]
+    body = Body(train.uses, train.nodes, terms, (), param_prefix="", constants=constants)
+    body.build()
+    statements = list(body.statements)
+    result = ast.Dict(
+        [ast.Constant(name) for name, _ in train.terms],
+        [body.expression(value) for value in terms],
+    )
+    listed = "the named terms of the loss; the last is what is minimised"
+    return Function(
+        "loss",
+        [Parameter(name, "Tensor") for name in body.parameter_names()],
+        "dict[str, Tensor]",
+        f"{listed[0].upper()}{listed[1:]}.",
+        [*statements, Return(result)],
+    )
+
+
+def _metrics(train: ir.Train, constants: Sequence[str]) -> Function:
+    values = [metric.value for metric in train.metrics]
+    body = Body(
+        train.metric_uses,
+        train.metric_nodes,
+        values,
+        (),
+        param_prefix="",
+        constants=constants,
+        taken=(METRICS[row].torch for row in METRICS),
+    )
+    body.build()
+    result = ast.Dict(
+        [ast.Constant(metric.name) for metric in train.metrics],
+        [body.expression(value) for value in values],
+    )
+    return Function(
+        "metrics",
+        [Parameter(name, "Tensor") for name in body.parameter_names()],
+        "dict[str, Tensor]",
+        "The metrics of one batch.",
+        [*body.statements, Return(result)],
+        decorators=["torch.no_grad()"],
+    )
+
+
+# ── penalties, constraints ───────────────────────────────────────────────────────────────────────
+
+
+def _penalty(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Function:
+    statements: list[Statement] = []
+    for index, regularizer in enumerate(train.regularizers):
+        row = REGULARIZERS[regularizer.type]
+        formula = _formula(row, regularizer.arguments, constants)
+        weights = ast.Name("weights", ast.Load())
+        where = mark(regularizer.span)
+        statements.append(Assign(weights, _parameters(model, regularizer.on), where))
+        loop = ast.comprehension(ast.Name("weight"), weights, [], 0)
+        total = call(
+            ast.Attribute(
+                call(dotted("torch.stack"), ast.ListComp(formula, [loop])), "sum", ast.Load()
+            )
+        )
+        penalty = ast.Name("penalty", ast.Load())
+        value = total if index == 0 else ast.BinOp(penalty, ast.Add(), total)
+        statements.append(Assign(penalty, value))
+    if len(train.regularizers) == 1:
+        last = statements.pop()
+        assert isinstance(last, Assign)
+        statements.append(Return(last.value))
+    else:
+        statements.append(Return(ast.Name("penalty", ast.Load())))
+    return Function("penalty", [], "Tensor", "What is added to the loss.", statements)
+
+
+def _constrain(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Function:
+    statements: list[Statement] = []
+    for constraint in train.constraints:
+        formula = _formula(CONSTRAINTS[constraint.type], constraint.arguments, constants)
+        statements.append(
+            For(
+                ast.Name("weight"),
+                _parameters(model, constraint.on, listed=True),
+                [Evaluate(formula, mark(constraint.span))],
+            )
+        )
+    return Function(
+        "constrain",
+        [],
+        "None",
+        "Puts the parameters back where the constraints want them.",
+        statements,
+        decorators=["torch.no_grad()"],
+    )
+
+
+def _formula(row: FormulaRow, arguments: ir.Arguments, constants: Sequence[str]) -> ast.expr:
+    """The row's formula with its arguments put in."""
+    naming = _static_naming(constants)
+    given = dict(arguments)
+    values: dict[str, ast.expr] = {}
+    for argument in row.arguments:
+        operand = given.get(argument.name, argument.default)
+        assert not isinstance(operand, ir.Value)
+        values[argument.name] = of_static(operand, naming)  # type: ignore[arg-type]  # static args
+
+    class Put(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return values.get(node.id, node)
+
+    tree = ast.parse(row.formula, mode="eval").body
+    result = Put().visit(tree)
+    assert isinstance(result, ast.expr)
+    return _folded(result)
+
+
+def _folded(node: ast.expr) -> ast.expr:
+    """``0.5 * 0.0001`` as the number it is: nobody writes the product of two literals."""
+    if isinstance(node, ast.BinOp):
+        left, right = _folded(node.left), _folded(node.right)
+        if (
+            isinstance(node.op, ast.Mult)
+            and isinstance(left, ast.Constant)
+            and isinstance(right, ast.Constant)
+            and isinstance(left.value, int | float)
+            and isinstance(right.value, int | float)
+        ):
+            return ast.Constant(left.value * right.value)
+        return ast.BinOp(left, node.op, right)
+    return node
+
+
+def _parameters(model: ir.Model, on: ir.Selection, *, listed: bool = False) -> ast.expr:
+    """The selected parameters: all of them by one call, some of them by name."""
+    everything = tuple(name for name, _, _ in model.parameters())
+    if on.names == everything and not listed:
+        return call(dotted("self.parameters"))
+    return ast.List([dotted(f"self.{name}") for name in on.names], ast.Load())
+
+
+# ── the optimizer, the step ──────────────────────────────────────────────────────────────────────
+
+
+def _configure_optimizers(
+    model: ir.Model, train: ir.Train, constants: Sequence[str]
+) -> Function:
+    assert train.optimizer is not None
+    naming = _static_naming(constants)
+    optimizer = train.optimizer
+    row = OPTIMIZERS[optimizer.type]
+    parameters: ast.expr = _parameters(model, optimizer.rest)
+    if optimizer.groups:
+        groups: list[ast.expr] = []
+        if optimizer.rest.names:
+            groups.append(
+                ast.Dict([ast.Constant("params")], [_parameters(model, optimizer.rest, listed=True)])
+            )
+        for group in optimizer.groups:
+            keys: list[ast.expr | None] = [ast.Constant("params")]
+            values = [_parameters(model, group.on, listed=True)]
+            for name, operand in group.arguments:
+                assert not isinstance(operand, ir.Value)
+                keys.append(ast.Constant(name))
+                values.append(of_static(operand, naming))  # type: ignore[arg-type]  # static
+            groups.append(ast.Dict(keys, values))
+        parameters = ast.List(groups, ast.Load())
+    given = dict(optimizer.arguments)
+    keywords = [
+        ast.keyword(argument.name, of_static(given[argument.name], naming))  # type: ignore[arg-type]
+        for argument in row.arguments
+        if argument.name in given
+    ]
+    name = ast.Name("optimizer", ast.Load())
+    statements: list[Statement] = [
+        Assign(name, ast.Call(dotted(row.torch), [parameters], keywords), mark(optimizer.span))
+    ]
+    keys_: list[ast.expr | None] = [ast.Constant("optimizer")]
+    values_: list[ast.expr] = [name]
+    if train.scheduler:
+        scheduler = SCHEDULERS[train.scheduler.type]
+        positional, keywords = of_arguments(scheduler, train.scheduler.arguments, naming)
+        made = ast.Call(dotted(scheduler.torch), [name, *positional], keywords)
+        target = ast.Name("scheduler", ast.Load())
+        statements.append(Assign(target, made, mark(train.scheduler.span)))
+        inner_keys: list[ast.expr | None] = [ast.Constant("scheduler"), ast.Constant("interval")]
+        inner: list[ast.expr] = [target, ast.Constant(train.scheduler.interval)]
+        if scheduler.monitors:
+            inner_keys.append(ast.Constant("monitor"))
+            inner.append(ast.Constant("loss"))
+        keys_.append(ast.Constant("lr_scheduler"))
+        values_.append(ast.Dict(inner_keys, inner))
+    statements.append(Return(ast.Dict(keys_, values_)))
+    return Function(
+        "configure_optimizers",
+        [],
+        "dict[str, Any]",
+        "The optimizer, and the scheduler with what it is stepped by.",
+        statements,
+    )
+
+
+def _training_step(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Function:
+    assert train.optimizer is not None
+    taken = _STEP_NAMES | RESERVED
+    names: dict[int, str] = {}
+    for value in (*model.inputs, *train.inputs):
+        name = value.name
+        while name in taken or name in names.values():
+            name += "_"
+        names[id(value)] = name
+    outputs: list[ast.expr] = []
+    for output in model.outputs:
+        name = output.name
+        if id(output.value) not in names:
+            while name in taken or name in names.values():
+                name += "_"
+            names[id(output.value)] = name
+            outputs.append(ast.Name(name, ast.Store()))
+        else:
+            outputs.append(ast.Name("_", ast.Store()))
+    result = outputs[0] if len(outputs) == 1 else ast.Tuple(outputs, ast.Store())
+    inputs = [ast.Name(names[id(value)]) for value in model.inputs]
+    terms = ast.Name("terms", ast.Load())
+    loss = ast.Subscript(terms, ast.Constant("loss"), ast.Load())
+    uses = [ast.Name(names[id(value)]) for value in train.uses]
+    statements: list[Statement] = [
+        Evaluate(call(dotted("optimizer.zero_grad"))),
+        Assign(result, call(ast.Name("self"), *inputs)),
+        Assign(terms, call(dotted("self.loss"), *uses)),
+    ]
+    total: ast.expr = loss
+    if train.regularizers:
+        penalty = ast.Subscript(terms, ast.Constant("penalty"), ast.Load())
+        statements.append(Assign(penalty, call(dotted("self.penalty"))))
+        total = ast.BinOp(loss, ast.Add(), penalty)
+    statements.append(Evaluate(call(ast.Attribute(total, "backward", ast.Load()))))
+    if train.clip:
+        statements.append(Evaluate(_clip(model, train.clip, constants), mark(train.clip.span)))
+    statements.append(Evaluate(call(dotted("optimizer.step"))))
+    if train.constraints:
+        statements.append(Evaluate(call(dotted("self.constrain"))))
+    statements.append(Return(_detached(terms)))
+    parameters = [Parameter("optimizer", "torch.optim.Optimizer")]
+    parameters += [Parameter(name, "Tensor") for name in _step_inputs(model, train, names)]
+    return Function(
+        "training_step",
+        parameters,
+        "dict[str, Tensor]",
+        "One step on one batch; the terms of the loss, detached.",
+        statements,
+    )
+
+
+def _step_inputs(model: ir.Model, train: ir.Train, names: dict[int, str]) -> list[str]:
+    return [names[id(value)] for value in (*model.inputs, *train.inputs)]
+
+
+def _clip(model: ir.Model, clip: ir.Clip, constants: Sequence[str]) -> ast.expr:
+    formula = _formula(CLIPS[clip.type], clip.arguments, constants)
+    everything = tuple(name for name, _, _ in model.parameters())
+    on = clip.on or ir.Selection("*", everything)
+
+    class Put(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return _parameters(model, on) if node.id == "parameters" else node
+
+    result = Put().visit(formula)
+    assert isinstance(result, ast.expr)
+    return result
+
+
+def _detached(terms: ast.expr) -> ast.expr:
+    """``{name: term.detach() for name, term in terms.items()}``."""
+    pair = ast.Tuple([ast.Name("name"), ast.Name("term")], ast.Store())
+    items = call(ast.Attribute(terms, "items", ast.Load()))
+    detached = call(dotted("term.detach"))
+    return ast.DictComp(ast.Name("name"), detached, [ast.comprehension(pair, items, [], 0)])
+
+
+def _static_naming(constants: Sequence[str]) -> Naming:
+    known = set(constants)
+
+    def param(name: str) -> ast.expr:
+        assert name in known
+        return ast.Name(name.upper(), ast.Load())
+
+    def nothing() -> ast.expr:
+        raise AssertionError("an optimizer's settings hold no tensors")
+
+    return Naming(
+        value=lambda value: nothing(),
+        param=param,
+        size=param,
+        device=nothing,
+        precision=nothing,
+    )
