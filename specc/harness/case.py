@@ -19,7 +19,7 @@ from torch import Tensor
 
 from specc.harness.matrix import Case
 from specc.harness.noise import integers, normal, uniform
-from specc.ir import Distribution, Program, Value
+from specc.ir import Distribution, Model, Program, Value
 from specc.sizes import Size, evaluate
 
 JITTER = 0.1
@@ -72,6 +72,13 @@ def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") ->
         for step in range(case.steps if case.mode == "train" else 1)
     )
     return ClosedCase(case, draw, parameters, buffers, batches)
+
+
+def example_batch(program: Program, model: Model, case: Case) -> tuple[Tensor, ...]:
+    """One batch of inputs of ``model`` on the sizes of ``case``: float64 or integers, on the CPU."""
+    sizes: dict[str, Size] = {**program.param_values(model), **case.values()}
+    numbers = _Numbers(case.seed, torch.float32, sizes)
+    return tuple(numbers.value(value, 0) for value in model.inputs)
 
 
 def lowest_precision(dtypes: Sequence[str]) -> str:
