@@ -88,7 +88,7 @@ def build(
     program = front.read(path, params)
     chosen = _target(target)
     source = emit(program)
-    module = _module(program, source, _stem(path), model, "cpu")
+    module = _module(program, source, stem_of(path), model, "cpu")
     inputs = example_inputs(program, _model(program, model), "cpu")
     folder = Path(os.fspath(output))
     try:
@@ -99,7 +99,7 @@ def build(
     written = []
     free = free_sizes(_model(program, model))
     for each in dict.fromkeys([TARGETS["eager"], chosen]):
-        artefact = each.artefact(folder, _stem(path))
+        artefact = each.artefact(folder, stem_of(path))
         each.save(module, inputs, source, artefact, free_sizes=free)
         prove(each, module, inputs, artefact)
         written.append(artefact)
@@ -204,7 +204,7 @@ def _device(name: str) -> None:
         raise CallError("E0708", f"cannot use the device {name!r}: {reason}") from None
 
 
-def _stem(path: str | os.PathLike[str]) -> str:
+def stem_of(path: str | os.PathLike[str]) -> str:
     """The spec's name as an importable module's."""
     stem = re.sub(r"[^0-9A-Za-z_]", "_", Path(os.fspath(path)).stem)
     return f"_{stem}" if stem[:1].isdigit() or not stem else stem

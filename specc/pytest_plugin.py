@@ -9,7 +9,6 @@ summary of ``specc test`` (``specc.cli.session``).
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -31,8 +30,6 @@ _CHOICE = pytest.StashKey["Choice"]()
 # PyInstaller's build files and RPM's package descriptions have the same suffix.
 _FOREIGN = re.compile(rb"(?m)^(?:\w+\s*=\s*(?:Analysis|PYZ|EXE|COLLECT)\(|Name\s*:\s*\S|%\w+)")
 _HEAD = 65536
-DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +153,11 @@ class CellItem(_SpecItem):
         self._report(verdict)
 
     def _require_device(self, choice: Choice) -> None:
-        missing = _missing_device(self._cell.device)
+        if self._cell.device == "cpu":
+            return
+        from specc.harness.judge import missing_device
+
+        missing = missing_device(self._cell.device)
         if missing is None:
             return
         if self._cell.device in choice.required_devices:
@@ -170,12 +171,12 @@ class CellItem(_SpecItem):
     def _judge(self, choice: Choice) -> Verdict:
         source = _edited_source(choice.source, self.path)
         start = time.perf_counter()
-        fresh = "torch" not in sys.modules
-        from specc.harness.golden import project_root
-        from specc.harness.judge import judge
+        import torch  # noqa: F401 # what the first cell pays for importing torch is torch's own time
 
-        # What the first cell of a process pays for importing torch is torch's own time.
-        importing = time.perf_counter() - start if fresh else 0.0
+        importing = time.perf_counter() - start
+        from specc.harness.judge import judge
+        from specc.harness.place import project_root
+
         verdict = judge(self._program, self._cell, project_root(self.path), source=source)
         self.tell("torch_seconds", importing + verdict.torch_seconds)
         return verdict
@@ -220,13 +221,13 @@ def choice(
     source: Path | None = None,
 ) -> Choice:
     """A Choice from comma-separated names; CallError E0712 where there is no such name."""
-    from specc.targets import TARGETS
+    from specc.semantics.plan import CHOICES
 
     return Choice(
-        _names("target", target, TARGETS),
-        _names("device", device, DEVICES),
-        _names("dtype", dtype, DTYPES),
-        _names("require-device", require_device, DEVICES),
+        _names("target", target, CHOICES["targets"]),
+        _names("device", device, CHOICES["devices"]),
+        _names("dtype", dtype, CHOICES["dtypes"]),
+        _names("require-device", require_device, CHOICES["devices"]),
         settings or {},
         source,
     )
@@ -261,7 +262,9 @@ def _edited_source(source: Path | None, spec: Path) -> str | None:
     """The text to judge in place of a fresh emission; ``source`` is a file, or a folder of them."""
     if source is None:
         return None
-    path = source / f"{spec.stem}.py" if source.is_dir() else source
+    from specc.api import stem_of
+
+    path = source / f"{stem_of(spec)}.py" if source.is_dir() else source
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -271,20 +274,6 @@ def _edited_source(source: Path | None, spec: Path) -> str | None:
             f"cannot read {str(path)!r}: {reason}",
             help=f"write it with: specc build {spec.name} -o {path.parent}",
         ) from None
-
-
-def _missing_device(device: str) -> str | None:
-    """Why ``device`` cannot be run on here, or None where it can."""
-    if device == "cpu":
-        return None
-    import torch
-
-    if torch.cuda.is_available():
-        return None
-    built = (
-        "this torch is built without CUDA" if torch.version.cuda is None else "no GPU is visible"
-    )
-    return f"no CUDA device: {built}"
 
 
 def _outcome(error: SpeccError) -> str:

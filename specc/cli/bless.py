@@ -26,7 +26,7 @@ def bless(paths: SomePaths = None) -> int:
 
     from specc import front
     from specc.harness.bless import bless as bless_program
-    from specc.harness.golden import project_root
+    from specc.harness.place import project_root
 
     # All are read first: a fault in the last of them leaves every golden as it was.
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]

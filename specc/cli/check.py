@@ -18,6 +18,8 @@ def check(paths: Paths, settings: Settings = None) -> int:
       specc check specs/mlp.spec --set width=256
     """
     from specc import front
+    from specc.errors import SpecError
+    from specc.harness import matrix
     from specc.report.diagnostics import closing_line, pieces
     from specc.report.style import Piece, show, terminal_width
 
@@ -25,7 +27,12 @@ def check(paths: Paths, settings: Settings = None) -> int:
     files = spec_files(paths)
     found = []
     for file in files:
-        _, diagnostics, sources = front.check(file, params)
+        program, diagnostics, sources = front.check(file, params)
+        try:
+            # Whether the sizes of `test` fit the model is the matrix's to say.
+            matrix.cases(program) if program is not None else ()
+        except SpecError as error:
+            diagnostics = [*diagnostics, *error.diagnostics()]
         if diagnostics:
             show(pieces(diagnostics, sources, terminal_width()))
             show([Piece("\n")])

@@ -11,10 +11,10 @@ from specc.errors import Diagnostic, Span
 from specc.syntax.newlines import DEEPEST, BracketError
 
 _KEYWORDS: Final = frozenset(
-    "spec use param model block train test input output layer init weights freeze if else for in step"
-    " regularize constrain clip optimizer group scheduler copy ema accumulate precision metric sizes"
-    " seed steps targets devices dtypes modes layouts repeat on with where per of every decay from"
-    " except and or not true false none".split()
+    "spec use param model block train test input output layer init weights freeze if else for in"
+    " step regularize constrain clip optimizer group scheduler copy ema accumulate precision metric"
+    " sizes seed steps targets devices dtypes modes layouts repeat on with where per of every decay"
+    " from except and or not true false none".split()
 )
 _SHOWN: Final = {
     "NAME": "a name", "INT": "a whole number", "FLOAT": "a number", "STRING": "a string",
@@ -52,12 +52,14 @@ def token_diagnostic(token: Token, expected: set[str], text: str, file: str) -> 
         span = _at(text, start, start + 1, file)
     else:
         span = _at(text, start, token.end_pos or start + 1, file)
-    if str(token) in _KEYWORDS and "NAME" in expected:
+    # Where a statement begins, its word is read as that word: `output = ...` fails at the `=`.
+    before = re.search(r"(?m)^[ \t]*(\w+)[ \t]*\Z", text[:start])
+    if token.type == "EQUAL" and before is not None and before[1] in _KEYWORDS:
         return Diagnostic(
             "E0107",
-            f"`{token}` is a word of the language here and cannot be a name",
-            span,
-            f"call it `{token}_` or something that says more",
+            f"`{before[1]}` is a word of the language here and cannot be a name",
+            _at(text, before.start(1), before.end(1), file),
+            f"call it `{before[1]}_` or something that says more",
         )
     return Diagnostic(
         "E0102", f"{shown} cannot stand here; expected {_list(expected)}", span, _hint(token, text)

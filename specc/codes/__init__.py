@@ -9,16 +9,15 @@ Non-goals: the messages themselves, which stand where they are raised. Imports n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final
 
+from specc.codes import calls, names, shapes, text, training
+from specc.codes.form import Code
 
-class Code(NamedTuple):
-    """A row: ``title`` in a line, ``why`` it is a fault, ``example`` (of the fault), ``fix``."""
-
-    title: str
-    why: str
-    example: str
-    fix: str
-
-
-CODES: Mapping[str, Code] = {}
+CODES: Final[Mapping[str, Code]] = {
+    **text.ROWS,
+    **names.ROWS,
+    **shapes.ROWS,
+    **training.ROWS,
+    **calls.ROWS,
+}

@@ -1,0 +1,198 @@
+"""Rows of the table of codes. E06 to E09: params, files and calls, goldens, targets."""
+
+from specc.codes.form import Code
+
+ROWS = {
+    "E0601": Code(
+        "--set of a param that the spec does not have",
+        "A setting that nothing takes would be ignored.",
+        "specc check mlp.spec --set widht=256",
+        "Take the name that the message proposes.",
+    ),
+    "E0602": Code(
+        "--set to a value of another type",
+        "The param's type stands in its declaration.",
+        "specc check mlp.spec --set width=wide",
+        "Give a value of that type: 256, 0.5, true.",
+    ),
+    "E0603": Code(
+        "a param of another type than it says",
+        "A param is an int, a float, a bool, a str or a tuple, and its default is of that type.",
+        "param width: int = 0.5",
+        "Change the type or the default.",
+    ),
+    "E0604": Code(
+        "a param that has no value",
+        "It has no default, and --set does not give it one.",
+        "param width: int",
+        "Write a default, or give it: --set width=256.",
+    ),
+    "E0701": Code(
+        "a file that is not there, or cannot be read",
+        "The path does not exist, or is not readable text in UTF-8.",
+        "specc check specs/mpl.spec",
+        "Look at the path and at the file's permissions; the message proposes the nearest name.",
+    ),
+    "E0702": Code(
+        "a folder without specs",
+        (
+            "Specs are files that end in .spec, in the folder or below it; folders that start "
+            "with a dot are passed over."
+        ),
+        "specc check docs",
+        "Name a file, or a folder that holds specs.",
+    ),
+    "E0703": Code(
+        "a place that cannot be written",
+        (
+            "The folder is missing and cannot be made, or is not yours, or the disk is full. "
+            "Nothing was left half written."
+        ),
+        "specc build specs/mlp.spec -o /proc/out",
+        "Name another folder with -o, or make room.",
+    ),
+    "E0704": Code(
+        "a file that is not text",
+        "A spec is UTF-8 text; this file holds bytes that no text has.",
+        "specc check model.pt",
+        "Save the file as UTF-8, or name another file.",
+    ),
+    "E0705": Code(
+        "a file too large to be a spec",
+        "The largest spec that is read has 16 MiB: some hundred thousand lines.",
+        "specc check data.bin",
+        "Look whether this is the file you meant.",
+    ),
+    "E0706": Code(
+        "a model that the spec does not have",
+        "The spec has no model of this name, or several, none of which `train` trains.",
+        "specc build specs/gan.spec --model Discriminater -o out",
+        "Take one of the names that the message lists: --model NAME.",
+    ),
+    "E0707": Code(
+        "a target that there is not",
+        "Targets are eager, compile, torchscript and export.",
+        "specc build specs/mlp.spec --target onxx -o out",
+        "Take the name that the message proposes.",
+    ),
+    "E0708": Code(
+        "a device that cannot be used",
+        (
+            "torch cannot make a tensor on it: it does not exist here, or this torch is built "
+            "without it."
+        ),
+        "specc.load('specs/mlp.spec', device='cuda')",
+        "Use 'cpu', or a machine and a torch that have the device.",
+    ),
+    "E0711": Code(
+        "a code that there is not",
+        "Codes are a letter and four digits, such as E0203.",
+        "specc explain E9999",
+        "List them with: specc explain",
+    ),
+    "E0712": Code(
+        "an option with a value that it does not take",
+        (
+            "Options that name something take the names that specc knows; --set takes NAME=VALUE, "
+            "once a name."
+        ),
+        "specc test specs --target onxx",
+        "Take one of the names that the message lists.",
+    ),
+    "E0713": Code(
+        "an option that needs a package which is not installed",
+        "pytest-xdist runs cells on several processes, and is an extra.",
+        "specc test specs -n auto",
+        "pip install 'specc[parallel]', or leave the option out.",
+    ),
+    "E0714": Code(
+        "a required device that is not there",
+        (
+            "--require-device turns the skipping of cells into a failure, so that a machine that "
+            "lost its GPU does not look healthy."
+        ),
+        "specc test specs --require-device cuda",
+        "Run where the device is, or leave --require-device out.",
+    ),
+    "E0801": Code(
+        "no golden for this case",
+        (
+            "There is nothing to judge against: the spec was never blessed, or not with these "
+            "sizes, this mode or this precision."
+        ),
+        "specc test specs/new.spec",
+        "Look at what the spec computes, then: specc bless SPEC",
+    ),
+    "E0802": Code(
+        "a golden that cannot be used",
+        (
+            "It is truncated, was edited, or is from another version of the format. A golden is "
+            "data: nothing in it was run."
+        ),
+        "specc test specs/mlp.spec",
+        "Restore it from version control, or make it anew: specc bless SPEC",
+    ),
+    "E0803": Code(
+        "a golden of another spec",
+        (
+            "The spec's meaning, its sizes, seed or steps have changed since the golden was "
+            "blessed. That is no regression, and no pass."
+        ),
+        "specc test specs/mlp.spec",
+        "If the change is meant: specc bless SPEC; otherwise undo it.",
+    ),
+    "E0804": Code(
+        "a golden that cannot be written",
+        (
+            "The folder cannot be written, or the disk is full. The golden that was there is as "
+            "it was."
+        ),
+        "specc bless specs/mlp.spec",
+        "Make room, or give write permission.",
+    ),
+    "E0805": Code(
+        "a spec outside of its project",
+        (
+            "Goldens lie under the project's folder `golden`, by the path of the spec in the "
+            "project; this one has no such path."
+        ),
+        "specc bless ../elsewhere/mlp.spec",
+        "Keep the spec inside the project.",
+    ),
+    "E0901": Code(
+        "an artefact that cannot be loaded",
+        "It is truncated, was edited, or was written by another tool or version.",
+        "specc build specs/mlp.spec --target export -o out",
+        "Build it again: specc build SPEC --target T -o DIR",
+    ),
+    "E0902": Code(
+        "a target that cannot take this model",
+        "torch refuses to script, trace or export it; the message has torch's own reason.",
+        "specc build specs/mlp.spec --target torchscript -o out",
+        "Use another target, or leave this one out of the spec's `targets`.",
+    ),
+    "E0903": Code(
+        "emitted source that does not run",
+        (
+            "The source stops while it is executed, or has no class of the model's name; for a "
+            "blessing, the model stops in float64 on the CPU."
+        ),
+        "specc test specs/mlp.spec --source out/mlp.py",
+        (
+            "Undo the edit, or build the source again. For source that specc has just written "
+            "this is a bug: please report it with the spec."
+        ),
+    ),
+    "E0904": Code(
+        "an artefact that does not compute what eager computes",
+        (
+            "An artefact is loaded back and run beside the eager module before it is called done; "
+            "here the two differ."
+        ),
+        "specc build specs/mlp.spec --target compile -o out",
+        (
+            "Do not use the artefact. The message says where they differ; a small spec that shows "
+            "it is worth a report to torch."
+        ),
+    ),
+}

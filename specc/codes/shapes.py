@@ -1,0 +1,90 @@
+"""Rows of the table of codes. E03, and the warnings: shapes, types, values without effect."""
+
+from specc.codes.form import Code
+
+ROWS = {
+    "E0301": Code(
+        "a value with the wrong number of dimensions",
+        "Each layer takes values of the numbers of dimensions that torch's documentation states.",
+        "y = x -> Conv2d(8, 3)",
+        (
+            "Bring the value to the shape that the message names: Flatten, unsqueeze, or an input "
+            "of another shape."
+        ),
+    ),
+    "E0302": Code(
+        "shapes that do not fit together",
+        "Sizes must be equal, or one of them 1. The message shows both shapes and the dimension.",
+        "y = x + (x -> Linear(5))",
+        "Make the sizes equal: another layer width, a pooling, a slice.",
+    ),
+    "E0303": Code(
+        "a size that must be divided and cannot be",
+        "Groups and heads split a size into equal parts.",
+        "y = x -> GroupNorm(3)",
+        "Choose a number that divides the size.",
+    ),
+    "E0304": Code(
+        "a dimension out of range",
+        "`dim` counts from 0, or back from -1, within the value's dimensions.",
+        "y = x -> softmax(dim=4)",
+        "Choose a dimension that the value has.",
+    ),
+    "E0305": Code(
+        "a layer that leaves nothing of its input",
+        "The kernel, the stride or the padding is larger than the value that it goes over.",
+        "y = x -> Conv2d(8, 9)",
+        "Use a smaller kernel or stride, more padding, or a larger input.",
+    ),
+    "E0306": Code(
+        "a value of the wrong type",
+        "Layers compute with floats; ids and labels are integers. Nothing is converted silently.",
+        "y = x -> Linear(4)",
+        "Feed a value of the type that the message names.",
+    ),
+    "E0307": Code(
+        "a setting that the layer or function cannot work with",
+        (
+            "It has the right type and the wrong value: a probability above 1, a step of 0, two "
+            "settings that exclude each other, or a size that only a run knows."
+        ),
+        "y = x -> Dropout(1.5)",
+        "Write a value within the limits that the message states.",
+    ),
+    "E0308": Code(
+        "a size that would have to be told by an unknown one",
+        "A weight has a fixed size; an input's unknown size cannot become one.",
+        "y = x -> Linear(4)",
+        "Give that size of the input a number or a param.",
+    ),
+    "E0309": Code(
+        "ids that go beyond a table",
+        "An index(k) holds 0 to k-1, and the table has fewer rows.",
+        "y = token -> Embedding(num_embeddings=50, embedding_dim=4)",
+        "Leave num_embeddings out: the input's type tells it.",
+    ),
+    "E0310": Code(
+        "a loss between values of different shapes",
+        (
+            "torch would stretch [N, 1] and [N] to [N, N] and average over all pairs: a loss that "
+            "trains, and is wrong."
+        ),
+        "loss = MSELoss(logits, label)",
+        "Bring both to one shape: `logits[:, 0]`, or a label of shape [N, 1].",
+    ),
+    "W0201": Code(
+        "a value that nothing uses",
+        "It is computed, and does not reach an output: often a sign of a name typed wrong.",
+        ("h = x -> Linear(4)\ny = x -> relu"),
+        "Use it, put it out, or begin its name with an underscore.",
+    ),
+    "W0301": Code(
+        "a bias that the next layer subtracts again",
+        (
+            "BatchNorm subtracts the mean of each channel, and with it any bias that was added "
+            "just before: the bias takes memory and learns nothing."
+        ),
+        "y = x -> Linear(4) -> BatchNorm1d",
+        "Write `bias=false`.",
+    ),
+}

@@ -1,0 +1,109 @@
+"""Rows of the table of codes. E04, E05: train and test."""
+
+from specc.codes.form import Code
+
+ROWS = {
+    "E0401": Code(
+        "a selector that matches no parameter",
+        "A pattern after `on` that matches nothing would do nothing, silently.",
+        ("loss = CrossEntropyLoss(logits, label)\nregularize L2(1e-4) on fc9.weight"),
+        (
+            "Take one of the names that the message lists; patterns are as in a shell: "
+            "`*.weight`, `Linear.bias`."
+        ),
+    ),
+    "E0402": Code(
+        "a parameter group that says nothing, or takes what is not there",
+        (
+            "A group changes a setting of the optimizer for some of its parameters; each belongs "
+            "to one group."
+        ),
+        ("loss = CrossEntropyLoss(logits, label)\noptimizer SGD(lr=0.1) { group() on *.bias }"),
+        "Give the group a setting, and a selector that no other group overlaps.",
+    ),
+    "E0403": Code(
+        "a `train` without a loss",
+        "There is nothing to minimise.",
+        "optimizer SGD(lr=0.1)",
+        "Write `loss = CrossEntropyLoss(logits, label)`.",
+    ),
+    "E0404": Code(
+        "a loss that is not one number, or is not the model's",
+        "Training goes down the gradient of one number that depends on the parameters.",
+        'loss = CrossEntropyLoss(logits, label, reduction="none")',
+        "Take the value's mean() or sum(), and compute it from the model's outputs.",
+    ),
+    "E0405": Code(
+        "no such optimizer, scheduler, regularizer, constraint, clip or metric",
+        "They have torch's names; the regularizers are L1, L2, ElasticNet and Orthogonal.",
+        ("loss = CrossEntropyLoss(logits, label)\noptimizer Adamm(lr=0.1)"),
+        "Take the name that the message proposes.",
+    ),
+    "E0406": Code(
+        "a penalty or a constraint on a parameter that it is not defined for",
+        "Orthogonality and a norm of each row want a matrix.",
+        ("loss = CrossEntropyLoss(logits, label)\nregularize Orthogonal(0.1) on *.bias"),
+        "Select the weights alone: `*.weight`.",
+    ),
+    "E0407": Code(
+        "an optimizer for a model that has no parameters",
+        "There is nothing to train.",
+        "optimizer SGD(lr=0.1)",
+        "Take the optimizer away, or add a layer with weights.",
+    ),
+    "E0408": Code(
+        "a scheduler without an optimizer, or with another pace",
+        "A scheduler moves an optimizer's learning rate, once a step or once an epoch.",
+        (
+            "loss = CrossEntropyLoss(logits, label)\n"
+            "optimizer SGD(lr=0.1)\n"
+            "scheduler StepLR(step_size=2) per batch"
+        ),
+        "Write the optimizer before it, and `per step` or `per epoch` after it.",
+    ),
+    "E0409": Code(
+        "a part that may stand once and stands twice",
+        "One of the two would have to be ignored.",
+        ("loss = CrossEntropyLoss(logits, label)\noptimizer SGD(lr=0.1)\noptimizer SGD(lr=0.2)"),
+        "Say it once.",
+    ),
+    "E0410": Code(
+        "a loss that applies again what the model has applied",
+        (
+            "CrossEntropyLoss takes the scores and applies the softmax itself, BCEWithLogitsLoss "
+            "the sigmoid; NLLLoss wants logarithms. Training runs, and learns badly."
+        ),
+        "loss = CrossEntropyLoss(logits, label)",
+        "Feed the loss the scores, or use the loss for what the model puts out.",
+    ),
+    "E0501": Code(
+        "sizes on which the model does not hold",
+        "A row of sizes breaks a condition of the model, or leaves a value without elements.",
+        "sizes N=4, T=2",
+        "Choose sizes for which the condition holds.",
+    ),
+    "E0502": Code(
+        "sizes that do not name the inputs' sizes",
+        "A row of sizes says each unknown size of the inputs, and no other.",
+        "sizes M=4",
+        "Name every size once: `sizes N=8, T=12`.",
+    ),
+    "E0503": Code(
+        "a setting of `test` said twice",
+        "One of the two would have to be ignored.",
+        ("seed 1\nseed 2"),
+        "Say it once; several values stand in one line: `targets eager, compile`.",
+    ),
+    "E0504": Code(
+        "a number of `test` out of range",
+        "Sizes and steps count from 1, a seed from 0.",
+        "steps 0",
+        "Write a whole number within the limits that the message states.",
+    ),
+    "E0505": Code(
+        "a target, device, precision, mode or layout that there is not",
+        "The test matrix is made of what this version of specc knows.",
+        "targets eager, onxx",
+        "Take one of the names that the message lists.",
+    ),
+}
