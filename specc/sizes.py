@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import gcd
 from typing import TypeAlias, Union
 
 Size: TypeAlias = Union[int, "Poly"]
@@ -117,11 +118,14 @@ def symbol(name: str) -> Poly:
 def floor_divide(left: Size, right: Size) -> Size:
     """``left // right``, divided out as far as it holds for every value of the symbols.
 
-    ``(c * q + r) // c`` is ``q + r // c`` for integers, and ``(x // a) // b`` is ``x // (a * b)``.
-    Raises ZeroDivisionError when ``right`` is zero.
+    ``(c * q + r) // c`` is ``q + r // c`` for integers, ``(g * x + r) // (g * c)`` with ``0 <= r < g``
+    is ``x // c``, and ``(x // a) // b`` is ``x // (a * b)`` for ``b > 0``. Factors common to every term
+    are divided out. Raises ZeroDivisionError when ``right`` is zero.
     """
     if isinstance(left, int) and isinstance(right, int):
         return left // right
+    if right == 0:
+        raise ZeroDivisionError("a size is divided by zero")
     if right == 1:
         return left
     if left == right:
@@ -129,25 +133,70 @@ def floor_divide(left: Size, right: Size) -> Size:
     if left == 0:
         return 0
     if isinstance(right, int):
-        if right == 0:
-            raise ZeroDivisionError("a size is divided by zero")
-        whole = {m: f // right for m, f in _terms(left) if f % right == 0 or m == ()}
-        rest = {m: f % right if m == () else f for m, f in _terms(left) if f % right != 0}
-        remainder = _simplest(rest)
-        if isinstance(remainder, int):
-            return _simplest(whole) + remainder // right
-        return _simplest(whole) + _quotient(remainder, right)
-    # A monomial divisor that divides every term of the dividend divides out exactly.
-    if len(right.terms) == 1:
-        (divisor, factor) = right.terms[0]
-        parts: dict[Monomial, int] = {}
-        for monomial, multiple in _terms(left):
-            left_over = _without(monomial, divisor)
-            if left_over is None or multiple % factor:
-                return _quotient(left, right)
-            parts[left_over] = multiple // factor
-        return _simplest(parts)
-    return _quotient(left, right)
+        return _divide_by_integer(left, right)
+    # A size is at least 1, so that a common symbol cancels; a quotient may be 0, and stays.
+    common = _common_symbols(left, right)
+    if common:
+        return floor_divide(_divided(left, common), _divided(right, common))
+    multiple = _multiple(left, right)
+    return _quotient(left, right) if multiple is None else multiple
+
+
+def _divide_by_integer(left: Size, right: int) -> Size:
+    if right < 0:
+        return _divide_by_integer(-left, -right)
+    whole = _simplest({monomial: factor // right for monomial, factor in _terms(left)})
+    rest = {monomial: factor % right for monomial, factor in _terms(left)}
+    constant = rest.pop((), 0)
+    rest = {monomial: factor for monomial, factor in rest.items() if factor}
+    if not rest:
+        return whole
+    shared = gcd(right, *rest.values())
+    remainder = {monomial: factor // shared for monomial, factor in rest.items()}
+    remainder[()] = constant // shared
+    if right == shared:
+        return whole + _simplest(remainder)
+    return whole + _quotient(_simplest(remainder), right // shared)
+
+
+def _common_symbols(*sizes: Size) -> Monomial:
+    """The symbols, with their powers, that divide every term of ``sizes``."""
+    monomials = [monomial for size in sizes for monomial, _ in _terms(size)]
+    shared = [atom for atom in monomials[0] if isinstance(atom, str)]
+    for monomial in monomials[1:]:
+        rest, kept = list(monomial), []
+        for atom in shared:
+            if atom in rest:
+                rest.remove(atom)
+                kept.append(atom)
+        shared = kept
+    return tuple(shared)
+
+
+def _divided(size: Size, divisor: Monomial) -> Size:
+    """``size`` over a monomial that divides each of its terms."""
+    result: dict[Monomial, int] = {}
+    for monomial, factor in _terms(size):
+        rest = list(monomial)
+        for atom in divisor:
+            rest.remove(atom)
+        result[tuple(rest)] = factor
+    return _simplest(result)
+
+
+def _multiple(left: Size, right: Poly) -> Size | None:
+    """q where ``left`` is ``q * right`` term by term, for a q of one term; none otherwise."""
+    (first, factor), *_ = right.terms
+    (top, top_factor), *_ = _terms(left)
+    rest = list(top)
+    for atom in first:
+        if atom not in rest:
+            return None
+        rest.remove(atom)
+    if top_factor % factor:
+        return None
+    candidate = _simplest({tuple(rest): top_factor // factor})
+    return candidate if candidate * right == left else None
 
 
 def evaluate(size: Size, values: Mapping[str, Size]) -> Size:
@@ -196,7 +245,7 @@ def _simplest(terms: Mapping[Monomial, int]) -> Size:
 
 
 def _quotient(numerator: Size, denominator: Size) -> Size:
-    if isinstance(numerator, Poly) and len(numerator.terms) == 1:
+    if isinstance(numerator, Poly) and len(numerator.terms) == 1 and _positive(denominator):
         (monomial, factor) = numerator.terms[0]
         if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Quotient):
             inner = monomial[0]
@@ -204,13 +253,12 @@ def _quotient(numerator: Size, denominator: Size) -> Size:
     return Poly({(Quotient(numerator, denominator),): 1})
 
 
-def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
-    rest = list(monomial)
-    for atom in divisor:
-        if atom not in rest:
-            return None
-        rest.remove(atom)
-    return tuple(rest)
+def _positive(size: Size) -> bool:
+    """Whether ``size`` is at least 1 for all symbols of at least 1, as far as its form shows it."""
+    return all(
+        factor > 0 and all(isinstance(atom, str) for atom in monomial)
+        for monomial, factor in _terms(size)
+    )
 
 
 def _grouped(size: Size) -> str:

@@ -31,7 +31,7 @@ def _average(dims: int) -> FunctionRow:
         f"padding: int x{dims} = 0, ceil_mode: bool = False, "
         f"count_include_pad: bool = True{divisor}",
         "the mean of each window",
-        shape=partial(pooling.pooled, dims=dims),
+        shape=partial(pooling.pooled, dims=dims, inside=dims == 3),
         family="neural",
     )
 

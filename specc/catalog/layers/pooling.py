@@ -28,7 +28,7 @@ def _average(dims: int) -> LayerRow:
         f"kernel_size: int x{dims}, stride: int x{dims} | none = None, padding: int x{dims} = 0, "
         f"ceil_mode: bool = False, count_include_pad: bool = True{divisor}",
         "the mean of each window",
-        shape=partial(rules.pooled, dims=dims),
+        shape=partial(rules.pooled, dims=dims, inside=dims == 3),
         family="pooling",
     )
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import (
     Shape,
-    as_size,
     as_sizes,
     at_least,
     axes,
     axis,
+    axis_of,
     bracketed,
     dimensions,
     integer,
@@ -32,6 +32,7 @@ def flattened(call: Call) -> TensorType:
     rank = len(tensor.shape)
     if rank == 0:
         axis(call, rank, "start_dim")
+        axis(call, rank, "end_dim")
         return rearranged(tensor, (1,))
     start, end = axis(call, rank, "start_dim"), axis(call, rank, "end_dim")
     if start > end:
@@ -89,7 +90,7 @@ def reshaped(call: Call) -> TensorType:
 def unflattened(call: Call, *, sizes: str) -> TensorType:
     """One dimension becomes several; ``sizes`` names the argument: layer and function differ."""
     tensor = call.tensor()
-    place = axis(call, len(tensor.shape))
+    place = axis_of(call, tensor)
     old = tensor.shape[place]
     parts = _filled(call, sizes, as_sizes(call, sizes), old, f"dimension {place} of {tensor}")
     return rearranged(tensor, (*tensor.shape[:place], *parts, *tensor.shape[place + 1 :]))
@@ -126,7 +127,8 @@ def squeezed(call: Call) -> TensorType:
     """``squeeze(input, dim)``: a dimension of size 1 goes; an unknown size must turn out to be 1."""
     tensor = call.tensor()
     gone: set[int] = set()
-    for place in axes(call, len(tensor.shape)):
+    named = axes(call, len(tensor.shape))
+    for place in named if tensor.shape else ():
         size = tensor.shape[place]
         if known(call, size) is None:
             call.require_equal(
@@ -223,7 +225,7 @@ def chunked(call: Call) -> ResultType:
     An unknown size must divide evenly, so that the number of pieces is certain.
     """
     tensor = call.tensor()
-    place = axis(call, len(tensor.shape))
+    place = axis_of(call, tensor)
     positive(call, "chunks")
     chunks, size = integer(call, "chunks"), tensor.shape[place]
     total = known(call, size)
@@ -241,7 +243,7 @@ def _runs(total: int, width: int) -> list[Size]:
 def split(call: Call) -> ResultType:
     """``split(input, split_size_or_sections, dim)``: a width, or the sizes of the pieces."""
     tensor = call.tensor()
-    place = axis(call, len(tensor.shape))
+    place = axis_of(call, tensor)
     name, size = "split_size_or_sections", tensor.shape[place]
     given = call.args[name]
     if isinstance(given, tuple):
@@ -276,9 +278,7 @@ def split(call: Call) -> ResultType:
 def unbound(call: Call) -> ResultType:
     """``unbind(input, dim)``: one value for each place of ``dim``, whose size must be known."""
     tensor = call.tensor()
-    place = axis(call, len(tensor.shape))
-    if not tensor.shape:
-        raise RuleError("E0301", f"unbind takes at least 1 dimension; got {tensor}")
+    place = axis_of(call, tensor)
     count = known(call, tensor.shape[place])
     if count is None:
         raise RuleError(

@@ -103,14 +103,22 @@ def positive(call: Call, *names: str) -> None:
 def axis(call: Call, rank: int, name: str = "dim", value: Static = None) -> int:
     """The dimension that the argument ``name`` means, counted from 0; E0304 where there is none."""
     found = integer(call, name, value)
-    if not -rank <= found < max(rank, 1):
+    places = max(rank, 1)  # torch takes dim 0 and -1 of a scalar
+    if not -places <= found < places:
         raise RuleError(
             "E0304",
             f"{name}={found} of {call.name} is out of range for a value of {dimensions(rank)}",
-            help=f"write a dimension from {-rank} to {rank - 1}" if rank else None,
+            help=f"write a dimension from {-places} to {places - 1}",
             argument=name,
         )
-    return found % rank if rank else 0
+    return found % places
+
+
+def axis_of(call: Call, tensor: TensorType, name: str = "dim") -> int:
+    """``axis`` of a value that must have dimensions; E0301 for a scalar, E0304."""
+    if not tensor.shape:
+        raise RuleError("E0301", f"{call.name} takes a value of at least 1 dimension; got {tensor}")
+    return axis(call, len(tensor.shape), name)
 
 
 def axes(call: Call, rank: int, name: str = "dim") -> tuple[int, ...]:

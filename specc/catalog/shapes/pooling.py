@@ -13,10 +13,11 @@ from specc.ir import ResultType, TensorType
 from specc.sizes import Size
 
 
-def pooled(call: Call, *, dims: int) -> ResultType:
+def pooled(call: Call, *, dims: int, inside: bool = False) -> ResultType:
     """``(H + 2 padding - dilation (kernel - 1) - 1) // stride + 1``; E0301, E0305, E0307.
 
-    With ``return_indices`` two results: the values and their int64 places.
+    With ``return_indices`` two results: the values and their int64 places. ``inside`` says that the
+    kernel must fit into the input without its padding, which torch asks of AvgPool3d alone.
     """
     tensor = call.tensor()
     require_batch(call, tensor, dims)
@@ -28,7 +29,7 @@ def pooled(call: Call, *, dims: int) -> ResultType:
     for name, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
         at_least(call, name, 1, sizes)
     at_least(call, "padding", 0, padding)
-    _require_small_padding(call, padding, kernel, dilation)
+    _require_small_padding(call, padding, kernel)
     if plain(call, "divisor_override") == 0:
         raise RuleError(
             "E0307", f"divisor_override of {call.name} must not be 0", argument="divisor_override"
@@ -40,6 +41,9 @@ def pooled(call: Call, *, dims: int) -> ResultType:
             tensor.shape[2:], kernel, stride, padding, dilation, strict=True
         )
     )
+    if inside:
+        fits = tuple(size - width + 1 for size, width in zip(tensor.shape[2:], kernel, strict=True))
+        require_window(call, tensor, fits, kernel)
     require_window(call, tensor, spatial, kernel)
     result = tensor.with_shape((*tensor.shape[:2], *spatial))
     if plain(call, "return_indices"):
@@ -68,14 +72,13 @@ def _ceiling(call: Call, size: Size, window: Size, step: Size, pad: Size) -> Siz
     return count - 1 if start >= 0 else count
 
 
-def _require_small_padding(call: Call, padding: Shape, kernel: Shape, dilation: Shape) -> None:
-    for pad, width, gap in zip(padding, kernel, dilation, strict=True):
-        most = known(call, (gap * (width - 1) + 1) // 2)
-        value = known(call, pad)
+def _require_small_padding(call: Call, padding: Shape, kernel: Shape) -> None:
+    for pad, width in zip(padding, kernel, strict=True):
+        most, value = known(call, width // 2), known(call, pad)
         if most is not None and value is not None and value > most:
             raise RuleError(
                 "E0307",
-                f"padding {value} of {call.name} is more than half of its window, {most} at most",
+                f"padding {value} of {call.name} is more than half of its kernel_size {width}",
                 help=f"write padding={most} or less",
                 argument="padding",
             )

@@ -10,6 +10,7 @@ from specc.catalog.shapes.common import (
     Shape,
     axes,
     axis,
+    axis_of,
     bracketed,
     integer,
     known,
@@ -83,9 +84,7 @@ def placed(call: Call) -> TensorType:
 def top(call: Call) -> ResultType:
     """``topk(input, k, dim)``: the values and their places; E0307 for more than there are."""
     tensor = call.tensor()
-    place = axis(call, len(tensor.shape))
-    if not tensor.shape:
-        raise RuleError("E0301", f"topk takes at least 1 dimension; got {tensor}")
+    place = axis_of(call, tensor)
     k, size = integer(call, "k"), known(call, tensor.shape[place])
     if k < 1 or (size is not None and k > size):
         raise RuleError(

@@ -1,0 +1,190 @@
+"""Symbolic sizes against Python's own integers: every form means the same number.
+
+Random expressions are built twice, as sizes and as functions of their symbols' values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from specc.sizes import Poly, Size, evaluate, floor_divide, symbol, symbols
+
+NAMES = ("N", "T", "H")
+VALUES = st.fixed_dictionaries({name: st.integers(1, 40) for name in NAMES})
+
+
+class Expression(NamedTuple):
+    """One expression, as a size and as what it means."""
+
+    size: Size
+    meaning: Callable[[dict[str, int]], int]
+    text: str
+
+
+def _leaf() -> st.SearchStrategy[Expression]:
+    unknown = st.sampled_from(NAMES).map(
+        lambda name: Expression(symbol(name), lambda values: values[name], name)
+    )
+    constant = st.integers(-12, 12).map(
+        lambda number: Expression(number, lambda values: number, str(number))
+    )
+    return unknown | constant
+
+
+def _combine(children: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
+    def ring(pair: tuple[Expression, Expression, str]) -> Expression:
+        left, right, operator = pair
+        apply: dict[str, Callable[[Size, Size], Size]] = {
+            "+": lambda a, b: a + b,
+            "-": lambda a, b: a - b,
+            "*": lambda a, b: a * b,
+        }
+        combine = apply[operator]
+        return Expression(
+            combine(left.size, right.size),
+            lambda values: combine(left.meaning(values), right.meaning(values)),  # type: ignore[return-value]  # ints in, an int out
+            f"({left.text} {operator} {right.text})",
+        )
+
+    def divide(pair: tuple[Expression, Expression, str]) -> Expression | None:
+        left, right, operator = pair
+        if right.size == 0:
+            return None
+        floor = operator == "//"
+        return Expression(
+            left.size // right.size if floor else left.size % right.size,
+            lambda values: (
+                left.meaning(values) // right.meaning(values)
+                if floor
+                else left.meaning(values) % right.meaning(values)
+            ),
+            f"({left.text} {operator} {right.text})",
+        )
+
+    rings = st.tuples(children, children, st.sampled_from("+-*")).map(ring)
+    quotients = (
+        st.tuples(children, children, st.sampled_from(["//", "%"]))
+        .map(divide)
+        .filter(lambda found: found is not None)
+    )
+    return rings | quotients  # type: ignore[return-value]  # none is filtered out
+
+
+EXPRESSIONS = st.recursive(_leaf(), _combine, max_leaves=8)
+
+
+def _meaning(expression: Expression, values: dict[str, int]) -> int:
+    try:
+        return expression.meaning(values)
+    except ZeroDivisionError:
+        assume(False)
+        raise
+
+
+@settings(max_examples=600, deadline=None)
+@given(EXPRESSIONS, VALUES)
+def test_every_expression_means_what_python_says(
+    expression: Expression, values: dict[str, int]
+) -> None:
+    wanted = _meaning(expression, values)
+    assert evaluate(expression.size, values) == wanted, expression.text
+
+
+@settings(max_examples=300, deadline=None)
+@given(EXPRESSIONS, VALUES)
+def test_a_part_of_the_values_may_come_first(expression: Expression, values: dict[str, int]) -> None:
+    wanted = _meaning(expression, values)
+    partly = evaluate(expression.size, {"N": values["N"]})
+    assert "N" not in symbols(partly)
+    assert evaluate(partly, values) == wanted, expression.text
+
+
+@settings(max_examples=300, deadline=None)
+@given(EXPRESSIONS, EXPRESSIONS, VALUES)
+def test_equal_sizes_have_equal_values(
+    one: Expression, other: Expression, values: dict[str, int]
+) -> None:
+    difference = one.size - other.size
+    if one.size == other.size:
+        assert hash(one.size) == hash(other.size)
+        assert _meaning(one, values) == _meaning(other, values)
+    if difference == 0:
+        assert one.size == other.size
+
+
+@settings(max_examples=300, deadline=None)
+@given(EXPRESSIONS, EXPRESSIONS, EXPRESSIONS)
+def test_the_order_of_sums_and_products_does_not_show(
+    a: Expression, b: Expression, c: Expression
+) -> None:
+    assert a.size + b.size + c.size == c.size + (b.size + a.size)
+    assert a.size * (b.size + c.size) == a.size * b.size + c.size * a.size
+
+
+@settings(max_examples=300, deadline=None)
+@given(EXPRESSIONS, VALUES)
+def test_a_printed_size_is_python_for_it(expression: Expression, values: dict[str, int]) -> None:
+    _meaning(expression, values)
+    text = str(expression.size)
+    assert eval(text, {"__builtins__": {}}, dict(values)) == evaluate(expression.size, values), text
+
+
+N, T, H = symbol("N"), symbol("T"), symbol("H")
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [
+        ((4 * N + 3) // 4, N),
+        ((2 * N + 4) // 4, N // 2 + 1),
+        (5 * N // 4, N + N // 4),
+        ((H // 2) // 3, H // 6),
+        ((H - 2) // 2 + 1, H // 2),
+        ((6 * N + 5) // 4, N + N // 2 + 1),
+        (6 * N * T // (3 * N), 2 * T),
+        (N * T * H // (4 * N), T * H // 4),
+        ((2 * N + 2) // (N + 1), 2),
+        ((N * T + N) // (T + 1), N),
+        (N // N, 1),
+        (N % 1, 0),
+        (4 * N % 4, 0),
+        ((H % 4) + 4 * (H // 4), H),
+        (N - N, 0),
+    ],
+)  # fmt: skip
+def test_a_size_is_in_its_simplest_form(size: Size, wanted: Size) -> None:
+    assert size == wanted
+
+
+def test_a_negative_divisor_does_not_nest() -> None:
+    # floor(floor(1 / 2) / -1) is 0, and floor(1 / -2) is -1.
+    assert evaluate((N // 2) // -1, {"N": 1}) == 0
+    assert evaluate((N // 2) // -3, {"N": 5}) == -1
+
+
+def test_a_quotient_that_may_be_zero_is_not_cancelled_into_nonsense() -> None:
+    half = N // 2
+    assert evaluate(half * T // half, {"N": 4, "T": 3}) == 3
+
+
+@pytest.mark.parametrize("left", [N, 7, N + T])
+def test_division_by_zero_is_pythons_error(left: Size) -> None:
+    with pytest.raises(ZeroDivisionError):
+        floor_divide(left, 0)
+
+
+def test_sizes_are_values() -> None:
+    assert N == symbol("N")
+    assert N != T
+    assert N != 3
+    assert len({N, symbol("N"), T}) == 2
+    assert isinstance(N + 1, Poly)
+    assert repr(N + 1) == "Poly(N + 1)"
+    assert N**3 == N * N * N
+    assert symbols(N * (T // 2) + 3) == {"N", "T"}
+    assert symbols(5) == frozenset()
