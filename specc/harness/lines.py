@@ -37,7 +37,11 @@ class Lines:
     def of(self, name: str) -> int:
         """The line (from 1) of what computes ``name``; the model's own line where nothing is closer."""
         step, kind, *rest = name.split("/")
-        key = rest[0] if rest else ""
+        key = rest[-1] if rest else ""
+        if step == "option":
+            return self._stage.get("lr", self._model)
+        if step == "setting":
+            return self._layers.get(kind.rpartition(".")[0], self._model)
         if kind == "lr" and step != "step0" and self._scheduler is not None:
             return self._scheduler
         if kind in self._stage:
@@ -45,6 +49,6 @@ class Lines:
         if kind in self._named:
             return self._named[kind].get(key, self._model)
         if kind == "layer":
-            return self._calls.get(key.split("#")[0], self._model)
+            return self._calls.get(rest[0].split("#")[0], self._model)
         layer = key.rpartition(".")[0]
         return self._layers.get(layer, self._model)

@@ -147,6 +147,7 @@ class _Observer:
             set_step(module, 0)
             first = self.tensors(self.closed.batches[0].inputs, grad=False)
             shell = self.shell(module, first)
+        self.record_settings(module)
         if not training:
             self.evaluate(module, shell)
         elif self.program.train is not None and self.program.train.optimizer is not None:
@@ -161,6 +162,7 @@ class _Observer:
             configuration = shell.configure_optimizers()  # type: ignore[operator]  # emitted method
             optimizer: torch.optim.Optimizer = configuration["optimizer"]
             schedule = configuration.get("lr_scheduler")
+        self.record_options(optimizer)
         assert self.program.train is not None
         clipped = self.program.train.clip is not None
         gradients = _GradientHooks(module, optimizer if clipped else None)
@@ -324,6 +326,28 @@ class _Observer:
         if seen.optimizer is not None:
             for name in reversed(names):
                 self.record(f"{prefix}/clipped_grad/{name}", seen.clipped.get(name))
+
+    def record_settings(self, module: nn.Module) -> None:
+        """The floats that layers are set up with: an eps or a momentum can be far below any noise."""
+        for layer in self.model.layers:
+            for name, value in vars(module.get_submodule(layer.name)).items():
+                if isinstance(value, float) and not name.startswith("_"):
+                    self.record_exact(f"setting/{layer.name}.{name}", value)
+
+    def record_options(self, optimizer: torch.optim.Optimizer) -> None:
+        """The numbers that each parameter group is set up with, for the same reason.
+
+        Switches are left out: foreach, fused and the like choose between honest implementations.
+        """
+        for number, group in enumerate(optimizer.param_groups):
+            for name, option in group.items():
+                parts = option if isinstance(option, (tuple, list)) else (option,)
+                if name == "params" or not all(isinstance(p, (int, float)) for p in parts):
+                    continue
+                for position, part in enumerate(parts):
+                    key = f"{name}.{position}" if isinstance(option, (tuple, list)) else name
+                    if not isinstance(part, bool):
+                        self.record_exact(f"option/group{number}/{key}", float(part))
 
     def record_state(
         self, prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer
