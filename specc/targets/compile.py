@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes
-from specc.targets.files import write_atomically
+from specc.targets.files import RUNNABLE_NOTES, write_atomically
 from specc.targets.live import live_module, read_source
 
 _FACTORY = '''
@@ -30,11 +30,20 @@ def load(**params) -> torch.nn.Module:
 def runnable(
     module: nn.Module, inputs: tuple[Tensor, ...], *, free_sizes: FreeSizes | None
 ) -> nn.Module:
-    """``torch.compile`` of the module: one whole graph, sizes fixed unless some are free."""
+    """``torch.compile`` of the module: one whole graph, sizes fixed unless some are free.
+
+    dynamo refuses to trace LSTM, GRU and RNN: a module with one is compiled around them, as a
+    user's own ``torch.compile`` does it, and ``notes_of`` says so.
+    """
+    eager = [name for name, each in module.named_modules() if isinstance(each, nn.RNNBase)]
     compiled = torch.compile(
-        _with_own_code(module), fullgraph=True, dynamic=None if free_sizes else False
+        _with_own_code(module), fullgraph=not eager, dynamic=None if free_sizes else False
     )
     assert isinstance(compiled, nn.Module)  # compiling a module gives a module
+    if eager:
+        RUNNABLE_NOTES[compiled] = (
+            f"torch.compile leaves {', '.join(eager)} to eager: it traces no recurrent layers",
+        )
     return compiled
 
 

@@ -7,6 +7,7 @@ The mode is fixed at export. Non-goals: lowering (AOTInductor, ExecuTorch).
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,6 +132,9 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Recurrent layers keep a second list of their weights, which torch swaps and restores.
+            warnings.filterwarnings("ignore", message=r"The tensor attributes? .*_flat_weights")
+            yield
     finally:
         logger.setLevel(level)
