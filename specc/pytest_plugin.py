@@ -8,10 +8,11 @@ summary of ``specc test`` (``specc.cli.session``).
 
 from __future__ import annotations
 
+import logging
 import re
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ import pytest
 from specc.errors import CallError, GoldenError, SpeccError, SpecError, TargetError
 
 if TYPE_CHECKING:
+    from specc.choice import Choice
     from specc.harness.matrix import Cell
     from specc.harness.verdict import Verdict
     from specc.ir import Program
@@ -30,25 +32,6 @@ _CHOICE = pytest.StashKey["Choice"]()
 # PyInstaller's build files and RPM's package descriptions have the same suffix.
 _FOREIGN = re.compile(rb"(?m)^(?:\w+\s*=\s*(?:Analysis|PYZ|EXE|COLLECT)\(|Name\s*:\s*\S|%\w+)")
 _HEAD = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the command line overrides. An empty tuple leaves the spec's own list."""
-
-    targets: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
-    dtypes: tuple[str, ...] = ()
-    required_devices: tuple[str, ...] = ()
-    settings: dict[str, str] = field(default_factory=dict)
-    source: Path | None = None
-
-    @staticmethod
-    def of(config: pytest.Config) -> Choice:
-        """The choice of a run's options; CallError E0712 or E0701 where one is no such thing."""
-        if _CHOICE not in config.stash:
-            config.stash[_CHOICE] = _read_choice(config)
-        return config.stash[_CHOICE]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -85,8 +68,8 @@ class SpecFile(pytest.File):
         from specc.harness import matrix
 
         try:
-            choice = Choice.of(self.config)
-            program = front.read(self.path, choice.settings)
+            choice = _choice(self.config)
+            program = front.read(_short(self.path, self.config), choice.settings)
             cells = matrix.cells(
                 program, choice.targets or None, choice.devices or None, choice.dtypes or None
             )
@@ -142,7 +125,7 @@ class CellItem(_SpecItem):
         self._cell = cell
 
     def runtest(self) -> None:
-        choice = Choice.of(self.config)
+        choice = _choice(self.config)
         try:
             self._require_device(choice)
             verdict = self._judge(choice)
@@ -169,7 +152,7 @@ class CellItem(_SpecItem):
         pytest.skip(missing)
 
     def _judge(self, choice: Choice) -> Verdict:
-        source = _edited_source(choice.source, self.path)
+        source = choice.source_of(self.path)
         start = time.perf_counter()
         import torch  # noqa: F401 # what the first cell pays for importing torch is torch's own time
 
@@ -177,7 +160,8 @@ class CellItem(_SpecItem):
         from specc.harness.judge import judge
         from specc.harness.place import project_root
 
-        verdict = judge(self._program, self._cell, project_root(self.path), source=source)
+        with _without_trace():
+            verdict = judge(self._program, self._cell, project_root(self.path), source=source)
         self.tell("torch_seconds", importing + verdict.torch_seconds)
         return verdict
 
@@ -190,64 +174,46 @@ class CellItem(_SpecItem):
             raise CellFailedError(verdict.report())
 
 
-def _read_choice(config: pytest.Config) -> Choice:
-    option = config.getoption
-    settings: dict[str, str] = {}
-    for setting in option("--specc-set") or ():
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise CallError("E0712", f"--specc-set takes NAME=VALUE, and {setting!r} is not that")
-        settings[name.strip()] = value.strip()
-    source = option("--specc-source")
-    if source is not None and not Path(source).exists():
-        raise CallError("E0701", f"there is no {source!r}", help="name what 'specc build' wrote")
-    return choice(
-        target=option("--specc-target"),
-        device=option("--specc-device"),
-        dtype=option("--specc-dtype"),
-        require_device=option("--require-device"),
-        settings=settings,
-        source=None if source is None else Path(source),
-    )
+def _choice(config: pytest.Config) -> Choice:
+    """What the options of the run choose, read once. Raises CallError as ``specc.choice`` does."""
+    if _CHOICE not in config.stash:
+        from specc.choice import choose, settings
+
+        option = config.getoption
+        source = option("--specc-source")
+        config.stash[_CHOICE] = choose(
+            target=option("--specc-target"),
+            device=option("--specc-device"),
+            dtype=option("--specc-dtype"),
+            require_device=option("--require-device"),
+            settings=settings(option("--specc-set") or ()),
+            source=None if source is None else Path(source),
+        )
+    return config.stash[_CHOICE]
 
 
-def choice(
-    *,
-    target: str | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-    require_device: str | None = None,
-    settings: dict[str, str] | None = None,
-    source: Path | None = None,
-) -> Choice:
-    """A Choice from comma-separated names; CallError E0712 where there is no such name."""
-    from specc.semantics.plan import CHOICES
-
-    return Choice(
-        _names("target", target, CHOICES["targets"]),
-        _names("device", device, CHOICES["devices"]),
-        _names("dtype", dtype, CHOICES["dtypes"]),
-        _names("require-device", require_device, CHOICES["devices"]),
-        settings or {},
-        source,
-    )
+def _short(path: Path, config: pytest.Config) -> Path:
+    """``path`` as a user there would write it, so that messages do too."""
+    here = config.invocation_params.dir
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _names(option: str, text: str | None, known: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
-    if text is not None and not names:
-        raise CallError("E0712", f"--{option} is empty", help=f"there is {', '.join(known)}")
-    for name in names:
-        if name not in known:
-            from difflib import get_close_matches
+@contextmanager
+def _without_trace() -> Iterator[None]:
+    """Keeps torch's trace of its compiler out of pytest's logs.
 
-            close = get_close_matches(name, list(known), 1)
-            raise CallError(
-                "E0712",
-                f"--{option}: there is no {name!r}",
-                help=f"did you mean {close[0]!r}?" if close else f"there is {', '.join(known)}",
-            )
-    return names
+    pytest hangs its handlers on every logger that does not propagate, and with a handler on it this
+    one is written: some hundred lines for each compilation, and the time that they take.
+    """
+    trace = logging.getLogger("torch.__trace")
+    ours = [item for item in trace.handlers if type(item).__module__.startswith("_pytest.")]
+    for handler in ours:
+        trace.removeHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in ours:
+            trace.addHandler(handler)
 
 
 def _foreign(path: Path) -> bool:
@@ -256,24 +222,6 @@ def _foreign(path: Path) -> bool:
             return _FOREIGN.search(file.read(_HEAD)) is not None
     except OSError:
         return False
-
-
-def _edited_source(source: Path | None, spec: Path) -> str | None:
-    """The text to judge in place of a fresh emission; ``source`` is a file, or a folder of them."""
-    if source is None:
-        return None
-    from specc.api import stem_of
-
-    path = source / f"{stem_of(spec)}.py" if source.is_dir() else source
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise CallError(
-            "E0701",
-            f"cannot read {str(path)!r}: {reason}",
-            help=f"write it with: specc build {spec.name} -o {path.parent}",
-        ) from None
 
 
 def _outcome(error: SpeccError) -> str:

@@ -161,12 +161,8 @@ def test_the_summary_has_a_row_a_spec_and_a_line_a_bad_cell() -> None:
     text = plain(
         table(
             [
-                cell(
-                    "specs/a.spec", "eager-cpu", "passed", worst=1.2345, seconds=1.0
-                ),
-                cell(
-                    "specs/a.spec", "eager-cuda", "skipped", reason="no CUDA device"
-                ),
+                cell("specs/a.spec", "eager-cpu", "passed", worst=1.2345, seconds=1.0),
+                cell("specs/a.spec", "eager-cuda", "skipped", reason="no CUDA device"),
                 cell(
                     "specs/lstm.spec",
                     "compile-cpu-float32-train",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from specc.cli.paths import default_paths, spec_files
 from specc.cli.verb import SomePaths, verb
 
@@ -32,7 +34,9 @@ def bless(paths: SomePaths = None) -> int:
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
     for file, program in programs:
         start = perf_counter()
-        for written in bless_program(program, project_root(file)):
-            typer.echo(f"{written} ({perf_counter() - start:.1f} s)")
-            start = perf_counter()
+        written = bless_program(program, project_root(file))
+        noun = "golden" if len(written) == 1 else "goldens"
+        folder = os.path.relpath(written[0].parent)
+        seconds = perf_counter() - start
+        typer.echo(f"{file}: {len(written)} {noun} in {folder} ({seconds:.1f} s)")
     return 0

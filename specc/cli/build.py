@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from specc.cli.paths import spec_files
-from specc.cli.verb import Settings, parse_settings, verb
+from specc.cli.verb import Settings, verb
 
 
 @verb
@@ -38,8 +38,9 @@ def build(
       specc build specs/mlp.spec --target export -o out   out/mlp.pt2 as well
     """
     import specc
+    from specc.choice import settings as parse
 
-    params = parse_settings(settings)
+    params = parse(settings or ())
     for file in spec_files(specs):
         for written in specc.build(file, output, model=model, target=target, params=params):
             typer.echo(str(written))

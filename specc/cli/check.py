@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specc.cli.paths import spec_files
-from specc.cli.verb import Paths, Settings, parse_settings, verb
+from specc.cli.verb import Paths, Settings, verb
 
 
 @verb
@@ -18,12 +18,13 @@ def check(paths: Paths, settings: Settings = None) -> int:
       specc check specs/mlp.spec --set width=256
     """
     from specc import front
+    from specc.choice import settings as parse
     from specc.errors import SpecError
     from specc.harness import matrix
     from specc.report.diagnostics import closing_line, pieces
     from specc.report.style import Piece, show, terminal_width
 
-    params = parse_settings(settings)
+    params = parse(settings or ())
     files = spec_files(paths)
     found = []
     for file in files:

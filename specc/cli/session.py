@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from specc.pytest_plugin import CELL_PROPERTY
 from specc.report.style import Piece, show
 from specc.report.summary import CellResult, Outcome, table, time_line
 
@@ -75,6 +74,9 @@ class Session:
 
 
 def _result(report: pytest.TestReport) -> CellResult:
+    # Imported here: pytest wants to be the first to import a plugin that it is given by name.
+    from specc.pytest_plugin import CELL_PROPERTY
+
     spec, _, cell = report.nodeid.partition("::")
     told: dict[str, Any] = {
         name.removeprefix(CELL_PROPERTY): value

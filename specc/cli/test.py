@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from specc.cli.paths import default_paths, spec_files
-from specc.cli.verb import Settings, SomePaths, parse_settings, verb
+from specc.cli.verb import Settings, SomePaths, verb
 from specc.errors import CallError
 
 
@@ -84,17 +84,23 @@ def test(
       specc test specs/mlp.spec --target compile,export -k train -n auto
       specc test specs --require-device cuda --junitxml report.xml
     """
+    from specc.choice import choose
+    from specc.choice import settings as parse
+
+    params = parse(settings or ())
+    source = source and source.absolute()
+    choose(target=target, device=device, dtype=dtype, require_device=require_device, source=source)
     options: list[str] = []
     for name, value in (
         ("--specc-target", target),
         ("--specc-device", device),
         ("--specc-dtype", dtype),
         ("--require-device", require_device),
-        ("--specc-source", source and source.resolve()),
-        ("--junitxml", junitxml and junitxml.resolve()),
+        ("--specc-source", source),
+        ("--junitxml", junitxml and junitxml.absolute()),
     ):
         options += [f"{name}={value}"] if value is not None else []
-    options += [f"--specc-set={name}={value}" for name, value in parse_settings(settings).items()]
+    options += [f"--specc-set={name}={value}" for name, value in params.items()]
     options += ["-k", keyword] if keyword is not None else []
     options += ["-x"] if first else []
     options += ["--lf"] if last_failed else []
@@ -115,10 +121,12 @@ def run(items: Sequence[str], options: Sequence[str]) -> int:
     from specc.cli.session import Session
 
     session = Session(start)
-    closed = ["-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", "--no-header"]
+    closed = ["-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest"]
     plugins = ["-p", "specc.pytest_plugin"]
+    # The summary says what pytest's own would say again, and torch's warnings are not the spec's.
+    quiet = ["--no-header", "--disable-warnings", "-rN"]
     return session.exit_status(
-        int(pytest.main([*closed, *plugins, *options, *items], plugins=[session]))
+        int(pytest.main([*closed, *quiet, *plugins, *options, *items], plugins=[session]))
     )
 
 

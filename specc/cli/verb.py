@@ -10,13 +10,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ParamSpec
 
 import typer
 
-from specc.errors import CallError, SpeccError, SpecError
+from specc.errors import SpeccError, SpecError
 
 _P = ParamSpec("_P")
 INTERRUPTED = 130
@@ -77,21 +77,3 @@ def show_error(error: SpeccError) -> None:
 
     sources = error.sources if isinstance(error, SpecError) else {}
     show(pieces(error.diagnostics(), sources, terminal_width(sys.stderr)), sys.stderr)
-
-
-def parse_settings(settings: Sequence[str] | None) -> dict[str, str]:
-    """``["width=256"]`` as ``{"width": "256"}``; CallError where one is no ``NAME=VALUE``."""
-    values: dict[str, str] = {}
-    for setting in settings or ():
-        name, equals, value = setting.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise CallError(
-                "E0712",
-                f"--set takes NAME=VALUE, and {setting!r} is not that",
-                help="write for example --set width=256",
-            )
-        if name in values:
-            raise CallError("E0712", f"--set gives {name!r} twice", help="give each param once")
-        values[name] = value.strip()
-    return values

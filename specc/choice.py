@@ -1,0 +1,110 @@
+"""What a call chooses: targets, devices, precisions, params, edited source. Imports no torch.
+
+The command line and the pytest plugin read their options with this, so that both take the same
+words and refuse the others in the same words. Non-goals: reading specs, running anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from specc.catalog import suggest
+from specc.errors import CallError
+from specc.semantics.plan import CHOICES
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a test run overrides. An empty tuple leaves the spec's own list."""
+
+    targets: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    required_devices: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+    source: Path | None = None
+
+    def source_of(self, spec: Path) -> str | None:
+        """The text to judge in place of a fresh emission of ``spec``; None where there is none.
+
+        ``source`` is a file, or a folder with the file that ``specc build`` wrote. Raises CallError
+        (E0701) where it cannot be read.
+        """
+        if self.source is None:
+            return None
+        from specc.api import stem_of
+
+        path = self.source / f"{stem_of(spec)}.py" if self.source.is_dir() else self.source
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise CallError(
+                "E0701",
+                f"cannot read {str(path)!r}: {reason}",
+                help=f"write it with: specc build {spec.name} -o {path.parent}",
+            ) from None
+
+
+def choose(
+    *,
+    target: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    require_device: str | None = None,
+    settings: dict[str, str] | None = None,
+    source: Path | None = None,
+) -> Choice:
+    """A Choice from comma-separated names.
+
+    Raises CallError: E0712 for a name that there is not, E0701 where ``source`` is not there.
+    """
+    if source is not None and not source.exists():
+        raise CallError(
+            "E0701", f"there is no {str(source)!r}", help="name what 'specc build' wrote"
+        )
+    return Choice(
+        _names("--target", target, CHOICES["targets"]),
+        _names("--device", device, CHOICES["devices"]),
+        _names("--dtype", dtype, CHOICES["dtypes"]),
+        _names("--require-device", require_device, CHOICES["devices"]),
+        settings or {},
+        source,
+    )
+
+
+def settings(given: Sequence[str]) -> dict[str, str]:
+    """``["width=256"]`` as ``{"width": "256"}``; CallError (E0712) where one is not such."""
+    values: dict[str, str] = {}
+    for setting in given:
+        name, equals, value = setting.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise CallError(
+                "E0712",
+                f"--set takes NAME=VALUE, and {setting!r} is not that",
+                help="write for example --set width=256",
+            )
+        if name in values:
+            raise CallError("E0712", f"--set gives {name!r} twice", help="give each param once")
+        values[name] = value.strip()
+    return values
+
+
+def _names(option: str, text: str | None, known: Sequence[str]) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise CallError("E0712", f"{option} is empty", help=f"give some of {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            close = suggest(name, known)
+            raise CallError(
+                "E0712",
+                f"{option}: there is no {name!r}",
+                help=f"did you mean {close!r}?" if close else f"there is {', '.join(known)}",
+            )
+    return names
