@@ -416,7 +416,7 @@ def test_a_folder_that_cannot_be_written(target: Target, tmp_path: Path) -> None
         target.save(
             fresh("Mlp"), inputs_of("Mlp"), SOURCE, tmp_path / "file" / f"mlp{target.suffix}"
         )
-    assert caught.value.code == "E0702"
+    assert caught.value.code == "E0703"
 
 
 def test_a_failed_write_leaves_the_old_artefact(

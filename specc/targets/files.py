@@ -31,7 +31,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a new file beside ``path``, then put it in ``path``'s place.
 
     The new file has ``path``'s suffix, which some of torch's writers insist on. Raises CallError
-    (E0702) when the folder cannot be written; nothing is left behind when ``write`` raises.
+    (E0703) when the folder cannot be written; nothing is left behind when ``write`` raises.
     """
     aside: Path | None = None
     try:
@@ -48,7 +48,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         aside.chmod(0o666 & ~mask)
         os.replace(aside, path)
     except OSError as error:
-        raise CallError("E0702", f"cannot write {path}: {error.strerror or error}") from None
+        raise CallError("E0703", f"cannot write {path}: {error.strerror or error}") from None
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)
