@@ -1,4 +1,5 @@
-"""specc: a small language for neural models, a compiler to plain PyTorch, goldens that guard the numbers.
+"""specc: a small language for neural models, a compiler to plain PyTorch, goldens that guard the
+numbers.
 
 ::
 
@@ -7,8 +8,8 @@
     module = specc.load("specs/mnist_cnn.spec")  # a torch.nn.Module
     specc.check("specs/mnist_cnn.spec")  # a list of diagnostics, without torch
 
-Importing this package imports nothing else: each name is looked up where it lives when it is first used.
-"""
+Importing this package imports nothing else: each name is looked up where it lives when it is first
+used."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
         Diagnostic,
         GoldenError,
         Span,
-        SpecError,
         SpeccError,
+        SpecError,
         TargetError,
     )
 

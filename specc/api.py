@@ -1,8 +1,7 @@
 """The Python API: ``load``, ``loads``, ``check``, ``build``.
 
-Each is a few calls through the rooms: read, emit, run by a target. Torch is imported by the functions that
-make modules alone, so that ``check`` never waits for it.
-"""
+Each is a few calls through the rooms: read, emit, run by a target. Torch is imported by the
+functions that make modules alone, so that ``check`` never waits for it."""
 
 from __future__ import annotations
 
@@ -25,11 +24,11 @@ Params = Mapping[str, object]
 
 
 def check(path: str | os.PathLike[str], params: Params | None = None) -> list[Diagnostic]:
-    """Every fault and warning of the spec at ``path``, in the order of the file; empty if there is none.
+    """Every fault and warning of the spec at ``path``, in the order of the file; empty if there is
+    none.
 
-    ``params`` are set as by ``--set``. Never imports torch. Raises CallError where the file cannot be
-    read at all.
-    """
+    ``params`` are set as by ``--set``. Never imports torch. Raises CallError where the file cannot
+    be read at all."""
     return front.check(path, params)[1]
 
 
@@ -43,11 +42,10 @@ def load(
 ) -> nn.Module:
     """The model of the spec at ``path`` as a live module, with fresh weights as torch fills them.
 
-    ``target`` is ``eager``, ``compile``, ``torchscript`` or ``export``. A module of ``export`` is in
-    evaluation mode for good; the others train and switch modes as any module. ``model`` names one of
-    several models. Raises SpecError with every fault of the spec, CallError for an unknown ``target``,
-    ``model`` or ``device``, TargetError where the target refuses the model.
-    """
+    ``target`` is ``eager``, ``compile``, ``torchscript`` or ``export``. A module of ``export`` is
+    in evaluation mode for good; the others train and switch modes as any module. ``model`` names
+    one of several models. Raises SpecError with every fault of the spec, CallError for an unknown
+    ``target``, ``model`` or ``device``, TargetError where the target refuses the model."""
     program = front.read(path, params)
     return _live(program, Path(os.fspath(path)).stem, model, target, device)
 
@@ -78,8 +76,8 @@ def build(
     """Writes the spec at ``path`` to the folder ``output``: its source, and a target's artefact.
 
     ``<stem>.py`` always; ``<stem>_compile.py``, ``<stem>.ts`` or ``<stem>.pt2`` for the targets of
-    those. What was written is loaded back and compared with eager on one run before this returns the
-    paths. Raises as ``load`` does, and CallError (E0703) where ``output`` cannot be written.
+    those. What was written is loaded back and compared with eager on one run before this returns
+    the paths. Raises as ``load`` does, and CallError (E0703) where ``output`` cannot be written.
     """
     from specc.emit import emit
     from specc.targets import TARGETS
@@ -106,9 +104,7 @@ def build(
     return written
 
 
-def example_inputs(
-    program: ir.Program, model: ir.Model, device: str
-) -> tuple[Tensor, ...]:
+def example_inputs(program: ir.Program, model: ir.Model, device: str) -> tuple[Tensor, ...]:
     """One batch of inputs for ``model`` on the first sizes of the test matrix, in float32."""
     import torch
 
@@ -136,9 +132,7 @@ def free_sizes(model: ir.Model) -> list[dict[int, str]]:
     ]
 
 
-def _live(
-    program: ir.Program, stem: str, model: str | None, target: str, device: str
-) -> nn.Module:
+def _live(program: ir.Program, stem: str, model: str | None, target: str, device: str) -> nn.Module:
     from specc.emit import emit
 
     chosen = _target(target)

@@ -3,11 +3,11 @@
 Every error that a user can cause is one of these, raised once per run with all its diagnostics.
 Rendering (carets, colour) is ``specc.report``'s; the table of codes is ``specc.codes``.
 
-    SpeccError                        anything specc raises on purpose; ``exit_status`` says how it ends
-    ├── SpecError                2    the spec is at fault: holds every Diagnostic of the run
-    ├── CallError                2    the call is at fault: an option, a path, an output folder
-    ├── TargetError              1    a target could not build or prove its artefact
-    └── GoldenError              3    a golden cannot be judged against
+    SpeccError                        anything specc raises on purpose; ``exit_status`` says how it
+    ends ├── SpecError                2    the spec is at fault: holds every Diagnostic of the run
+    ├── CallError                2    the call is at fault: an option, a path, an output folder ├──
+    TargetError              1    a target could not build or prove its artefact └── GoldenError
+    3    a golden cannot be judged against
         ├── GoldenMissing             none has been blessed
         ├── GoldenStale               the spec's meaning has changed since
         └── GoldenCorrupt             truncated, edited, hostile, or of an unknown version
@@ -21,7 +21,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 
 class Span(NamedTuple):
-    """A stretch of a spec: ``start`` and ``end`` are offsets, ``line`` and ``column`` count from 1."""
+    """A stretch of a spec: ``start`` and ``end`` are offsets, ``line`` and ``column`` count from
+    1."""
 
     file: str
     start: int
@@ -42,7 +43,8 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One message: what is wrong (``message``), where (``span``), what to write instead (``help``)."""
+    """One message: what is wrong (``message``), where (``span``), what to write instead
+    (``help``)."""
 
     code: str
     message: str
@@ -97,7 +99,8 @@ class CallError(SpeccError):
 
 
 class TargetError(SpeccError):
-    """A target could not build its artefact, or the artefact did not compute what eager computes."""
+    """A target could not build its artefact, or the artefact did not compute what eager
+    computes."""
 
     exit_status = 1
 

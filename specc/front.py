@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from specc import ir
-from specc.errors import CallError, Collector, Diagnostic, Span, SpecError, SpeccError
+from specc.errors import CallError, Collector, Diagnostic, Span, SpeccError, SpecError
 from specc.semantics import analyse_into
 
 LARGEST_FILE: Final = 16 * 2**20
@@ -34,9 +34,8 @@ def check(
 ) -> tuple[ir.Program | None, list[Diagnostic], dict[str, str]]:
     """The program if there is no error, every diagnostic in order, and the texts they point into.
 
-    A file that is no spec's text (binary, empty, too large) is a diagnostic; one that cannot be read at
-    all raises CallError.
-    """
+    A file that is no spec's text (binary, empty, too large) is a diagnostic; one that cannot be
+    read at all raises CallError."""
     file = os.fspath(path)
     text, fault = _text(file)
     if fault is not None:

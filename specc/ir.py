@@ -1,8 +1,8 @@
 """The frozen, typed graph between checking and emitting.
 
 A ``Program`` is what a spec means: every name resolved, every argument bound, every inferred size
-filled in, every shape known symbolically. Frozen dataclasses of plain data and nothing else: no torch,
-no printing, no passes (those are ``specc.semantics``), so that each stage may rely on it.
+filled in, every shape known symbolically. Frozen dataclasses of plain data and nothing else: no
+torch, no printing, no passes (those are ``specc.semantics``), so that each stage may rely on it.
 
 Values are compared by identity: two uses of one ``Value`` are two uses of one computed tensor.
 """
@@ -25,9 +25,8 @@ Meaning = Literal["plain", "index", "unit", "normal"]
 class TensorType:
     """A tensor's type. ``dtype`` is torch's name, or ``float``: the precision that the run chooses.
 
-    ``meaning`` is what LANGUAGE's types add: ``index`` (int64 in 0..classes-1), ``unit`` (in [0, 1]),
-    ``normal`` (standard normal noise); ``classes`` is the bound of an ``index``.
-    """
+    ``meaning`` is what LANGUAGE's types add: ``index`` (int64 in 0..classes-1), ``unit`` (in [0,
+    1]), ``normal`` (standard normal noise); ``classes`` is the bound of an ``index``."""
 
     dtype: str
     shape: tuple[Size, ...]
@@ -43,8 +42,10 @@ class TensorType:
         return TensorType(self.dtype, shape)
 
     def __str__(self) -> str:
-        head = f"index({self.classes})" if self.meaning == "index" else (
-            self.dtype if self.meaning == "plain" else self.meaning
+        head = (
+            f"index({self.classes})"
+            if self.meaning == "index"
+            else (self.dtype if self.meaning == "plain" else self.meaning)
         )
         return f"{head}[{', '.join(str(size) for size in self.shape)}]"
 
@@ -68,7 +69,7 @@ class Scalar:
     form: tuple[object, ...]
 
 
-Static: TypeAlias = Union[int, float, bool, str, None, Poly, Scalar, tuple["Static", ...]]
+Static: TypeAlias = Union[int, float, bool, str, Poly, Scalar, tuple["Static", ...], None]
 
 
 def static_value(static: Static, params: Mapping[str, Size]) -> Static:
@@ -87,7 +88,8 @@ def static_value(static: Static, params: Mapping[str, Size]) -> Static:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """One tensor in the graph. ``named`` tells a name the user gave from one made up for a stage."""
+    """One tensor in the graph. ``named`` tells a name the user gave from one made up for a
+    stage."""
 
     name: str
     type: TensorType
@@ -230,8 +232,8 @@ def _flat(operand: Operand) -> Iterator[Operand]:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How torch fills a fresh parameter: ``uniform`` in [low, high), ``normal`` (mean ``low``, standard
-    deviation ``high``) or ``constant`` (``low``)."""
+    """How torch fills a fresh parameter: ``uniform`` in [low, high), ``normal`` (mean ``low``,
+    standard deviation ``high``) or ``constant`` (``low``)."""
 
     kind: Literal["uniform", "normal", "constant"]
     low: float
@@ -331,7 +333,8 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a selector matched: the full parameter names in the model's order; ``text`` as written."""
+    """What a selector matched: the full parameter names in the model's order; ``text`` as
+    written."""
 
     text: str
     names: tuple[str, ...]
@@ -359,7 +362,8 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """``GradNorm`` or ``GradValue`` between backward and step; ``on`` None means every parameter."""
+    """``GradNorm`` or ``GradValue`` between backward and step; ``on`` None means every
+    parameter."""
 
     type: str
     arguments: Arguments
@@ -411,8 +415,8 @@ class Train:
     """How the model learns. ``terms`` are the named scalars of the loss; the last is ``loss``.
 
     ``nodes`` compute the terms from ``uses``: the model's outputs and inputs and the train inputs
-    that they read, in that order. ``metric_nodes`` and ``metric_uses`` are the same for the metrics.
-    """
+    that they read, in that order. ``metric_nodes`` and ``metric_uses`` are the same for the
+    metrics."""
 
     model: str
     inputs: tuple[Value, ...]
@@ -435,7 +439,8 @@ class Train:
 
 @dataclass(frozen=True, slots=True)
 class TestPlan:
-    """The test matrix: every field has a default, so that a spec without ``test`` is tested well."""
+    """The test matrix: every field has a default, so that a spec without ``test`` is tested
+    well."""
 
     __test__ = False  # pytest collects classes called Test*
 

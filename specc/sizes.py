@@ -1,10 +1,10 @@
 """Symbolic sizes: exact integer arithmetic on the unknown ``N``, ``T``, ``H`` of a spec.
 
-A size is an ``int``, or a ``Poly``: an integer polynomial over atoms, where an atom is a symbol or a
-floor quotient that does not simplify. ``H % 4`` is ``H - 4 * (H // 4)``, so two sizes are equal for
-every value of their symbols exactly when their polynomials are. Symbols stand for integers of at
-least 1. Non-goal: solving; what two polynomials leave open is for the caller to state as a condition.
-"""
+A size is an ``int``, or a ``Poly``: an integer polynomial over atoms, where an atom is a symbol or
+a floor quotient that does not simplify. ``H % 4`` is ``H - 4 * (H // 4)``, so two sizes are equal
+for every value of their symbols exactly when their polynomials are. Symbols stand for integers of
+at least 1. Non-goal: solving; what two polynomials leave open is for the caller to state as a
+condition."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ class Poly:
         pieces: list[str] = []
         for monomial, factor in self.terms:
             body = " * ".join(
-                f"({atom})" if isinstance(atom, Quotient) and (len(monomial) > 1 or factor != 1)
+                f"({atom})"
+                if isinstance(atom, Quotient) and (len(monomial) > 1 or factor != 1)
                 else str(atom)
                 for atom in monomial
             )
@@ -118,10 +119,9 @@ def symbol(name: str) -> Poly:
 def floor_divide(left: Size, right: Size) -> Size:
     """``left // right``, divided out as far as it holds for every value of the symbols.
 
-    ``(c * q + r) // c`` is ``q + r // c`` for integers, ``(g * x + r) // (g * c)`` with ``0 <= r < g``
-    is ``x // c``, and ``(x // a) // b`` is ``x // (a * b)`` for ``b > 0``. Factors common to every term
-    are divided out. Raises ZeroDivisionError when ``right`` is zero.
-    """
+    ``(c * q + r) // c`` is ``q + r // c`` for integers, ``(g * x + r) // (g * c)`` with ``0 <= r <
+    g`` is ``x // c``, and ``(x // a) // b`` is ``x // (a * b)`` for ``b > 0``. Factors common to
+    every term are divided out. Raises ZeroDivisionError when ``right`` is zero."""
     if isinstance(left, int) and isinstance(right, int):
         return left // right
     if right == 0:

@@ -1,19 +1,19 @@
 """The form of a catalogue row: what torch offers, as typed data.
 
-A row says a thing's signature in torch's names, order and defaults, how its shapes go, and how it is
-written in Python. Rows are read by ``specc.semantics`` (to bind and check) and by ``specc.emit`` (to
-print); nothing about a single layer or function stands anywhere else. Imports no torch.
+A row says a thing's signature in torch's names, order and defaults, how its shapes go, and how it
+is written in Python. Rows are read by ``specc.semantics`` (to bind and check) and by ``specc.emit``
+(to print); nothing about a single layer or function stands anywhere else. Imports no torch.
 
 Signatures are written as text and parsed on first use, so that importing the catalogue is cheap::
 
-    in_channels: size = ?, out_channels: size, kernel_size: int x2, stride: int x2 = 1, bias: bool = True
+    in_channels: size = ?, out_channels: size, kernel_size: int x2, stride: int x2 = 1, bias: bool =
+    True
 
 ``= ?`` marks an argument that the incoming shapes tell; ``int x2`` is an int or a pair of them;
-``*shape: size`` takes the rest of the positional arguments, or one tuple of them; ``/`` free types are
-``tensor``, ``tensors`` (a list), ``size`` (an int that may be symbolic), ``int``, ``float``, ``bool``,
-``str``, ``none``, ``dtype``, and ``ints``/``floats``/``sizes`` (a tuple); ``|`` separates alternatives.
-A lone ``*`` makes what follows keyword-only.
-"""
+``*shape: size`` takes the rest of the positional arguments, or one tuple of them; ``/`` free types
+are ``tensor``, ``tensors`` (a list), ``size`` (an int that may be symbolic), ``int``, ``float``,
+``bool``, ``str``, ``none``, ``dtype``, and ``ints``/``floats``/``sizes`` (a tuple); ``|`` separates
+alternatives. A lone ``*`` makes what follows keyword-only."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def _split(text: str) -> list[str]:
 
 
 class RuleError(Exception):
-    """A shape rule refuses: ``message`` in the spec's terms; ``argument`` names the one to point at."""
+    """A shape rule refuses: ``message`` in the spec's terms; ``argument`` names the one to point
+    at."""
 
     def __init__(
         self, code: str, message: str, *, help: str | None = None, argument: str | None = None
@@ -117,10 +118,10 @@ class Call:
     """What a rule sees: the row's name, every static argument (defaults filled in), the tensors.
 
     ``tensors`` maps a tensor argument's name to its type, or to a tuple of types for a list; for a
-    layer the names are ``LayerRow.inputs``. ``params`` are the values of the int params, for rules that
-    must decide (divisibility, a range). ``require_equal`` decides ``left == right``: it returns when
-    they are equal, raises ``RuleError`` when they are not, and states a condition where it is open.
-    """
+    layer the names are ``LayerRow.inputs``. ``params`` are the values of the int params, for rules
+    that must decide (divisibility, a range). ``require_equal`` decides ``left == right``: it
+    returns when they are equal, raises ``RuleError`` when they are not, and states a condition
+    where it is open."""
 
     name: str
     args: Mapping[str, Static]
@@ -190,7 +191,8 @@ class Row:
 
 @dataclass(frozen=True)
 class LayerRow(Row):
-    """A layer. ``inputs`` names the tensors its ``forward`` takes, in order; ``?`` ends an optional one.
+    """A layer. ``inputs`` names the tensors its ``forward`` takes, in order; ``?`` ends an optional
+    one.
 
     ``infer`` computes each ``= ?`` argument from the incoming types; ``parameters`` and ``buffers``
     give names and shapes, in torch's order; ``initial`` is torch's own default initialisation.
@@ -212,9 +214,9 @@ class FunctionRow(Row):
     """A stateless function, a loss or a metric: tensors are among the arguments.
 
     ``stochastic`` marks one that draws noise; ``training`` one whose torch form has an argument
-    ``training``, which the emitted source fills with ``self.training``. Those of family ``creation``
-    make a tensor of nothing: the emitted source says its device, and its precision where ``float``.
-    """
+    ``training``, which the emitted source fills with ``self.training``. Those of family
+    ``creation`` make a tensor of nothing: the emitted source says its device, and its precision
+    where ``float``."""
 
     shape: ShapeRule
     stochastic: bool = field(default=False, kw_only=True)
@@ -239,7 +241,8 @@ class SchedulerRow(Row):
 
 @dataclass(frozen=True)
 class FormulaRow(Row):
-    """A regularizer, a constraint or a clip: ``formula`` is Python over its arguments and ``weight``.
+    """A regularizer, a constraint or a clip: ``formula`` is Python over its arguments and
+    ``weight``.
 
     A regularizer's is an expression, summed over the selected parameters; a constraint's is run
     on each selected parameter without gradient; a clip's sees ``parameters``, the list. It may use

@@ -1,4 +1,5 @@
-"""IR to Python source that a person would have written. Imports no torch; the source imports nothing else.
+"""IR to Python source that a person would have written. Imports no torch; the source imports
+nothing else.
 
 ``emit`` is the room's one door.
 """
@@ -18,8 +19,8 @@ from specc.emit.training import helpers, methods
 def emit(program: ir.Program) -> str:
     """The program as one Python file: a class per model, formatted, standalone.
 
-    The same program gives the same text; every line that computes something names its line in the spec.
-    """
+    The same program gives the same text; every line that computes something names its line in the
+    spec."""
     file = comment(program.file.replace("\\", "/").rsplit("/", 1)[-1])
     names = " and ".join(model.name for model in program.models)
     parts = [] if program.train is None else helpers(program.train)

@@ -1,9 +1,8 @@
 """A function's body: nodes to statements, named and nested as a person would write them.
 
-A value used once, on the line of the spec that made it, is written inside the expression that uses it; any
-other gets a variable: its own name, or ``x``. A name is taken over by a later value only when nothing
-reads the earlier one any more. Non-goal: what the nodes mean.
-"""
+A value used once, on the line of the spec that made it, is written inside the expression that uses
+it; any other gets a variable: its own name, or ``x``. A name is taken over by a later value only
+when nothing reads the earlier one any more. Non-goal: what the nodes mean."""
 
 from __future__ import annotations
 

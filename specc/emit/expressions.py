@@ -1,8 +1,7 @@
 """IR operands and nodes to Python expressions.
 
-A ``Naming`` says how values, sizes and params are called where the expression stands; everything else
-follows from the catalogue's rows. Non-goal: which expressions become statements.
-"""
+A ``Naming`` says how values, sizes and params are called where the expression stands; everything
+else follows from the catalogue's rows. Non-goal: which expressions become statements."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from typing import Final, cast
 from specc import ir
 from specc.catalog import FUNCTIONS, LOSSES, METRICS
 from specc.catalog.rows import FunctionRow, Row
-from specc.sizes import Poly, Quotient, Size
+from specc.sizes import Quotient, Size
 
 _OPERATORS: Final[dict[str, type[ast.operator]]] = {
     "+": ast.Add,
@@ -53,10 +52,6 @@ class Naming:
     precision: Callable[[], ast.expr]
 
 
-def name(identifier: str) -> ast.Name:
-    return ast.Name(identifier)
-
-
 def dotted(path: str) -> ast.expr:
     """``torch.nn.functional`` as an expression."""
     first, *rest = path.split(".")
@@ -67,6 +62,7 @@ def dotted(path: str) -> ast.expr:
 
 
 def call(function: ast.expr, *args: ast.expr, **keywords: ast.expr) -> ast.Call:
+    """``function(*args, **keywords)``."""
     return ast.Call(
         function,
         list(args),

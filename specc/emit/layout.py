@@ -1,9 +1,9 @@
 """Prints Python: expression trees to text, laid out as a formatter would leave it.
 
-The one place where identifiers and literals become source text: an identifier that is none raises, a string
-is always quoted and escaped, so nothing in a spec can become code. Expressions are nodes of Python's
-own ``ast``, of the kinds that the emitter makes. Non-goal: statements, which are ``statements``.
-"""
+The one place where identifiers and literals become source text: an identifier that is none raises,
+a string is always quoted and escaped, so nothing in a spec can become code. Expressions are nodes
+of Python's own ``ast``, of the kinds that the emitter makes. Non-goal: statements, which are
+``statements``."""
 
 from __future__ import annotations
 
@@ -74,7 +74,6 @@ def literal(value: object) -> str:
             return json.dumps(value)
         case _:
             raise ValueError(f"not a literal: {value!r}")
-
 
 
 def flat(node: ast.expr) -> str:
@@ -237,9 +236,7 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
             )
         case ast.Dict() if node.keys:
             heads = [f"{flat(key)}: " for key in node.keys if key is not None]
-            return _bracketed(
-                node.values, heads, indent, f"{head}{{", f"}}{tail}", together=False
-            )
+            return _bracketed(node.values, heads, indent, f"{head}{{", f"}}{tail}", together=False)
         case ast.ListComp():
             inner = indent + STEP
             lines = [f"{indent}{head}["]
@@ -250,9 +247,7 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
             inner = indent + STEP
             text = flat(node)
-            body = (
-                [inner + text] if len(inner + text) <= WIDTH else _operands(node, inner)
-            )
+            body = [inner + text] if len(inner + text) <= WIDTH else _operands(node, inner)
             return [f"{indent}{head}(", *body, f"{indent}){tail}"]
     return [line]
 
@@ -267,8 +262,8 @@ def _bracketed(
     *,
     together: bool = True,
 ) -> list[str]:
-    """What stands in brackets: a call's arguments on one line of their own if they fit, else an item a
-    line, as a collection's always."""
+    """What stands in brackets: a call's arguments on one line of their own if they fit, else an
+    item a line, as a collection's always."""
     inner = indent + STEP
     line = inner + ", ".join(head + flat(item) for head, item in zip(heads, items, strict=True))
     if together and len(line) <= WIDTH:

@@ -31,12 +31,16 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class Return:
+    """``return value``."""
+
     value: ast.expr
     mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Assert:
+    """``assert condition, message``."""
+
     condition: ast.expr
     message: str
     mark: str = ""
@@ -44,6 +48,8 @@ class Assert:
 
 @dataclass(frozen=True, slots=True)
 class For:
+    """``for target in iterable`` and what is done each time."""
+
     target: ast.expr
     iterable: ast.expr
     body: Sequence[Statement]
@@ -79,6 +85,8 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Class:
+    """A class of methods alone."""
+
     name: str
     base: str
     docstring: str
@@ -96,7 +104,8 @@ def print_class(node: Class) -> str:
 
 
 def comment(text: str) -> str:
-    """``text`` as it may stand after ``#`` or in a docstring: one line, printable, no quotes' end."""
+    """``text`` as it may stand after ``#`` or in a docstring: one line, printable, no quotes'
+    end."""
     return "".join(c if c.isprintable() and c not in '\\"' else "?" for c in text)
 
 
@@ -137,9 +146,7 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
     """The statement's lines; its mark trails where it fits and stands above where it does not."""
     match statement:
         case For():
-            lines = lay_out(
-                statement.iterable, indent, f"for {target(statement.target)} in ", ":"
-            )
+            lines = lay_out(statement.iterable, indent, f"for {target(statement.target)} in ", ":")
             for inner in statement.body:
                 lines += print_statement(inner, indent + STEP)
             return lines

@@ -197,9 +197,7 @@ def _parameters(model: ir.Model, on: ir.Selection, *, listed: bool = False) -> a
 # ── the optimizer, the step ──────────────────────────────────────────────────────────────────────
 
 
-def _configure_optimizers(
-    model: ir.Model, train: ir.Train, constants: Sequence[str]
-) -> Function:
+def _configure_optimizers(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Function:
     assert train.optimizer is not None
     naming = _static_naming(constants)
     optimizer = train.optimizer
@@ -209,7 +207,9 @@ def _configure_optimizers(
         groups: list[ast.expr] = []
         if optimizer.rest.names:
             groups.append(
-                ast.Dict([ast.Constant("params")], [_parameters(model, optimizer.rest, listed=True)])
+                ast.Dict(
+                    [ast.Constant("params")], [_parameters(model, optimizer.rest, listed=True)]
+                )
             )
         for group in optimizer.groups:
             keys: list[ast.expr | None] = [ast.Constant("params")]
@@ -226,16 +226,20 @@ def _configure_optimizers(
         for argument in row.arguments
         if argument.name in given
     ]
-    name = ast.Name("optimizer", ast.Load())
+    made_optimizer = ast.Name("optimizer", ast.Load())
     statements: list[Statement] = [
-        Assign(name, ast.Call(dotted(row.torch), [parameters], keywords), mark(optimizer.span))
+        Assign(
+            made_optimizer,
+            ast.Call(dotted(row.torch), [parameters], keywords),
+            mark(optimizer.span),
+        )
     ]
     keys_: list[ast.expr | None] = [ast.Constant("optimizer")]
-    values_: list[ast.expr] = [name]
+    values_: list[ast.expr] = [made_optimizer]
     if train.scheduler:
         scheduler = SCHEDULERS[train.scheduler.type]
         positional, keywords = of_arguments(scheduler, train.scheduler.arguments, naming)
-        made = ast.Call(dotted(scheduler.torch), [name, *positional], keywords)
+        made = ast.Call(dotted(scheduler.torch), [made_optimizer, *positional], keywords)
         target = ast.Name("scheduler", ast.Load())
         statements.append(Assign(target, made, mark(train.scheduler.span)))
         inner_keys: list[ast.expr | None] = [ast.Constant("scheduler"), ast.Constant("interval")]

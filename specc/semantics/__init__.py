@@ -1,4 +1,5 @@
-"""AST to IR: names resolved, arguments bound, shapes followed, every fault reported. Imports no torch.
+"""AST to IR: names resolved, arguments bound, shapes followed, every fault reported. Imports no
+torch.
 
 ``analyse`` is the room's one door.
 """
@@ -16,9 +17,7 @@ from specc.syntax.parse import parse
 VERSION: Final = 1
 
 
-def analyse(
-    text: str, file: str, params: Mapping[str, object] | None = None
-) -> ir.Program:
+def analyse(text: str, file: str, params: Mapping[str, object] | None = None) -> ir.Program:
     """What the spec ``text`` means, with ``params`` set as by ``--set``; warnings ride along.
 
     Raises SpecError with every fault of the file.
@@ -33,7 +32,8 @@ def analyse(
 def analyse_into(
     text: str, file: str, params: Mapping[str, object], collector: Collector
 ) -> ir.Program | None:
-    """As ``analyse``, but faults go to ``collector`` and the program is None where there are any."""
+    """As ``analyse``, but faults go to ``collector`` and the program is None where there are
+    any."""
     parsed = parse(text, file, collector)
     try:
         program = build_program(parsed, file, params, collector)

@@ -1,9 +1,8 @@
 """Binds the arguments of a call to a catalogue row: names, order, types, choices.
 
-Arguments are torch's, in torch's order, less those that the shapes tell. Everything that does not fit is
-reported at its own place with what would; what is left out keeps the row's default. Non-goal: what the
-values mean together, which is the row's shape rule.
-"""
+Arguments are torch's, in torch's order, less those that the shapes tell. Everything that does not
+fit is reported at its own place with what would; what is left out keeps the row's default.
+Non-goal: what the values mean together, which is the row's shape rule."""
 
 from __future__ import annotations
 
@@ -44,7 +43,8 @@ class Given:
 
 @dataclass(slots=True)
 class Bound:
-    """The arguments that were given, by name, each with its place; ``failed`` if any did not fit."""
+    """The arguments that were given, by name, each with its place; ``failed`` if any did not
+    fit."""
 
     values: dict[str, Entity] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
@@ -61,7 +61,8 @@ def bind(
     first: Entity | None = None,
     keyword_only: bool = False,
 ) -> Bound:
-    """``given`` as the row's arguments. ``first`` is what the pipe feeds in as the first of them."""
+    """``given`` as the row's arguments. ``first`` is what the pipe feeds in as the first of
+    them."""
     bound = Bound()
     positional = [] if first is None else [Given(None, first, span)]
     positional += [item for item in given if item.name is None]
@@ -96,7 +97,8 @@ def bind(
 
 
 def signature(row: Row) -> str:
-    """The row's arguments as a user writes them: ``Conv2d(out_channels, kernel_size, stride=1, ...)``."""
+    """The row's arguments as a user writes them: ``Conv2d(out_channels, kernel_size, stride=1,
+    ...)``."""
     shown = []
     for argument in row.arguments:
         if argument.inferred:
@@ -110,9 +112,7 @@ def signature(row: Row) -> str:
     return f"{row.name}({', '.join(shown)})"
 
 
-def _bind_positional(
-    row: Row, given: list[Given], bound: Bound, collector: Collector
-) -> None:
+def _bind_positional(row: Row, given: list[Given], bound: Bound, collector: Collector) -> None:
     order = _positional_order(row, len(given))
     for index, item in enumerate(given):
         if index < len(order) and order[index].variadic:
@@ -182,9 +182,7 @@ def _bind_keyword(row: Row, item: Given, bound: Bound, collector: Collector) -> 
     bound.spans[item.name] = item.span
 
 
-def _checked(
-    row: Row, bound: Bound, collector: Collector, params: Mapping[str, Size]
-) -> Bound:
+def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, Size]) -> Bound:
     for name, value in bound.values.items():
         argument = row.by_name[name]
         if is_poisoned(value):

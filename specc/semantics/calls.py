@@ -1,8 +1,7 @@
 """Calls of catalogue rows: a layer made and applied, a function, loss or metric called.
 
-Here a bound call meets its row's rules: inferred arguments, shapes, parameters. Everything a row refuses is
-reported at the argument that caused it, with the type that came in.
-"""
+Here a bound call meets its row's rules: inferred arguments, shapes, parameters. Everything a row
+refuses is reported at the argument that caused it, with the type that came in."""
 
 from __future__ import annotations
 
@@ -61,9 +60,7 @@ def make_layer(
     return layer.name
 
 
-def apply_layer(
-    graph: Graph, name: str, inputs: list[Entity], span: Span, hint: Hint
-) -> Entity:
+def apply_layer(graph: Graph, name: str, inputs: list[Entity], span: Span, hint: Hint) -> Entity:
     """The layer called ``name`` applied to ``inputs``."""
     from specc.catalog import LAYERS
 
@@ -111,9 +108,7 @@ def call_function(
         if isinstance(value, ir.Value):
             tensors[name] = value.type
         elif isinstance(value, Items) and not is_static(value):
-            tensors[name] = tuple(
-                item.type for item in value.items if isinstance(item, ir.Value)
-            )
+            tensors[name] = tuple(item.type for item in value.items if isinstance(item, ir.Value))
     incoming = _incoming([value for value in bound.values.values() if not is_static(value)])
     try:
         call = _call(graph, row, bound, tensors, span)
@@ -161,9 +156,7 @@ def _call(
     tensors: Mapping[str, ir.TensorType | tuple[ir.TensorType, ...]],
     span: Span,
 ) -> Call:
-    given = {
-        name: to_static(value) for name, value in bound.values.items() if is_static(value)
-    }
+    given = {name: to_static(value) for name, value in bound.values.items() if is_static(value)}
     return Call(
         name=row.name,
         args={**_defaults(row), **given},
@@ -190,9 +183,7 @@ def _with_inferred(graph: Graph, row: LayerRow, bound: Bound, call: Call, span: 
             _same(graph, row, name, given, value, inputs, bound.spans[name], call)
         else:
             bound.values[name] = Items(value) if isinstance(value, tuple) else value
-    return Call(
-        call.name, {**call.args, **told}, call.tensors, call.params, call.require_equal
-    )
+    return Call(call.name, {**call.args, **told}, call.tensors, call.params, call.require_equal)
 
 
 def _same(
@@ -235,8 +226,8 @@ def _known_when_built(graph: Graph, row: LayerRow, layer: ir.Layer, bound: Bound
             if open_:
                 graph.error(
                     "E0308",
-                    f"`{name}` of {row.name} would be {size}, but {', '.join(sorted(open_))} is known"
-                    " only when the model runs",
+                    f"`{name}` of {row.name} would be {size}, but {', '.join(sorted(open_))}"
+                    " is known only when the model runs",
                     bound.spans.get(name, layer.span),
                     "give that size of the input a number or a param",
                 )
@@ -245,7 +236,8 @@ def _known_when_built(graph: Graph, row: LayerRow, layer: ir.Layer, bound: Bound
 
 
 def _claim(graph: Graph, row: LayerRow, label: str | None, span: Span) -> None:
-    """Uses up the counter of a layer that was reported, so that later names stay as they would be."""
+    """Uses up the counter of a layer that was reported, so that later names stay as they would
+    be."""
     if label is None:
         graph.fresh_layer_name(row.name)
 

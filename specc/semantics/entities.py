@@ -47,10 +47,6 @@ def is_poisoned(entity: Entity) -> bool:
     return isinstance(entity, Poison)
 
 
-def is_tensor(entity: Entity) -> bool:
-    return isinstance(entity, ir.Value)
-
-
 def is_static(entity: Entity) -> bool:
     """Whether the entity is a compile-time value (a tuple of such included)."""
     if isinstance(entity, Items):
@@ -75,12 +71,14 @@ def to_operand(entity: Entity) -> ir.Operand:
 
 
 def from_static(static: ir.Static) -> Entity:
+    """A compile-time value of the IR as an entity."""
     if isinstance(static, tuple):
         return Items(tuple(from_static(item) for item in static))
     return static
 
 
 def from_result(result: ir.Result) -> Entity:
+    """What a node gives as an entity."""
     if isinstance(result, tuple):
         return Items(tuple(from_result(item) for item in result))
     return result

@@ -1,10 +1,11 @@
 """Elaborates expressions: each to an entity, adding the nodes that compute it.
 
-Compile-time arithmetic stays compile-time; an operator with a tensor in it becomes a node. A fault is
-reported once and poisons what depends on it. Pipes are ``stages``, calls of rows ``calls``.
-"""
+Compile-time arithmetic stays compile-time; an operator with a tensor in it becomes a node. A fault
+is reported once and poisons what depends on it. Pipes are ``stages``, calls of rows ``calls``."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from specc import ir
 from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
@@ -136,9 +137,7 @@ def _unary(graph: Graph, expression: ast.Unary, hint: Hint) -> Entity:
         if expression.operator == "-" and type_.dtype == "bool":
             return graph.error("E0306", f"`-` wants numbers, this is {type_}", expression.span)
         value = graph.value(type_.with_shape(type_.shape), expression.span, hint)
-        graph.nodes.append(
-            ir.Operation(expression.operator, (operand,), value, expression.span)
-        )
+        graph.nodes.append(ir.Operation(expression.operator, (operand,), value, expression.span))
         return value
     if not is_static(operand):
         return _no_operator(graph, expression.operator, operand, expression.span)
@@ -223,7 +222,8 @@ def _dtype(symbol: str, left: Entity, right: Entity) -> str:
     if isinstance(left, ir.Value) and isinstance(right, ir.Value):
         dtype = promote(left_type.dtype, right_type.dtype)
     else:
-        # A number widens a tensor only to another kind: int32 + 1 stays int32, int32 + 0.5 is a float.
+        # A number widens a tensor only to another kind: int32 + 1 stays int32, int32 + 0.5 is a
+        # float.
         tensor, number = (
             (left_type, right_type) if isinstance(left, ir.Value) else (right_type, left_type)
         )
@@ -329,9 +329,7 @@ def _call_name(
         return call_function(graph, "function", FUNCTIONS[name], given, span, hint)
     if name in LOSSES:
         if graph.kind != "train":
-            return graph.error(
-                "E0204", f"{name} is a loss; losses stand in `train`", callee.span
-            )
+            return graph.error("E0204", f"{name} is a loss; losses stand in `train`", callee.span)
         return call_function(graph, "loss", LOSSES[name], given, span, hint)
     if name in LAYERS:
         return graph.error(
@@ -390,16 +388,16 @@ def _attribute(graph: Graph, expression: ast.Attribute, hint: Hint) -> Entity:
         case ir.Value() if expression.name in ("T", "mT"):
             rank = len(value.type.shape)
             if (expression.name == "T" and rank != 2) or rank < 2:
+                wanted = "a matrix" if expression.name == "T" else "at least 2 dimensions"
                 return graph.error(
                     "E0301",
-                    f"`.{expression.name}` wants {'a matrix' if expression.name == 'T' else 'at least 2 dimensions'},"
-                    f" this is {value.type}",
+                    f"`.{expression.name}` wants {wanted}, this is {value.type}",
                     span,
                     "use transpose(x, dim0, dim1)",
                 )
             *batch, rows, columns = value.type.shape
             made = graph.value(value.type.with_shape((*batch, columns, rows)), span, hint)
-            attribute = "T" if expression.name == "T" else "mT"
+            attribute: Literal["T", "mT"] = "T" if expression.name == "T" else "mT"
             graph.nodes.append(ir.Transpose(value, attribute, made, span))
             return made
     return graph.error(
@@ -410,9 +408,7 @@ def _attribute(graph: Graph, expression: ast.Attribute, hint: Hint) -> Entity:
     )
 
 
-def _parameter(
-    graph: Graph, handle: LayerHandle, expression: ast.Attribute, hint: Hint
-) -> Entity:
+def _parameter(graph: Graph, handle: LayerHandle, expression: ast.Attribute, hint: Hint) -> Entity:
     layer = graph.layers.get(handle.name)
     if layer is None:
         return graph.error(

@@ -1,9 +1,8 @@
 """The state of one model (or of ``train``) while its statements are elaborated into IR nodes.
 
 Holds the names in scope, the nodes and layers made so far and the conditions met on the way. The
-functions that add to it are in ``expressions``, ``stages`` and ``layers``. Non-goal: deciding what an
-expression means.
-"""
+functions that add to it are in ``expressions``, ``stages`` and ``layers``. Non-goal: deciding what
+an expression means."""
 
 from __future__ import annotations
 

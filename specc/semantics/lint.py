@@ -1,8 +1,7 @@
 """Faults that every rule accepts: a softmax applied twice, a bias that the next layer takes away.
 
-Reads the finished model and ``train``; the pairs are rows of ``specc.catalog.pairs``. A warning never
-stops a build.
-"""
+Reads the finished model and ``train``; the pairs are rows of ``specc.catalog.pairs``. A warning
+never stops a build."""
 
 from __future__ import annotations
 

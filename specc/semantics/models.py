@@ -1,7 +1,7 @@
 """Models: params, inputs, statements and outputs of one ``model`` to ``ir.Model``.
 
-Statements run in order; each reports its own faults and the rest go on. Non-goal: what trains the model.
-"""
+Statements run in order; each reports its own faults and the rest go on. Non-goal: what trains the
+model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ def build_model(
     graph = Graph(
         kind="model",
         collector=collector,
-        params={param.name: param.value for param in file_params if _is_int(param.value)},
+        params={
+            param.name: param.value
+            for param in file_params
+            if isinstance(param.value, int) and not isinstance(param.value, bool)
+        },
         env=dict(file_env),
         modules=modules,
         unread=unread,
@@ -151,9 +155,7 @@ def _condition(graph: Graph, written: ast.Expression, name: str) -> None:
         return
     for side in (left, right):
         if isinstance(side, bool) or not isinstance(side, int | Poly):
-            graph.error(
-                "E0231", f"`where` compares sizes, not {describe(side)}", written.span
-            )
+            graph.error("E0231", f"`where` compares sizes, not {describe(side)}", written.span)
             return
     assert isinstance(left, int | Poly) and isinstance(right, int | Poly)
     state_condition(graph, written.operator, left, right, f"`{name}` asks for it", written.span)
@@ -191,9 +193,7 @@ def assign(graph: Graph, statement: ast.Assign) -> None:
             )  # fmt: skip
             return
         if names.count(name) > 1 and name != "_":
-            graph.error(
-                "E0230", f"`{name}` stands twice on the left", statement.targets[0].span
-            )
+            graph.error("E0230", f"`{name}` stands twice on the left", statement.targets[0].span)
             return
     hint = _hint(statement.targets)
     value = elaborate(graph, statement.value, hint)
@@ -208,14 +208,10 @@ def _hint(targets: tuple[ast.Target, ...]) -> Hint:
     return hints[0] if len(hints) == 1 else hints
 
 
-def _destructure(
-    graph: Graph, targets: tuple[ast.Target, ...], value: Entity, span: Span
-) -> None:
+def _destructure(graph: Graph, targets: tuple[ast.Target, ...], value: Entity, span: Span) -> None:
     if not isinstance(value, Items) or len(value.items) != len(targets):
         if not isinstance(value, Poison):
-            found = (
-                f"{len(value.items)} results" if isinstance(value, Items) else describe(value)
-            )
+            found = f"{len(value.items)} results" if isinstance(value, Items) else describe(value)
             graph.error(
                 "E0232",
                 f"{len(targets)} names for {found}",
@@ -301,9 +297,7 @@ def _require(
     for name in list(graph.declared):
         if name not in graph.layers and isinstance(graph.env.get(name), LayerHandle):
             _, _, span = graph.declared[name]
-            graph.error(
-                "E0227", f"the layer `{name}` is never fed", span, f"use it: `{name}(x)`"
-            )
+            graph.error("E0227", f"the layer `{name}` is never fed", span, f"use it: `{name}(x)`")
 
 
 def _labels(body: tuple[ast.Statement, ...]) -> Iterator[str]:
@@ -339,8 +333,3 @@ def _expression_labels(expression: ast.Expression) -> Iterator[str]:
                 yield from _expression_labels(item)
         case ast.Subscript():
             yield from _expression_labels(expression.value)
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-

@@ -13,8 +13,8 @@ from specc.errors import Collector, Span
 
 # Attributes of torch.nn.Module and of the emitted classes: a layer of that name would hide them.
 MODULE_ATTRIBUTES: Final = frozenset(
-    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double"
-    " dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter"
+    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda"
+    " double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter"
     " get_submodule half ipu load_state_dict modules mtia named_buffers named_children"
     " named_modules named_parameters parameters register_backward_hook register_buffer"
     " register_forward_hook register_forward_pre_hook register_full_backward_hook"
@@ -42,7 +42,8 @@ def check_name(name: str, span: Span, collector: Collector, what: str) -> bool:
     if name.startswith("__"):
         collector.error(
             "E0205",
-            f"names that begin with two underscores are Python's own; `{name}` cannot name a {what}",
+            f"names that begin with two underscores are Python's own: `{name}` cannot name a"
+            f" {what}",
             span,
             f"call it `{name.strip('_') or 'value'}`",
         )

@@ -1,8 +1,7 @@
 """Params: compile-time values with a default in the spec, overridden by ``--set name=value``.
 
-A setting is text from a command line or a value from Python; either must be of the param's type, and
-must name a param that the spec has. Non-goal: arithmetic on params, which is ``static``.
-"""
+A setting is text from a command line or a value from Python; either must be of the param's type,
+and must name a param that the spec has. Non-goal: arithmetic on params, which is ``static``."""
 
 from __future__ import annotations
 
@@ -122,7 +121,8 @@ def _default(graph: Graph, statement: ast.Parameter, given: bool) -> ir.Static:
                 "E0604",
                 f"`{statement.name}` has no default and was not set",
                 statement.span,
-                f"write `{statement.name}: {statement.type.name} = ...`, or --set {statement.name}=...",
+                f"write `{statement.name}: {statement.type.name} = ...`,"
+                f" or --set {statement.name}=...",
             )
         return None
     entity = elaborate(graph, statement.default)
@@ -171,7 +171,8 @@ def _converted(given: object, kind: str) -> tuple[ir.Static, str | None]:
     if kind == "int" and abs(given) >= 2**63:  # type: ignore[arg-type]  # likewise
         return None, "it must fit in 64 bits"
     if kind == "tuple" and not all(
-        isinstance(item, int | float | str) for item in given  # type: ignore[attr-defined]  # likewise
+        isinstance(item, int | float | str)
+        for item in given  # type: ignore[attr-defined]  # likewise
     ):
         return None, "its items must be numbers or strings"
     return given, None  # type: ignore[return-value]  # likewise
@@ -210,4 +211,3 @@ def _article(kind: str) -> str:
 def _printable(text: str) -> str:
     shown = "".join(character if character.isprintable() else "?" for character in text)
     return shown if len(shown) <= 60 else shown[:57] + "..."
-

@@ -1,8 +1,7 @@
 """``test``: sizes, seed, steps, targets and the other axes of the test matrix to ``ir.TestPlan``.
 
-Only what the words say is checked here; whether the sizes fit the model is the matrix's business, which
-knows every shape. Everything has a default.
-"""
+Only what the words say is checked here; whether the sizes fit the model is the matrix's business,
+which knows every shape. Everything has a default."""
 
 from __future__ import annotations
 
@@ -30,9 +29,7 @@ _MOST_STEPS: Final = 1000
 _LARGEST_SIZE: Final = 2**31
 
 
-def build_plan(
-    block: ast.Test, graph: Graph, model: ir.Model, collector: Collector
-) -> ir.TestPlan:
+def build_plan(block: ast.Test, graph: Graph, model: ir.Model, collector: Collector) -> ir.TestPlan:
     """The plan; ``graph`` has the file's params in scope."""
     rows: list[tuple[tuple[str, int], ...]] = []
     settings: dict[str, Any] = {}

@@ -148,5 +148,3 @@ def _plan(
         return ir.TestPlan()
     model, _ = models[0]
     return build_plan(blocks[0], scope, model, collector)
-
-

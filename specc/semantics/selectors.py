@@ -1,8 +1,9 @@
-"""Selectors: ``*.bias``, ``LayerNorm.*``, ``encoder.*.weight except encoder.0.*`` to parameter names.
+"""Selectors: ``*.bias``, ``LayerNorm.*``, ``encoder.*.weight except encoder.0.*`` to parameter
+names.
 
-A pattern is a glob over the parameters' full names (``*`` spans dots), ``Type.parameter`` for a layer
-type, or the model's name for everything. One that matches nothing is an error, never an empty match.
-"""
+A pattern is a glob over the parameters' full names (``*`` spans dots), ``Type.parameter`` for a
+layer type, or the model's name for everything. One that matches nothing is an error, never an empty
+match."""
 
 from __future__ import annotations
 
@@ -14,9 +15,7 @@ from specc.errors import Collector
 from specc.syntax import ast
 
 
-def resolve(
-    selector: ast.Selector, model: ir.Model, collector: Collector
-) -> ir.Selection | None:
+def resolve(selector: ast.Selector, model: ir.Model, collector: Collector) -> ir.Selection | None:
     """The parameters that ``selector`` picks, in the model's order; None where it was reported."""
     chosen: set[str] = set()
     failed = False
@@ -69,9 +68,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(pieces.get(c, re.escape(c)) for c in squeezed))
 
 
-def _nothing(
-    pattern: ast.Pattern, model: ir.Model, collector: Collector, of: str = ""
-) -> None:
+def _nothing(pattern: ast.Pattern, model: ir.Model, collector: Collector, of: str = "") -> None:
     names = [name for name, _, _ in model.parameters()]
     types = sorted({layer.type for layer in model.layers if layer.parameters})
     head = pattern.text.partition(".")[0]
@@ -83,6 +80,4 @@ def _nothing(
     else:
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
         advice = f"{model.name} has {shown}"
-    collector.error(
-        "E0401", f"`{pattern.text}` matches no parameter{of}", pattern.span, advice
-    )
+    collector.error("E0401", f"`{pattern.text}` matches no parameter{of}", pattern.span, advice)

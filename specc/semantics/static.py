@@ -1,9 +1,8 @@
 """Compile-time arithmetic: numbers, strings, booleans and sizes, before any tensor exists.
 
-Integers stay exact and symbolic (``Poly``); a float, bool or string that a param took part in keeps its
-form (``ir.Scalar``), so that the emitted source can say it in terms of the param. What depends on a
-size that only the run knows, and would have to be decided here, raises ``Undecided``.
-"""
+Integers stay exact and symbolic (``Poly``); a float, bool or string that a param took part in keeps
+its form (``ir.Scalar``), so that the emitted source can say it in terms of the param. What depends
+on a size that only the run knows, and would have to be decided here, raises ``Undecided``."""
 
 from __future__ import annotations
 
@@ -74,9 +73,7 @@ def unary(symbol: str, operand: ir.Static, params: Mapping[str, Size]) -> ir.Sta
     return not value if form is None else ir.Scalar(not value, ("unary", "not", form))
 
 
-def binary(
-    symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, Size]
-) -> ir.Static:
+def binary(symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, Size]) -> ir.Static:
     """``left symbol right``; StaticError, Undecided or ZeroDivisionError where there is none."""
     if symbol in _EXACT and _is_size(left) and _is_size(right):
         return _ARITHMETIC[symbol](left, right)  # type: ignore[no-any-return]  # exact on sizes
@@ -84,9 +81,7 @@ def binary(
     if symbol in ("and", "or"):
         if not isinstance(left_value, bool) or not isinstance(right_value, bool):
             raise StaticError(f"`{symbol}` wants a condition on each side")
-        result: Any = (
-            left_value and right_value if symbol == "and" else left_value or right_value
-        )
+        result: Any = left_value and right_value if symbol == "and" else left_value or right_value
     elif symbol in ("==", "!="):
         result = _ARITHMETIC[symbol](left_value, right_value)
     elif symbol == "@":

@@ -1,22 +1,29 @@
 """Indexing and slicing: ``h[:, -1]``, ``x[..., 0:D]``, ``hidden[0]``.
 
-An index drops its dimension, a slice keeps it, ``...`` stands for the dimensions left over; sizes of
-slices are exact where the bounds are known and the step is 1. Non-goal: masks and gathers, which are functions.
-"""
+An index drops its dimension, a slice keeps it, ``...`` stands for the dimensions left over; sizes
+of slices are exact where the bounds are known and the step is 1. Non-goal: masks and gathers, which
+are functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from specc import ir
 from specc.catalog.rows import RuleError
-from specc.semantics.entities import POISON, Entity, Items, describe, is_poisoned
+from specc.semantics.entities import (
+    POISON,
+    Entity,
+    Items,
+    Poison,
+    describe,
+    is_poisoned,
+    to_static,
+)
 from specc.semantics.graph import Graph, Hint
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
 
-Elaborate = Callable[[Graph, ast.Expression], Any]
+Elaborate = Callable[[Graph, ast.Expression], Entity]
 
 
 def subscript(
@@ -26,33 +33,26 @@ def subscript(
     if isinstance(value, Items):
         return _pick(graph, value, expression, elaborate)
     if not isinstance(value, ir.Value):
-        return graph.error(
-            "E0225", f"{describe(value)} has no parts to take", expression.span
-        )
+        return graph.error("E0225", f"{describe(value)} has no parts to take", expression.span)
     indices: list[ir.Index] = []
     for index in expression.indices:
         made = _index(graph, index, elaborate)
-        if made is POISON:
+        if isinstance(made, Poison):
             return POISON
         indices.append(made)
     try:
         shape = _shape(graph, value.type, indices)
     except RuleError as fault:
-        return graph.rule_error(
-            fault, expression.span, {}, (f"the value is {value.type}",)
-        )
+        return graph.rule_error(fault, expression.span, {}, (f"the value is {value.type}",))
     result = graph.value(value.type.with_shape(shape), expression.span, hint)
     graph.nodes.append(ir.Subscript(value, tuple(indices), result, expression.span))
     return result
 
 
-def _pick(
-    graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elaborate
-) -> Entity:
+def _pick(graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elaborate) -> Entity:
     index = expression.indices[0]
     position = elaborate(graph, index) if isinstance(index, ast.Expression) else None
-    known = graph.params and isinstance(position, Poly)
-    if known:
+    if isinstance(position, Poly):
         position = evaluate(position, graph.params)
     if len(expression.indices) != 1 or not isinstance(position, int):
         return graph.error(
@@ -69,32 +69,34 @@ def _pick(
 
 def _index(
     graph: Graph, index: ast.Expression | ast.Slice | ast.Ellipsis, elaborate: Elaborate
-) -> Any:
+) -> ir.Index | Poison:
     if isinstance(index, ast.Ellipsis):
         return ir.EllipsisIndex()
     if isinstance(index, ast.Slice):
-        bounds = []
+        bounds: list[ir.Static] = []
         for part in (index.lower, index.upper, index.step):
             bound = None if part is None else elaborate(graph, part)
             if is_poisoned(bound):
                 return POISON
-            if not (bound is None or _is_size(bound)):
+            if bound is not None and not _is_size(bound):
                 span = part.span if part is not None else index.span
-                return graph.error("E0211", f"a slice is cut at a size, not {describe(bound)}", span)
-            bounds.append(bound)
+                graph.error("E0211", f"a slice is cut at a size, not {describe(bound)}", span)
+                return POISON
+            bounds.append(to_static(bound))
         return ir.SliceIndex(*bounds)
     value = elaborate(graph, index)
     if is_poisoned(value):
         return POISON
     if value is None or _is_size(value):
-        return value
+        return to_static(value)
     if isinstance(value, ir.Value) and value.type.dtype.startswith("int"):
         return value
-    return graph.error(
+    graph.error(
         "E0211",
         f"an index is a whole number, a slice or a tensor of them, not {describe(value)}",
         index.span,
     )
+    return POISON
 
 
 def _shape(graph: Graph, type_: ir.TensorType, indices: list[ir.Index]) -> tuple[Size, ...]:

@@ -1,12 +1,14 @@
-"""``train``: the loss and its terms, penalties, constraints, clipping, optimizer, scheduler, metrics.
+"""``train``: the loss and its terms, penalties, constraints, clipping, optimizer, scheduler,
+metrics.
 
-What stands here sees the model from outside: its inputs and outputs by name, and what a batch brings.
-Non-goal: several steps or models, which the language has and this version does not build.
+What stands here sees the model from outside: its inputs and outputs by name, and what a batch
+brings. Non-goal: several steps or models, which the language has and this version does not build.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final, Literal
 
 from specc import ir
 from specc.catalog import (
@@ -27,8 +29,10 @@ from specc.semantics.expressions import given_arguments, not_yet
 from specc.semantics.graph import Graph
 from specc.semantics.models import assign, declare_input
 from specc.semantics.selectors import resolve
-from specc.sizes import Poly, Size, symbols
+from specc.sizes import Poly, symbols
 from specc.syntax import ast
+
+_NO_ARGUMENTS: Final[tuple[ast.Argument, ...]] = ()
 
 
 class TrainBuilder:
@@ -154,7 +158,7 @@ class TrainBuilder:
         self, call: ast.Expression, table: Mapping[str, Row], what: str
     ) -> tuple[Row | None, tuple[ast.Argument, ...]]:
         if isinstance(call, ast.Name):
-            name, arguments = call.name, ()
+            name, arguments = call.name, _NO_ARGUMENTS
         elif isinstance(call, ast.Call) and isinstance(call.callee, ast.Name):
             name, arguments = call.callee.name, call.arguments
         else:
@@ -175,9 +179,7 @@ class TrainBuilder:
         self, row: Row, arguments: tuple[ast.Argument, ...], span: Span, *, by_name: bool = False
     ) -> ir.Arguments | None:
         given = given_arguments(self.graph, arguments)
-        bound = bind(
-            row, given, span, self.collector, self.graph.params, keyword_only=by_name
-        )
+        bound = bind(row, given, span, self.collector, self.graph.params, keyword_only=by_name)
         if bound.failed:
             return None
         if by_name and not given:
@@ -309,7 +311,7 @@ class TrainBuilder:
             )
             return
         if row and settings is not None:
-            kind = "step" if interval == "step" else "epoch"
+            kind: Literal["step", "epoch"] = "step" if interval == "step" else "epoch"
             self.schedulers.append(ir.Scheduler(row.name, settings, kind, statement.span))
 
     def _second(self, present: list[object] | list[ir.Clip] | list[ir.Optimizer]
@@ -327,9 +329,7 @@ class TrainBuilder:
             if row is None:
                 continue
             given = given_arguments(self.graph, arguments)
-            value = call_function(
-                self.graph, "metric", METRICS[row.name], given, call.span, None
-            )
+            value = call_function(self.graph, "metric", METRICS[row.name], given, call.span, None)
             if not isinstance(value, ir.Value):
                 continue
             name = row.name
@@ -363,7 +363,6 @@ def _uses(
 
 
 def _tells(value: ir.Value, name: str) -> bool:
-    size: Size
     return any(isinstance(size, Poly) and str(size) == name for size in value.type.shape)
 
 

@@ -46,7 +46,9 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
             "E0223",
             f"there is no type `{name}`",
             written.span,
-            f"did you mean `{close}`?" if close else "float, int, bool, index(k), unit, normal, ...",
+            f"did you mean `{close}`?"
+            if close
+            else "float, int, bool, index(k), unit, normal, ...",
         )
         return None
     if written.sizes is None:
@@ -72,7 +74,7 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
     return ir.TensorType(DTYPES[name], shape)
 
 
-def _classes(graph: Graph, written: ast.TypeExpression) -> Size | None | Poison:
+def _classes(graph: Graph, written: ast.TypeExpression) -> Size | Poison | None:
     if written.argument is None:
         if written.name == "index":
             graph.error(

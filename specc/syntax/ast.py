@@ -1,9 +1,9 @@
-"""The syntax tree: frozen pydantic nodes, each with its span; what the text says, not what it means.
+"""The syntax tree: frozen pydantic nodes, each with its span; what the text says, not what it
+means.
 
-Nodes hold children by their base class (``Expression``, ``Statement``): pydantic then checks an instance
-without trying the members of a union, which keeps building a tree as fast as lexing it.
-Non-goals: names, types and values of params; those are ``specc.semantics``.
-"""
+Nodes hold children by their base class (``Expression``, ``Statement``): pydantic then checks an
+instance without trying the members of a union, which keeps building a tree as fast as lexing it.
+Non-goals: names, types and values of params; those are ``specc.semantics``."""
 
 from __future__ import annotations
 

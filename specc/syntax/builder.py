@@ -1,9 +1,8 @@
 """The parser's callbacks: each grammar rule to its AST node, while the parser runs.
 
-One method a rule, called with that rule's children; no tree of the parser's own is ever built. A literal
-that no value can hold is reported and replaced, so that the rest of the file is still read.
-Non-goal: deciding what is legal beyond the grammar.
-"""
+One method a rule, called with that rule's children; no tree of the parser's own is ever built. A
+literal that no value can hold is reported and replaced, so that the rest of the file is still read.
+Non-goal: deciding what is legal beyond the grammar."""
 
 from __future__ import annotations
 
@@ -36,9 +35,7 @@ class Builder:
     def span(self, token: Token) -> Span:
         """The place of one token."""
         start = token.start_pos or 0
-        return Span(
-            self._file, start, token.end_pos or start, token.line or 1, token.column or 1
-        )
+        return Span(self._file, start, token.end_pos or start, token.line or 1, token.column or 1)
 
     # ── file, items ──────────────────────────────────────────────────────────────────────────────
 
@@ -199,9 +196,7 @@ class Builder:
 
     def clip(self, children: Children) -> ast.Clip:
         keyword, call, selector = children
-        return ast.Clip(
-            span=self.span(keyword).to((selector or call).span), call=call, on=selector
-        )
+        return ast.Clip(span=self.span(keyword).to((selector or call).span), call=call, on=selector)
 
     def optimizer(self, children: Children) -> ast.Optimizer:
         keyword, call, selector, groups = children
@@ -273,9 +268,7 @@ class Builder:
 
     def sample(self, children: Children) -> ast.Sample:
         keyword, name, path = children
-        return ast.Sample(
-            span=self._through(keyword, path), name=str(name), path=self._text(path)
-        )
+        return ast.Sample(span=self._through(keyword, path), name=str(name), path=self._text(path))
 
     # ── selectors, types ─────────────────────────────────────────────────────────────────────────
 
@@ -337,9 +330,7 @@ class Builder:
 
     def chain(self, children: Children) -> ast.Chain:
         opening, *stages, closing = children
-        return ast.Chain(
-            span=self.span(opening).to(self.span(closing)), stages=tuple(stages)
-        )
+        return ast.Chain(span=self.span(opening).to(self.span(closing)), stages=tuple(stages))
 
     def wrapper(self, children: Children) -> ast.Expression:
         expression: ast.Expression = children[0]
@@ -462,7 +453,8 @@ class Builder:
         except ValueError:
             self._collector.error(
                 "E0106",
-                "this string has an escape that is none of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX",
+                'this string has an escape that is none of \\" \\\\ \\/ \\b \\f \\n \\r \\t'
+                " \\uXXXX",
                 self.span(token),
                 "write a backslash as \\\\",
             )

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -62,8 +63,9 @@ def _from_tables(tables: dict[str, Any], options: dict[str, Any]) -> Lark:
     table["states"] = {
         int(state): _with_int_keys(actions) for state, actions in table["states"].items()
     }
-    # lark's own stand-alone parsers are loaded by this method; it has no public name.
-    return Lark._load_from_dict(data, _with_int_keys(memo), **options)
+    # lark's own stand-alone parsers are loaded by this method; it has no public name and no types.
+    load: Callable[..., Lark] = Lark._load_from_dict
+    return load(data, _with_int_keys(memo), **options)
 
 
 def _with_int_keys(mapping: dict[str, Any]) -> dict[int, Any]:

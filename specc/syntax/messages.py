@@ -43,9 +43,7 @@ def token_diagnostic(token: Token, expected: set[str], text: str, file: str) -> 
     if token.type == "$END":
         stripped = text.rstrip()
         span = _at(text, max(len(stripped) - 1, 0), max(len(stripped), 1), file)
-        return Diagnostic(
-            "E0102", f"the file ends where {_list(expected)} should follow", span
-        )
+        return Diagnostic("E0102", f"the file ends where {_list(expected)} should follow", span)
     start = token.start_pos or 0
     shown = "the end of the line" if token.type == "_NL" else f"`{_clip(str(token))}`"
     if token.type == "_NL":

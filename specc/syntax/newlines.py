@@ -1,8 +1,7 @@
 """Which newlines end a statement: the filter between lexer and parser.
 
-Inside ( ) and [ ], and after an operator or a comma, a newline ends nothing and is dropped here. The
-same pass sees every bracket, so it is where a bracket that nothing closes is found.
-"""
+Inside ( ) and [ ], and after an operator or a comma, a newline ends nothing and is dropped here.
+The same pass sees every bracket, so it is where a bracket that nothing closes is found."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ DEEPEST: Final = 100
 _OPENING: Final = {"OPEN": "}", "LPAR": ")", "LSQB": "]"}
 _CLOSING: Final = {"CLOSE": "}", "RPAR": ")", "RSQB": "]"}
 _CONTINUES: Final = frozenset(
-    ["COMMA", "EQUAL", "COMPARE", "PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT", "AT", "POWER"]
-    + ["AND", "OR", "NOT", "_ARROW"]
+    "COMMA EQUAL COMPARE PLUS MINUS STAR SLASH FLOOR PERCENT AT POWER AND OR NOT _ARROW".split()
 )
 
 

@@ -1,8 +1,8 @@
 """Text to AST, with every syntax error of the file in one run.
 
 A statement that cannot be read is reported, blanked out and the rest read again; what it would have
-named is remembered (``Parsed.unread``) so that its uses are not reported as unknown. Non-goal: meaning.
-"""
+named is remembered (``Parsed.unread``) so that its uses are not reported as unknown. Non-goal:
+meaning."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Parsed:
 
 
 def parse(text: str, file: str, collector: Collector) -> Parsed:
-    """The tree of ``text``; its faults go to ``collector``, and the tree is of what could be read."""
+    """The tree of ``text``; its faults go to ``collector``, and the tree is of what could be
+    read."""
     unread: set[str] = set()
     errors = 0
     remaining = text
@@ -117,7 +118,8 @@ def _diagnose(fault: UnexpectedInput | BracketError, text: str, file: str) -> Di
 
 
 def _statement_around(text: str, position: int) -> tuple[int, int]:
-    """The lines of the statement at ``position``: its own and those that continue it with ``->``."""
+    """The lines of the statement at ``position``: its own and those that continue it with
+    ``->``."""
     position = min(position, max(len(text) - 1, 0))
     start = text.rfind("\n", 0, position) + 1
     while start > 0 and text[start:].lstrip(" \t").startswith("->"):

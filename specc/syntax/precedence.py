@@ -65,7 +65,5 @@ def _climb(
         if to_left < binding:
             break
         right, position = _climb(row, position + 1, to_right, span)
-        left = ast.Binary(
-            span=left.span.to(right.span), operator=operator, left=left, right=right
-        )
+        left = ast.Binary(span=left.span.to(right.span), operator=operator, left=left, right=right)
     return left, position
