@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -31,10 +31,13 @@ from specc.harness.rounding import Decisions, RandomRounding, differing_decision
 from specc.ir import Program
 
 RUNS = 12
-AMPLIFIED_RUNS = 2
+# Of these, which compute on two threads: one of each kind.
+TWO_THREADS = (2, 3)
 AMPLIFICATION = 16.0
 # An amplified error this many times over its linear expectation is a jump, not noise.
 JUMP = 4.0
+# A jump that an honest run may make counts as so many floors, so that the policy's K holds it.
+JUMP_FLOORS = 2.0
 # The quantiles' common tail: two-sided, one in a million.
 _NORMAL_QUANTILE = 4.892
 # Student's t at the same tail, by degrees of freedom.
@@ -65,38 +68,56 @@ class Floor:
 
 @dataclass(slots=True)
 class Reference:
-    """The float64 run, its decisions, and the case that it ran."""
+    """The float64 run of a case and its decisions. ``kinks`` counts the decisions that amplified runs took
+    otherwise; ``turned`` are float64 runs in which those go the other way."""
 
     closed: ClosedCase
     run: Run
     decisions: list[Tensor]
-    amplified: dict[str, list[Run]]
-    kinks: int
+    kinks: int = 0
+    turned: list[Run] = field(default_factory=list)
+    amplified: dict[str, list[Run]] = field(default_factory=dict)
 
 
-def reference(
-    program: Program, closed: ClosedCase, source: str, dtypes: Sequence[str]
-) -> Reference:
-    """Run ``closed`` in float64 on one thread, and amplified in each of ``dtypes``, and count the kinks.
+def reference(program: Program, closed: ClosedCase, source: str, dtypes: Sequence[str]) -> Reference:
+    """Run ``closed`` in float64 on one thread and look for kinks in each of ``dtypes``.
 
     Raises RunFailed where the case does not run in float64.
     """
+    log = Decisions()
     with threads(1):
-        log = Decisions()
-        run = observe(
-            program,
-            closed,
-            source,
-            Setting("eager", "cpu", "float64", layers=True, statistics=True, around=lambda: log),
-        )
-        amplified: dict[str, list[Run]] = {}
-        kinks = 0
+        found = Reference(closed, _exact_run(program, closed, source, log), log.log)
+    look_for_kinks(program, found, source, dtypes, seed=9000)
+    return found
+
+
+def look_for_kinks(
+    program: Program, found: Reference, source: str, dtypes: Sequence[str], seed: int
+) -> None:
+    """Add to ``found`` what a pair of amplified runs, mirror images of each other, decides otherwise.
+
+    A value close to a kink is pushed over it by one of the two.
+    """
+    with threads(1):
         for name in dtypes:
-            for number in range(AMPLIFIED_RUNS):
-                mode = RandomRounding(9000 + number, getattr(torch, name), scale=AMPLIFICATION)
-                amplified.setdefault(name, []).append(_run(program, closed, source, name, mode))
-                kinks = max(kinks, differing_decisions(log.log, mode.log))
-    return Reference(closed, run, log.log, amplified, kinks)
+            for scale in (AMPLIFICATION, -AMPLIFICATION):
+                mode = RandomRounding(seed, getattr(torch, name), scale=scale)
+                run = _run(program, found.closed, source, name, mode)
+                found.amplified.setdefault(name, []).append(run)
+                kinks = differing_decisions(found.decisions, mode.log)
+                if kinks:
+                    found.kinks = max(found.kinks, kinks)
+                    turning = Decisions(mode.log)
+                    found.turned.append(_exact_run(program, found.closed, source, turning))
+
+
+def _exact_run(program: Program, closed: ClosedCase, source: str, mode: Decisions) -> Run:
+    return observe(
+        program,
+        closed,
+        source,
+        Setting("eager", "cpu", "float64", layers=True, statistics=True, around=lambda: mode),
+    )
 
 
 def floors(
@@ -107,16 +128,18 @@ def floors(
     for number in range(runs):
         regroup = number % 2 == 1
         mode = RandomRounding(1000 + number, getattr(torch, dtype), regroup=regroup)
-        with threads(1 + number // 2 % 2), plain_kernels(regroup):
+        with threads(2 if number in TWO_THREADS else 1), plain_kernels(regroup):
             samples.append(_run(program, found.closed, source, dtype, mode))
     unit = float(torch.finfo(getattr(torch, dtype)).eps)
     indexed = [_by_name(run) for run in samples]
     amplified = [_by_name(run) for run in found.amplified[dtype]]
+    turned = [_by_name(run) for run in found.turned]
     result = {}
     for leaf in found.run.observations:
         if leaf.values is None or leaf.exact:
             continue
         floor = floor_of(leaf, [run.get(leaf.name) for run in indexed], unit)
+        floor = _with_turns(leaf, floor, [run.get(leaf.name) for run in turned])
         result[leaf.name] = _with_jumps(leaf, floor, [run.get(leaf.name) for run in amplified])
     return result
 
@@ -179,6 +202,18 @@ def student_factor(freedom: float) -> float:
     return previous[1] / _NORMAL_QUANTILE
 
 
+def _with_turns(leaf: Observation, floor: Floor, turned: Sequence[Observation | None]) -> Floor:
+    """``floor``, raised to hold what the kinks do when they go the other way."""
+    for sample in turned:
+        size = error_of(leaf, sample)
+        if size is None:
+            return Floor(math.inf, math.inf)
+        floor = Floor(
+            max(floor.rms, size[0] / JUMP_FLOORS), max(floor.largest, size[1] / JUMP_FLOORS)
+        )
+    return floor
+
+
 def _with_jumps(leaf: Observation, floor: Floor, amplified: Sequence[Observation | None]) -> Floor:
     """``floor``, raised where an amplified run shows that the leaf can jump."""
     for sample in amplified:
@@ -187,9 +222,9 @@ def _with_jumps(leaf: Observation, floor: Floor, amplified: Sequence[Observation
             return Floor(math.inf, math.inf)
         linear = JUMP * AMPLIFICATION
         if size[0] > linear * floor.rms:
-            floor = replace(floor, rms=size[0] / JUMP)
+            floor = replace(floor, rms=size[0] / JUMP_FLOORS)
         if size[1] > linear * floor.largest:
-            floor = replace(floor, largest=size[1] / JUMP)
+            floor = replace(floor, largest=size[1] / JUMP_FLOORS)
     return floor
 
 

@@ -30,6 +30,8 @@ class Lines:
             if train.optimizer:
                 line = train.optimizer.span.line
                 self._stage |= {"delta": line, "state": line, "lr": line}
+            if train.constraints:
+                self._stage["constrained"] = train.constraints[0].span.line
             self._scheduler = train.scheduler.span.line if train.scheduler else None
         else:
             self._scheduler = None
@@ -42,7 +44,9 @@ class Lines:
             return self._stage.get("lr", self._model)
         if step == "setting":
             return self._layers.get(kind.rpartition(".")[0], self._model)
-        if kind == "lr" and step != "step0" and self._scheduler is not None:
+        if self._scheduler is not None and (
+            kind == "schedule" or (kind == "lr" and step != "step0")
+        ):
             return self._scheduler
         if kind in self._stage:
             return self._stage[kind]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -28,6 +29,10 @@ from specc.harness.sketch import nonfinite_digest, represent
 from specc.ir import LayerCall, Program
 from specc.targets import TARGETS
 from specc.targets.live import module_class
+
+# By how much weights are enlarged to see a constraint act, and how far a schedule is followed.
+ENLARGED = 64.0
+AHEAD = 20
 
 Around = Callable[[], AbstractContextManager[Any]]
 
@@ -122,7 +127,13 @@ class _Observer:
             self.closed.buffers,
             "buffer",
         )
-        make_portable(module, self.closed.case.seed)
+        # Before the noise inside kernels is set to zero: its rate is a setting like any other.
+        self.record_settings(module)
+        report = make_portable(module, self.closed.case.seed)
+        self.result.notes = (
+            *(f"noise switched off: {item}" for item in report.silenced),
+            *(f"noise not under control: {name}" for name in report.uncovered),
+        )
         return module
 
     def shell(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> nn.Module:
@@ -147,7 +158,6 @@ class _Observer:
             set_step(module, 0)
             first = self.tensors(self.closed.batches[0].inputs, grad=False)
             shell = self.shell(module, first)
-        self.record_settings(module)
         if not training:
             self.evaluate(module, shell)
         elif self.program.train is not None and self.program.train.optimizer is not None:
@@ -193,6 +203,10 @@ class _Observer:
                     watched = (terms[schedule["monitor"]],) if "monitor" in schedule else ()
                     with self.stage(f"scheduler after step{step}"):
                         schedule["scheduler"].step(*watched)
+        if self.program.train.constraints:
+            self.record_constraints(module, shell)
+        if schedule is not None:
+            self.record_schedule(optimizer, schedule)
 
     def probe(self, module: nn.Module, shell: nn.Module) -> None:
         """A model without a training step: forward, and backward from fixed random weights."""
@@ -349,6 +363,33 @@ class _Observer:
                     if not isinstance(part, bool):
                         self.record_exact(f"option/group{number}/{key}", float(part))
 
+    def record_constraints(self, module: nn.Module, shell: nn.Module) -> None:
+        """What ``constrain`` makes of weights large enough for it to act, which a few steps are not."""
+        assert self.program.train is not None
+        parameters = dict(module.named_parameters())
+        names = dict.fromkeys(n for c in self.program.train.constraints for n in c.on.names)
+        with self.stage("constrain"), torch.no_grad():
+            for name in names:
+                parameters[name].mul_(ENLARGED)
+            with self.setting.around():
+                shell.constrain()  # type: ignore[operator]  # emitted method
+        for name in names:
+            self.record(f"end/constrained/{name}", parameters[name])
+
+    def record_schedule(self, optimizer: torch.optim.Optimizer, schedule: dict[str, Any]) -> None:
+        """The learning rates of the next AHEAD steps, which a few steps are too short to show.
+
+        A watched loss stands still, so that patience runs out.
+        """
+        rates: list[list[float]] = []
+        with self.stage("schedule"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the optimizer is not stepped in between is meant
+            for _ in range(AHEAD):
+                schedule["scheduler"].step(*((1.0,) if "monitor" in schedule else ()))
+                rates.append([float(group["lr"]) for group in optimizer.param_groups])
+        for number, column in enumerate(zip(*rates, strict=True)):
+            self.record_exact(f"end/schedule/group{number}", *column)
+
     def record_state(
         self, prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer
     ) -> None:
@@ -398,17 +439,18 @@ class _Observer:
             )
         )
 
-    def record_exact(self, name: str, value: float) -> None:
+    def record_exact(self, name: str, *values: float) -> None:
+        vector = torch.tensor(values, dtype=torch.float64)
         self.result.observations.append(
             Observation(
                 name,
                 self.lines.of(name),
-                torch.tensor([value], dtype=torch.float64),
-                (),
+                vector,
+                (len(values),) if len(values) > 1 else (),
                 "number",
                 exact=True,
-                rms=abs(value),
-                largest=abs(value),
+                rms=float(vector.square().mean().sqrt()),
+                largest=float(vector.abs().max()),
             )
         )
 

@@ -45,7 +45,6 @@ _DECISIONS: Mapping[str, Callable[[Any], Tensor]] = {
     "threshold": lambda out: out > 0,
     "leaky_relu": lambda out: out > 0,
     "hardtanh": lambda out: torch.frac(out).ne(0),
-    "clamp": lambda out: out,
     "max_pool2d_with_indices": lambda out: out[1],
     "max_pool3d_with_indices": lambda out: out[1],
     "sign": lambda out: out,
@@ -83,13 +82,18 @@ _FUSED = (
 
 
 class Decisions(TorchDispatchMode):
-    """Records which way each jump went; ``log`` holds one tensor a jump, in the order of the run."""
+    """Records which way each jump went; ``log`` holds one tensor a jump, in the order of the run.
 
-    def __init__(self) -> None:
+    ``other`` is the log of another run of the same operations: where the two differ, the jump is made
+    to go the other way. What that changes is exactly what the kink can do to an honest run.
+    """
+
+    def __init__(self, other: Sequence[Tensor] = ()) -> None:
         super().__init__()
         self.log: list[Tensor] = []
+        self._other = other
 
-    def __torch_dispatch__(  # the signature is torch's
+    def __torch_dispatch__(
         self,
         func: Any,
         types: Sequence[type],
@@ -97,31 +101,63 @@ class Decisions(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.note(func, args, result)
+        name = func._schema.name.removeprefix("aten::")
+        taken = self.note(name, args, result)
+        if taken is not None and len(self.log) <= len(self._other):
+            wanted = self._other[len(self.log) - 1]
+            if wanted.shape == taken.shape and not torch.equal(wanted, taken):
+                _turn(name, args, result, taken, wanted)
         return result
 
-    def note(self, func: Any, args: tuple[Any, ...], result: Any) -> None:
-        """Record the outcome of ``func`` if it is a decision on floating-point numbers."""
-        name = func._schema.name.removeprefix("aten::")
+    def note(self, name: str, args: tuple[Any, ...], result: Any) -> Tensor | None:
+        """Record and return the outcome of the operation if it is a decision on floating-point numbers."""
+        if not args or not isinstance(args[0], Tensor) or not args[0].is_floating_point():
+            return None
         if name in _COMPARISONS:
-            if args and isinstance(args[0], Tensor) and args[0].is_floating_point():
-                self.log.append(result.clone())
-        elif name in _DECISIONS and isinstance(args[0], Tensor) and args[0].is_floating_point():
-            taken = _DECISIONS[name](result)
-            if name == "clamp":
-                taken = result.eq(args[0])
-            self.log.append(taken.clone())
+            taken = result.clone()
+        elif name in ("clamp", "clamp_min", "clamp_max"):
+            taken = result.eq(args[0])
+        elif name in _DECISIONS:
+            taken = _DECISIONS[name](result).clone()
+        else:
+            return None
+        self.log.append(taken)
+        return taken
+
+
+def _turn(name: str, args: tuple[Any, ...], result: Any, taken: Tensor, wanted: Tensor) -> None:
+    """Let ``result`` go the way of ``wanted``. Jumps that backward reads from the input stay as they are."""
+    turned = taken != wanted
+    if name in ("relu", "relu_"):
+        # What is left of zero for a value that could be on either side of it.
+        tiny = torch.full_like(result, torch.finfo(result.dtype).tiny)
+        result.copy_(torch.where(turned, torch.where(wanted, tiny, 0.0), result))
+    elif name in ("max_pool2d_with_indices", "max_pool3d_with_indices"):
+        spatial = result[1].dim() - 2 if result[1].dim() > 3 else result[1].dim() - 1
+        flat = args[0].flatten(-spatial)
+        picked = flat.gather(-1, wanted.flatten(-spatial)).view_as(result[0])
+        result[0].copy_(picked)
+        result[1].copy_(wanted)
+    elif name in _COMPARISONS or name in ("sign", "sgn", "argmax", "argmin"):
+        result.copy_(wanted)
 
 
 class RandomRounding(Decisions):
     """Move each result of ``dtype`` by up to ``scale`` units, at random from ``seed``.
+
+    A negative ``scale`` gives the mirror image: every move the other way.
 
     ``regroup`` takes fused operations apart and splits sums; the decisions are then not recorded,
     because the operations are others.
     """
 
     def __init__(
-        self, seed: int, dtype: torch.dtype, *, scale: float = 1.0, regroup: bool = False
+        self,
+        seed: int,
+        dtype: torch.dtype,
+        *,
+        scale: float = 1.0,
+        regroup: bool = False,
     ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
@@ -153,7 +189,7 @@ class RandomRounding(Decisions):
                     return result
         result = func(*args, **kwargs)
         if not self._regroup:
-            self.note(func, args, result)
+            self.note(func._schema.name.removeprefix("aten::"), args, result)
         kind = _kind(func)
         if kind == "fresh":
             self._move_all(result)
@@ -279,22 +315,61 @@ def _regrouped_convolution(
 def _regrouped_sum(
     source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
-    """``sum``/``mean`` over dimensions: the longest of them in two parts."""
+    """``sum``/``mean``: as if added up one by one."""
     value = args[0]
     if kwargs or not value.is_floating_point() or value.dim() == 0:
         return None
     dims = args[1] if len(args) > 1 and args[1] else list(range(value.dim()))
     keep = bool(args[2]) if len(args) > 2 else False
-    longest = max(dims, key=lambda dim: value.shape[dim])
-    count = value.shape[longest]
+    total = func(*args)
+    count = value.numel() // max(total.numel(), 1)
     if count < 2:
         return None
-    at = _split(source, count)
-    total = torch.sum(value.narrow(longest, 0, at), dims, keep)
-    total.add_(torch.sum(value.narrow(longest, at, count - at), dims, keep))
-    if func._schema.name == "aten::mean":
-        total.div_(value.numel() // max(total.numel(), 1))
-    return total
+    noise = _one_by_one(source, value, list(dims), keep)
+    return total.add_(noise / count if func._schema.name == "aten::mean" else noise)
+
+
+def _one_by_one(source: random.Random, value: Tensor, dims: list[int], keep: bool) -> Tensor:
+    """The rounding noise of adding ``value`` up over ``dims`` element after element, as inductor does.
+
+    Each addition rounds its partial sum, by a quarter of epsilon in root-mean-square; the errors of the
+    additions are independent, so they add up in squares: (eps / 4) * sqrt(sum of squared partial sums).
+    """
+    dims = [dim % value.dim() for dim in dims]
+    kept = [dim for dim in range(value.dim()) if dim not in dims]
+    rows = value.permute(*kept, *dims).reshape(*[value.shape[dim] for dim in kept], -1)
+    spread = rows.cumsum(-1).square_().sum(-1).sqrt_()
+    generator = torch.Generator().manual_seed(source.getrandbits(40))
+    noise = torch.randn(spread.shape, generator=generator, dtype=value.dtype)
+    noise.mul_(spread).mul_(torch.finfo(value.dtype).eps / 4)
+    if keep:
+        noise = noise.view([1 if d in dims else value.shape[d] for d in range(value.dim())])
+    return noise
+
+
+def _regrouped_convolution_backward(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """``convolution_backward``: the weight's sum over the batch in two parts, the bias's one by one."""
+    gradient, value, weight = args[:3]
+    middle, mask = args[3:10], args[10]
+    if kwargs:
+        return None
+    whole = func(gradient, value, weight, *middle, [mask[0], False, False])[0]
+    of_weight, of_bias = None, None
+    if mask[1]:
+        count = gradient.shape[0]
+        only = [False, True, False]
+        if count < 2:
+            of_weight = func(gradient, value, weight, *middle, only)[1]
+        else:
+            at = _split(source, count)
+            of_weight = func(gradient[:at], value[:at], weight, *middle, only)[1]
+            of_weight.add_(func(gradient[at:], value[at:], weight, *middle, only)[1])
+    if mask[2]:
+        dims = [dim for dim in range(gradient.dim()) if dim != 1]
+        of_bias = gradient.sum(dims).add_(_one_by_one(source, gradient, dims, False))
+    return whole, of_weight, of_bias
 
 
 _REGROUPED: Mapping[str, Callable[..., Any]] = {
@@ -302,6 +377,7 @@ _REGROUPED: Mapping[str, Callable[..., Any]] = {
     "bmm": _regrouped_mm,
     "addmm": _regrouped_addmm,
     "convolution": _regrouped_convolution,
+    "convolution_backward": _regrouped_convolution_backward,
     "sum": _regrouped_sum,
     "mean": _regrouped_sum,
 }
