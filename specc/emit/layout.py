@@ -8,7 +8,6 @@ of Python's own ``ast``, of the kinds that the emitter makes. Non-goal: statemen
 from __future__ import annotations
 
 import ast
-import json
 import keyword
 import math
 from collections.abc import Sequence
@@ -70,10 +69,24 @@ def literal(value: object) -> str:
                 return f'float("{value}")'
             return repr(value)
         case str():
-            # JSON's escapes are Python's too, and leave nothing but printable ASCII.
-            return json.dumps(value)
+            return _quoted(value)
         case _:
             raise ValueError(f"not a literal: {value!r}")
+
+
+def _quoted(text: str) -> str:
+    """The string in the quotes that need fewer escapes, as formatters prefer; ASCII throughout."""
+    quote = "'" if '"' in text and "'" not in text else '"'
+    escaped = "".join(
+        "\\" + character if character in ("\\", quote) else _escaped(character)
+        for character in text
+    )
+    return f"{quote}{escaped}{quote}"
+
+
+def _escaped(character: str) -> str:
+    plain = character.isascii() and character.isprintable()
+    return character if plain else ascii(character)[1:-1]
 
 
 def flat(node: ast.expr) -> str:

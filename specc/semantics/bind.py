@@ -188,7 +188,9 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
         if is_poisoned(value):
             bound.failed = True
             continue
-        if not any(_fits(value, kind, params) for kind in argument.types):
+        # Each of a variadic argument's values is of its type.
+        items = value.items if argument.variadic and isinstance(value, Items) else (value,)
+        if not all(any(_fits(item, kind, params) for kind in argument.types) for item in items):
             wanted = " or ".join(_describe_kind(kind) for kind in argument.types)
             told = [other.name for other in row.arguments if other.inferred]
             collector.error(

@@ -1,0 +1,116 @@
+"""Expression trees to text: what is printed parses back to the tree, is formatted, and cannot be escaped."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from specc.emit.layout import WIDTH, flat, identifier, lay_out, literal
+from specc.emit.statements import comment
+
+_NAMES = st.sampled_from(["a", "weight", "image", "self", "long_name_of_a_value"])
+_LEAVES = st.one_of(
+    _NAMES.map(lambda name: ast.Name(name, ast.Load())),
+    st.integers(0, 99).map(ast.Constant),
+    st.floats(0.001, 1e6, allow_nan=False).map(ast.Constant),
+    st.text(max_size=6).map(ast.Constant),
+    st.booleans().map(ast.Constant),
+)
+_OPERATORS = st.sampled_from(
+    [ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.MatMult, ast.Pow]
+)
+
+
+def _grow(inner: st.SearchStrategy[ast.expr]) -> st.SearchStrategy[ast.expr]:
+    return st.one_of(
+        st.tuples(inner, _OPERATORS, inner).map(lambda t: ast.BinOp(t[0], t[1](), t[2])),
+        inner.map(lambda node: ast.UnaryOp(ast.USub(), node)),
+        inner.map(lambda node: ast.UnaryOp(ast.Not(), node)),
+        st.tuples(inner, inner).map(lambda t: ast.Compare(t[0], [ast.Lt()], [t[1]])),
+        st.tuples(inner, inner).map(lambda t: ast.BoolOp(ast.And(), [t[0], t[1]])),
+        st.lists(inner, max_size=4).map(lambda items: ast.List(items, ast.Load())),
+        st.lists(inner, max_size=4).map(lambda items: ast.Tuple(items, ast.Load())),
+        st.tuples(_NAMES, st.lists(inner, max_size=4), inner).map(
+            lambda t: ast.Call(ast.Name(t[0], ast.Load()), t[1], [ast.keyword("key", t[2])])
+        ),
+        st.tuples(_NAMES, inner).map(
+            lambda t: ast.Subscript(ast.Name(t[0], ast.Load()), t[1], ast.Load())
+        ),
+    )
+
+
+EXPRESSIONS = st.recursive(_LEAVES, _grow, max_leaves=14)
+
+
+@settings(max_examples=400, deadline=None)
+@given(EXPRESSIONS)
+def test_what_is_printed_parses_back_to_the_tree(node: ast.expr) -> None:
+    assert ast.dump(ast.parse(flat(node), mode="eval").body) == ast.dump(node)
+    laid_out = "\n".join(lay_out(node, "", "value = "))
+    statement = ast.parse(laid_out).body[0]
+    assert isinstance(statement, ast.Assign)
+    assert ast.dump(statement.value) == ast.dump(node)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+def test_a_string_is_a_string_whatever_is_in_it(text: str) -> None:
+    shown = literal(text)
+    assert ast.literal_eval(shown) == text
+    assert shown.isascii() and shown.isprintable()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+def test_only_an_identifier_becomes_one(name: str) -> None:
+    if name.isascii() and name.isidentifier() and name not in __import__("keyword").kwlist:
+        assert identifier(name) == name
+    else:
+        with pytest.raises(ValueError, match="not an identifier"):
+            identifier(name)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+def test_a_comment_stays_a_comment(text: str) -> None:
+    source = f"a = 1  # {comment(text)}\n"
+    assert ast.dump(ast.parse(source)) == ast.dump(ast.parse("a = 1\n"))
+    documented = ast.parse(f'def f():\n    """{comment(text)}"""\n')
+    assert len(documented.body) == 1
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_numbers_that_are_none_are_still_expressions(value: float) -> None:
+    assert repr(eval(literal(value))) == repr(value)
+
+
+def test_long_expressions_are_laid_out_as_the_formatter_leaves_them() -> None:
+    name = ast.Name
+    long = [name(f"argument_number_{index}", ast.Load()) for index in range(8)]
+    call = ast.Call(name("function", ast.Load()), long[:3], [ast.keyword("key", long[3])])
+    chain: ast.expr = long[0]
+    for operand in long[1:]:
+        chain = ast.BinOp(chain, ast.Add(), operand)
+    nodes: list[ast.expr] = [
+        call,
+        ast.Call(name("function", ast.Load()), [*long], []),
+        ast.List([*long], ast.Load()),
+        ast.Dict([ast.Constant(f"key_{i}") for i in range(8)], [*long]),
+        chain,
+        ast.Call(name("outer", ast.Load()), [call, call], []),
+        ast.Call(ast.Attribute(ast.Call(name("f", ast.Load()), [*long], []), "sum"), [], []),
+    ]
+    source = "".join("\n".join(lay_out(node, "", "value = ")) + "\n" for node in nodes)
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", str(WIDTH), "-"],
+        input=source,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert formatted.stdout == source

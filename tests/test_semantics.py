@@ -1,0 +1,293 @@
+"""AST to IR: symbolic shapes, inferred arguments, params, training, and that every fault is reported."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from specc import ir
+from specc.errors import SpecError
+from specc.semantics import analyse
+from specc.semantics.names import EMITTED_METHODS, MODULE_ATTRIBUTES
+from specc.semantics.selectors import matches
+
+
+def model_of(body: str, params: str = "", **settings: object) -> ir.Model:
+    program = analyse(f"spec 1\nmodel M{params} {{\n{body}\n}}\n", "m.spec", settings)
+    return program.model()
+
+
+def faults(body: str, rest: str = "") -> list[tuple[str, int]]:
+    with pytest.raises(SpecError) as caught:
+        analyse(f"spec 1\nmodel M {{\n{body}\n}}\n{rest}", "m.spec")
+    return [
+        (item.code, item.span.line if item.span else 0) for item in caught.value.diagnostics()
+    ]
+
+
+def shape_of(body: str) -> str:
+    return str(model_of(body).outputs[0].value.type)
+
+
+# ── shapes ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        ("input x: float[N, 3, H, W]\n output x -> Conv2d(8, 3, padding=1)", "float[N, 8, H, W]"),
+        (
+            "input x: float[N, 3, H, W]\n output x -> Conv2d(8, 3, stride=2)",
+            "float[N, 8, (H + 1) // 2 - 1, (W + 1) // 2 - 1]",
+        ),
+        ("input x: float[N, T, 6]\n output x -> flatten(0, 1)", "float[N * T, 6]"),
+        ("input x: float[N, T, 6]\n output x[:, -1]", "float[N, 6]"),
+        ("input x: float[N, T, 6]\n output x[:, :-1]", "float[N, T - 1, 6]"),
+        ("input x: float[N, T, 6]\n output x[..., 1:4]", "float[N, T, 3]"),
+        ("input x: float[N, 4]\n output x @ x.T", "float[N, N]"),
+        ("input x: float[N, 4]\n output cat([x, x], dim=0)", "float[2 * N, 4]"),
+        ("input x: float[N, 4]\n output x > 0.5", "bool[N, 4]"),
+        ("input x: int[N, 4]\n output x / 2", "float[N, 4]"),
+        ("input x: index(7)[N, T]\n output x -> Embedding(5)", "float[N, T, 5]"),
+        ("input x: float[N, 4]\n y = x -> Linear(6)\n output y -> reshape(N, 2, 3)", "float[N, 2, 3]"),
+    ],
+)
+def test_shapes_stay_symbolic(body: str, shape: str) -> None:
+    assert shape_of(body) == shape
+
+
+def test_what_the_shapes_say_is_inferred() -> None:
+    model = model_of(
+        "input x: float[N, 3, 32, 32]\n output x -> a: Conv2d(8, 3) -> b: BatchNorm2d"
+        " -> c: MaxPool2d(2) -> Flatten -> d: Linear(10)"
+    )
+    assert model.layer("a").arguments[0] == ("in_channels", 3)
+    assert model.layer("b").arguments == (("num_features", 8),)
+    assert model.layer("d").arguments[0] == ("in_features", 8 * 15 * 15)
+
+
+def test_an_inferred_argument_may_be_said_and_must_be_right() -> None:
+    good = "input x: float[N, 3, 32, 32]\n output x -> Flatten -> Linear(in_features=3072, out_features=5)"
+    assert shape_of(good) == "float[N, 5]"
+    bad = good.replace("3072", "64*6*6")
+    with pytest.raises(SpecError) as caught:
+        model_of(bad)
+    (item,) = caught.value.diagnostics()
+    assert item.code == "E0213"
+    assert "2304" in item.message and "3072" in item.message
+
+
+def test_what_cannot_be_decided_becomes_a_condition() -> None:
+    model = model_of("input x: float[N, 4]\n input y: float[M, 4]\n output x + y")
+    assert [str(condition) for condition in model.conditions] == ["N == M"]
+
+
+def test_sizes_that_never_agree_are_an_error() -> None:
+    assert faults("input x: float[N, 4]\n input y: float[N + 1, 4]\n output x + y") == [
+        ("E0302", 5)
+    ]
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_unlabelled_layers_count_by_type_and_skip_labels() -> None:
+    model = model_of(
+        "input x: float[N, 4]\n output x -> Linear(4) -> relu_1: ReLU -> ReLU -> Linear(4) -> ReLU"
+    )
+    assert [layer.name for layer in model.layers] == [
+        "linear_1",
+        "relu_1",
+        "relu_2",
+        "linear_2",
+        "relu_3",
+    ]
+
+
+def test_a_declared_layer_is_shared() -> None:
+    model = model_of(
+        "input t: index(9)[N, T]\n layer emb = Embedding(4)\n h = emb(t)\n output h @ emb.weight.T"
+    )
+    assert [layer.name for layer in model.layers] == ["emb"]
+    assert str(model.outputs[0].value.type) == "float[N, T, 9]"
+
+
+def test_a_declared_layer_used_again_must_be_fed_alike() -> None:
+    body = "input x: float[N, 4]\n input y: float[N, 5]\n layer f = Linear(3)\n output f(x) + f(y)"
+    assert faults(body) == [("E0213", 6)]
+
+
+def test_module_attributes_are_torchs_own() -> None:
+    from torch import nn
+
+    public = {name for name in dir(nn.Module()) if not name.startswith("_")}
+    assert public <= MODULE_ATTRIBUTES | EMITTED_METHODS
+
+
+@pytest.mark.parametrize("name", ["class", "lambda", "__init__", "__class__", "None"])
+def test_names_that_python_keeps_are_refused(name: str) -> None:
+    assert ("E0205", 4) in faults(f"input x: float[N, 4]\n {name} = x -> Linear(4)\n output x")
+
+
+@pytest.mark.parametrize("name", ["forward", "training", "state_dict", "loss", "_private"])
+def test_labels_that_would_hide_an_attribute_are_refused(name: str) -> None:
+    assert faults(f"input x: float[N, 4]\n output x -> {name}: Linear(4)") == [("E0207", 4)]
+
+
+# ── every fault in one run ───────────────────────────────────────────────────────────────────────
+
+
+def test_every_fault_of_a_file_is_reported_in_one_run() -> None:
+    found = faults(
+        "input x: float[N, 3, 32, 32]\n"  # 3
+        " a = x -> Conv2D(8, 3)\n"  # 4: unknown layer
+        " b = x -> Conv2d(8, 3, strides=2)\n"  # 5: unknown argument
+        " c = a -> Linear(4)\n"  # silent: a is faulty
+        " d = x -> Conv2d(8, 3, padding_mode=\"mirror\")\n"  # 7: no such choice
+        " e = y + 1\n"  # 8: unknown name
+        " output x -> Flatten -> Linear(10)",
+        "train {\n input label: index(11)[N]\n loss = CrossEntropyLoss(output, label)\n"
+        " optimizer SDG(lr=0.1)\n regularize L2(1e-3) on *.wieght\n}\n"
+        "test {\n targets eagre\n}\n",
+    )
+    assert found == [
+        ("E0201", 4),
+        ("E0203", 5),
+        ("E0212", 7),
+        ("E0201", 8),
+        ("E0309", 13),
+        ("E0405", 14),
+        ("E0401", 15),
+        ("E0505", 18),
+    ]
+
+
+def test_a_suggestion_comes_with_an_unknown_name() -> None:
+    with pytest.raises(SpecError) as caught:
+        model_of("input x: float[N, 4]\n output x -> Liner(4)")
+    assert "Linear" in str(caught.value)
+
+
+# ── params ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_params_stay_symbolic_and_take_settings() -> None:
+    model = model_of(
+        "input x: float[N, 4]\n output x -> Linear(2 * width)", "(width: int = 8)", width="5"
+    )
+    assert str(model.outputs[0].value.type) == "float[N, 2 * width]"
+    assert model.params[0].value == 5
+    assert model.params[0].default == 8
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"widht": "5"}, "E0601"),
+        ({"width": "five"}, "E0602"),
+        ({"width": "1" * 40}, "E0602"),
+        ({"width": 2.5}, "E0602"),
+        ({"width": True}, "E0602"),
+        ({"width": "__import__('os')"}, "E0602"),
+        ({"a\x1b[31m\n": "1"}, "E0601"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings: dict[str, object], code: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        model_of("input x: float[N, 4]\n output x -> Linear(width)", "(width: int = 8)", **settings)
+    (item,) = caught.value.diagnostics()
+    assert item.code == code
+    assert "\x1b" not in item.message
+
+
+# ── train ────────────────────────────────────────────────────────────────────────────────────────
+
+_NET = "input x: float[N, 4]\n output x -> a: Linear(8) -> n: LayerNorm -> b: Linear(3)"
+
+
+def trained(block: str) -> ir.Train:
+    program = analyse(f"spec 1\nmodel M {{\n{_NET}\n}}\ntrain {{\n{block}\n}}\n", "m.spec")
+    assert program.train is not None
+    return program.train
+
+
+def test_groups_split_the_parameters() -> None:
+    train = trained(
+        "input y: index(3)[N]\n loss = CrossEntropyLoss(output, y)\n"
+        " optimizer AdamW(lr=1e-3) {\n group(weight_decay=0.0) on *.bias, LayerNorm.*\n }"
+    )
+    assert train.optimizer is not None
+    assert train.optimizer.rest.names == ("a.weight", "b.weight")
+    assert train.optimizer.groups[0].on.names == ("a.bias", "n.weight", "n.bias", "b.bias")
+
+
+def test_the_terms_of_a_loss_are_the_named_numbers_and_end_with_it() -> None:
+    train = trained(
+        "input y: float[N, 3]\n fit = MSELoss(output, y)\n error = output - y\n"
+        " size = mean(square(output))\n loss = fit + 0.1 * size"
+    )
+    assert [name for name, _ in train.terms] == ["fit", "size", "loss"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="*?.abnweightLNorm", min_size=1, max_size=12))
+def test_globs_match_as_fnmatch_does(pattern: str) -> None:
+    import fnmatch
+
+    model = model_of(_NET)
+    names = [name for name, _, _ in model.parameters()]
+    if pattern.partition(".")[0] not in ("M", "LayerNorm", "Linear"):
+        wanted = {name for name in names if fnmatch.fnmatchcase(name, pattern)}
+        assert matches(pattern, model) == wanted
+
+
+# ── what is right alone and wrong together ───────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("layer", "loss", "label", "code"),
+    [
+        ("LogSoftmax(dim=-1)", "CrossEntropyLoss", "index(4)[N]", "E0410"),
+        ("Softmax(dim=-1)", "CrossEntropyLoss", "index(4)[N]", "E0410"),
+        ("Softmax(dim=-1)", "NLLLoss", "index(4)[N]", "E0410"),
+        ("Sigmoid", "BCEWithLogitsLoss", "unit[N, 4]", "E0410"),
+        ("Identity", "MSELoss", "float[N]", "E0310"),
+    ],
+)
+def test_pairs_that_are_wrong_together(layer: str, loss: str, label: str, code: str) -> None:
+    body = f"input x: float[N, 4]\n y = x -> Linear(4) -> {layer}\n output y"
+    train = f"train {{\n input t: {label}\n loss = {loss}(y, t)\n}}\n"
+    if code == "E0310":
+        body = body.replace("Linear(4)", "Linear(1)")
+    assert [found for found, _ in faults(body, train)] == [code]
+
+
+def test_a_bias_before_a_batch_norm_is_a_warning() -> None:
+    program = analyse(
+        "spec 1\nmodel M {\n input x: float[N, 4]\n output x -> Linear(4) -> BatchNorm1d\n}\n",
+        "m.spec",
+    )
+    (warning,) = program.warnings
+    assert getattr(warning, "code", None) == "W0301"
+
+
+def test_analysing_never_imports_torch() -> None:
+    import subprocess
+    import sys
+
+    code = inspect.cleandoc(
+        """
+        import sys
+        sys.modules["torch"] = None
+        from specc.emit import emit
+        from specc.semantics import analyse
+        program = analyse(
+            "spec 1\\nmodel M {\\n input x: float[N, 4]\\n output x -> Linear(4)\\n}\\n", "m.spec"
+        )
+        assert "class M(nn.Module)" in emit(program)
+        """
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
