@@ -23,9 +23,7 @@ def model_of(body: str, params: str = "", **settings: object) -> ir.Model:
 def faults(body: str, rest: str = "") -> list[tuple[str, int]]:
     with pytest.raises(SpecError) as caught:
         analyse(f"spec 1\nmodel M {{\n{body}\n}}\n{rest}", "m.spec")
-    return [
-        (item.code, item.span.line if item.span else 0) for item in caught.value.diagnostics()
-    ]
+    return [(item.code, item.span.line if item.span else 0) for item in caught.value.diagnostics()]
 
 
 def shape_of(body: str) -> str:
@@ -52,7 +50,10 @@ def shape_of(body: str) -> str:
         ("input x: float[N, 4]\n output x > 0.5", "bool[N, 4]"),
         ("input x: int[N, 4]\n output x / 2", "float[N, 4]"),
         ("input x: index(7)[N, T]\n output x -> Embedding(5)", "float[N, T, 5]"),
-        ("input x: float[N, 4]\n y = x -> Linear(6)\n output y -> reshape(N, 2, 3)", "float[N, 2, 3]"),
+        (
+            "input x: float[N, 4]\n y = x -> Linear(6)\n output y -> reshape(N, 2, 3)",
+            "float[N, 2, 3]",
+        ),
     ],
 )
 def test_shapes_stay_symbolic(body: str, shape: str) -> None:
@@ -146,7 +147,7 @@ def test_every_fault_of_a_file_is_reported_in_one_run() -> None:
         " a = x -> Conv2D(8, 3)\n"  # 4: unknown layer
         " b = x -> Conv2d(8, 3, strides=2)\n"  # 5: unknown argument
         " c = a -> Linear(4)\n"  # silent: a is faulty
-        " d = x -> Conv2d(8, 3, padding_mode=\"mirror\")\n"  # 7: no such choice
+        ' d = x -> Conv2d(8, 3, padding_mode="mirror")\n'  # 7: no such choice
         " e = y + 1\n"  # 8: unknown name
         " output x -> Flatten -> Linear(10)",
         "train {\n input label: index(11)[N]\n loss = CrossEntropyLoss(output, label)\n"

@@ -1,0 +1,294 @@
+"""IR to source: formatted, standalone, equal to the live module and to the same model written by hand."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import keyword
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import specc
+from specc import front
+from specc.api import example_inputs
+from specc.emit import emit
+from specc.errors import SpecError
+from specc.semantics import analyse
+from specc.semantics.names import MODULE_ATTRIBUTES
+
+SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.spec"))
+
+
+def emitted(text: str) -> str:
+    return emit(analyse(text, "m.spec"))
+
+
+def imported(source: str, path: Path) -> ModuleType:
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The emitted file of every spec, written once."""
+    folder = tmp_path_factory.mktemp("emitted")
+    written = {}
+    for path in SPECS:
+        written[path.stem] = folder / f"{path.stem}.py"
+        written[path.stem].write_text(emit(front.read(path)))
+    return written
+
+
+def test_emitted_files_are_formatted_and_clean(sources: dict[str, Path]) -> None:
+    folder = str(next(iter(sources.values())).parent)
+    for arguments in (["format", "--check"], ["check", "--select", "E4,E7,E9,F,I,B", "-q"]):
+        run = subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments, "--isolated", folder],
+            capture_output=True,
+            text=True,
+        )
+        # Values that the spec names and does not read (an LSTM's hidden state) keep their names.
+        assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_emitted_files_import_torch_alone(sources: dict[str, Path]) -> None:
+    for path in sources.values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert all(name.name.split(".")[0] == "torch" for name in node.names)
+            if isinstance(node, ast.ImportFrom):
+                assert node.module in ("torch", "typing")
+
+
+def test_the_file_equals_the_live_module_to_the_bit(sources: dict[str, Path]) -> None:
+    for path in SPECS:
+        program = front.read(path)
+        live = specc.load(path)
+        module = imported(sources[path.stem].read_text(), sources[path.stem])
+        alone = getattr(module, program.model().name)()
+        assert list(alone.state_dict()) == list(live.state_dict())
+        alone.load_state_dict(live.state_dict())
+        inputs = example_inputs(program, program.model(), "cpu")
+        live.eval(), alone.eval()
+        for ours, theirs in zip(_flat(live(*inputs)), _flat(alone(*inputs)), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def _flat(result: object) -> list[Tensor]:
+    if isinstance(result, Tensor):
+        return [result]
+    assert isinstance(result, tuple)
+    return [tensor for item in result for tensor in _flat(item)]
+
+
+def test_names_and_shapes_are_what_the_ir_says() -> None:
+    for path in SPECS:
+        program = front.read(path)
+        model = program.model()
+        live = specc.load(path)
+        from specc.sizes import evaluate
+
+        values = program.param_values(model)
+        said = {
+            name: tuple(evaluate(size, values) for size in shape)
+            for name, _, shape in model.parameters()
+        }
+        assert said == {name: tuple(p.shape) for name, p in live.named_parameters()}
+
+
+# ── the same model, written by hand ──────────────────────────────────────────────────────────────
+
+
+class Cifar10CnnByHand(nn.Module):
+    """specs/cifar10_cnn.spec as a person would write it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 32, 3, padding=1)
+        self.conv2 = nn.Conv2d(32, 64, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(64)
+        self.fc1 = nn.Linear(64 * 8 * 8, 128)
+        self.fc2 = nn.Linear(128, 10)
+        self.pool = nn.MaxPool2d(2)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.pool(torch.relu(self.conv1(image)))
+        x = self.pool(torch.relu(self.norm(self.conv2(x))))
+        x = torch.relu(self.fc1(x.flatten(1)))
+        logits: Tensor = self.fc2(x)
+        return logits
+
+
+def test_a_training_step_equals_the_one_written_by_hand() -> None:
+    ours = specc.load(SPECS[[path.stem for path in SPECS].index("cifar10_cnn")])
+    theirs = Cifar10CnnByHand()
+    theirs.load_state_dict(ours.state_dict())
+    decayed = [p for n, p in theirs.named_parameters() if n.endswith("weight") and "norm" not in n]
+    rest = [p for n, p in theirs.named_parameters() if n.endswith("bias") or "norm" in n]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed}, {"params": rest, "weight_decay": 0.0}], lr=1e-3, weight_decay=0.05
+    )
+    configured = ours.configure_optimizers()
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(3):
+        image = torch.randn(4, 3, 32, 32, generator=generator)
+        label = torch.randint(10, (4,), generator=generator)
+        terms = ours.training_step(configured["optimizer"], image, label)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(theirs(image), label)
+        loss.backward()
+        optimizer.step()
+        assert torch.equal(terms["loss"], loss.detach())
+    for (name, ours_), (_, theirs_) in zip(
+        ours.named_parameters(), theirs.named_parameters(), strict=True
+    ):
+        assert torch.equal(ours_, theirs_), name
+
+
+def test_l2_and_weight_decay_give_the_same_trajectory() -> None:
+    base = (
+        "spec 1\nmodel M {\n input x: float[N, 4]\n output x -> a: Linear(8) -> Tanh -> b: Linear(1)"
+        "\n}\ntrain {\n input y: float[N, 1]\n loss = MSELoss(output, y)\n"
+    )
+    penalised = specc.loads(base + " regularize L2(1e-2) on M\n optimizer SGD(lr=0.1)\n}\n")
+    decayed = specc.loads(base + " optimizer SGD(lr=0.1, weight_decay=1e-2)\n}\n")
+    decayed.load_state_dict(penalised.state_dict())
+    optimizers = [module.configure_optimizers()["optimizer"] for module in (penalised, decayed)]
+    x, y = torch.randn(16, 4), torch.randn(16, 1)
+    for module in (penalised.double(), decayed.double()):
+        module.train()
+    optimizers = [module.configure_optimizers()["optimizer"] for module in (penalised, decayed)]
+    for _ in range(20):
+        for module, optimizer in zip((penalised, decayed), optimizers, strict=True):
+            module.training_step(optimizer, x.double(), y.double())
+    for one, other in zip(penalised.parameters(), decayed.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
+
+
+# ── naming ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_value_read_later_keeps_its_name_when_another_takes_it() -> None:
+    source = emitted(
+        "spec 1\nmodel M {\n input x: float[N, 4]\n y = x\n x = relu(x)\n output x + y\n}\n"
+    )
+    model = _class(source)()
+    x = torch.randn(3, 4)
+    assert torch.equal(model(x), torch.relu(x) + x)
+
+
+def test_names_of_the_emitted_source_are_left_free() -> None:
+    source = emitted(
+        "spec 1\nmodel M {\n input torch: float[N, 4]\n input F: float[N, 4]\n self = torch + F\n"
+        " nn = self -> Linear(4) -> relu\n Tensor = nn * 2\n sum = Tensor - self\n output sum\n}\n"
+    )
+    model = _class(source)()
+    a, b = torch.randn(3, 4), torch.randn(3, 4)
+    wanted = 2 * torch.relu(model.linear_1(a + b)) - (a + b)
+    assert torch.equal(model(a, b), wanted)
+
+
+def test_sizes_and_params_are_spoken_of_by_name() -> None:
+    source = emitted(
+        "spec 1\nparam scale: float = 0.5\nmodel M(heads: int = 2) {\n input x: float[N, T, 8]\n"
+        " q = x -> Linear(3 * 4 * heads) -> reshape(N, T, heads, 12)\n"
+        " output q * (scale / heads) + T\n}\n"
+    )
+    model = _class(source)(heads=4)
+    assert model(torch.zeros(2, 3, 8)).shape == (2, 3, 4, 12)
+    assert "SCALE / self.heads" in source.replace("self.scale", "SCALE")
+
+
+def test_a_condition_is_asserted() -> None:
+    source = emitted(
+        "spec 1\nmodel M(context: int = 4) {\n input t: index(9)[N, T] where T <= context\n"
+        " output t -> Embedding(3)\n}\n"
+    )
+    model = _class(source)()
+    model(torch.zeros(1, 4, dtype=torch.long))
+    with pytest.raises(AssertionError, match="T <= context"):
+        model(torch.zeros(1, 5, dtype=torch.long))
+
+
+def _class(source: str) -> type[nn.Module]:
+    from specc.targets.live import module_class
+
+    return module_class(source, "M", "m")
+
+
+# ── nothing in a spec becomes code ───────────────────────────────────────────────────────────────
+
+_WORDS = st.one_of(
+    st.sampled_from(
+        [*sorted(MODULE_ATTRIBUTES)[::6], *keyword.kwlist, "self", "print", "__import__", "exec"]
+        + ["torch", "nn", "F", "Tensor", "x_1", "_", "__class__", "optimizer", "terms", "super"]
+    ),
+    st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True),
+)
+_HOSTILE = st.text(alphabet="ab\"'\\\n\r\t#;(){}\x00\u2028é", max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_WORDS, _WORDS, _WORDS, _WORDS, _HOSTILE, _HOSTILE)
+def test_no_name_or_string_of_a_spec_becomes_code(
+    model: str, value: str, label: str, param: str, text: str, file: str
+) -> None:
+    import json
+
+    spec = (
+        f"spec 1\nmodel {model}({param}: str = {json.dumps(text)}) {{\n input {value}: float[N, 4]\n"
+        f" out = {value} -> {label}: Linear(4)\n output out\n}}\n"
+    )
+    try:
+        source = emit(analyse(spec, f"dir/{file}.spec"))
+    except SpecError as fault:
+        assert all(item.code.startswith("E0") for item in fault.diagnostics())
+        return
+    tree = ast.parse(source)
+    assert [type(node).__name__ for node in tree.body] == ["Expr", "ImportFrom", "ClassDef"]
+    klass = tree.body[-1]
+    assert isinstance(klass, ast.ClassDef) and klass.name == model
+    calls = {ast.unparse(node.func) for node in ast.walk(klass) if isinstance(node, ast.Call)}
+    assert calls == {"super", "super().__init__", "nn.Linear", f"self.{label}"}
+    namespace: dict[str, object] = {}
+    exec(compile(source, "emitted", "exec"), namespace)
+    made = namespace[model]
+    assert isinstance(made, type)
+    module = made()
+    assert module(torch.ones(2, 4)).shape == (2, 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["relu", "tanh", "Linear(4)", "LayerNorm", "Dropout(0.5)"]), max_size=12),
+       st.lists(st.booleans(), min_size=12, max_size=12))  # fmt: skip
+def test_any_chain_is_emitted_formatted_and_runs(stages: list[str], breaks: list[bool]) -> None:
+    assume(stages)
+    text = "x"
+    for stage, broken in zip(stages, breaks, strict=False):
+        text += f"{chr(10) + '   ' if broken else ''} -> {stage}"
+    source = emitted(f"spec 1\nmodel M {{\n input x: float[N, 4]\n y = {text}\n output y * 2\n}}\n")
+    model = _class(source)().eval()
+    x = torch.randn(3, 4)
+    wanted = x
+    counts: dict[str, int] = {}
+    for stage in stages:
+        if stage in ("relu", "tanh"):
+            wanted = getattr(torch, stage)(wanted)
+            continue
+        kind = stage.partition("(")[0].lower()
+        counts[kind] = counts.get(kind, 0) + 1
+        wanted = getattr(model, f"{kind}_{counts[kind]}")(wanted)
+    assert torch.equal(model(x), wanted * 2)
+    assert max(len(line) for line in source.splitlines()) <= 88
