@@ -82,10 +82,7 @@ def load(path: Path, *, class_name: str | None, params: Mapping[str, Any] | None
     check_archive(path, "torchscript")
     try:
         with _without_deprecations():
-            # torch.jit.load carries no types.
-            loaded: nn.Module = torch.jit.load(  # type: ignore[no-untyped-call]
-                str(path), map_location="cpu"
-            )
+            loaded: nn.Module = torch.jit.load(str(path), map_location="cpu")
             return loaded.eval()
     except Exception as error:  # whatever a hostile archive makes torch's reader raise
         raise TargetError("E0901", f"torch cannot read {path}: {_first_line(error)}") from None
@@ -97,10 +94,7 @@ def _trace(module: nn.Module, inputs: tuple[Tensor, ...]) -> nn.Module:
     with warnings.catch_warnings():
         # Sizes are meant to be constants of this trace.
         warnings.simplefilter("ignore", TracerWarning)
-        # torch.jit.trace carries no types.
-        traced: nn.Module = torch.jit.trace(  # type: ignore[no-untyped-call]
-            twin, inputs, check_trace=False
-        )
+        traced: nn.Module = torch.jit.trace(twin, inputs, check_trace=False)
     for name, buffer in module.named_buffers():
         owner, _, leaf = name.rpartition(".")
         setattr(traced.get_submodule(owner), leaf, buffer)
