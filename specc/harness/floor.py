@@ -69,13 +69,13 @@ class Floor:
 @dataclass(slots=True)
 class Reference:
     """The float64 run of a case and its decisions. ``kinks`` counts the decisions that amplified runs took
-    otherwise; ``turned`` are float64 runs in which those go the other way."""
+    otherwise; ``others`` are the logs of those runs."""
 
     closed: ClosedCase
     run: Run
     decisions: list[Tensor]
     kinks: int = 0
-    turned: list[Run] = field(default_factory=list)
+    others: list[list[Tensor]] = field(default_factory=list)
     amplified: dict[str, list[Run]] = field(default_factory=dict)
 
 
@@ -107,8 +107,7 @@ def look_for_kinks(
                 kinks = differing_decisions(found.decisions, mode.log)
                 if kinks:
                     found.kinks = max(found.kinks, kinks)
-                    turning = Decisions(mode.log)
-                    found.turned.append(_exact_run(program, found.closed, source, turning))
+                    found.others.append(mode.log)
 
 
 def _exact_run(program: Program, closed: ClosedCase, source: str, mode: Decisions) -> Run:
@@ -133,7 +132,11 @@ def floors(
     unit = float(torch.finfo(getattr(torch, dtype)).eps)
     indexed = [_by_name(run) for run in samples]
     amplified = [_by_name(run) for run in found.amplified[dtype]]
-    turned = [_by_name(run) for run in found.turned]
+    with threads(1):
+        turned = [
+            _by_name(_exact_run(program, found.closed, source, Decisions(other)))
+            for other in found.others
+        ]
     result = {}
     for leaf in found.run.observations:
         if leaf.values is None or leaf.exact:
@@ -145,26 +148,28 @@ def floors(
 
 
 def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: float) -> Floor:
-    """The floor of one leaf from its values in several honest runs; ``unit`` is the precision's epsilon."""
+    """The floor of one leaf from its values in several honest runs; ``unit`` is the precision's epsilon.
+
+    Every second sample is of the regrouped kind. Where that kind errs more, its spread counts: pooled
+    with the others, honest machines of its kind would stand out.
+    """
     assert leaf.values is not None
-    squares, largest = [], 0.0
-    for sample in samples:
-        size = error_of(leaf, sample)
-        if size is None:
-            continue
-        squares.append(size[0] ** 2)
-        largest = max(largest, size[1])
-    if not squares:
+    sizes = [error_of(leaf, sample) for sample in samples]
+    squares = [size[0] ** 2 for size in sizes if size is not None]
+    if len(squares) < len(samples) or not squares:
         return Floor(math.inf, math.inf)
+    largest = max(size[1] for size in sizes if size is not None)
     mean = sum(squares) / len(squares)
     elements = leaf.values.numel()
     # The final rounding of a value is half a unit at most: no floor is below a quarter.
-    rms, freedom = unit / 4, float(len(squares))
+    rms = unit / 4
     if mean > 0.0:
         spread = sum((square - mean) ** 2 for square in squares) / max(len(squares) - 1, 1)
         together = 2.0 * mean**2 / spread if spread > 0.0 else float(elements)
-        freedom = len(squares) * min(max(together / 2, 1.0), float(elements))
-        rms = max(rms, math.sqrt(mean) * student_factor(freedom))
+        freedom = len(squares) * min(max(together / 2, 1.0), float(max(elements, 1)))
+        regrouped = squares[1::2]
+        wider = max(mean, sum(regrouped) / max(len(regrouped), 1))
+        rms = max(rms, math.sqrt(wider) * student_factor(freedom))
     # The largest of n normal numbers is about sqrt(2 ln n) of their spread.
     expected = rms * math.sqrt(1.0 + 2.0 * math.log(max(elements, 1)))
     return Floor(rms, max(largest, expected))

@@ -329,6 +329,23 @@ def _regrouped_sum(
     return total.add_(noise / count if func._schema.name == "aten::mean" else noise)
 
 
+def _regrouped_variance(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """``var_mean``: both sums as if added up one by one."""
+    value = args[0]
+    variance, mean = func(*args, **kwargs)
+    dims = list(args[1]) if len(args) > 1 and args[1] else list(range(value.dim()))
+    keep = bool(kwargs.get("keepdim", False))
+    count = value.numel() // max(mean.numel(), 1)
+    if count < 2:
+        return variance, mean
+    centred = value - value.mean(dims, True)
+    mean.add_(_one_by_one(source, value, dims, keep) / count)
+    variance.add_(_one_by_one(source, centred.square_(), dims, keep) / count)
+    return variance, mean
+
+
 def _one_by_one(source: random.Random, value: Tensor, dims: list[int], keep: bool) -> Tensor:
     """The rounding noise of adding ``value`` up over ``dims`` element after element, as inductor does.
 
@@ -380,6 +397,7 @@ _REGROUPED: Mapping[str, Callable[..., Any]] = {
     "convolution_backward": _regrouped_convolution_backward,
     "sum": _regrouped_sum,
     "mean": _regrouped_sum,
+    "var_mean": _regrouped_variance,
 }
 
 
