@@ -1,4 +1,4 @@
-"""IR to source: formatted, standalone, equal to the live module and to the same model written by hand."""
+"""IR to source: formatted, standalone, equal to the live module and to one written by hand."""
 
 from __future__ import annotations
 
@@ -159,8 +159,9 @@ def test_a_training_step_equals_the_one_written_by_hand() -> None:
 
 def test_l2_and_weight_decay_give_the_same_trajectory() -> None:
     base = (
-        "spec 1\nmodel M {\n input x: float[N, 4]\n output x -> a: Linear(8) -> Tanh -> b: Linear(1)"
-        "\n}\ntrain {\n input y: float[N, 1]\n loss = MSELoss(output, y)\n"
+        "spec 1\nmodel M {\n input x: float[N, 4]\n"
+        " output x -> a: Linear(8) -> Tanh -> b: Linear(1)\n}\n"
+        "train {\n input y: float[N, 1]\n loss = MSELoss(output, y)\n"
     )
     penalised = specc.loads(base + " regularize L2(1e-2) on M\n optimizer SGD(lr=0.1)\n}\n")
     decayed = specc.loads(base + " optimizer SGD(lr=0.1, weight_decay=1e-2)\n}\n")
@@ -232,8 +233,11 @@ def _class(source: str) -> type[nn.Module]:
 
 _WORDS = st.one_of(
     st.sampled_from(
-        [*sorted(MODULE_ATTRIBUTES)[::6], *keyword.kwlist, "self", "print", "__import__", "exec"]
-        + ["torch", "nn", "F", "Tensor", "x_1", "_", "__class__", "optimizer", "terms", "super"]
+        [
+            *sorted(MODULE_ATTRIBUTES)[::6],
+            *keyword.kwlist,
+            *"self print __import__ exec torch nn F Tensor x_1 _ __class__ optimizer super".split(),
+        ]
     ),
     st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True),
 )
@@ -248,8 +252,8 @@ def test_no_name_or_string_of_a_spec_becomes_code(
     import json
 
     spec = (
-        f"spec 1\nmodel {model}({param}: str = {json.dumps(text)}) {{\n input {value}: float[N, 4]\n"
-        f" out = {value} -> {label}: Linear(4)\n output out\n}}\n"
+        f"spec 1\nmodel {model}({param}: str = {json.dumps(text)}) {{\n"
+        f" input {value}: float[N, 4]\n out = {value} -> {label}: Linear(4)\n output out\n}}\n"
     )
     try:
         source = emit(analyse(spec, f"dir/{file}.spec"))
@@ -271,8 +275,10 @@ def test_no_name_or_string_of_a_spec_becomes_code(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["relu", "tanh", "Linear(4)", "LayerNorm", "Dropout(0.5)"]), max_size=12),
-       st.lists(st.booleans(), min_size=12, max_size=12))  # fmt: skip
+@given(
+    st.lists(st.sampled_from("relu tanh Linear(4) LayerNorm Dropout(0.5)".split()), max_size=12),
+    st.lists(st.booleans(), min_size=12, max_size=12),
+)
 def test_any_chain_is_emitted_formatted_and_runs(stages: list[str], breaks: list[bool]) -> None:
     assume(stages)
     text = "x"

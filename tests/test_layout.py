@@ -1,4 +1,4 @@
-"""Expression trees to text: what is printed parses back to the tree, is formatted, and cannot be escaped."""
+"""Expression trees to text: it parses back, is formatted, and cannot be escaped from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text to AST: structure, precedence, spans, newlines, and every syntax error of a file in one run."""
+"""Text to AST: structure, precedence, spans, newlines, every syntax error in one run."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def test_arithmetic_groups_as_pythons(text: str) -> None:
 
 def test_a_line_goes_on_with_an_arrow_after_comments_and_blank_lines() -> None:
     parsed, collector = read(
-        "spec 1\nmodel M {\n  y = x  # first\n    # a remark\n\n    -> relu\n    -> tanh\n  z = y\n}\n"
+        "spec 1\nmodel M {\n  y = x  # first\n    # a remark\n\n    -> relu\n"
+        "    -> tanh\n  z = y\n}\n"
     )
     assert not collector.items
     model = parsed.tree.items[0]

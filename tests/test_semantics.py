@@ -1,4 +1,4 @@
-"""AST to IR: symbolic shapes, inferred arguments, params, training, and that every fault is reported."""
+"""AST to IR: symbolic shapes, inferred arguments, params, training, every fault in one run."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def test_what_the_shapes_say_is_inferred() -> None:
 
 
 def test_an_inferred_argument_may_be_said_and_must_be_right() -> None:
-    good = "input x: float[N, 3, 32, 32]\n output x -> Flatten -> Linear(in_features=3072, out_features=5)"
+    good = (
+        "input x: float[N, 3, 32, 32]\n"
+        " output x -> Flatten -> Linear(in_features=3072, out_features=5)"
+    )
     assert shape_of(good) == "float[N, 5]"
     bad = good.replace("3072", "64*6*6")
     with pytest.raises(SpecError) as caught:

@@ -185,7 +185,7 @@ def _pairs(node: ast.Dict) -> list[str]:
 
 
 def _index(node: ast.expr) -> str:
-    if isinstance(node, ast.Tuple):
+    if isinstance(node, ast.Tuple) and node.elts:
         items = ", ".join(_index_item(item) for item in node.elts)
         return f"{items}," if len(node.elts) == 1 else items
     return _index_item(node)

@@ -100,6 +100,14 @@ def call_function(
     first: Entity | None = None,
 ) -> Entity:
     """A function, loss or metric applied to its arguments."""
+    if row.stochastic:
+        # A layer's noise comes from the portable generator in a test; a function's could not yet.
+        return graph.error(
+            "E0190",
+            f"noise drawn by a function (`{row.name}`) is not built by this version of specc yet",
+            span,
+            f"use the layer: `-> {row.name.capitalize()}(...)`",
+        )
     bound = bind(row, given, span, graph.collector, graph.params, first=first)
     if bound.failed:
         return POISON

@@ -264,6 +264,7 @@ def _output(graph: Graph, statement: ast.Output, outputs: list[ir.Output]) -> No
             name = f"output_{len(outputs) + 1}"
         value = elaborate(graph, written, name)
         if isinstance(value, Poison):
+            graph.env.setdefault(name, POISON)
             outputs.append(
                 ir.Output(name, ir.Value(name, ir.TensorType("float", ()), written.span))
             )

@@ -24,7 +24,7 @@ from specc.catalog.rows import Row
 from specc.errors import Collector, Span
 from specc.semantics.bind import bind
 from specc.semantics.calls import call_function
-from specc.semantics.entities import Entity, to_operand
+from specc.semantics.entities import POISON, Entity, to_operand
 from specc.semantics.expressions import given_arguments, not_yet
 from specc.semantics.graph import Graph
 from specc.semantics.models import assign, declare_input
@@ -49,8 +49,15 @@ class TrainBuilder:
         # Sizes of the model's inputs are known here too; the model's own params are not.
         env.update({name: scope.env[name] for name in scope.dimensions})
         env.update({value.name: value for value in model.inputs})
-        env.update({output.name: output.value for output in model.outputs})
+        env.update(
+            {
+                output.name: POISON if scope.env.get(output.name) is POISON else output.value
+                for output in model.outputs
+            }
+        )
         self.model = model
+        # A layer that was reported is missing from the model: that its parameters are is no news.
+        self.incomplete = collector.failed
         self.collector = collector
         self.graph = Graph(
             kind="train",
@@ -192,7 +199,8 @@ class TrainBuilder:
         )
 
     def _select(self, selector: ast.Selector, row: Row | None = None) -> ir.Selection | None:
-        selection = resolve(selector, self.model, self.collector)
+        collector = Collector() if self.incomplete else self.collector
+        selection = resolve(selector, self.model, collector)
         rank = getattr(row, "rank", 0)
         if selection is None or row is None:
             return selection
@@ -239,6 +247,8 @@ class TrainBuilder:
         on = self._select(statement.on) if statement.on else ir.Selection("*", everything)
         settings = self._settings(row, arguments, statement.call.span) if row else None
         if self._second(self.optimizers, "optimizer", statement.span):
+            return
+        if not everything and self.incomplete:
             return
         if not everything:
             self.collector.error(
