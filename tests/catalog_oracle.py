@@ -165,10 +165,9 @@ def torch_function(row: FunctionRow, args: Mapping[str, Static], tensors: Types)
         if argument.name not in by_name:
             continue
         value = by_name[argument.name]
-        tensor_list = argument.variadic and argument.name in tensors
-        if argument.variadic or (argument.is_tensor and argument.required):
-            positional.append(value if not tensor_list else tuple(value))
-        elif row.name == "einsum":
+        if argument.variadic:
+            positional.append(tuple(value))
+        elif argument.required and not keywords:
             positional.append(value)
         else:
             keywords[argument.name] = value

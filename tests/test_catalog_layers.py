@@ -37,7 +37,7 @@ from specc.ir import TensorType
 Case = tuple[dict[str, Any], dict[str, Any]]
 Draw = Any
 
-# What a row refuses although torch takes it, by (layer or its family, code).
+# What a row refuses although torch takes it, by (family, code).
 STRICTER = {
     ("convolution", "E0301"): "torch takes a missing batch dimension, almost always a mistake",
     ("convolution", "E0305"): "torch gives an empty tensor (transposed)",
@@ -46,10 +46,7 @@ STRICTER = {
     ("normalization", "E0301"): "as for convolutions (InstanceNorm)",
     ("recurrent", "E0301"): "as for convolutions: [T, D] is read as one sequence",
     ("dropout", "E0301"): "torch only warns for a flattened value, and then drops elements",
-    ("shape", "E0305"): "torch gives an empty tensor",
-    ("Softmax", "E0307"): "torch guesses the dimension, with a warning",
-    ("LogSoftmax", "E0307"): "as for Softmax",
-    ("shape", "E0307"): "Upsample: torch takes align_corners=False where it means nothing",
+    ("shape", "E0305"): "Upsample: torch gives an empty tensor",
 }
 
 small = st.integers(1, 4)
@@ -107,7 +104,7 @@ def _pooling(draw: Draw, row: LayerRow) -> Case:
     args = {
         "kernel_size": _either(draw, small, dims),
         "stride": draw(st.none() | small | st.tuples(*([small] * dims))),
-        "padding": _either(draw, st.integers(0, 2), dims),
+        "padding": _either(draw, st.sampled_from([0, 0, 0, 1, 2]), dims),
         "ceil_mode": draw(st.booleans()),
     }
     if row.name.startswith("Max"):
@@ -115,7 +112,7 @@ def _pooling(draw: Draw, row: LayerRow) -> Case:
         args["return_indices"] = draw(st.booleans())
     else:
         args["count_include_pad"] = draw(st.booleans())
-    return args, {"input": _image(draw, dims, draw(small))}
+    return args, {"input": _image(draw, dims, draw(small), low=draw(st.sampled_from([1, 4])))}
 
 
 def _normalization(draw: Draw, row: LayerRow) -> Case:
@@ -139,7 +136,9 @@ def _normalization(draw: Draw, row: LayerRow) -> Case:
             {"input": floats(*([draw(small), channels, *rest][: draw(st.sampled_from([9, 1]))]))},
         )
     if row.name == "LocalResponseNorm":
-        return {"size": draw(small)}, {"input": floats(*draw(st.lists(small, min_size=1, max_size=5)))}
+        return {"size": draw(small)}, {
+            "input": floats(*draw(st.lists(small, min_size=1, max_size=5)))
+        }
     shape = draw(st.lists(small, min_size=1, max_size=4))
     args = {"elementwise_affine": draw(st.booleans())}
     if row.name == "LayerNorm":
@@ -289,15 +288,14 @@ def call_of_like(row: LayerRow, args: dict[str, Any]) -> Any:
 
 
 def _stricter(row: LayerRow, error: RuleError) -> bool:
-    keys = {row.name, row.family, row.name.rstrip("123d")}
-    return any((key, error.code) in STRICTER for key in keys)
+    return (row.family, error.code) in STRICTER
 
 
 @pytest.mark.parametrize("row", LAYERS.values(), ids=lambda row: row.name)
 def test_a_layer_goes_as_torchs(row: LayerRow) -> None:
     accepted = 0
 
-    @settings(max_examples=50, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=40, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal accepted
@@ -333,7 +331,7 @@ def test_a_layer_goes_as_torchs(row: LayerRow) -> None:
 def test_a_layers_formula_holds_for_every_size(row: LayerRow) -> None:
     """The rule asked with symbols gives, once numbers are put in, what it gives for numbers."""
 
-    @settings(max_examples=25, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=15, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         args, tensors = GENERATORS[row.family](data.draw, row)

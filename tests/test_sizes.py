@@ -97,7 +97,9 @@ def test_every_expression_means_what_python_says(
 
 @settings(max_examples=300, deadline=None)
 @given(EXPRESSIONS, VALUES)
-def test_a_part_of_the_values_may_come_first(expression: Expression, values: dict[str, int]) -> None:
+def test_a_part_of_the_values_may_come_first(
+    expression: Expression, values: dict[str, int]
+) -> None:
     wanted = _meaning(expression, values)
     partly = evaluate(expression.size, {"N": values["N"]})
     assert "N" not in symbols(partly)

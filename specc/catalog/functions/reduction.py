@@ -28,8 +28,8 @@ _PLACE = "dim: int | none = None, keepdim: bool = False"
 ROWS = (
     _row("torch.sum", "the sum", rules.summed),
     _row("torch.mean", "the mean", rules.averaged),
-    _row("torch.var", "the variance, over n - correction", rules.averaged, _SPREAD),
-    _row("torch.std", "the standard deviation, over n - correction", rules.averaged, _SPREAD),
+    _row("torch.var", "the variance, over n - correction", rules.spread, _SPREAD),
+    _row("torch.std", "the standard deviation, over n - correction", rules.spread, _SPREAD),
     _row("torch.amax", "the largest", rules.extreme, "dim: int | ints = (), keepdim: bool = False"),
     _row(
         "torch.amin", "the smallest", rules.extreme, "dim: int | ints = (), keepdim: bool = False"
@@ -47,7 +47,7 @@ ROWS = (
     _row(
         "torch.linalg.vector_norm",
         "the ord-norm",
-        rules.averaged,
+        rules.spread,
         "ord: float = 2, dim: int | ints | none = None, keepdim: bool = False",
     ),
     _row(

@@ -242,7 +242,7 @@ def _runs(total: int, width: int) -> list[Size]:
 
 def split(call: Call) -> ResultType:
     """``split(input, split_size_or_sections, dim)``: a width, or the sizes of the pieces."""
-    tensor = call.tensor()
+    tensor = call.tensor("tensor")
     place = axis_of(call, tensor)
     name, size = "split_size_or_sections", tensor.shape[place]
     given = call.args[name]
@@ -333,6 +333,8 @@ def moved(call: Call) -> TensorType:
     """``flip(input, dims)``, ``roll(input, shifts, dims)``: shape kept, dimensions checked."""
     tensor = call.tensor()
     if call.args["dims"] is not None:
+        if not tensor.shape:
+            raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
         axes(call, len(tensor.shape), "dims")
     return rearranged(tensor, tensor.shape)
 

@@ -22,7 +22,7 @@ from specc.catalog.shapes.common import (
     require_floating,
     require_rank,
 )
-from specc.ir import Distribution, TensorType
+from specc.ir import Distribution, Static, TensorType
 from specc.sizes import Size
 
 
@@ -114,19 +114,27 @@ def chosen(call: Call) -> TensorType:
         )
     shape = condition.shape
     dtypes: list[str] = []
-    fractional = False
+    numbers: list[Static] = []
     for name in ("input", "other"):
         if call.has(name):
             shape = broadcast(call.require_equal, shape, call.tensor(name).shape, call.value)
             dtypes.append(call.tensor(name).dtype)
         else:
-            fractional = fractional or isinstance(plain(call, name), float)
+            numbers.append(plain(call, name))
     if len(dtypes) == 2:
         return TensorType(promote(dtypes[0], dtypes[1]), shape)
-    whole = not dtypes or not dtypes[0].startswith(("float", "bfloat", "complex"))
-    if fractional and whole:
-        return TensorType("float", shape)
-    return TensorType(dtypes[0] if dtypes else "int64", shape)
+    return TensorType(_with_numbers(dtypes, numbers), shape)
+
+
+def _with_numbers(dtypes: list[str], numbers: list[Static]) -> str:
+    """The dtype beside Python numbers, which widen the kind (bool, int, float) and nothing else."""
+    dtype = dtypes[0] if dtypes else "bool"
+    if dtype.startswith(("float", "bfloat", "complex")):
+        return dtype
+    if any(isinstance(number, float) for number in numbers):
+        return "float"
+    whole = any(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
+    return "int64" if dtype == "bool" and whole else dtype
 
 
 def masked(call: Call) -> TensorType:

@@ -12,7 +12,6 @@ from specc.catalog.shapes.common import (
     Shape,
     as_size,
     at_least,
-    broadcast,
     integer,
     known,
     plain,
@@ -93,7 +92,13 @@ def linear_function(call: Call) -> TensorType:
         ),
     )
     if call.has("bias"):
-        broadcast(call.require_equal, call.tensor("bias").shape, (out,), call.value)
+        bias = call.tensor("bias")
+        error = RuleError(
+            "E0302", f"linear: the bias of {weight} is [{out}]; got {bias}", argument="bias"
+        )
+        if len(bias.shape) != 1:
+            raise error
+        call.require_equal(bias.shape[0], out, error)
     return tensor.with_shape((*tensor.shape[:-1], out))
 
 

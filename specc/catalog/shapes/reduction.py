@@ -30,19 +30,35 @@ def _without(call: Call, tensor: TensorType, gone: tuple[int, ...]) -> Shape:
     )
 
 
-def _reduced_shape(call: Call, tensor: TensorType) -> Shape:
+def _reduced_shape(call: Call, tensor: TensorType, *, dim_first: bool = False) -> Shape:
+    """The shape without its reduced dimensions; E0307 for a keepdim that torch takes with dim only."""
+    if dim_first and call.args["dim"] is None and plain(call, "keepdim"):
+        raise RuleError(
+            "E0307",
+            f"keepdim of {call.name} goes with dim",
+            help="name the dimensions to reduce",
+            argument="keepdim",
+        )
     return _without(call, tensor, axes(call, len(tensor.shape)))
 
 
 def summed(call: Call) -> TensorType:
-    """``sum``, ``prod``: an integer or bool result is int64."""
+    """``sum``: integers and bools are summed as int64."""
     tensor = call.tensor()
     wide = tensor.floating or tensor.dtype.startswith("complex")
-    return TensorType(tensor.dtype if wide else "int64", _reduced_shape(call, tensor))
+    dtype = tensor.dtype if wide else "int64"
+    return TensorType(dtype, _reduced_shape(call, tensor, dim_first=True))
 
 
 def averaged(call: Call) -> TensorType:
-    """``mean``, ``var``, ``std``, norms: a float value only; E0306."""
+    """``mean``: a float value only; E0306."""
+    tensor = call.tensor()
+    require_floating(call, tensor)
+    return TensorType(tensor.dtype, _reduced_shape(call, tensor, dim_first=True))
+
+
+def spread(call: Call) -> TensorType:
+    """``var``, ``std``, norms: a float value only; E0306."""
     tensor = call.tensor()
     require_floating(call, tensor)
     return TensorType(tensor.dtype, _reduced_shape(call, tensor))
@@ -84,6 +100,8 @@ def placed(call: Call) -> TensorType:
 def top(call: Call) -> ResultType:
     """``topk(input, k, dim)``: the values and their places; E0307 for more than there are."""
     tensor = call.tensor()
+    if tensor.dtype == "bool":
+        raise RuleError("E0306", f"topk takes numbers; got {tensor}")
     place = axis_of(call, tensor)
     k, size = integer(call, "k"), known(call, tensor.shape[place])
     if k < 1 or (size is not None and k > size):

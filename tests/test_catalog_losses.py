@@ -1,0 +1,373 @@
+"""Every loss, metric, penalty, projection and clip against torch and against its definition.
+
+Losses and metrics: shapes, dtypes, refusals. Metrics: values against a count by hand, as torchmetrics
+defines them. Penalties: values and gradients against the stated formulas.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from catalog_oracle import (
+    Conditions,
+    call_of,
+    described,
+    floats,
+    index,
+    put_in,
+    refusal,
+    shape_of,
+    shown,
+    symbolic,
+    torch_function,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from specc.catalog import CLIPS, CONSTRAINTS, LOSSES, METRICS, REGULARIZERS
+from specc.catalog.rows import FormulaRow, FunctionRow, RuleError
+from specc.ir import TensorType
+from specc.sizes import symbol
+
+Case = tuple[dict[str, Any], dict[str, Any]]
+Draw = Any
+small = st.integers(1, 4)
+
+# What a loss refuses although torch takes it.
+STRICTER = {
+    "E0310": "torch broadcasts different shapes, with a warning or without",
+    "E0306": "torch computes the value of an integer target and fails, or not, in the gradient",
+    "E0301": "torch takes a triplet of scalars",
+    "E0309": "torch sees the classes only in the data",
+}
+
+
+def _classes(draw: Draw, row: FunctionRow) -> Case:
+    classes = draw(st.integers(1, 5))
+    rest = draw(st.lists(small, max_size=2))
+    shape = [draw(small), classes, *rest]
+    if draw(st.integers(0, 9)) == 0:
+        shape = [classes]
+    wanted = [*shape[:1], *shape[2:]] if len(shape) > 1 else []
+    if draw(st.integers(0, 4)) == 0 and wanted:
+        wanted[-1] += 1
+    labels: TensorType = index(classes + draw(st.sampled_from([0, 0, 0, 1])), *wanted)
+    tensors: dict[str, Any] = {"input": floats(*shape), "target": labels}
+    if row.name == "CrossEntropyLoss" and draw(st.booleans()):
+        tensors["target"] = floats(*shape)
+    if draw(st.booleans()):
+        tensors["weight"] = floats(classes + draw(st.sampled_from([0, 0, 0, 1])))
+    args: dict[str, Any] = {}
+    if "label_smoothing" in row.by_name:
+        args["label_smoothing"] = draw(st.sampled_from([0.0, 0.1, 1.5]))
+    return args, tensors
+
+
+def _several(draw: Draw, row: FunctionRow) -> Case:
+    n, d = draw(small), draw(small)
+    names = [a.name for a in row.arguments if a.is_tensor and a.required]
+    wrong = draw(st.sampled_from([0, 0, 0, 1]))
+    shape = draw(st.sampled_from([(n, d), (n,), (n, d, 2), ()]))
+    shapes = {name: shape for name in names}
+    if row.name == "CosineEmbeddingLoss":
+        shapes["target"] = shape[:-1]
+    if row.name == "GaussianNLLLoss" and shape:
+        shapes["var"] = draw(st.sampled_from([shape, (*shape[:-1], 1), shape[:-1]]))
+    broken = draw(st.sampled_from(names))
+    if wrong and shapes[broken]:
+        shapes[broken] = (*shapes[broken][:-1], shapes[broken][-1] + 1)
+    args: dict[str, Any] = {}
+    if "margin" in row.by_name:
+        args["margin"] = 0.5
+    for name in ("beta", "delta"):
+        if name in row.by_name:
+            args[name] = draw(st.sampled_from([-1.0, 0.5]))
+    return args, {name: floats(*shape) for name, shape in shapes.items()}
+
+
+def _loss(draw: Draw, row: FunctionRow) -> Case:
+    maker = _classes if row.name in ("CrossEntropyLoss", "NLLLoss") else _several
+    args, tensors = maker(draw, row)
+    args["reduction"] = draw(st.sampled_from(row.choices["reduction"]))
+    if row.name.startswith("BCE") and draw(st.booleans()):
+        tensors["weight"] = tensors["input"]
+    return args, tensors
+
+
+@pytest.mark.parametrize("row", LOSSES.values(), ids=lambda row: row.name)
+def test_a_loss_goes_as_torchs(row: FunctionRow) -> None:
+    accepted = 0
+
+    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        nonlocal accepted
+        args, tensors = _loss(data.draw, row)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            out, refused = refusal(lambda: torch_function(row, args, tensors))
+        result, error = refusal(lambda: row.shape(call_of(row, args, tensors)))
+        if error is not None:
+            assert isinstance(error, RuleError), error
+            assert refused is not None or error.code in STRICTER, (args, tensors, error)
+            return
+        assert refused is None, (args, tensors, refused)
+        accepted += 1
+        assert shown(result) == described(out), (args, tensors)
+        lifted, values = symbolic(tensors)
+        conditions = Conditions()
+        found = row.shape(call_of(row, args, lifted, conditions))
+        assert conditions.hold(values)
+        assert put_in(found, values) == result
+
+    check()
+    assert accepted >= 5, "the generator hardly makes a sound case"
+
+
+# ── what a loss refuses, and how it says so ──────────────────────────────────────────────────────
+
+N, T = symbol("N"), symbol("T")
+
+
+def _refused(row: FunctionRow, args: dict[str, Any], **tensors: Any) -> RuleError:
+    with pytest.raises(RuleError) as caught:
+        shape_of(row, args, **tensors)
+    return caught.value
+
+
+def test_a_column_against_a_row_says_what_torch_would_do() -> None:
+    error = _refused(LOSSES["MSELoss"], {}, input=floats(N, 1), target=floats(N))
+    assert error.code == "E0310"
+    assert "torch would stretch both to [N, N]" in error.message
+    assert error.help is not None
+    assert "squeeze" in error.help
+
+
+def test_labels_of_other_classes_than_the_scores() -> None:
+    error = _refused(LOSSES["CrossEntropyLoss"], {}, input=floats(N, 8), target=index(10, N))
+    assert (error.code, error.argument) == ("E0309", "target")
+    assert "10 classes" in error.message
+    assert "float[N, 8] scores 8" in error.message
+
+
+def test_scores_with_the_classes_last_are_explained() -> None:
+    error = _refused(LOSSES["CrossEntropyLoss"], {}, input=floats(2, 7, 50), target=index(50, 2, 7))
+    assert error.code == "E0302"
+    assert error.help is not None
+    assert "flatten(x, 0, 1)" in error.help
+
+
+def test_float_labels_are_no_classes() -> None:
+    error = _refused(LOSSES["NLLLoss"], {}, input=floats(N, 8), target=floats(N))
+    assert error.code == "E0306"
+    assert error.help is not None
+    assert "index(k)" in error.help
+
+
+def test_integer_targets_of_a_float_loss() -> None:
+    error = _refused(LOSSES["MSELoss"], {}, input=floats(N), target=index(4, N))
+    assert error.code == "E0306"
+    assert error.help is not None
+    assert "CrossEntropyLoss" in error.help
+
+
+# ── metrics ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _helper(row: FunctionRow) -> Any:
+    names: dict[str, Any] = {"torch": torch, "F": F, "Tensor": Tensor}
+    exec(compile(row.helper, row.torch, "exec"), names)  # the catalogue's own source, not a spec's
+    return names[row.torch]
+
+
+def _by_hand(name: str, chosen: list[int], actual: list[int], classes: int, macro: bool) -> float:
+    """The metric by counting, as torchmetrics' multiclass task defines it."""
+
+    def score(hits: int, wrong: int, missed: int) -> float:
+        above, below = {
+            "Accuracy": (hits, hits + missed),
+            "Recall": (hits, hits + missed),
+            "Precision": (hits, hits + wrong),
+            "F1Score": (2 * hits, 2 * hits + wrong + missed),
+        }[name]
+        return above / below if below else 0.0
+
+    counts = []
+    for label in range(classes):
+        pairs = list(zip(chosen, actual, strict=True))
+        hits = sum(p == label and a == label for p, a in pairs)
+        wrong = sum(p == label and a != label for p, a in pairs)
+        missed = sum(p != label and a == label for p, a in pairs)
+        counts.append((hits, wrong, missed))
+    if not macro:
+        return score(*(sum(column) for column in zip(*counts, strict=True)))  # type: ignore[arg-type]  # three columns
+    seen = [count for count in counts if sum(count)]
+    return sum(score(*count) for count in seen) / len(seen)
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+@pytest.mark.parametrize("name", ["Accuracy", "Precision", "Recall", "F1Score"])
+def test_a_class_metric_counts_as_by_hand(name: str, average: str) -> None:
+    metric = _helper(METRICS[name])
+
+    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+    @given(st.integers(2, 5), st.data())
+    def check(classes: int, data: st.DataObject) -> None:
+        label = st.integers(0, classes - 1)
+        rows = data.draw(st.lists(st.tuples(label, label), min_size=1, max_size=12))
+        chosen, actual = [pair[0] for pair in rows], [pair[1] for pair in rows]
+        scores = F.one_hot(torch.tensor(chosen), classes).double()
+        found = metric(scores, torch.tensor(actual), average=average)
+        wanted = _by_hand(name, chosen, actual, classes, average == "macro")
+        assert found.item() == pytest.approx(wanted, abs=1e-12)
+
+    check()
+
+
+@pytest.mark.parametrize("row", METRICS.values(), ids=lambda row: row.name)
+def test_a_metric_has_the_shape_its_row_says(row: FunctionRow) -> None:
+    if "average" in row.by_name:
+        tensors: dict[str, Any] = {"preds": floats(3, 5, 2), "target": index(5, 3, 2)}
+    else:
+        tensors = {"preds": floats(3, 2), "target": floats(3, 2)}
+    values = [
+        torch.zeros(t.shape, dtype=torch.float32 if t.floating else torch.int64)
+        for t in tensors.values()
+    ]
+    assert shown(shape_of(row, {}, **tensors)) == described(_helper(row)(*values))
+    bad = {**tensors, "target": floats(4, 2) if "average" not in row.by_name else index(6, 3, 2)}
+    with pytest.raises(RuleError):
+        shape_of(row, {}, **bad)
+
+
+@pytest.mark.parametrize("name", ["MeanSquaredError", "MeanAbsoluteError"])
+def test_an_error_metric_is_the_mean_over_all(name: str) -> None:
+    preds, target = torch.tensor([[1.0, 2.0], [4.0, 0.0]]), torch.tensor([[0.0, 4.0], [4.0, 1.0]])
+    wanted = {"MeanSquaredError": (1 + 4 + 0 + 1) / 4, "MeanAbsoluteError": (1 + 2 + 0 + 1) / 4}
+    assert _helper(METRICS[name])(preds, target).item() == wanted[name]
+
+
+@pytest.mark.parametrize("row", METRICS.values(), ids=lambda row: row.name)
+def test_a_helper_is_one_typed_function_in_the_projects_format(row: FunctionRow) -> None:
+    (function,) = ast.parse(row.helper).body
+    assert isinstance(function, ast.FunctionDef)
+    assert function.name == row.torch
+    assert ast.get_docstring(function)
+    arguments = [*function.args.args, *function.args.kwonlyargs]
+    assert [argument.arg for argument in arguments] == [a.name for a in row.arguments]
+    assert all(argument.annotation for argument in arguments)
+    assert function.returns is not None
+    loaded = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    assert not {"nn", "np", "math"} & loaded
+
+
+def test_the_helpers_are_formatted() -> None:
+    text = "\n\n".join(row.helper for row in METRICS.values())
+    command = [sys.executable, "-m", "ruff", "format", "--line-length", "88", "--diff", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ── penalties, projections, clips ────────────────────────────────────────────────────────────────
+
+
+def _formula(row: FormulaRow, **names: Any) -> Any:
+    code = compile(row.formula, row.name, "eval")  # the catalogue's own source, not a spec's
+    assert set(code.co_names) <= {*names, "torch", "nn", "F"} | set(dir(Tensor)) | {"eye", "utils",
+            "renorm", "clip_grad_norm_", "clip_grad_value_"}  # fmt: skip
+    return eval(code, {"torch": torch, "nn": nn, "F": F, **names})
+
+
+WEIGHT = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "wanted"),
+    [
+        ("L1", {"strength": 0.1}, 0.1 * 7.5),
+        ("L2", {"strength": 0.1}, 0.05 * 15.25),
+        ("ElasticNet", {"l1": 0.1, "l2": 0.3}, 0.1 * 7.5 + 0.15 * 15.25),
+        # W W^T is [[5.25, -6.5], [-6.5, 10]].
+        ("Orthogonal", {"strength": 0.5}, 0.5 * (4.25**2 + 2 * 6.5**2 + 9.0**2)),
+    ],
+)
+def test_a_penalty_is_its_definition(name: str, arguments: dict[str, float], wanted: float) -> None:
+    row = REGULARIZERS[name]
+    assert list(arguments) == [argument.name for argument in row.arguments]
+    assert _formula(row, weight=WEIGHT, **arguments).item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_every_penalty_is_tested_and_flattens_kernels() -> None:
+    assert set(REGULARIZERS) == {"L1", "L2", "ElasticNet", "Orthogonal"}
+    kernels = torch.randn(4, 3, 2, 2, dtype=torch.float64)
+    flat = kernels.flatten(1)
+    wanted = (flat @ flat.T - torch.eye(4, dtype=torch.float64)).square().sum()
+    assert torch.equal(_formula(REGULARIZERS["Orthogonal"], weight=kernels, strength=1.0), wanted)
+
+
+def test_l2_and_weight_decay_give_one_trajectory() -> None:
+    torch.manual_seed(0)
+    start, slope = torch.randn(5, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
+    ends = []
+    for decay, penalty in ((0.3, 0.0), (0.0, 0.3)):
+        weight = nn.Parameter(start.clone())
+        optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9, weight_decay=decay)
+        for _ in range(5):
+            optimizer.zero_grad()
+            loss = (weight * slope).sum()
+            loss = loss + _formula(REGULARIZERS["L2"], weight=weight, strength=penalty)
+            loss.backward()
+            optimizer.step()
+        ends.append(weight.detach())
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-13, atol=0)
+
+
+def test_max_norm_scales_each_output_down() -> None:
+    weight = WEIGHT.clone()
+    _formula(CONSTRAINTS["MaxNorm"], weight=weight, max_norm=2.5)
+    norms = WEIGHT.norm(dim=1)
+    assert torch.equal(weight[0], WEIGHT[0])
+    assert norms[1] > 2.5
+    torch.testing.assert_close(weight[1], WEIGHT[1] * 2.5 / norms[1], rtol=1e-6, atol=0)
+
+
+def test_non_negative_clears_what_is_below() -> None:
+    weight = WEIGHT.clone()
+    _formula(CONSTRAINTS["NonNegative"], weight=weight)
+    assert torch.equal(weight, WEIGHT.clamp(min=0))
+
+
+@pytest.mark.parametrize(
+    "row", [*REGULARIZERS.values(), *CONSTRAINTS.values()], ids=lambda r: r.name
+)
+def test_a_formula_takes_the_ranks_that_its_row_says(row: FormulaRow) -> None:
+    arguments = {argument.name: 0.5 for argument in row.arguments}
+    for rank in range(1, 5):
+        weight = torch.ones([2] * rank)
+        if rank >= row.rank:
+            _formula(row, weight=weight, **arguments)
+        else:
+            with pytest.raises((RuntimeError, IndexError)):
+                _formula(row, weight=weight, **arguments)
+
+
+def test_clips_are_torchs() -> None:
+    for name, arguments in (("GradNorm", {"max_norm": 1.0, "norm_type": 2.0}),
+                            ("GradValue", {"clip_value": 0.5})):  # fmt: skip
+        parameters = [nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(2, 2))]
+        for parameter in parameters:
+            parameter.grad = torch.full_like(parameter, 2.0)
+        _formula(CLIPS[name], parameters=parameters, **arguments)
+        gradients = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+        if name == "GradNorm":
+            assert gradients.norm().item() == pytest.approx(1.0, rel=1e-4)
+        else:
+            assert gradients.max().item() == 0.5
