@@ -27,11 +27,12 @@ def bless(paths: SomePaths = None) -> int:
     import typer
 
     from specc import front
-    from specc.harness.bless import bless as bless_program
     from specc.harness.place import project_root
 
     # All are read first: a fault in the last of them leaves every golden as it was.
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
+    from specc.harness.bless import bless as bless_program
+
     for file, program in programs:
         start = perf_counter()
         written = bless_program(program, project_root(file))

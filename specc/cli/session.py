@@ -42,6 +42,7 @@ class Session:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self._results:
+            show([Piece("no cell was run: nothing matches what was asked for\n", "bold red")])
             return
         results = list(self._results.values())
         inside = sum(result.torch_seconds for result in results)
