@@ -1,7 +1,7 @@
 """Programs made by hand, with source in the emitter's style, for tests of the harness alone.
 
-They stand in for nothing: the harness's contract is with ``ir.Program`` and a source text, and these are
-the smallest that exercise each of its branches.
+They stand in for nothing: the harness's contract is with ``ir.Program`` and a source text, and
+these are the smallest that exercise each of its branches.
 """
 
 from __future__ import annotations
@@ -263,10 +263,10 @@ LSTM_SOURCE = (
 
 def lstm(folder: Path | None = None, **plan: object) -> Program:
     """An LSTM's last state through LayerNorm and GELU; AdamW, clipping; two symbols."""
-    T = symbol("T")
-    series = value("series", N, T, 6, line=4)
+    time = symbol("T")
+    series = value("series", N, time, 6, line=4)
     states, hidden, cell = (
-        value("states", N, T, 24, line=5),
+        value("states", N, time, 24, line=5),
         value("hidden", 1, N, 24, line=5),
         value("cell", 1, N, 24, line=5),
     )

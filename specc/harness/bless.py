@@ -21,8 +21,8 @@ from specc.harness.matrix import Case, cases
 from specc.harness.observe import RunFailed
 from specc.ir import Program
 
-# How often the seed is turned to find a draw without kinks; after that the best one is taken, and the
-# floors say what its kinks do.
+# How often the seed is turned to find a draw without kinks; after that the best one is taken, and
+# the floors say what its kinks do.
 DRAWS = 5
 # With more kinks than this in the best of two draws, a draw without any is not to be found.
 HOPELESS = 4
@@ -33,8 +33,9 @@ def bless(
 ) -> list[Path]:
     """Write the golden of each case of ``program`` under ``root``; returns their folders.
 
-    All cases run before the first is written. Raises SpecError as ``matrix.cells`` does, TargetError
-    (E0903) where the case does not run in float64, CallError (E0804) where a golden cannot be written.
+    All cases run before the first is written. Raises SpecError as ``matrix.cells`` does,
+    TargetError (E0903) where the case does not run in float64, CallError (E0804) where a golden
+    cannot be written.
     """
     if source is None:
         from specc.emit import emit

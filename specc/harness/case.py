@@ -1,12 +1,13 @@
 """Closes a case: every number that goes into a run, from the portable generator.
 
-Weights follow the distribution that the spec's layers ask for. A weight that torch would fill with a
-constant (a bias of 0, a scale of 1) is moved off it by up to ``JITTER``: at the constant itself a wrong
-sign, a swapped pair or a lost broadcast would not show. BatchNorm's running statistics likewise.
+Weights follow the distribution that the spec's layers ask for. A weight that torch would fill with
+a constant (a bias of 0, a scale of 1) is moved off it by up to ``JITTER``: at the constant itself
+a wrong sign, a swapped pair or a lost broadcast would not show. BatchNorm's running statistics
+likewise.
 
 All values are float64 numbers that the lowest precision of the test plan holds exactly (float32 at
-most): so that casting a case to a working precision loses nothing, and the float64 reference starts from the
-very numbers that every run starts from. Non-goal: running anything (``observe``).
+most): so that casting a case to a working precision loses nothing, and the float64 reference
+starts from the very numbers that every run starts from. Non-goal: running anything (``observe``).
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") ->
 
 
 def example_batch(program: Program, model: Model, case: Case) -> tuple[Tensor, ...]:
-    """One batch of inputs of ``model`` on the sizes of ``case``: float64 or integers, on the CPU."""
+    """One batch of inputs of ``model`` on the sizes of ``case``: float64 or integers, on the
+    CPU.
+    """
     sizes: dict[str, Size] = {**program.param_values(model), **case.values()}
     numbers = _Numbers(case.seed, torch.float32, sizes)
     return tuple(numbers.value(value, 0) for value in model.inputs)

@@ -1,8 +1,9 @@
 """Compares a run with a golden, leaf by leaf: presence, type, shape, NaN and infinity, then values.
 
 A value passes when its error against the float64 reference is within ``K`` noise floors, in
-root-mean-square and in the largest element. ``K`` is policy and one number for every tensor; goldens hold
-floors, not verdicts. Non-goals: running (``observe``), what a user reads (``verdict``, ``report``).
+root-mean-square and in the largest element. ``K`` is policy and one number for every tensor;
+goldens hold floors, not verdicts. Non-goals: running (``observe``), what a user reads
+(``verdict``, ``report``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from specc.harness.floor import Floor, error_of
 from specc.harness.golden import Golden, Leaf
-from specc.harness.observe import Observation
+from specc.harness.recorder import Observation
 from specc.harness.verdict import Finding
 
 # Set by honest variants alone; the measurements are in docs/numerics.md.
@@ -23,7 +24,9 @@ EXACT_TOLERANCE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that differs, in data-flow order; ``worst`` is the largest error in floors that was seen."""
+    """All that differs, in data-flow order; ``worst`` is the largest error in floors that was
+    seen.
+    """
 
     findings: tuple[Finding, ...]
     not_observable: tuple[str, ...]
@@ -39,10 +42,11 @@ def observable(floor: Floor) -> bool:
 def compare(
     golden: Golden, observed: Sequence[Observation], dtype: str, file: str, *, layers: bool
 ) -> Comparison:
-    """``observed`` against ``golden`` in ``dtype``; ``layers`` says that the run shows layer outputs.
+    """``observed`` against ``golden`` in ``dtype``; ``layers`` says that the run shows layer
+    outputs.
 
-    ``file`` is the spec's, for the findings. A golden without floors in ``dtype`` is the caller's to
-    refuse.
+    ``file`` is the spec's, for the findings. A golden without floors in ``dtype`` is the caller's
+    to refuse.
     """
     seen = {item.name: item for item in observed}
     findings: list[Finding] = []
@@ -133,8 +137,8 @@ def _message(reference: Observation, found: Observation, floor: Floor, count: fl
     error = error_of(reference, found)
     assert error is not None and found.values is not None and reference.values is not None
     text = (
-        f"off by {count:.3g} floors (relative error {error[0]:.2e} rms, {error[1]:.2e} at the largest;"
-        f" floor {floor.rms:.2e}, {floor.largest:.2e})"
+        f"off by {count:.3g} floors (relative error {error[0]:.2e} rms, {error[1]:.2e} at the"
+        f" largest; floor {floor.rms:.2e}, {floor.largest:.2e})"
     )
     if reference.values.numel() == 1:
         return f"{text}: is {float(found.values):.9g}, expected {float(reference.values):.9g}"

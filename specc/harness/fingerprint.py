@@ -1,8 +1,9 @@
 """The hash of a program's meaning: equal when two specs compute the same, whatever their spacing.
 
-Covers the language version, the params' values, the model and the training; leaves out spans, the file's
-name, comments and made-up names of intermediate values. The ``test`` block is left out as well: sizes,
-seed and steps are compared one by one, so that a stale golden can say which of them changed.
+Covers the language version, the params' values, the model and the training; leaves out spans, the
+file's name, comments and made-up names of intermediate values. The ``test`` block is left out as
+well: sizes, seed and steps are compared one by one, so that a stale golden can say which of them
+changed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def fingerprint(program: Program) -> str:
     """64 hexadecimal digits: SHA-256 over the canonical form of ``program``."""
     numbers: dict[int, int] = {}
     model = program.model()
-    # Inputs and outputs are known by name outside; the portable generator is keyed by an input's name.
+    # Inputs and outputs are known by name outside; the portable generator is keyed by an input's
+    # name.
     named = {id(value) for value in model.inputs}
     if program.train:
         named |= {id(value) for value in program.train.inputs}

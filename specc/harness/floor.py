@@ -1,18 +1,20 @@
 """Noise floors: what honest arithmetic does to each tensor of this case.
 
-The case runs several times with random rounding, against the float64 reference. A leaf's floor is a pair
-relative to the reference's root-mean-square: the error's root-mean-square, and its largest element.
-Non-goals: the rounding itself (``rounding``), the policy of how many floors are too many (``compare``).
+The case runs several times with random rounding, against the float64 reference. A leaf's floor is
+a pair relative to the reference's root-mean-square: the error's root-mean-square, and its largest
+element. Non-goals: the rounding itself (``rounding``), the policy of how many floors are too many
+(``compare``).
 
 A few runs say little about a single number's spread, so the floor is the one that leaves the same
-chance of a false alarm as a perfectly known spread would: the root-mean-square over the runs, times the
-ratio of Student's t quantile to the normal one, at the degrees of freedom that the runs show. Elements
-that err together count as one: the degrees of freedom come from how much the runs' mean squares differ
-among themselves (Satterthwaite 1946).
+chance of a false alarm as a perfectly known spread would: the root-mean-square over the runs,
+times the ratio of Student's t quantile to the normal one, at the degrees of freedom that the runs
+show. Elements that err together count as one: the degrees of freedom come from how much the runs'
+mean squares differ among themselves (Satterthwaite 1946).
 
-Kinks (a rectifier at zero, a tie in a pool, the sign-like first step of Adam) make errors that are not
-small. ``kinks`` counts the decisions that a machine might take otherwise, so that ``bless`` can turn to
-a draw without any; the amplified runs show what is left, and raise the floors of what it reaches.
+Kinks (a rectifier at zero, a tie in a pool, the sign-like first step of Adam) make errors that are
+not small. ``kinks`` counts the decisions that a machine might take otherwise, so that ``bless``
+can turn to a draw without any; the amplified runs show what is left, and raise the floors of what
+it reaches.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ import torch
 from torch import Tensor
 
 from specc.harness.case import ClosedCase
-from specc.harness.observe import Observation, Run, Setting, observe
-from specc.harness.rounding import Decisions, RandomRounding, differing_decisions
+from specc.harness.decisions import Decisions, differing_decisions
+from specc.harness.observe import Run, Setting, observe
+from specc.harness.recorder import Observation
+from specc.harness.rounding import RandomRounding
 from specc.ir import Program
 
 RUNS = 12
@@ -68,8 +72,8 @@ class Floor:
 
 @dataclass(slots=True)
 class Reference:
-    """The float64 run of a case and its decisions. ``kinks`` counts the decisions that amplified runs took
-    otherwise; ``others`` are the logs of those runs."""
+    """The float64 run of a case and its decisions. ``kinks`` counts the decisions that amplified
+    runs took otherwise; ``others`` are the logs of those runs."""
 
     closed: ClosedCase
     run: Run
@@ -79,7 +83,9 @@ class Reference:
     amplified: dict[str, list[Run]] = field(default_factory=dict)
 
 
-def reference(program: Program, closed: ClosedCase, source: str, dtypes: Sequence[str]) -> Reference:
+def reference(
+    program: Program, closed: ClosedCase, source: str, dtypes: Sequence[str]
+) -> Reference:
     """Run ``closed`` in float64 on one thread and look for kinks in each of ``dtypes``.
 
     Raises RunFailed where the case does not run in float64.
@@ -94,7 +100,8 @@ def reference(program: Program, closed: ClosedCase, source: str, dtypes: Sequenc
 def look_for_kinks(
     program: Program, found: Reference, source: str, dtypes: Sequence[str], seed: int
 ) -> None:
-    """Add to ``found`` what a pair of amplified runs, mirror images of each other, decides otherwise.
+    """Add to ``found`` what a pair of amplified runs, mirror images of each other, decides
+    otherwise.
 
     A value close to a kink is pushed over it by one of the two.
     """
@@ -148,10 +155,11 @@ def floors(
 
 
 def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: float) -> Floor:
-    """The floor of one leaf from its values in several honest runs; ``unit`` is the precision's epsilon.
+    """The floor of one leaf from its values in several honest runs; ``unit`` is the precision's
+    epsilon.
 
-    Every second sample is of the regrouped kind. Where that kind errs more, its spread counts: pooled
-    with the others, honest machines of its kind would stand out.
+    Every second sample is of the regrouped kind. Where that kind errs more, its spread counts:
+    pooled with the others, honest machines of its kind would stand out.
     """
     assert leaf.values is not None
     sizes = [error_of(leaf, sample) for sample in samples]
@@ -176,7 +184,9 @@ def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: flo
 
 
 def error_of(leaf: Observation, sample: Observation | None) -> tuple[float, float] | None:
-    """(root-mean-square, largest) of a sample's error, relative to the leaf's RMS; None if not comparable."""
+    """(root-mean-square, largest) of a sample's error, relative to the leaf's RMS; None if not
+    comparable.
+    """
     if sample is None or sample.values is None or leaf.values is None:
         return None
     if sample.values.shape != leaf.values.shape:
@@ -192,7 +202,8 @@ def error_of(leaf: Observation, sample: Observation | None) -> tuple[float, floa
 
 
 def student_factor(freedom: float) -> float:
-    """t / z at one in a million: by how much a spread from so few degrees of freedom must be widened.
+    """t / z at one in a million: by how much a spread from so few degrees of freedom must be
+    widened.
 
     Interpolated in the inverse of ``freedom``, which is where the quantile is nearly straight.
     """
@@ -264,7 +275,7 @@ def plain_kernels(active: bool) -> Iterator[None]:
         return
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    before = torch.backends.mkldnn.enabled
+    before = bool(torch.backends.mkldnn.enabled)
     _enable_onednn(False)
     try:
         with sdpa_kernel(SDPBackend.MATH):
@@ -274,5 +285,6 @@ def plain_kernels(active: bool) -> Iterator[None]:
 
 
 def _enable_onednn(enabled: bool) -> None:
-    # The public flags() also sets a TF32 switch, and warns that this machine has no Intel GPU for it.
+    # The public flags() also sets a TF32 switch, and warns that this machine has no Intel GPU for
+    # it.
     torch._C._set_mkldnn_enabled(enabled)

@@ -1,7 +1,8 @@
 """A golden on disk: ``golden.json`` for people, ``reference.safetensors`` for comparison.
 
-Written by ``bless`` alone, as a whole folder. Read as untrusted data: bounded, validated, checked against
-its digests; nothing in it runs. Non-goals: making the numbers (``bless``), judging (``compare``).
+Written by ``bless`` alone, as a whole folder. Read as untrusted data: bounded, validated, checked
+against its digests; nothing in it runs. Non-goals: making the numbers (``bless``), judging
+(``compare``).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import Floor
 from specc.harness.matrix import Case
 from specc.harness.noise import VERSION as GENERATOR_VERSION
-from specc.harness.observe import Observation
 from specc.harness.place import golden_folder, project_root
+from specc.harness.recorder import Observation
 from specc.harness.sketch import BUCKETS, is_sketched
 from specc.harness.storage import present, replace_folder
 from specc.ir import Program
@@ -43,7 +44,9 @@ MAX_HEADER = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What a golden holds of one observation: the reference, and its floor in each blessed precision."""
+    """What a golden holds of one observation: the reference, and its floor in each blessed
+    precision.
+    """
 
     reference: Observation
     floors: dict[str, Floor]

@@ -23,9 +23,9 @@ from specc.ir import Program
 def judge(program: Program, cell: Cell, root: Path, source: str | None = None) -> Verdict:
     """Run ``cell`` and compare it with the golden under ``root``.
 
-    ``source`` is judged in place of a fresh emission. Raises GoldenError where there is nothing to judge
-    against, TargetError where the target refuses; a run that stops is a finding. Uses the threads that
-    torch has.
+    ``source`` is judged in place of a fresh emission. Raises GoldenError where there is nothing to
+    judge against, TargetError where the target refuses; a run that stops is a finding. Uses the
+    threads that torch has.
     """
     start = time.perf_counter()
     missing = missing_device(cell.device)

@@ -22,7 +22,8 @@ class Lines:
         self._stage: dict[str, int] = {}
         if train is not None:
             self._named["loss"] = {name: value.span.line for name, value in train.terms}
-            self._named["metric"] = {metric.name: metric.span.line for metric in train.metrics}
+            metrics = {metric.name: metric.span.line for metric in train.metrics}
+            self._named |= {"metric": metrics, "metric_half_right": metrics}
             if train.regularizers:
                 self._stage["penalty"] = train.regularizers[0].span.line
             if train.clip:
@@ -37,7 +38,9 @@ class Lines:
             self._scheduler = None
 
     def of(self, name: str) -> int:
-        """The line (from 1) of what computes ``name``; the model's own line where nothing is closer."""
+        """The line (from 1) of what computes ``name``; the model's own line where nothing is
+        closer.
+        """
         step, kind, *rest = name.split("/")
         key = rest[-1] if rest else ""
         if step == "option":

@@ -1,9 +1,10 @@
-"""The test matrix of a program: which cells there are, on which sizes; torch-free, so that pytest can
-collect with it.
+"""The test matrix of a program: which cells there are, on which sizes; torch-free, so that pytest
+can collect with it.
 
 A *case* is what a golden is blessed for (sizes, seed, steps, mode); a *cell* is a case run by one
-target on one device in one precision. Every row of sizes is checked against the program's conditions
-here, before anything runs. Non-goals: making the case's numbers (``case``), running it (``judge``).
+target on one device in one precision. Every row of sizes is checked against the program's
+conditions here, before anything runs. Non-goals: making the case's numbers (``case``), running it
+(``judge``).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ MAX_ATTEMPTS = 20_000
 class Case:
     """What a golden is blessed for. ``sizes`` are (symbol, value) in the order of the inputs.
 
-    ``several`` says that the program has more than one row of sizes, so that names must tell them apart.
+    ``several`` says that the program has more than one row of sizes, so that names must tell them
+    apart.
     """
 
     sizes: tuple[tuple[str, int], ...]
@@ -77,8 +79,8 @@ def cells(
 ) -> tuple[Cell, ...]:
     """Every cell of ``program``, sizes outermost; the arguments override the spec's own lists.
 
-    Raises SpecError: E0501 where a row of sizes breaks a condition or makes a shape empty, E0502 where
-    a row misses a symbol or names an unknown one.
+    Raises SpecError: E0501 where a row of sizes breaks a condition or makes a shape empty, E0502
+    where a row misses a symbol or names an unknown one.
     """
     plan = program.test
     return tuple(
@@ -179,7 +181,9 @@ def _default_rows(program: Program) -> list[tuple[tuple[str, int], ...]]:
 
 
 def _choices(count: int) -> Iterator[tuple[int, ...]]:
-    """Sizes for ``count`` symbols: distinct ones first, so that no two dimensions can be confused."""
+    """Sizes for ``count`` symbols: distinct ones first, so that no two dimensions can be
+    confused.
+    """
     if count > len(CANDIDATES):
         yield tuple(CANDIDATES[i % len(CANDIDATES)] for i in range(count))
         return

@@ -1,10 +1,10 @@
 """Runs one closed case in one target and records what it computed, leaf by leaf.
 
-The emitted class is the shell: its ``training_step`` runs as emitted, with the target's runnable called in
-place of its ``forward``; what is seen is taken by hooks that copy and change nothing. Order is the
-order of the data: layers, outputs, loss, gradients (last layer first, as backward computes them),
-learning rate, parameter changes, optimizer state, buffers. Non-goals: making the numbers of the case
-(``case``), deciding what is right (``compare``).
+The emitted class is the shell: its ``training_step`` runs as emitted, with the target's runnable
+called in place of its ``forward``; what is seen is taken by hooks that copy and change nothing.
+Order is the order of the data: layers, outputs, loss, gradients (last layer first, as backward
+computes them), learning rate, parameter changes, optimizer state, buffers. Non-goals: making the
+numbers of the case (``case``), deciding what is right (``compare``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -21,12 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specc.errors import SpeccError, TargetError
-from specc.harness.case import Batch, ClosedCase
-from specc.harness.lines import Lines
+from specc.errors import SpeccError
+from specc.harness.case import ClosedCase
+from specc.harness.hooks import GradientHooks, flat_tensors, layer_hooks
 from specc.harness.noise import make_portable, normal, set_step
-from specc.harness.sketch import nonfinite_digest, represent
-from specc.ir import LayerCall, Program
+from specc.harness.recorder import Observation, Recorder
+from specc.ir import LayerCall, Program, Value
 from specc.targets import TARGETS
 from specc.targets.live import module_class
 
@@ -35,27 +35,6 @@ ENLARGED = 64.0
 AHEAD = 20
 
 Around = Callable[[], AbstractContextManager[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One leaf. ``values`` is None where the run has no such tensor (a gradient that is None).
-
-    ``values`` is float64, ``[elements]`` or a sketch; ``dtype`` is torch's name, with ``float`` for the
-    precision of the run; ``nonfinite`` is the digest of ``sketch.nonfinite_digest``. ``exact`` marks what
-    no rounding touches: integers, learning rates. ``rms`` and ``largest`` are of the whole tensor, and
-    0.0 unless they were asked for.
-    """
-
-    name: str
-    line: int
-    values: Tensor | None = None
-    shape: tuple[int, ...] = ()
-    dtype: str = ""
-    nonfinite: str = ""
-    exact: bool = False
-    rms: float = 0.0
-    largest: float = 0.0
 
 
 class RunFailed(Exception):
@@ -78,9 +57,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How to run: the target, where, in which precision; ``layers`` asks for each layer's output of the
-    first step, ``statistics`` for ``rms`` and ``largest``. ``around`` is entered for each step: floors
-    run inside it."""
+    """How to run: the target, where, in which precision; ``layers`` asks for each layer's output
+    of the first step, ``statistics`` for ``rms`` and ``largest``. ``around`` is entered for each
+    step: floors run inside it."""
 
     target: str
     device: str
@@ -93,8 +72,8 @@ class Setting:
 def observe(program: Program, closed: ClosedCase, source: str, setting: Setting) -> Run:
     """Run ``closed`` as ``setting`` says, on the module that ``source`` defines.
 
-    Raises RunFailed where the module cannot be built, takes other parameters than the spec's, or stops;
-    SpeccError as the targets raise it.
+    Raises RunFailed where the module cannot be built, takes other parameters than the spec's, or
+    stops; SpeccError as the targets raise it.
     """
     return _Observer(program, closed, source, setting).run()
 
@@ -106,9 +85,9 @@ class _Observer:
         self.source = source
         self.setting = setting
         self.model = program.model()
-        self.lines = Lines(program)
         self.dtype = getattr(torch, setting.dtype)
-        self.result = Run()
+        self.seen = Recorder(program, self.dtype, setting.statistics)
+        self.result = Run(self.seen.observations)
         self.captured: dict[str, Tensor] = {}
 
     # ── building ─────────────────────────────────────────────────────────────────────────────────
@@ -128,7 +107,7 @@ class _Observer:
             "buffer",
         )
         # Before the noise inside kernels is set to zero: its rate is a setting like any other.
-        self.record_settings(module)
+        self.seen.settings(module)
         report = make_portable(module, self.closed.case.seed)
         self.result.notes = (
             *(f"noise switched off: {item}" for item in report.silenced),
@@ -136,7 +115,7 @@ class _Observer:
         )
         return module
 
-    def shell(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> nn.Module:
+    def shell(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
         """``module`` with the target's runnable in the place of its forward."""
         runnable = TARGETS[self.setting.target].runnable(module, inputs)
         shell = copy.copy(module)  # shares the dictionaries of parameters, buffers and submodules
@@ -166,16 +145,16 @@ class _Observer:
             self.probe(module, shell)
         return self.result
 
-    def train(self, module: nn.Module, shell: nn.Module) -> None:
+    def train(self, module: nn.Module, shell: Any) -> None:
         """The spec's own training steps."""
         with self.stage("configure"):
-            configuration = shell.configure_optimizers()  # type: ignore[operator]  # emitted method
+            configuration = shell.configure_optimizers()
             optimizer: torch.optim.Optimizer = configuration["optimizer"]
             schedule = configuration.get("lr_scheduler")
-        self.record_options(optimizer)
+        self.seen.options(optimizer)
         assert self.program.train is not None
         clipped = self.program.train.clip is not None
-        gradients = _GradientHooks(module, optimizer if clipped else None)
+        gradients = GradientHooks(module, optimizer if clipped else None)
         with gradients:
             for step, batch in enumerate(self.closed.batches):
                 set_step(module, step)
@@ -184,21 +163,19 @@ class _Observer:
                 inputs = self.tensors(batch.inputs, grad=True)
                 labels = self.tensors(batch.labels, grad=False)
                 gradients.clear()
-                with self.stage(f"step{step}"), self.layer_hooks(module, step):
+                with self.stage(f"step{step}"), self.hooked(module, step):
                     with self.setting.around():
-                        terms = shell.training_step(  # type: ignore[operator]  # emitted method
-                            optimizer, *inputs, *labels
-                        )
+                        terms = shell.training_step(optimizer, *inputs, *labels)
                 prefix = f"step{step}"
-                self.record_forward(prefix, terms)
-                self.record_gradients(prefix, module, gradients, inputs)
+                self.seen.forward(prefix, self.captured, terms)
+                self.seen.gradients(prefix, module, gradients, inputs)
                 for number, rate in enumerate(rates):
-                    self.record_exact(f"{prefix}/lr/group{number}", float(rate))
+                    self.seen.exact(f"{prefix}/lr/group{number}", float(rate))
                 for name, parameter in module.named_parameters():
                     change = parameter.detach().to(torch.float64) - before[name].to(torch.float64)
-                    self.record(f"{prefix}/delta/{name}", change, dtype="float")
-                self.record_state(prefix, module, optimizer)
-                self.record_buffers(prefix, module)
+                    self.seen.tensor(f"{prefix}/delta/{name}", change, dtype="float")
+                self.seen.state(prefix, module, optimizer)
+                self.seen.buffers(prefix, module)
                 if schedule is not None:
                     watched = (terms[schedule["monitor"]],) if "monitor" in schedule else ()
                     with self.stage(f"scheduler after step{step}"):
@@ -208,20 +185,20 @@ class _Observer:
         if schedule is not None:
             self.record_schedule(optimizer, schedule)
 
-    def probe(self, module: nn.Module, shell: nn.Module) -> None:
+    def probe(self, module: nn.Module, shell: Any) -> None:
         """A model without a training step: forward, and backward from fixed random weights."""
-        gradients = _GradientHooks(module, None)
+        gradients = GradientHooks(module, None)
         with gradients:
             for step, batch in enumerate(self.closed.batches[:1]):
                 set_step(module, step)
                 inputs = self.tensors(batch.inputs, grad=True)
-                with self.stage(f"step{step}"), self.layer_hooks(module, step):
+                with self.stage(f"step{step}"), self.hooked(module, step):
                     with self.setting.around():
-                        outputs = _flat(shell(*inputs))
+                        outputs = flat_tensors(shell(*inputs))
                         self.backward(outputs)
-                self.record_forward(f"step{step}", {})
-                self.record_gradients(f"step{step}", module, gradients, inputs)
-                self.record_buffers(f"step{step}", module)
+                self.seen.forward(f"step{step}", self.captured, {})
+                self.seen.gradients(f"step{step}", module, gradients, inputs)
+                self.seen.buffers(f"step{step}", module)
 
     def backward(self, outputs: Sequence[Tensor]) -> None:
         total: Tensor | None = None
@@ -233,16 +210,17 @@ class _Observer:
         if total is not None:
             total.backward()
 
-    def evaluate(self, module: nn.Module, shell: nn.Module) -> None:
+    def evaluate(self, module: nn.Module, shell: Any) -> None:
         """Evaluation mode, initial weights: outputs, loss terms, metrics."""
         batch = self.closed.batches[0]
         inputs = self.tensors(batch.inputs, grad=False)
         labels = self.tensors(batch.labels, grad=False)
         terms: dict[str, Tensor] = {}
         metrics: dict[str, Tensor] = {}
+        hits: dict[str, Tensor] = {}
         with self.stage("eval"), torch.no_grad(), self.setting.around():
-            with self.layer_hooks(module, 0):
-                outputs = _flat(shell(*inputs))
+            with self.hooked(module, 0):
+                outputs = flat_tensors(shell(*inputs))
             if self.program.train is not None:
                 values = self.by_value(inputs, outputs, labels)
                 if hasattr(shell, "loss"):
@@ -251,9 +229,13 @@ class _Observer:
                     metrics = shell.metrics(
                         *(values[id(v)] for v in self.program.train.metric_uses)
                     )
-        self.record_forward("eval", terms)
+                    right = self.half_right(self.program.train.metric_uses, values)
+                    hits = shell.metrics(*right)
+        self.seen.forward("eval", self.captured, terms)
         for name, value in metrics.items():
-            self.record(f"eval/metric/{name}", torch.as_tensor(value))
+            self.seen.tensor(f"eval/metric/{name}", torch.as_tensor(value))
+        for name, value in hits.items():
+            self.seen.tensor(f"eval/metric_half_right/{name}", torch.as_tensor(value))
 
     def by_value(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], labels: Sequence[Tensor]
@@ -266,33 +248,34 @@ class _Observer:
             for value, tensor in zip(known, [*inputs, *outputs, *labels], strict=True)
         }
 
+    def half_right(self, uses: Sequence[Value], values: dict[int, Tensor]) -> list[Tensor]:
+        """``values`` of ``uses``, with every second class label set to what the model predicts.
+
+        Drawn labels are seldom predicted, and an accuracy of 0 shows nothing of how it is computed.
+        """
+        found = [values[id(use)] for use in uses]
+        scores = [tensor for tensor in found if tensor.is_floating_point() and tensor.dim() > 1]
+        for position, (use, labels) in enumerate(zip(uses, found, strict=True)):
+            shape = labels.shape
+            fitting = [score for score in scores if shape == (*score.shape[:1], *score.shape[2:])]
+            if use.type.meaning == "index" and fitting:
+                flat, predicted = labels.flatten().clone(), fitting[0].argmax(dim=1).flatten()
+                flat[::2] = predicted[::2]
+                found[position] = flat.view(shape)
+        return found
+
     # ── hooks ────────────────────────────────────────────────────────────────────────────────────
 
-    @contextmanager
-    def layer_hooks(self, module: nn.Module, step: int) -> Iterator[None]:
-        """While open, each layer's output is captured as ``layer/<name>``, in the order of the calls."""
+    def hooked(self, module: nn.Module, step: int) -> AbstractContextManager[None]:
+        """Captures the layers' outputs of the first step, where they are asked for."""
         self.captured.clear()
-        with ExitStack() as stack:
-            if self.setting.layers and step == 0:
-                called = dict.fromkeys(
-                    node.layer for node in self.model.nodes if isinstance(node, LayerCall)
-                )
-                for name in called:
-                    handle = module.get_submodule(name).register_forward_hook(self.hook(name))
-                    stack.callback(handle.remove)
-            yield
-
-    def hook(self, name: str) -> Callable[..., None]:
-        def capture(layer: nn.Module, arguments: Any, result: Any) -> None:
-            for position, tensor in enumerate(_flat(result)):
-                key = f"layer/{name}" + (f"/{position}" if position else "")
-                calls = sum(k == key or k.startswith(f"{key}#") for k in self.captured)
-                self.captured[f"{key}#{calls + 1}" if calls else key] = tensor.detach().clone()
-
-        return capture
+        if not self.setting.layers or step:
+            return nullcontext()
+        calls = [node.layer for node in self.model.nodes if isinstance(node, LayerCall)]
+        return layer_hooks(module, dict.fromkeys(calls), self.captured)
 
     def capture_outputs(self, result: Any) -> None:
-        for output, tensor in zip(self.model.outputs, _flat(result), strict=False):
+        for output, tensor in zip(self.model.outputs, flat_tensors(result), strict=False):
             self.captured[f"output/{output.name}"] = tensor.detach().clone()
 
     @contextmanager
@@ -321,50 +304,10 @@ class _Observer:
             found.append(tensor.requires_grad_(grad and floating))
         return tuple(found)
 
-    def record_forward(self, prefix: str, terms: dict[str, Tensor]) -> None:
-        for key, tensor in self.captured.items():
-            self.record(f"{prefix}/{key}", tensor)
-        for name, value in terms.items():
-            kind = "penalty" if name == "penalty" else "loss"
-            self.record(f"{prefix}/{kind}/{name}", value)
-
-    def record_gradients(
-        self, prefix: str, module: nn.Module, seen: _GradientHooks, inputs: Sequence[Tensor]
-    ) -> None:
-        names = [name for name, _ in module.named_parameters()]
-        for name in reversed(names):
-            self.record(f"{prefix}/grad/{name}", seen.raw.get(name))
-        for value, tensor in zip(self.model.inputs, inputs, strict=True):
-            if tensor.is_floating_point():
-                self.record(f"{prefix}/input_grad/{value.name}", tensor.grad)
-        if seen.optimizer is not None:
-            for name in reversed(names):
-                self.record(f"{prefix}/clipped_grad/{name}", seen.clipped.get(name))
-
-    def record_settings(self, module: nn.Module) -> None:
-        """The floats that layers are set up with: an eps or a momentum can be far below any noise."""
-        for layer in self.model.layers:
-            for name, value in vars(module.get_submodule(layer.name)).items():
-                if isinstance(value, float) and not name.startswith("_"):
-                    self.record_exact(f"setting/{layer.name}.{name}", value)
-
-    def record_options(self, optimizer: torch.optim.Optimizer) -> None:
-        """The numbers that each parameter group is set up with, for the same reason.
-
-        Switches are left out: foreach, fused and the like choose between honest implementations.
+    def record_constraints(self, module: nn.Module, shell: Any) -> None:
+        """What ``constrain`` makes of weights large enough for it to act, which a few steps are
+        not.
         """
-        for number, group in enumerate(optimizer.param_groups):
-            for name, option in group.items():
-                parts = option if isinstance(option, (tuple, list)) else (option,)
-                if name == "params" or not all(isinstance(p, (int, float)) for p in parts):
-                    continue
-                for position, part in enumerate(parts):
-                    key = f"{name}.{position}" if isinstance(option, (tuple, list)) else name
-                    if not isinstance(part, bool):
-                        self.record_exact(f"option/group{number}/{key}", float(part))
-
-    def record_constraints(self, module: nn.Module, shell: nn.Module) -> None:
-        """What ``constrain`` makes of weights large enough for it to act, which a few steps are not."""
         assert self.program.train is not None
         parameters = dict(module.named_parameters())
         names = dict.fromkeys(n for c in self.program.train.constraints for n in c.on.names)
@@ -372,9 +315,9 @@ class _Observer:
             for name in names:
                 parameters[name].mul_(ENLARGED)
             with self.setting.around():
-                shell.constrain()  # type: ignore[operator]  # emitted method
+                shell.constrain()
         for name in names:
-            self.record(f"end/constrained/{name}", parameters[name])
+            self.seen.tensor(f"end/constrained/{name}", parameters[name])
 
     def record_schedule(self, optimizer: torch.optim.Optimizer, schedule: dict[str, Any]) -> None:
         """The learning rates of the next AHEAD steps, which a few steps are too short to show.
@@ -388,110 +331,7 @@ class _Observer:
                 schedule["scheduler"].step(*((1.0,) if "monitor" in schedule else ()))
                 rates.append([float(group["lr"]) for group in optimizer.param_groups])
         for number, column in enumerate(zip(*rates, strict=True)):
-            self.record_exact(f"end/schedule/group{number}", *column)
-
-    def record_state(
-        self, prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> None:
-        keys: dict[str, None] = {}
-        for state in optimizer.state.values():
-            keys.update(dict.fromkeys(state))
-        for key in keys:
-            for name, parameter in module.named_parameters():
-                value = optimizer.state.get(parameter, {}).get(key)
-                full = f"{prefix}/state/{key}/{name}"
-                if isinstance(value, (int, float)) or (value is not None and value.dim() == 0):
-                    # A counter: torch keeps it in its default precision, whatever the run's.
-                    self.record_exact(full, float(value))
-                else:
-                    self.record(full, value)
-
-    def record_buffers(self, prefix: str, module: nn.Module) -> None:
-        known = {f"{layer.name}.{name}" for layer in self.model.layers for name, _ in layer.buffers}
-        for name, buffer in module.named_buffers():
-            if name in known:
-                self.record(f"{prefix}/buffer/{name}", buffer)
-
-    def record(self, name: str, tensor: Tensor | None, dtype: str = "") -> None:
-        line = self.lines.of(name)
-        if tensor is None:
-            self.result.observations.append(Observation(name, line))
-            return
-        value = tensor.detach().cpu()
-        kind = dtype or ("float" if value.dtype == self.dtype else str(value.dtype)[6:])
-        exact = not value.is_floating_point()
-        rms = largest = 0.0
-        if self.setting.statistics and value.numel():
-            wide = value.to(torch.float64)
-            rms = float(wide.square().mean().sqrt())
-            largest = float(wide.abs().max())
-        self.result.observations.append(
-            Observation(
-                name,
-                line,
-                represent(value),
-                tuple(value.shape),
-                kind,
-                nonfinite_digest(value),
-                exact,
-                rms,
-                largest,
-            )
-        )
-
-    def record_exact(self, name: str, *values: float) -> None:
-        vector = torch.tensor(values, dtype=torch.float64)
-        self.result.observations.append(
-            Observation(
-                name,
-                self.lines.of(name),
-                vector,
-                (len(values),) if len(values) > 1 else (),
-                "number",
-                exact=True,
-                rms=float(vector.square().mean().sqrt()),
-                largest=float(vector.abs().max()),
-            )
-        )
-
-
-class _GradientHooks:
-    """Copies every parameter's gradient when backward has finished it, and again before the step."""
-
-    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer | None) -> None:
-        self.raw: dict[str, Tensor] = {}
-        self.clipped: dict[str, Tensor] = {}
-        self.optimizer = optimizer
-        self._module = module
-        self._handles: list[Any] = []
-
-    def clear(self) -> None:
-        self.raw.clear()
-        self.clipped.clear()
-
-    def __enter__(self) -> None:
-        for name, parameter in self._module.named_parameters():
-            if parameter.requires_grad:
-                hook = self._saver(name)
-                self._handles.append(parameter.register_post_accumulate_grad_hook(hook))
-        if self.optimizer is not None:
-            self._handles.append(self.optimizer.register_step_pre_hook(self._before_step))
-
-    def __exit__(self, *exception: object) -> None:
-        for handle in self._handles:
-            handle.remove()
-
-    def _saver(self, name: str) -> Callable[[Tensor], None]:
-        def save(parameter: Tensor) -> None:
-            if parameter.grad is not None:
-                self.raw[name] = parameter.grad.detach().clone()
-
-        return save
-
-    def _before_step(self, *arguments: object) -> None:
-        for name, parameter in self._module.named_parameters():
-            if parameter.grad is not None:
-                self.clipped[name] = parameter.grad.detach().clone()
+            self.seen.exact(f"end/schedule/group{number}", *column)
 
 
 def _load(into: dict[str, Tensor], values: dict[str, Tensor], what: str) -> None:
@@ -512,14 +352,3 @@ def _load(into: dict[str, Tensor], values: dict[str, Tensor], what: str) -> None
                     f" {list(value.shape)}",
                 )
             into[name].copy_(value)
-
-
-def _flat(result: Any) -> list[Tensor]:
-    if isinstance(result, Tensor):
-        return [result]
-    if isinstance(result, (tuple, list)):
-        return [tensor for item in result for tensor in _flat(item)]
-    return []
-
-
-__all__ = ["Batch", "Observation", "Run", "RunFailed", "Setting", "TargetError", "observe"]

@@ -15,8 +15,8 @@ _MARKS = ("pyproject.toml", ".git")
 def project_root(spec_path: Path | str) -> Path:
     """The folder that holds ``golden/`` for this spec.
 
-    The nearest ancestor that has a ``golden`` folder, else the nearest with a pyproject.toml or a .git,
-    else the spec's own folder.
+    The nearest ancestor that has a ``golden`` folder, else the nearest with a pyproject.toml or a
+    .git, else the spec's own folder.
     """
     own = Path(spec_path).resolve().parent
     above = (own, *own.parents)

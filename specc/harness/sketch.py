@@ -1,14 +1,15 @@
-"""A large tensor as a few hundred numbers: the signed count-sketch (Charikar, Chen, Farach-Colton 2002).
+"""A large tensor as a few hundred numbers: the signed count-sketch (Charikar, Chen, Farach-Colton
+2002).
 
-Element ``i`` is added, with a sign that an integer hash of ``i`` gives, to bucket ``i % BUCKETS``; the sum
-is scaled so that the sketch's root-mean-square is an unbiased estimate of the tensor's. The map is
-linear: the sketch of an error is the difference of two sketches, so a sketch is compared exactly as a
-small tensor is. The estimate's standard deviation is ``sqrt(1 / (2 * BUCKETS))``, 4.4 %, for errors
-spread over the tensor; a single wrong element keeps its full size in its bucket, where it stands against
-the noise of ``size / BUCKETS`` others.
+Element ``i`` is added, with a sign that an integer hash of ``i`` gives, to bucket ``i % BUCKETS``;
+the sum is scaled so that the sketch's root-mean-square is an unbiased estimate of the tensor's.
+The map is linear: the sketch of an error is the difference of two sketches, so a sketch is
+compared exactly as a small tensor is. The estimate's standard deviation is ``sqrt(1 / (2 *
+BUCKETS))``, 4.4 %, for errors spread over the tensor; a single wrong element keeps its full size
+in its bucket, where it stands against the noise of ``size / BUCKETS`` others.
 
-``BUCKETS`` is prime, so that the strides of real layouts (powers of two, channel counts) do not fold one
-channel into one bucket. Non-goals: hiding or compressing anything losslessly.
+``BUCKETS`` is prime, so that the strides of real layouts (powers of two, channel counts) do not
+fold one channel into one bucket. Non-goals: hiding or compressing anything losslessly.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def is_sketched(elements: int) -> bool:
 def represent(tensor: Tensor) -> Tensor:
     """What is stored and compared of ``tensor``: float64, its elements in a row, or its sketch.
 
-    Shape ``[elements]`` up to ``BUCKETS`` elements, else ``[BUCKETS]``. Places that are not finite count
-    as zero; ``nonfinite_digest`` tells where they are.
+    Shape ``[elements]`` up to ``BUCKETS`` elements, else ``[BUCKETS]``. Places that are not finite
+    count as zero; ``nonfinite_digest`` tells where they are.
     """
     flat = tensor.detach().to(torch.float64).reshape(-1)
     if not bool(torch.isfinite(flat.sum())):
@@ -48,7 +49,9 @@ def represent(tensor: Tensor) -> Tensor:
 
 
 def nonfinite_digest(tensor: Tensor) -> str:
-    """``""`` for a finite tensor, else a digest of which places hold NaN, infinity, minus infinity."""
+    """``""`` for a finite tensor, else a digest of which places hold NaN, infinity, minus
+    infinity.
+    """
     if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum(dtype=torch.float64))):
         return ""
     flat = tensor.detach().reshape(-1).to(torch.float64)

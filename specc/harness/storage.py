@@ -1,9 +1,10 @@
 """A folder on disk that is replaced as a whole or not at all.
 
-The new content is written aside in the same parent, made durable, and renamed into place; the old one is
-renamed away first and removed last. A process killed at any moment leaves the old folder or the new
-one under its name, or (between two renames) the old one whole under ``.<name>.old``, which readers and
-the next write put right. Torch-free. Non-goals: what is in the folder, locking between writers.
+The new content is written aside in the same parent, made durable, and renamed into place; the old
+one is renamed away first and removed last. A process killed at any moment leaves the old folder or
+the new one under its name, or (between two renames) the old one whole under ``.<name>.old``, which
+readers and the next write put right. Torch-free. Non-goals: what is in the folder, locking between
+writers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from specc.errors import CallError
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make ``folder`` hold exactly ``files``. Raises CallError (E0804); the old content is then untouched."""
+    """Make ``folder`` hold exactly ``files``. Raises CallError (E0804); the old content is then
+    untouched.
+    """
     parent = folder.parent
     aside = parent / f".{folder.name}.new-{os.getpid()}"
     old = old_folder(folder)
@@ -45,8 +48,8 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             f"cannot write the golden {folder}: {error.strerror or error}",
             help="the golden that was there is as it was; free space or give write permission",
         ) from None
-    # From here on the new content is in place: an old folder that cannot be removed is removed by the
-    # next write.
+    # From here on the new content is in place: an old folder that cannot be removed is removed by
+    # the next write.
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -63,7 +66,9 @@ def recover(folder: Path) -> None:
 
 
 def present(folder: Path) -> Path:
-    """The folder to read: ``folder``, or its former content where a writer was killed in between."""
+    """The folder to read: ``folder``, or its former content where a writer was killed in
+    between.
+    """
     old = old_folder(folder)
     return old if old.is_dir() and not folder.exists() else folder
 

@@ -1,4 +1,6 @@
-"""What judging a cell came to: plain data, torch-free. Non-goal: colour and tables (``specc.report``)."""
+"""What judging a cell came to: plain data, torch-free. Non-goal: colour and tables
+(``specc.report``).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ class Finding:
     """One value that is not what the golden says.
 
     ``what`` is the kind of difference: ``values``, ``missing``, ``extra``, ``dtype``, ``shape``,
-    ``nonfinite`` or ``run``; ``floors`` is the error in noise floors (None where none can be given).
+    ``nonfinite`` or ``run``; ``floors`` is the error in noise floors (None where none can be
+    given).
     """
 
     name: str
@@ -31,8 +34,8 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of one cell. ``worst`` is the largest error in floors among what was compared;
-    ``findings`` are in data-flow order, so that the first is the first bad value; ``not_observable``
-    names what was *not* judged because honest arithmetic does not determine it.
+    ``findings`` are in data-flow order, so that the first is the first bad value;
+    ``not_observable`` names what was *not* judged because honest arithmetic does not determine it.
     """
 
     outcome: Outcome

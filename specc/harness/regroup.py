@@ -1,0 +1,191 @@
+"""The same arithmetic in another order: fused operations in single steps, long sums in other
+groups.
+
+What compilers and other machines' kernels do, all of it honest. Each function takes the operation,
+its arguments and a source of chance, and gives the result or None where it has no other order to
+offer. Non-goal: moving results at random (``rounding``).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_FUSED = (
+    "native_batch_norm",
+    "native_batch_norm_backward",
+    "native_layer_norm",
+    "native_layer_norm_backward",
+    "native_group_norm",
+    "native_group_norm_backward",
+    "_softmax",
+    "_softmax_backward_data",
+    "_log_softmax",
+    "_log_softmax_backward_data",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+    "huber_loss",
+    "smooth_l1_loss",
+    "gelu",
+    "gelu_backward",
+    "silu",
+    "addcmul",
+    "addcdiv",
+    "linalg_vector_norm",
+)
+
+_PARTS: dict[Any, Callable[..., Any]] = {}
+
+
+def parts() -> Mapping[Any, Callable[..., Any]]:
+    """Fused operation -> the same in single steps, from torch's own decompositions."""
+    if not _PARTS:
+        from torch._decomp import get_decompositions
+
+        wanted = [getattr(torch.ops.aten, name) for name in _FUSED]
+        _PARTS.update(get_decompositions(wanted))
+    return _PARTS
+
+
+def _split(source: random.Random, count: int) -> int:
+    return source.randrange(1, count)
+
+
+def _regrouped_mm(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """``mm``/``bmm``: the inner sum in two parts."""
+    left, right = args[0], args[1]
+    inner = left.shape[-1]
+    if inner < 2 or kwargs:
+        return None
+    at = _split(source, inner)
+    first = func(left[..., :at], right[..., :at, :])
+    return first.add_(func(left[..., at:], right[..., at:, :]))
+
+
+def _regrouped_addmm(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """``addmm``: the inner sum in two parts, the bias last."""
+    bias, left, right = args[:3]
+    inner = left.shape[-1]
+    if inner < 2 or kwargs or len(args) > 3:
+        return None
+    at = _split(source, inner)
+    first = torch.mm(left[:, :at], right[:at])
+    return first.add_(torch.mm(left[:, at:], right[at:])).add_(bias)
+
+
+def _regrouped_convolution(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """``convolution``: the sum over input channels in two parts, the bias last."""
+    value, weight, bias = args[:3]
+    transposed, groups = args[6], args[8]
+    channels = weight.shape[1]
+    if transposed or groups != 1 or channels < 2 or kwargs:
+        return None
+    at = _split(source, channels)
+    rest = args[3:]
+    first = func(value[:, :at], weight[:, :at], None, *rest)
+    total = first.add_(func(value[:, at:], weight[:, at:], None, *rest))
+    return total if bias is None else total.add_(bias.view(-1, *[1] * (total.dim() - 2)))
+
+
+def _regrouped_sum(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """``sum``/``mean``: as if added up one by one."""
+    value = args[0]
+    if kwargs or not value.is_floating_point() or value.dim() == 0:
+        return None
+    dims = args[1] if len(args) > 1 and args[1] else list(range(value.dim()))
+    keep = bool(args[2]) if len(args) > 2 else False
+    total = func(*args)
+    count = value.numel() // max(total.numel(), 1)
+    if count < 2:
+        return None
+    noise = _one_by_one(source, value, list(dims), keep)
+    return total.add_(noise / count if func._schema.name == "aten::mean" else noise)
+
+
+def _regrouped_variance(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """``var_mean``: both sums as if added up one by one."""
+    value = args[0]
+    variance, mean = func(*args, **kwargs)
+    dims = list(args[1]) if len(args) > 1 and args[1] else list(range(value.dim()))
+    keep = mean.dim() == value.dim()
+    count = value.numel() // max(mean.numel(), 1)
+    if count < 2:
+        return variance, mean
+    centred = value - value.mean(dims, True)
+    mean.add_(_one_by_one(source, value, dims, keep) / count)
+    variance.add_(_one_by_one(source, centred.square_(), dims, keep) / count)
+    return variance, mean
+
+
+def _one_by_one(source: random.Random, value: Tensor, dims: list[int], keep: bool) -> Tensor:
+    """The rounding noise of adding ``value`` up over ``dims`` element after element, as inductor
+    does.
+
+    Each addition rounds its partial sum, by a quarter of epsilon in root-mean-square; the errors
+    of the additions are independent, so they add up in squares: (eps / 4) * sqrt(sum of squared
+    partial sums).
+    """
+    dims = [dim % value.dim() for dim in dims]
+    kept = [dim for dim in range(value.dim()) if dim not in dims]
+    rows = value.permute(*kept, *dims).reshape(*[value.shape[dim] for dim in kept], -1)
+    spread = rows.cumsum(-1).square_().sum(-1).sqrt_()
+    generator = torch.Generator().manual_seed(source.getrandbits(40))
+    noise = torch.randn(spread.shape, generator=generator, dtype=value.dtype)
+    noise.mul_(spread).mul_(torch.finfo(value.dtype).eps / 4)
+    if keep:
+        noise = noise.view([1 if d in dims else value.shape[d] for d in range(value.dim())])
+    return noise
+
+
+def _regrouped_convolution_backward(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """``convolution_backward``: the weight's sum over the batch in two parts, the bias's one by
+    one.
+    """
+    gradient, value, weight = args[:3]
+    middle, mask = args[3:10], args[10]
+    if kwargs:
+        return None
+    whole = func(gradient, value, weight, *middle, [mask[0], False, False])[0]
+    of_weight, of_bias = None, None
+    if mask[1]:
+        count = gradient.shape[0]
+        only = [False, True, False]
+        if count < 2:
+            of_weight = func(gradient, value, weight, *middle, only)[1]
+        else:
+            at = _split(source, count)
+            of_weight = func(gradient[:at], value[:at], weight, *middle, only)[1]
+            of_weight.add_(func(gradient[at:], value[at:], weight, *middle, only)[1])
+    if mask[2]:
+        dims = [dim for dim in range(gradient.dim()) if dim != 1]
+        of_bias = gradient.sum(dims).add_(_one_by_one(source, gradient, dims, False))
+    return whole, of_weight, of_bias
+
+
+REGROUPED: Mapping[str, Callable[..., Any]] = {
+    "mm": _regrouped_mm,
+    "bmm": _regrouped_mm,
+    "addmm": _regrouped_addmm,
+    "convolution": _regrouped_convolution,
+    "convolution_backward": _regrouped_convolution_backward,
+    "sum": _regrouped_sum,
+    "mean": _regrouped_sum,
+    "var_mean": _regrouped_variance,
+}
