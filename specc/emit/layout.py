@@ -306,12 +306,15 @@ def _operands(node: ast.expr, indent: str) -> list[str]:
     while isinstance(left, ast.BinOp) and _BINARY[type(left.op)][1] == strength:
         parts.append((_BINARY[type(left.op)][0] + " ", left.right))
         left = left.left
-    lines = lay_out(left, indent)
+    lines = _operand(left, indent, "", strength)
     for symbol, operand in reversed(parts):
-        text = _at_least(operand, strength + 1)
-        lines += (
-            [f"{indent}{symbol}{text}"]
-            if len(indent + symbol + text) <= WIDTH
-            else lay_out(operand, indent, symbol)
-        )
+        lines += _operand(operand, indent, symbol, strength + 1)
     return lines
+
+
+def _operand(node: ast.expr, indent: str, symbol: str, strength: int) -> list[str]:
+    """One operand of a chain; one that needs parentheses of its own stays on its line."""
+    text = _at_least(node, strength)
+    if len(indent + symbol + text) <= WIDTH or _flat(node)[1] < strength:
+        return [f"{indent}{symbol}{text}"]
+    return lay_out(node, indent, symbol)

@@ -61,6 +61,12 @@ def matches(pattern: str, model: ir.Model) -> set[str]:
     return {name for name, _, _ in model.parameters() if full.fullmatch(name)}
 
 
+def could_match(pattern: str) -> bool:
+    """Whether the end of ``pattern`` is the name of a parameter that some layer has."""
+    last = pattern.rpartition(".")[2]
+    return "*" in last or "?" in last or last.startswith(("weight", "bias")) or "." not in pattern
+
+
 def _glob(pattern: str) -> re.Pattern[str]:
     pieces = {"*": ".*", "?": "."}
     # Runs of stars would make the match take exponential time.

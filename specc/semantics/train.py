@@ -28,7 +28,7 @@ from specc.semantics.entities import POISON, Entity, to_operand
 from specc.semantics.expressions import given_arguments, not_yet
 from specc.semantics.graph import Graph
 from specc.semantics.models import assign, declare_input
-from specc.semantics.selectors import resolve
+from specc.semantics.selectors import could_match, resolve
 from specc.sizes import Poly, symbols
 from specc.syntax import ast
 
@@ -199,7 +199,10 @@ class TrainBuilder:
         )
 
     def _select(self, selector: ast.Selector, row: Row | None = None) -> ir.Selection | None:
-        collector = Collector() if self.incomplete else self.collector
+        patterns = (*selector.patterns, *selector.excluded)
+        # What is missing may be a reported layer's; a parameter that no layer has is not.
+        excused = self.incomplete and all(could_match(pattern.text) for pattern in patterns)
+        collector = Collector() if excused else self.collector
         selection = resolve(selector, self.model, collector)
         rank = getattr(row, "rank", 0)
         if selection is None or row is None:
