@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.ir import ResultType, Static, TensorType
@@ -107,7 +107,7 @@ def symbolic(types: Types) -> tuple[Types, dict[str, int]]:
     return lifted, values
 
 
-def put_in(result: ResultType, values: Mapping[str, Size]) -> ResultType:
+def put_in(result: Any, values: Mapping[str, Size]) -> Any:
     """``result`` with the symbols' values put in."""
     if isinstance(result, TensorType):
         return replace(
@@ -133,7 +133,7 @@ def described(result: Any) -> Any:
     return tuple(described(item) for item in result)
 
 
-def shown(result: ResultType) -> Any:
+def shown(result: Any) -> Any:
     """A rule's result as (dtype, shape), nested."""
     if isinstance(result, TensorType):
         return result.dtype, result.shape

@@ -137,7 +137,7 @@ def _arrangement(draw: Draw, row: FunctionRow) -> Case:
 
 
 def _arrangement_of_sizes(draw: Draw, row: FunctionRow, tensor: TensorType) -> Case:
-    total = math.prod(tensor.shape)  # type: ignore[arg-type]  # numbers
+    total = math.prod(tensor.shape)
     place = _dim(draw, tensor)
     if row.name == "permute":
         order = draw(st.permutations(range(len(tensor.shape))))
@@ -159,7 +159,7 @@ def _arrangement_of_sizes(draw: Draw, row: FunctionRow, tensor: TensorType) -> C
         width: Any = draw(small)
         if tensor.shape and draw(st.booleans()) and -len(tensor.shape) <= place < len(tensor.shape):
             first = draw(st.integers(0, 2))
-            width = (first, tensor.shape[place] - first + draw(st.sampled_from([0, 0, 1])))  # type: ignore[operator]  # numbers
+            width = (first, tensor.shape[place] - first + draw(st.sampled_from([0, 0, 1])))
         return {"split_size_or_sections": width, "dim": place}, {"tensor": tensor}
     if row.name == "broadcast_to":
         front = draw(st.lists(small, max_size=2))

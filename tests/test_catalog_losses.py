@@ -1,7 +1,7 @@
 """Every loss, metric, penalty, projection and clip against torch and against its definition.
 
-Losses and metrics: shapes, dtypes, refusals. Metrics: values against a count by hand, as torchmetrics
-defines them. Penalties: values and gradients against the stated formulas.
+Losses and metrics: shapes, dtypes, refusals. Metrics: values against a count by hand, as
+torchmetrics defines them. Penalties: values and gradients against the stated formulas.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from catalog_oracle import (
     Conditions,
     call_of,
@@ -31,6 +30,7 @@ from catalog_oracle import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from specc.catalog import CLIPS, CONSTRAINTS, LOSSES, METRICS, REGULARIZERS
 from specc.catalog.rows import FormulaRow, FunctionRow, RuleError
@@ -208,7 +208,7 @@ def _by_hand(name: str, chosen: list[int], actual: list[int], classes: int, macr
         missed = sum(p != label and a == label for p, a in pairs)
         counts.append((hits, wrong, missed))
     if not macro:
-        return score(*(sum(column) for column in zip(*counts, strict=True)))  # type: ignore[arg-type]  # three columns
+        return score(*(sum(column) for column in zip(*counts, strict=True)))
     seen = [count for count in counts if sum(count)]
     return sum(score(*count) for count in seen) / len(seen)
 

@@ -112,7 +112,9 @@ def test_every_argument_that_is_named_exists() -> None:
 def test_a_param_stays_a_name_and_decides_by_its_value() -> None:
     width, groups = symbol("width"), symbol("groups")
     conditions = Conditions(params={"width": 32, "groups": 4})
-    args = {"out_channels": width, "kernel_size": 3, "padding": 1, "groups": groups}
+    args: dict[str, Any] = {
+        "out_channels": width, "kernel_size": 3, "padding": 1, "groups": groups,
+    }  # fmt: skip
     call = call_of(LAYERS["Conv2d"], args, {"input": floats(N, width, H, H)}, conditions)
     assert LAYERS["Conv2d"].shape(call) == floats(N, width, H, H)
     assert dict(LAYERS["Conv2d"].parameters(call))["weight"] == (width, width // groups, 3, 3)

@@ -1,7 +1,8 @@
 """Every row's signature against the installed torch: names, order, defaults, choices.
 
-Whatever torch has and a row has not stands in ``LEFT_OUT`` with its reason, so that a new argument in a
-new torch fails here. Builtins without a Python signature are compared with their operator's schema.
+Whatever torch has and a row has not stands in ``LEFT_OUT`` with its reason, so that a new argument
+in a new torch fails here. Builtins without a Python signature are compared with their
+operator's schema.
 """
 
 from __future__ import annotations

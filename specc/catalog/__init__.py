@@ -1,7 +1,7 @@
 """What torch offers, as data: a table of rows for each kind of name that a spec may use.
 
-Typed by hand; torch is the oracle of the tests, never asked at run time. Imports no torch. Signatures
-are parsed when a row is first used, so that importing the catalogue is cheap.
+Typed by hand; torch is the oracle of the tests, never asked at run time. Imports no torch.
+Signatures are parsed when a row is first used, so that importing the catalogue is cheap.
 """
 
 from __future__ import annotations

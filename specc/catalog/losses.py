@@ -1,8 +1,8 @@
 """The losses, by the names of torch's classes, written as torch's functions.
 
 Called with the tensors first and the constructor's arguments by keyword:
-``CrossEntropyLoss(logits, label, label_smoothing=0.1)``. The deprecated ``size_average`` and ``reduce``
-are left out. Non-goal: lint (a softmax before CrossEntropyLoss).
+``CrossEntropyLoss(logits, label, label_smoothing=0.1)``. The deprecated ``size_average`` and
+``reduce`` are left out. Non-goal: lint (a softmax before CrossEntropyLoss).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What training adds around the loss: penalties, projections, clipping.
 
-Definitions: L1(s) = s Σ|w|; L2(s) = (s / 2) Σw², so that ``L2(s)`` and ``SGD(weight_decay=s)`` give one
-trajectory; ElasticNet(l1, l2) = L1(l1) + L2(l2); Orthogonal(s) = s ‖WWᵀ - I‖² (Frobenius) with W the
-parameter flattened to a matrix, a row for each output. MaxNorm(c) scales each output's weights down to
-a 2-norm of c.
+Definitions: L1(s) = s Σ|w|; L2(s) = (s / 2) Σw², so that ``L2(s)`` and ``SGD(weight_decay=s)`` give
+one trajectory; ElasticNet(l1, l2) = L1(l1) + L2(l2); Orthogonal(s) = s ‖WWᵀ - I‖² (Frobenius) with
+W the parameter flattened to a matrix, a row for each output. MaxNorm(c) scales each output's
+weights down to a 2-norm of c. Non-goal: which parameters, which selectors say.
 """
 
 from __future__ import annotations

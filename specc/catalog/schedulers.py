@@ -1,7 +1,7 @@
 """The learning-rate schedulers, by torch's names, with all their arguments but ``optimizer``.
 
-Left out: ``last_epoch`` (resuming is a checkpoint's affair), the deprecated ``verbose``, and CyclicLR's
-``scale_fn``, which is a function. Non-goal: chains of schedulers.
+Left out: ``last_epoch`` (resuming is a checkpoint's affair), the deprecated ``verbose``, and
+CyclicLR's ``scale_fn``, which is a function. Non-goal: chains of schedulers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The functions, by torch's names: stateless, tensors among their arguments.
 
-Arguments left out: ``out`` and ``inplace`` (a value is never changed), ``device`` (the run chooses).
+Arguments left out: ``out`` and ``inplace`` (a value is never changed), ``device`` and ``dtype``
+(the run chooses them).
 Non-goal: methods; ``x.T`` and ``x.mT`` are the language's own.
 """
 

@@ -1,4 +1,7 @@
-"""Rows of normalization layers. ``bias`` of the norms over channels is left out: torch 2.6 has none."""
+"""Rows of normalization layers.
+
+``bias`` of the norms over channels is left out: torch 2.6 has none.
+"""
 
 from __future__ import annotations
 

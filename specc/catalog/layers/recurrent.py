@@ -5,7 +5,10 @@ from __future__ import annotations
 from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import recurrent as rules
 
-_REST = "bias: bool = True, batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False"
+_REST = (
+    "bias: bool = True, batch_first: bool = False, dropout: float = 0.0, "
+    "bidirectional: bool = False"
+)
 
 
 def _row(name: str, summary: str, before: str = "", after: str = "") -> LayerRow:

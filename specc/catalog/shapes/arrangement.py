@@ -46,7 +46,10 @@ def flattened(call: Call) -> TensorType:
 
 
 def _filled(call: Call, name: str, sizes: Shape, total: Size, whole: str) -> Shape:
-    """``sizes`` with the one -1 worked out, so that they multiply to ``total``; E0302, E0303, E0307."""
+    """``sizes`` with the one -1 worked out, so that their product is ``total``.
+
+    E0302 where it is another, E0303 where nothing fits the -1, E0307 for a second -1.
+    """
     free = [place for place, size in enumerate(sizes) if call.value(size) == -1]
     if len(free) > 1:
         raise RuleError(
@@ -124,7 +127,7 @@ def permuted(call: Call) -> TensorType:
 
 
 def squeezed(call: Call) -> TensorType:
-    """``squeeze(input, dim)``: a dimension of size 1 goes; an unknown size must turn out to be 1."""
+    """``squeeze(input, dim)``: a dimension of size 1 goes; an unknown size must be 1."""
     tensor = call.tensor()
     gone: set[int] = set()
     named = axes(call, len(tensor.shape))
@@ -268,7 +271,7 @@ def split(call: Call) -> ResultType:
     if whole is None:
         raise RuleError(
             "E0308",
-            f"split: how many pieces of {width} there are in the unknown size {size} cannot be told",
+            f"split: the number of pieces of {width} in the unknown size {size} cannot be told",
             help="use chunk, which fixes their number",
             argument=name,
         )

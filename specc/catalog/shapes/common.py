@@ -1,8 +1,8 @@
 """What the shape rules of every family share: reading arguments, ranks, dtypes, broadcasting.
 
 A rule computes with symbolic sizes and stays exact; it *decides* (a range, a divisibility) with the
-int params' values. What neither settles goes to ``Call.require_equal``. Non-goals: any knowledge of a
-single layer or function, and any knowledge of graphs.
+int params' values. What neither settles goes to ``Call.require_equal``. Non-goals: any knowledge
+of a single layer or function, and any knowledge of graphs.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def as_size(call: Call, name: str, value: Static) -> Size:
 
 
 def as_sizes(call: Call, name: str, count: int | None = None) -> Shape:
-    """An argument of type ``int xN`` or ``sizes``: one size repeated ``count`` times, or a tuple."""
+    """An argument of type ``int xN`` or ``sizes``: a tuple, or one size ``count`` times; E0307."""
     value = call.args[name]
     if not isinstance(value, tuple):
         size = as_size(call, name, value)
@@ -122,7 +122,10 @@ def axis_of(call: Call, tensor: TensorType, name: str = "dim") -> int:
 
 
 def axes(call: Call, rank: int, name: str = "dim") -> tuple[int, ...]:
-    """The dimensions that ``name`` means (an int, a tuple, or none for all); E0304, and E0307 twice."""
+    """The dimensions that ``name`` means: an int, a tuple, or none for all; E0304.
+
+    E0307 where one is named twice.
+    """
     value = call.args[name]
     if value is None or value == ():
         return tuple(range(rank))
@@ -139,10 +142,12 @@ def axes(call: Call, rank: int, name: str = "dim") -> tuple[int, ...]:
 
 
 def dimensions(count: int) -> str:
+    """``1 dimension``, ``2 dimensions``."""
     return f"{count} dimension" if count == 1 else f"{count} dimensions"
 
 
 def bracketed(shape: Iterable[object]) -> str:
+    """A shape as a spec writes it: ``[N, 3, 32]``."""
     return f"[{', '.join(str(size) for size in shape)}]"
 
 
@@ -202,18 +207,19 @@ def known(call: Call, size: Size) -> int | None:
 
 
 def told(call: Call, name: str, size: Size, tensor: TensorType) -> Size:
-    """``size`` as an inferred argument; E0308 where it is not fixed, for a weight needs a number."""
+    """``size`` as an inferred argument; E0308 where it is not fixed."""
     if known(call, size) is None:
         raise RuleError(
             "E0308",
             f"{name} of {call.name} cannot be told: it is the unknown size {size} of {tensor}",
-            help=f"give the input a number or a param in place of {size}: a weight has a fixed size",
+            help=f"give the input a number or a param for {size}: a weight has a fixed size",
             argument=name,
         )
     return size
 
 
 def product(sizes: Iterable[Size]) -> Size:
+    """All of ``sizes`` multiplied; 1 of none."""
     total: Size = 1
     for size in sizes:
         total = total * size
@@ -272,8 +278,8 @@ _FLOAT_RANK = {"float16": 1, "bfloat16": 1, "float32": 2, "float64": 3}
 def promote(left: str, right: str) -> str:
     """The dtype of an operator on tensors of dtypes ``left`` and ``right``, by torch's promotion.
 
-    ``float`` is the precision that the run chooses: with a fixed ``float32`` the result would depend
-    on the run, which is E0306 (with ``float64`` it is always ``float64``).
+    ``float`` is the precision that the run chooses: with a fixed ``float32`` the result would
+    depend on the run, which is E0306 (with ``float64`` it is always ``float64``).
     """
     if left == right:
         return left

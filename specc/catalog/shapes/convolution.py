@@ -1,7 +1,8 @@
 """Shape rules of convolutions and transposed convolutions in 1, 2 and 3 dimensions.
 
-The formulas are those of torch's ``Conv2d`` and ``ConvTranspose2d`` pages. torch also takes an input
-without a batch; here that is E0301, for it is a forgotten batch dimension far more often than a wish.
+The formulas are those of torch's ``Conv2d`` and ``ConvTranspose2d`` pages. torch also takes an
+input without a batch; here that is E0301, for it is a forgotten batch far more often than a wish.
+Non-goal: values.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def _padding(call: Call, stride: Shape, dims: int) -> Shape | None:
         if any(known(call, step) != 1 for step in stride):
             raise RuleError(
                 "E0307",
-                f'padding="same" of {call.name} needs stride 1, and stride is {call.args["stride"]}',
+                f'padding="same" of {call.name} needs stride 1, and stride is '
+                f"{plain(call, 'stride')}",
                 help="write the padding as a number",
                 argument="padding",
             )
@@ -144,6 +146,7 @@ def convolved_parameters(call: Call, *, dims: int) -> Tensors:
 
 
 def convolved_initial(call: Call, *, dims: int) -> Initial:
+    """Uniform within ``1 / sqrt(fan_in)``, fan-in the size of one output's kernel."""
     into = size_of(call, "in_channels") // size_of(call, "groups")
     return _initial(call, into, dims)
 

@@ -60,7 +60,7 @@ def squared(call: Call) -> TensorType:
 
 
 def to_float(call: Call) -> TensorType:
-    """Integers become floats of the run's precision, as in ``torch.exp``; floats keep their dtype."""
+    """``torch.exp``: integers become floats of the run's precision; floats keep their dtype."""
     tensor = call.tensor()
     if tensor.floating or tensor.dtype.startswith("complex"):
         return tensor.with_shape(tensor.shape)
@@ -152,7 +152,7 @@ def masked(call: Call) -> TensorType:
 
 
 def along(call: Call) -> TensorType:
-    """``softmax`` and its like: shape kept, ``dim`` checked; E0304, E0306, E0307 without ``dim``."""
+    """``softmax`` and its like: shape kept; E0304, E0306, E0307 without ``dim``."""
     tensor = call.tensor()
     require_floating(call, tensor)
     if call.args["dim"] is None:

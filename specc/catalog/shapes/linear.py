@@ -1,6 +1,7 @@
 """Shape rules of dense layers: Linear, Bilinear, Embedding, and the linear function.
 
 Initial weights are torch's: ``kaiming_uniform_(a=sqrt(5))`` is uniform within ``1 / sqrt(fan_in)``.
+Non-goal: values.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ Initial = tuple[tuple[str, Distribution], ...]
 
 
 def size_of(call: Call, name: str) -> Size:
+    """The argument ``name`` as a size; E0307."""
     return as_size(call, name, call.args[name])
 
 
@@ -66,6 +68,7 @@ def linear_parameters(call: Call) -> Tensors:
 
 
 def linear_initial(call: Call) -> Initial:
+    """Uniform within ``1 / sqrt(in_features)``."""
     names = ("weight", "bias") if plain(call, "bias") else ("weight",)
     return uniform_within(call, size_of(call, "in_features"), names)
 
@@ -131,12 +134,14 @@ def bilinear(call: Call) -> TensorType:
 
 
 def bilinear_parameters(call: Call) -> Tensors:
+    """``weight [out, in1, in2]`` and ``bias [out]``."""
     out = size_of(call, "out_features")
     weight = ("weight", (out, size_of(call, "in1_features"), size_of(call, "in2_features")))
     return (weight, ("bias", (out,))) if plain(call, "bias") else (weight,)
 
 
 def bilinear_initial(call: Call) -> Initial:
+    """Uniform within ``1 / sqrt(in1_features)``."""
     names = ("weight", "bias") if plain(call, "bias") else ("weight",)
     return uniform_within(call, size_of(call, "in1_features"), names)
 
@@ -198,6 +203,7 @@ def embedding(call: Call) -> TensorType:
 
 
 def embedding_parameters(call: Call) -> Tensors:
+    """``weight [num_embeddings, embedding_dim]``."""
     return (("weight", (size_of(call, "num_embeddings"), size_of(call, "embedding_dim"))),)
 
 
@@ -207,7 +213,7 @@ def embedding_initial(call: Call) -> Initial:
 
 
 def one_hot(call: Call) -> TensorType:
-    """``[...]`` of int64 to int64 ``[..., num_classes]``; E0306, and E0309 where it is too small."""
+    """``[...]`` of int64 to int64 ``[..., num_classes]``; E0306, E0309 where it is too small."""
     tensor = call.tensor()
     if tensor.dtype != "int64":
         raise RuleError("E0306", f"one_hot takes an index; got {tensor}")

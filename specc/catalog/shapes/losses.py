@@ -98,7 +98,8 @@ def _require_positive(call: Call, name: str, *, strict: bool) -> None:
     if value < 0 or (strict and value == 0):
         raise RuleError(
             "E0307",
-            f"{name} of {call.name} must be {'positive' if strict else 'at least 0'}, and is {value:g}",
+            f"{name} of {call.name} must be {'positive' if strict else 'at least 0'}, "
+            f"and is {value:g}",
             argument=name,
         )
 
@@ -136,8 +137,8 @@ def class_indices(call: Call) -> TensorType:
     if len(target.shape) != len(expected):
         raise RuleError(
             "E0301",
-            f"{call.name} takes scores [N, C, ...] and labels [N, ...]: for {tensor} the labels have "
-            f"{dimensions(len(expected))}; got {target}",
+            f"{call.name} takes scores [N, C, ...] and labels [N, ...]: for {tensor} the labels "
+            f"have {dimensions(len(expected))}; got {target}",
             help=_label_help(tensor, target, expected),
             argument="target",
         )
@@ -147,8 +148,8 @@ def class_indices(call: Call) -> TensorType:
             wanted,
             RuleError(
                 "E0302",
-                f"{call.name}: labels {target} do not fit scores {tensor}, {size} and {wanted}: the "
-                f"classes are dimension {place}",
+                f"{call.name}: labels {target} do not fit scores {tensor}, {size} and {wanted}: "
+                f"the classes are dimension {place}",
                 help="for scores [N, T, C] write flatten(x, 0, 1), or transpose the classes to "
                 "dimension 1",
                 argument="target",
@@ -260,7 +261,7 @@ def poisson(call: Call) -> TensorType:
 
 
 def cosine_embedding(call: Call) -> TensorType:
-    """CosineEmbeddingLoss ``(input1 [N, D], input2 [N, D], target [N])`` with targets of 1 and -1."""
+    """CosineEmbeddingLoss ``(input1 [N, D], input2 [N, D], target [N])``, targets 1 and -1."""
     left, right, target = call.tensor("input1"), call.tensor("input2"), call.tensor("target")
     require_floating(call, left)
     require_floating(call, right)

@@ -90,7 +90,10 @@ _EQUATION = re.compile(r"([a-zA-Z]*(?:\.\.\.[a-zA-Z]*)?)")
 
 
 def einsum(call: Call) -> TensorType:
-    """``einsum("bij,bjk->bik", a, b)``: letters bind sizes; ``...`` broadcasts. E0301, E0302, E0307."""
+    """``einsum("bij,bjk->bik", a, b)``: letters bind sizes, ``...`` broadcasts.
+
+    E0301, E0302, E0306, and E0307 for an equation that cannot be read.
+    """
     equation = plain(call, "equation")
     given = call.tensors["operands"]
     operands = given if isinstance(given, tuple) else (given,)
@@ -122,7 +125,7 @@ def einsum(call: Call) -> TensorType:
 
 
 def _bind(call: Call, term: str, operand: TensorType, bound: dict[str, Size]) -> Shape:
-    """Binds the letters of ``term`` to the sizes of ``operand``; returns what ``...`` stands for."""
+    """Binds the letters of ``term`` to the operand's sizes; returns what ``...`` stands for."""
     head, dots, tail = term.partition("...")
     extra = len(operand.shape) - len(head) - len(tail)
     if extra < 0 or (extra and not dots):
@@ -200,8 +203,8 @@ def _attention_batch(call: Call, query: TensorType, key: TensorType, value: Tens
         call.require_equal(count % shared, 0, RuleError("E0303", message, argument="enable_gqa"))
         _agree(call, shared, value.shape[-3], "key and value differ in heads")
         pairs = ((query.shape[:-3], key.shape[:-3]), (query.shape[:-3], value.shape[:-3]))
-        for one, other in pairs:
-            broadcast(call.require_equal, one, other, call.value)
+        for one, two in pairs:
+            broadcast(call.require_equal, one, two, call.value)
         return heads
     for other in (key, value):
         heads = broadcast(call.require_equal, heads, other.shape[:-2], call.value)

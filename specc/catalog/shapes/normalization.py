@@ -88,6 +88,7 @@ def instance_norm(call: Call, *, dims: int) -> TensorType:
 
 
 def batch_norm_parameters(call: Call) -> Tensors:
+    """``weight [C]`` and ``bias [C]`` where ``affine``."""
     if not plain(call, "affine"):
         return ()
     features = size_of(call, "num_features")
@@ -95,6 +96,7 @@ def batch_norm_parameters(call: Call) -> Tensors:
 
 
 def batch_norm_buffers(call: Call) -> Tensors:
+    """``running_mean [C]``, ``running_var [C]``, ``num_batches_tracked []`` where tracked."""
     if not plain(call, "track_running_stats"):
         return ()
     features = size_of(call, "num_features")
@@ -140,6 +142,7 @@ def group_norm(call: Call) -> TensorType:
 
 
 def group_norm_parameters(call: Call) -> Tensors:
+    """``weight [C]`` and ``bias [C]`` where ``affine``."""
     if not plain(call, "affine"):
         return ()
     channels = size_of(call, "num_channels")
@@ -163,7 +166,7 @@ def local_response_norm(call: Call) -> TensorType:
 
 
 def normalized_shape(call: Call) -> Size | tuple[Size, ...]:
-    """The last size of the input, or the trailing sizes that the user wrote; E0301, E0302, E0308."""
+    """The last size of the input, or the trailing sizes as written; E0301, E0302, E0308."""
     tensor = call.tensor()
     require_floating(call, tensor)
     if not tensor.shape:
@@ -205,10 +208,12 @@ def layer_norm(call: Call) -> TensorType:
 
 
 def layer_norm_parameters(call: Call) -> Tensors:
+    """``weight`` and ``bias`` of the normalized shape; RMSNorm has no bias."""
     return tuple((name, _normalized(call)) for name in _layer_norm_names(call))
 
 
 def layer_norm_initial(call: Call) -> Initial:
+    """Ones and zeros."""
     return _affine(_layer_norm_names(call))
 
 

@@ -1,7 +1,7 @@
 """Shape rules of pooling, as layers and as functions.
 
 As for convolutions a batch is demanded. ``ceil_mode`` follows torch: the last window must start
-inside the input or its left padding.
+inside the input or its left padding. Non-goal: values.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def _ceiling(call: Call, size: Size, window: Size, step: Size, pad: Size) -> Siz
     if start is None:
         raise RuleError(
             "E0307",
-            f"ceil_mode of {call.name}: with stride {step} and padding {pad} over a window of {window}"
-            f" the result's size for {size} has no formula",
+            f"ceil_mode of {call.name}: with stride {step} and padding {pad} over a window of "
+            f"{window} the result's size for {size} has no formula",
             help="leave ceil_mode out, or give the input a fixed size",
             argument="ceil_mode",
         )

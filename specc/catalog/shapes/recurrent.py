@@ -122,7 +122,10 @@ def _out_size(call: Call) -> Size:
 
 
 def recurrent_parameters(call: Call) -> Tensors:
-    """``weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_hr_l0``, then ``_reverse``, ``l1``."""
+    """``weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_hr_l0``, as far as there are.
+
+    Each again with ``_reverse`` where bidirectional, then those of ``l1`` and so on.
+    """
     return tuple(_parameters(call))
 
 

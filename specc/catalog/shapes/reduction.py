@@ -31,7 +31,7 @@ def _without(call: Call, tensor: TensorType, gone: tuple[int, ...]) -> Shape:
 
 
 def _reduced_shape(call: Call, tensor: TensorType, *, dim_first: bool = False) -> Shape:
-    """The shape without its reduced dimensions; E0307 for a keepdim that torch takes with dim only."""
+    """The shape without its reduced dimensions; E0307 for keepdim where torch wants dim with it."""
     if dim_first and call.args["dim"] is None and plain(call, "keepdim"):
         raise RuleError(
             "E0307",

@@ -1,7 +1,8 @@
 """Shape rules of padding, interpolation and pixel shuffling.
 
-The result's size of a scaled dimension is ``floor(size * factor)``, computed as torch does in double
-precision; for an unknown size the factor must be a fraction that binary numbers hold exactly.
+The result's size of a scaled dimension is ``floor(size * factor)``, computed as torch does in
+double precision; for an unknown size the factor must be a fraction that binary numbers hold
+exactly. Non-goal: values.
 """
 
 from __future__ import annotations
