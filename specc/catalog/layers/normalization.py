@@ -43,6 +43,8 @@ def _instance(dims: int) -> LayerRow:
     )
 
 
+_NORMALIZED = (("normalized_shape",), ("normalized_shape", "eps"))
+
 ROWS = (
     *map(_batch, (1, 2, 3)),
     *map(_instance, (1, 2, 3)),
@@ -53,6 +55,7 @@ ROWS = (
         "elementwise_affine: bool = True, bias: bool = True",
         "each vector of the last dimension to mean 0 and variance 1",
         shape=rules.layer_norm,
+        positional=_NORMALIZED,
         infer={"normalized_shape": rules.normalized_shape},
         parameters=rules.layer_norm_parameters,
         initial=rules.layer_norm_initial,
@@ -66,6 +69,7 @@ ROWS = (
         "each vector of the last dimension to root mean square 1",
         since="2.4",
         shape=rules.layer_norm,
+        positional=_NORMALIZED,
         infer={"normalized_shape": rules.normalized_shape},
         parameters=rules.layer_norm_parameters,
         initial=rules.layer_norm_initial,

@@ -1,0 +1,185 @@
+"""Catalogue rows as a user writes them: checked, emitted and run, with the promised shapes.
+
+One line a form of call (positional, by keyword, a tuple, a list, several results). Non-goal: every
+argument of every row, which the other ``test_catalog_*`` files hold against torch directly.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import torch
+from catalog_oracle import DTYPES
+
+import specc
+from specc.catalog import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
+from specc.ir import TensorType
+from specc.semantics import analyse
+from specc.sizes import evaluate
+
+SIZES = {"N": 2, "T": 5}
+
+ONE_RESULT = [
+    ("float[N, 12]", "x -> reshape(N, 3, 4)"),
+    ("float[N, 12]", "x -> reshape((N, 3, 4))"),
+    ("float[N, 12]", "reshape(x, N, -1, 4)"),
+    ("float[N, 3, 4]", "permute(x, 2, 0, 1)"),
+    ("float[N, 3, 4]", 'einsum("nij,nkj->nik", x, x)'),
+    ("float[N, 3, 4]", "where(x > 0.5, x, 0.0)"),
+    ("float[N, 3, 4]", "where(x > 0.5, 1, 0)"),
+    ("float[N, 1, 4]", "x -> squeeze(1) -> unsqueeze(-1)"),
+    ("float[N, 3, 4]", "cat([x, x], dim=-1)"),
+    ("float[N, 3, 4]", "stack([x, x], 1)"),
+    ("float[N, 3, 4]", "x -> amax(dim=(1, 2))"),
+    ("float[N, 3, 4]", "x -> sum"),
+    ("float[N, 3, 4]", "sum(x, dim=1, keepdim=true)"),
+    ("float[N, 3, 4]", "x -> var(dim=-1, correction=0)"),
+    ("float[N, 3, 4]", "x -> vector_norm(dim=-1)"),
+    ("float[N, 3, 4]", "x -> clamp(min=0.0) -> masked_fill(x > 0.5, -1.0)"),
+    ("float[N, 3, 4]", "x -> pad((1, 1))"),
+    ("float[N, 3, 8, 8]", 'interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=false)'),
+    ("float[N, 3, 8, 8]", "x -> max_pool2d(2) -> avg_pool2d((1, 2)) -> adaptive_avg_pool2d(2)"),
+    ("index(7)[N, 3]", "one_hot(x, 7)"),
+    ("index(7)[N, 3]", "(x -> Embedding(4)) + (arange(3) -> Embedding(9, 4))"),
+    ("float[N, 3]", "x + ones(N, 3) + zeros([N, 3]) * ones_like(x) + full_like(x, 2.0)"),
+    ("float[N, 3]", "x -> broadcast_to(2, N, 3)"),
+    ("float[N, 3]", "x -> tile(1, 2) -> flip(1) -> roll(1, dims=1)"),
+    ("float[N, 3, 3]", "x -> tril"),
+    ("float[N, 3]", "gather(x, 1, argmax(x, dim=1, keepdim=true))"),
+    ("float[N, 3]", "x -> gather(dim=1, index=argmax(x, dim=1, keepdim=true))"),
+    ("float[N, 2, T, 4]", "scaled_dot_product_attention(x, x, x, is_causal=true)"),
+    ("float[N, 3]", "cosine_similarity(x, maximum(x, detach(x)))"),
+    ("float[N, 3]", "outer(sum(x, 0), stop_gradient(sum(x, 0)))"),
+    ("float[N, 3]", "linear(x, ones(4, 3))"),
+    ("float[N, 3]", "x -> PReLU(3) -> Softplus(beta=2.0) -> Hardtanh(-2.0, 2.0) -> LogSoftmax(-1)"),
+    ("float[N, 12]", "x -> Unflatten(1, (3, 4)) -> LayerNorm"),
+    ("float[N, 3, 8, 8]", "x -> LayerNorm((3, 8, 8)) -> LayerNorm(normalized_shape=(8, 8))"),
+    ("float[N, 6, 8, 8]", "x -> GroupNorm(3) -> InstanceNorm2d(affine=true) -> RMSNorm"),
+    ("float[N, 6, T]", "x -> LocalResponseNorm(2) -> MaxPool1d(2) -> AdaptiveMaxPool1d(1)"),
+    ("float[N, 6, 8, 8]", "x -> ConvTranspose2d(4, 4, stride=2, padding=1) -> PixelShuffle(2)"),
+    ("float[N, 6, 8, 8]", "x -> Upsample(scale_factor=2.0) -> ReflectionPad2d(1)"),
+    ("float[N, 6, 8, 8]", 'x -> Conv2d(4, (3, 1), padding="same") -> ZeroPad2d((1, 1, 0, 0))'),
+]
+
+TWO_RESULTS = [
+    ("float[N, 6]", "a, b = chunk(x, 2, dim=-1)"),
+    ("float[N, 6]", "a, b = x -> split((2, 4), dim=1)"),
+    ("float[N, 6]", "a, b = x -> split(3, dim=1)"),
+    ("float[N, 2]", "a, b = x -> unbind(1)"),
+    ("float[N, 6]", "a, b = x -> topk(2)"),
+    ("float[N, T, 6]", "a, b = x -> GRU(4, batch_first=true, bidirectional=true)"),
+    ("float[N, T, 6]", "a, (b, c) = x -> LSTM(4, batch_first=true)"),
+    ("float[N, 3, 8, 8]", "a, b = x -> MaxPool2d(2, return_indices=true)"),
+]
+
+
+def _zeros(text: str) -> torch.Tensor:
+    """A tensor of the input type written ``text``."""
+    dims = re.search(r"\[(.*)\]", text)
+    assert dims is not None
+    shape = [SIZES.get(size) or int(size) for size in dims[1].split(", ")]
+    return torch.zeros(shape, dtype=torch.float32 if text.startswith("float") else torch.int64)
+
+
+def _promised(type_: TensorType) -> tuple[torch.dtype, tuple[Any, ...]]:
+    return DTYPES[type_.dtype], tuple(evaluate(size, SIZES) for size in type_.shape)
+
+
+@pytest.mark.parametrize(
+    ("input_type", "statement"),
+    [(input_type, f"y = {expression}") for input_type, expression in ONE_RESULT] + TWO_RESULTS,
+)
+def test_a_call_runs_with_the_shapes_that_were_promised(input_type: str, statement: str) -> None:
+    outputs = "y" if statement.startswith("y") else "a, b"
+    text = f"spec 1\nmodel M {{\n  input x: {input_type}\n  {statement}\n  output {outputs}\n}}\n"
+    model = analyse(text, "m.spec", {}).models[0]
+    found = specc.loads(text)(_zeros(input_type))
+    results = found if isinstance(found, tuple) else (found,)
+    assert [(item.dtype, tuple(item.shape)) for item in results] == [
+        _promised(output.value.type) for output in model.outputs
+    ]
+
+
+def _trained(statement: str, *, optimizer: str = "SGD(lr=0.1)", more: str = "") -> str:
+    return (
+        "spec 1\nmodel M {\n  input x: float[N, 6]\n  y = x -> Linear(4)\n  output y\n}\n"
+        "train {\n  input label: index(4)[N]\n  input value: float[N, 4]\n"
+        "  input side: float[N]\n"
+        f"  loss = {statement}\n  optimizer {optimizer}\n{more}}}\n"
+    )
+
+
+THREE_TENSORS = {
+    "GaussianNLLLoss": "value * value + 1.0",
+    "CosineEmbeddingLoss": "side",
+    "TripletMarginLoss": "value * 0.5",
+    "MarginRankingLoss": "value",
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_runs_in_a_step(name: str) -> None:
+    tensors = ["y", "label" if name in ("CrossEntropyLoss", "NLLLoss") else "value"]
+    tensors[0] = "sigmoid(y)" if name == "BCELoss" else "y"
+    tensors += [THREE_TENSORS[name]] if name in THREE_TENSORS else []
+    text = _trained(f'{name}({", ".join(tensors)}, reduction="sum")')
+    module: Any = specc.loads(text)
+    optimizer = module.configure_optimizers()["optimizer"]
+    before = [parameter.detach().clone() for parameter in module.parameters()]
+    given = {
+        "x": torch.rand(3, 6),
+        "label": torch.zeros(3, dtype=torch.int64),
+        "value": torch.rand(3, 4),
+        "side": torch.ones(3),
+    }
+    train = analyse(text, "m.spec", {}).train
+    assert train is not None
+    inputs = [given["x"], *(given[item.name] for item in train.inputs)]
+    terms = module.training_step(optimizer, *inputs)
+    assert terms["loss"].shape == ()
+    assert torch.isfinite(terms["loss"])
+    after = list(module.parameters())
+    assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_runs_beside_the_loss(name: str) -> None:
+    target = "label" if "average" in METRICS[name].by_name else "value"
+    text = _trained("MSELoss(y, value)", more=f"  metric {name}(y, {target})\n")
+    module: Any = specc.loads(text)
+    tensor = torch.tensor([1, 3]) if target == "label" else torch.rand(2, 4)
+    (found,) = module.metrics(torch.rand(2, 4), tensor).values()
+    assert found.shape == ()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_is_torchs_own(name: str) -> None:
+    module: Any = specc.loads(_trained("MSELoss(y, value)", optimizer=f"{name}(lr=0.05)"))
+    optimizer = module.configure_optimizers()["optimizer"]
+    assert type(optimizer) is getattr(torch.optim, name)
+    assert optimizer.param_groups[0]["lr"] == 0.05
+
+
+REQUIRED = {
+    "StepLR": "step_size=3",
+    "MultiStepLR": "milestones=(2, 4)",
+    "ExponentialLR": "gamma=0.9",
+    "CosineAnnealingLR": "T_max=10",
+    "CosineAnnealingWarmRestarts": "T_0=5",
+    "OneCycleLR": "max_lr=0.5, total_steps=10",
+    "CyclicLR": "base_lr=0.01, max_lr=0.1",
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_scheduler_is_torchs_own(name: str) -> None:
+    scheduler = f"  scheduler {name}({REQUIRED.get(name, '')}) per epoch\n"
+    optimizer = "SGD(lr=0.1, momentum=0.9)"
+    text = _trained("MSELoss(y, value)", optimizer=optimizer, more=scheduler)
+    module: Any = specc.loads(text)
+    made = module.configure_optimizers()["lr_scheduler"]
+    assert type(made["scheduler"]) is getattr(torch.optim.lr_scheduler, name)
+    assert made["interval"] == "epoch"
+    assert ("monitor" in made) == SCHEDULERS[name].monitors
