@@ -38,6 +38,9 @@ class Observation:
     largest: float = 0.0
 
 
+_NO_OPTIONS = frozenset({"params", "foreach", "fused", "capturable", "differentiable"})
+
+
 class Recorder:
     """Gathers the observations of one run in ``dtype``, in the order in which its methods are
     called.
@@ -82,17 +85,16 @@ class Recorder:
     def options(self, optimizer: torch.optim.Optimizer) -> None:
         """The numbers that each parameter group is set up with, for the same reason.
 
-        Switches are left out: foreach, fused and the like choose between honest implementations.
+        Left out are the switches that choose between honest implementations of the same step.
         """
         for number, group in enumerate(optimizer.param_groups):
             for name, option in group.items():
                 parts = option if isinstance(option, (tuple, list)) else (option,)
-                if name == "params" or not all(isinstance(p, (int, float)) for p in parts):
+                if name in _NO_OPTIONS or not all(isinstance(p, (int, float)) for p in parts):
                     continue
                 for position, part in enumerate(parts):
                     key = f"{name}.{position}" if isinstance(option, (tuple, list)) else name
-                    if not isinstance(part, bool):
-                        self.exact(f"option/group{number}/{key}", float(part))
+                    self.exact(f"option/group{number}/{key}", float(part))
 
     def state(self, prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         keys: dict[str, None] = {}

@@ -9,6 +9,7 @@ writers.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -40,7 +41,6 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             if old.exists():
                 os.rename(old, folder)
             raise
-        _sync_folder(parent)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise CallError(

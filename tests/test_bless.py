@@ -1,0 +1,84 @@
+"""Blessing: deterministic, whole, quick, and clear about what it cannot do."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from harness_support import EVERY, HEADER, MLP_SOURCE, mlp, plain
+
+from specc.errors import TargetError
+from specc.harness.bless import bless, make
+from specc.harness.golden import read
+from specc.harness.matrix import cases
+
+
+def content(folders: list[Path]) -> dict[str, bytes]:
+    return {
+        f"{folder.name}/{path.name}": path.read_bytes()
+        for folder in folders
+        for path in sorted(folder.iterdir())
+    }
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_blessing_twice_writes_the_same_bytes(name: str, tmp_path: Path) -> None:
+    make_program, source = EVERY[name]
+    program = make_program(tmp_path)
+    start = time.perf_counter()
+    first = content(bless(program, tmp_path, source))
+    assert time.perf_counter() - start < 30  # some two seconds where nothing else runs
+    assert set(first) == {
+        f"{mode}/{file}"
+        for mode in ("train", "eval")
+        for file in ("golden.json", "reference.safetensors")
+    }
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3 - min(threads, 2))
+    try:
+        assert content(bless(make_program(tmp_path), tmp_path, source)) == first
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_nothing_is_written_when_float64_does_not_run(tmp_path: Path) -> None:
+    source = HEADER + (
+        "class Plain(nn.Module):\n"
+        "    def __init__(self) -> None:\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(3, 2)\n\n"
+        "    def forward(self, x: Tensor) -> Tensor:\n"
+        "        return self.fc(x) @ torch.ones(2, 2)\n"
+    )
+    with pytest.raises(TargetError, match="cannot be blessed: step0 stops with") as caught:
+        bless(plain(tmp_path), tmp_path, source)
+    assert caught.value.code == "E0903"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reference_is_float64(tmp_path: Path) -> None:
+    program = mlp(tmp_path)
+    golden = make(program, cases(program)[0], MLP_SOURCE, ("float32",))
+    loss = next(x for x in golden.leaves if x.reference.name == "step0/loss/loss").reference
+    assert loss.values is not None
+    assert float(loss.values.to(torch.float32)) != float(loss.values)
+
+
+def test_a_clip_that_never_acts_is_said(tmp_path: Path) -> None:
+    loose = MLP_SOURCE.replace("self.parameters(), 0.5", "self.parameters(), 500.0")
+    program = mlp(tmp_path)
+    notes = make(program, cases(program)[0], loose, ("float32",)).notes
+    assert [note for note in notes if "clip never acts" in note]
+    notes = make(program, cases(program)[0], MLP_SOURCE, ("float32",)).notes
+    assert not [note for note in notes if "clip never acts" in note]
+
+
+def test_floors_of_a_lower_precision_stand_beside_the_others(tmp_path: Path) -> None:
+    program = mlp(tmp_path, dtypes=("float32", "bfloat16"))
+    bless(program, tmp_path, MLP_SOURCE)
+    golden = read(program, cases(program)[1], tmp_path)
+    assert golden.dtypes == ("float32", "bfloat16") and golden.grid == "bfloat16"
+    floors = next(x for x in golden.leaves if x.reference.name == "eval/output/logits").floors
+    assert floors["bfloat16"].rms > 1000 * floors["float32"].rms

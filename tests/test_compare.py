@@ -1,0 +1,162 @@
+"""The comparison: leaf by leaf, presence before type before shape before values."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from specc.harness.compare import Comparison, K, compare, observable
+from specc.harness.floor import Floor
+from specc.harness.golden import Golden, Leaf
+from specc.harness.matrix import Case
+from specc.harness.recorder import Observation
+
+CASE = Case((("N", 4),), 0, 3, "train")
+
+
+def item(
+    name: str,
+    values: list[float] | None,
+    *,
+    dtype: str = "float",
+    shape: tuple[int, ...] | None = None,
+    nonfinite: str = "",
+    exact: bool = False,
+) -> Observation:
+    if values is None:
+        return Observation(name, 3)
+    tensor = torch.tensor(values, dtype=torch.float64)
+    rms = float(tensor.square().mean().sqrt())
+    return Observation(
+        name, 3, tensor, shape or tuple(tensor.shape), dtype, nonfinite, exact, rms, rms
+    )
+
+
+def golden(*references: Observation, floor: float = 1e-6) -> Golden:
+    leaves = tuple(
+        Leaf(r, {} if r.exact or r.values is None else {"float32": Floor(floor, 2 * floor)})
+        for r in references
+    )
+    return Golden(CASE, 0, "float32", 0, ("float32",), {}, (), leaves)
+
+
+def judged(reference: Observation, found: Observation | None) -> Comparison:
+    seen = [] if found is None else [found]
+    return compare(golden(reference), seen, "float32", "m.spec", layers=True)
+
+
+ONES = [1.0, 1.0, 1.0, 1.0]
+NAME = "step0/grad/fc.weight"
+
+
+def test_within_the_floors_it_passes() -> None:
+    result = judged(item(NAME, ONES), item(NAME, [1 + 2e-6] * 4))
+    assert result.findings == ()
+    assert result.worst == pytest.approx(2, rel=1e-6) and result.compared == 1
+
+
+def test_beyond_them_it_does_not() -> None:
+    result = judged(item(NAME, ONES), item(NAME, [1 + 10e-6] * 4))
+    (finding,) = result.findings
+    assert finding.floors == pytest.approx(10, rel=1e-4)
+    assert (finding.file, finding.line, finding.name) == ("m.spec", 3, NAME)
+    assert "10 floors" in finding.message
+
+
+def test_the_floor_is_relative_to_the_tensor_s_own_size() -> None:
+    small = item(NAME, [1e-9] * 4)
+    assert judged(small, item(NAME, [1e-9 * (1 + 1e-6)] * 4)).findings == ()
+    assert judged(small, item(NAME, [2e-9] * 4)).findings
+    assert judged(small, item(NAME, [0.0] * 4)).findings
+
+
+def test_one_wrong_element_is_found_by_the_largest() -> None:
+    reference = item(NAME, [1.0] * 200)
+    wrong = [1.0] * 200
+    wrong[7] += K * 2.5e-6
+    (finding,) = judged(reference, item(NAME, wrong)).findings
+    assert finding.floors == pytest.approx(K * 1.25, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("found", "what"),
+    [
+        (None, "missing"),
+        (item(NAME, None), "missing"),
+        (item(NAME, ONES, dtype="bfloat16"), "dtype"),
+        (item(NAME, ONES, dtype="int64"), "dtype"),
+        (item(NAME, ONES, shape=(1, 4)), "shape"),
+        (item(NAME, ONES, nonfinite="0123456789abcdef"), "nonfinite"),
+        (item(NAME, [math.nan] * 4), "values"),
+    ],
+)
+def test_what_is_not_comparable_is_named(found: Observation | None, what: str) -> None:
+    (finding,) = judged(item(NAME, ONES), found).findings
+    assert finding.what == what
+
+
+def test_none_is_not_zero_either_way() -> None:
+    assert judged(item(NAME, None), None).findings == ()
+    assert judged(item(NAME, None), item(NAME, None)).findings == ()
+    (finding,) = judged(item(NAME, None), item(NAME, [0.0])).findings
+    assert finding.what == "extra"
+    (finding,) = judged(item(NAME, [0.0]), item(NAME, None)).findings
+    assert finding.what == "missing"
+
+
+def test_a_fixed_precision_may_be_the_run_s() -> None:
+    fixed = item(NAME, ONES, dtype="float32")
+    assert judged(fixed, item(NAME, ONES)).findings == ()
+
+
+def test_a_value_that_the_golden_lacks_is_extra() -> None:
+    result = compare(golden(), [item(NAME, ONES)], "float32", "m.spec", layers=True)
+    assert [finding.what for finding in result.findings] == ["extra"]
+
+
+def test_another_torch_may_have_other_settings() -> None:
+    name = "option/group0/decoupled"
+    setting = item(name, [1.0], dtype="number", exact=True)
+    assert judged(setting, None).findings == ()
+    assert compare(golden(), [setting], "float32", "m", layers=True).findings == ()
+    other = item(name, [1.0 + 1e-9], dtype="number", exact=True)
+    assert judged(setting, other).findings[0].message == "is 1.000000001, expected 1"
+
+
+def test_exact_things_must_be_equal() -> None:
+    counts = item(NAME, [1.0, 2.0], dtype="int64", exact=True)
+    assert judged(counts, counts).findings == ()
+    (finding,) = judged(counts, item(NAME, [1.0, 3.0], dtype="int64", exact=True)).findings
+    assert finding.message == "1 of 2 entries differ"
+
+
+def test_the_unobservable_is_named_and_not_passed() -> None:
+    noise = golden(item(NAME, [1e-17] * 4), floor=1e9)
+    result = compare(noise, [item(NAME, [5e-8] * 4)], "float32", "m", layers=True)
+    assert result.not_observable == (NAME,) and result.compared == 0 and result.findings == ()
+    assert compare(noise, [], "float32", "m", layers=True).findings[0].what == "missing"
+    assert not observable(Floor(math.inf, math.inf))
+
+
+def test_what_counts_as_observable_is_found_when_lost() -> None:
+    reference = item(NAME, ONES)
+    result = compare(
+        golden(reference, floor=0.9 / K), [item(NAME, [0.0] * 4)], "float32", "m", layers=True
+    )
+    assert result.findings and not result.not_observable
+
+
+def test_layers_are_left_out_where_a_target_has_none() -> None:
+    layer = item("step0/layer/fc", ONES)
+    assert compare(golden(layer), [], "float32", "m", layers=False).findings == ()
+    assert compare(golden(layer), [], "float32", "m", layers=True).findings
+
+
+def test_findings_are_in_the_order_of_the_data() -> None:
+    names = ["step0/output/y", "step0/loss/loss", "step0/grad/b", "step0/grad/a"]
+    references = [item(name, ONES) for name in names]
+    wrong = [item(name, [2.0] * 4) for name in reversed(names)]
+    result = compare(golden(*references), wrong, "float32", "m", layers=True)
+    assert [finding.name for finding in result.findings] == names

@@ -1,0 +1,362 @@
+"""Goldens on disk: what is written, what is refused, and that a killed writer leaves one whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from harness_support import MLP_SOURCE, lstm, mlp, plain
+from safetensors.torch import load_file, save_file
+
+from specc.errors import CallError, GoldenCorrupt, GoldenMissing, GoldenStale
+from specc.harness import golden as goldens
+from specc.harness import storage
+from specc.harness.bless import bless, make
+from specc.harness.golden import Golden, golden_folder, project_root, read, write
+from specc.harness.matrix import cases
+from specc.ir import Program
+
+
+@pytest.fixture(scope="module")
+def made() -> Golden:
+    program = mlp()
+    return make(program, cases(program)[1], MLP_SOURCE, ("float32",))
+
+
+@pytest.fixture
+def place(tmp_path: Path, made: Golden) -> tuple[Program, Path, Path]:
+    """A program, its root, and the folder of its one written golden."""
+    (tmp_path / "golden").mkdir()
+    program = mlp(tmp_path / "specs")
+    return program, tmp_path, write(program, made, tmp_path)
+
+
+def refused(program: Program, root: Path, kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind, match=text) as caught:
+        read(program, cases(program)[1], root)
+    assert caught.value.help  # type: ignore[attr-defined]  # every golden error has one
+
+
+def test_it_comes_back_as_it_was(place: tuple[Program, Path, Path], made: Golden) -> None:
+    program, root, folder = place
+    assert folder == root / "golden" / "specs" / "mlp" / "eval"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "golden.json",
+        "reference.safetensors",
+    ]
+    again = read(program, cases(program)[1], root)
+    assert (again.case, again.draw, again.dtypes) == (made.case, made.draw, made.dtypes)
+    for one, other in zip(again.leaves, made.leaves, strict=True):
+        assert one.reference.name == other.reference.name
+        assert one.reference.values is not None and other.reference.values is not None
+        assert torch.equal(one.reference.values, other.reference.values)
+        assert one.reference.rms == other.reference.rms
+        assert one.floors.keys() == other.floors.keys()
+
+
+def test_a_line_a_tensor(place: tuple[Program, Path, Path]) -> None:
+    lines = (place[2] / "golden.json").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("    {")]
+    assert len(rows) == len(json.loads("\n".join(lines))["tensors"])
+    (row,) = [json.loads(line.rstrip(",")) for line in rows if '"eval/output/logits"' in line]
+    assert row["shape"] == [4, 5] and row["line"] == 7 and row["dtype"] == "float"
+    assert len(row["floors"]["float32"]) == 2 and 0 < row["floors"]["float32"][0] < 1e-6
+
+
+def test_no_golden_is_missing(tmp_path: Path) -> None:
+    refused(mlp(tmp_path), tmp_path, GoldenMissing, "no golden for")
+
+
+def test_another_spec_is_stale(place: tuple[Program, Path, Path]) -> None:
+    program, root, _ = place
+    train = program.train
+    assert train is not None and train.optimizer is not None
+    faster = replace(train.optimizer, arguments=(("lr", 0.06),))
+    changed = replace(program, train=replace(train, optimizer=faster))
+    refused(changed, root, GoldenStale, "what the spec computes has changed")
+
+
+def test_stale_says_which_setting_changed(place: tuple[Program, Path, Path]) -> None:
+    program, root, _ = place
+    moved = replace(program, test=replace(program.test, sizes=((("N", 9),),), seed=3))
+    refused(moved, root, GoldenStale, "sizes was N=4 and is N=9; seed was 0 and is 3")
+
+
+def _edit_json(change: Callable[[dict[str, object]], None]) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        path = folder / "golden.json"
+        raw = json.loads(path.read_text())
+        change(raw)
+        path.write_text(json.dumps(raw))
+
+    return edit
+
+
+def _edit_row(**changes: object) -> Callable[[Path], None]:
+    return _edit_json(lambda raw: raw["tensors"][-1].update(changes))  # type:
+    ignore[attr-defined,index]
+
+
+def _edit_tensors(change: Callable[[dict[str, torch.Tensor]], None]) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        path = folder / "reference.safetensors"
+        tensors = load_file(path)
+        change(tensors)
+        save_file(tensors, path)
+
+    return edit
+
+
+def _nudge(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["eval/output/logits"] = tensors["eval/output/logits"] * (1 + 1e-12)
+
+
+def _drop(tensors: dict[str, torch.Tensor]) -> None:
+    del tensors["eval/output/logits"]
+
+
+CORRUPTIONS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "json gone": (lambda f: (f / "golden.json").unlink(), "no such file"),
+    "tensors gone": (lambda f: (f / "reference.safetensors").unlink(), "no such file"),
+    "json truncated": (
+        lambda f: (f / "golden.json").write_bytes((f / "golden.json").read_bytes()[:500]),
+        "not JSON",
+    ),
+    "json binary": (lambda f: (f / "golden.json").write_bytes(bytes(range(256))), "not JSON"),
+    "json deep": (lambda f: (f / "golden.json").write_text("[" * 100_000), "not JSON"),
+    "json a list": (lambda f: (f / "golden.json").write_text("[]"), "format is None"),
+    "json NaN": (lambda f: (f / "golden.json").write_text('{"format": NaN}'), "not JSON"),
+    "another version": (_edit_json(lambda raw: raw.update(format=2)), "format is 2"),
+    "extra field": (_edit_json(lambda raw: raw.update(code="import os")), "code"),
+    "no case": (_edit_json(lambda raw: raw.pop("case") and None), "case"),
+    "negative size": (_edit_row(shape=[-1]), "tensors"),
+    "huge shape": (_edit_row(shape=[2**40, 2**40]), "another shape|wrong kind"),
+    "text for a number": (_edit_row(rms="1"), "tensors"),
+    "infinite floor": (_edit_row(floors={"float32": [1e999, 0.0]}), "not JSON|tensors"),
+    "a tensor twice": (
+        _edit_json(lambda raw: raw["tensors"].append(raw["tensors"][0])),  # type:
+        ignore[attr-defined,index] "stands twice",
+    ),
+    "a row gone": (
+        _edit_json(lambda raw: raw["tensors"].pop()),  # type: ignore[attr-defined]
+        "too many",
+    ),
+    "a tensor gone": (_edit_tensors(_drop), "lacks"),
+    "a tensor edited": (_edit_tensors(_nudge), "digest"),
+    "a tensor of another type": (
+        _edit_tensors(lambda t: t.update({"eval/output/logits": torch.zeros(20)})),
+        "another shape or type",
+    ),
+    "tensors empty": (lambda f: (f / "reference.safetensors").write_bytes(b""), "truncated"),
+    "tensors cut": (
+        lambda f: (f / "reference.safetensors").write_bytes(
+            (f / "reference.safetensors").read_bytes()[:-9]
+        ),
+        "no safetensors file",
+    ),
+    "header without end": (
+        lambda f: (f / "reference.safetensors").write_bytes(struct.pack("<Q", 2**62) + b"{}"),
+        "truncated",
+    ),
+    "a pickle": (
+        lambda f: (f / "reference.safetensors").write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR."),
+        "truncated|no safetensors file",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_what_is_not_a_golden_is_refused(name: str, place: tuple[Program, Path, Path]) -> None:
+    program, root, folder = place
+    corrupt, text = CORRUPTIONS[name]
+    corrupt(folder)
+    refused(program, root, GoldenCorrupt, text)
+
+
+def test_a_file_over_the_limit_is_not_read(
+    place: tuple[Program, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, root, _ = place
+    monkeypatch.setattr(goldens, "MAX_JSON", 100)
+    refused(program, root, GoldenCorrupt, "over the limit of 100")
+
+
+def test_a_link_out_of_the_project_is_refused(
+    place: tuple[Program, Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    program, root, folder = place
+    outside = tmp_path_factory.mktemp("outside") / "eval"
+    folder.rename(outside)
+    folder.symlink_to(outside, target_is_directory=True)
+    refused(program, root, GoldenCorrupt, "leads out of the project")
+
+
+def test_a_linked_file_is_refused(place: tuple[Program, Path, Path]) -> None:
+    program, root, folder = place
+    (folder / "golden.json").rename(root / "real.json")
+    (folder / "golden.json").symlink_to(root / "real.json")
+    refused(program, root, GoldenCorrupt, "no such file")
+
+
+def test_a_spec_outside_the_root_has_no_place(tmp_path: Path) -> None:
+    program = mlp(tmp_path / "one")
+    with pytest.raises(CallError, match="is not under") as caught:
+        golden_folder(program, cases(program)[0], tmp_path / "two")
+    assert caught.value.code == "E0805"
+
+
+def test_the_root_is_where_golden_is(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    assert project_root(deep / "x.spec") == deep
+    (tmp_path / "a" / "pyproject.toml").touch()
+    assert project_root(deep / "x.spec") == tmp_path / "a"
+    (tmp_path / "golden").mkdir()
+    assert project_root(deep / "x.spec") == tmp_path
+
+
+# ── writing as a whole or not at all ─────────────────────────────────────────────────────────────
+
+OLD, NEW = {"a": b"old", "b": b"old"}, {"a": b"new", "b": b"new" * 1000}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    shown = storage.present(folder)
+    return {path.name: path.read_bytes() for path in shown.iterdir()}
+
+
+@pytest.mark.parametrize("call", ["mkdir", "rename", "fsync", "open", "write"])
+@pytest.mark.parametrize("number", range(4))
+def test_a_failing_system_call_leaves_the_old_one(
+    call: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "golden" / "case"
+    storage.replace_folder(folder, OLD)
+    calls = 0
+
+    def failing(real: Callable[..., object]) -> Callable[..., object]:
+        def attempt(*arguments: object, **rest: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == number + 1:
+                raise OSError(28, "No space left on device")
+            return real(*arguments, **rest)
+
+        return attempt
+
+    if call == "write":
+        real_write = storage._write_durably
+        monkeypatch.setattr(storage, "_write_durably", failing(real_write))
+    elif call == "mkdir":
+        monkeypatch.setattr(Path, "mkdir", failing(Path.mkdir))
+    else:
+        monkeypatch.setattr(os, call, failing(getattr(os, call)))
+    failed = False
+    try:
+        storage.replace_folder(folder, NEW)
+    except CallError as error:
+        failed = True
+        assert error.code == "E0804" and "No space left" in error.message
+    monkeypatch.undo()
+    assert content(folder) == (OLD if failed else NEW)
+    assert folder.is_dir()
+    if call in ("write", "mkdir"):
+        assert failed == (calls > number)
+    storage.replace_folder(folder, NEW)
+    assert content(folder) == NEW
+    assert [path.name for path in folder.parent.iterdir()] == ["case"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from specc.harness import storage
+countdown = int(sys.argv[2])
+def watch(event, arguments):
+    global countdown
+    if event in ("open", "os.rename", "os.mkdir", "shutil.rmtree", "os.remove", "os.rmdir"):
+        if "case" in str(arguments):
+            countdown -= 1
+            if countdown < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+storage.replace_folder(Path(sys.argv[1]), {"a": b"new", "b": b"new" * 1000})
+print("done")
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_one_whole(tmp_path: Path) -> None:
+    """Killed before each of its file-system calls in turn, until it gets through."""
+    deaths = 0
+    for moment in range(40):
+        folder = tmp_path / str(moment) / "case"
+        storage.replace_folder(folder, OLD)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(folder), str(moment)], capture_output=True, text=True
+        )
+        found = content(folder)
+        assert found in (OLD, NEW), moment
+        if done.stdout == "done\n":
+            assert found == NEW
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        deaths += 1
+        # The next write clears up after it.
+        storage.replace_folder(folder, NEW)
+        assert content(folder) == NEW
+        assert [path.name for path in folder.parent.iterdir()] == ["case"]
+    assert 5 <= deaths < 39
+
+
+def test_a_living_writer_s_folder_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        aside = tmp_path / f".case.new-{other.pid}"
+        aside.mkdir()
+        storage.replace_folder(tmp_path / "case", NEW)
+        assert aside.is_dir()
+        other.communicate(b"\n")
+    storage.replace_folder(tmp_path / "case", NEW)
+    assert not aside.exists()
+
+
+def test_between_two_renames_the_old_one_is_read(place: tuple[Program, Path, Path]) -> None:
+    program, root, folder = place
+    folder.rename(storage.old_folder(folder))
+    assert read(program, cases(program)[1], root).leaves
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_tree_is_a_clear_error(tmp_path: Path) -> None:
+    folder = tmp_path / "golden"
+    folder.mkdir()
+    program = plain(tmp_path)
+    folder.chmod(0o500)
+    try:
+        with pytest.raises(CallError, match="Permission denied"):
+            bless(program, tmp_path, "")
+    finally:
+        folder.chmod(0o700)
+
+
+def test_a_file_in_the_way_is_a_clear_error(tmp_path: Path, made: Golden) -> None:
+    (tmp_path / "golden").write_text("not a folder")
+    with pytest.raises(CallError, match="cannot write the golden") as caught:
+        write(mlp(tmp_path), made, tmp_path)
+    assert caught.value.code == "E0804"
+
+
+def test_names_of_cases_cannot_climb() -> None:
+    for program in (mlp(), lstm(sizes=((("N", 2), ("T", 3)), (("N", 1), ("T", 4))))):
+        for case in cases(program):
+            assert re.fullmatch(r"[A-Za-z0-9_-]+", case.id)

@@ -1,0 +1,128 @@
+"""The matrix: names of cells, default sizes, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from harness_support import N, lstm, mlp, plain, span
+
+from specc.errors import SpecError
+from specc.harness.fingerprint import fingerprint
+from specc.harness.matrix import cases, cells, input_symbols
+from specc.ir import Condition
+from specc.sizes import symbol
+
+
+def test_cells_are_targets_by_devices_by_dtypes_by_modes() -> None:
+    ids = [cell.id for cell in cells(mlp())]
+    assert len(ids) == len(set(ids)) == 4 * 2 * 1 * 2
+    assert "compile-cpu-float32-train" in ids
+    assert "eager-cuda-float32-eval" in ids
+
+
+def test_the_call_overrides_the_spec() -> None:
+    ids = [cell.id for cell in cells(mlp(), ["eager"], ["cpu"], ["float32", "bfloat16"])]
+    assert ids == [
+        "eager-cpu-float32-train",
+        "eager-cpu-bfloat16-train",
+        "eager-cpu-float32-eval",
+        "eager-cpu-bfloat16-eval",
+    ]
+
+
+def test_several_rows_of_sizes_are_told_apart() -> None:
+    rows = ((("N", 2), ("T", 16)), (("T", 5), ("N", 1)))
+    ids = [cell.id for cell in cells(lstm(sizes=rows), ["compile"], ["cpu"])]
+    assert ids == [
+        "compile-cpu-float32-train-N2-T16",
+        "compile-cpu-float32-eval-N2-T16",
+        "compile-cpu-float32-train-N1-T5",
+        "compile-cpu-float32-eval-N1-T5",
+    ]
+
+
+def test_without_sizes_a_batch_of_four_of_one_and_of_seven() -> None:
+    found = cases(lstm(sizes=()))
+    assert [case.sizes for case in found if case.mode == "eval"] == [
+        (("N", 4), ("T", 8)),
+        (("N", 1), ("T", 8)),
+        (("N", 7), ("T", 8)),
+    ]
+    assert input_symbols(lstm()) == ("N", "T")
+
+
+def test_default_sizes_meet_the_conditions() -> None:
+    steps = Condition(symbol("T") % 5, "==", 0, "T must be a multiple of 5", span(5))
+    spec = lstm(sizes=())
+    spec = replace(spec, models=(replace(spec.models[0], conditions=(steps,)),))
+    assert {dict(case.sizes)["T"] for case in cases(spec)} == {5}
+
+
+def test_a_batch_that_breaks_a_condition_is_left_out_of_the_defaults() -> None:
+    least = Condition(N, ">", 1, "needs two", span(5))
+    assert [dict(case.sizes)["N"] for case in cases(plain(conditions=(least,), sizes=()))] == [
+        4,
+        4,
+        7,
+        7,
+    ]
+
+
+def test_a_row_that_breaks_a_condition_is_refused_with_its_numbers() -> None:
+    even = Condition(N % 2, "==", 0, "two halves are concatenated", span(5))
+    spec = plain(conditions=(even,), sizes=((("N", 3),),))
+    with pytest.raises(SpecError) as caught:
+        cells(spec)
+    assert caught.value.code == "E0501"
+    assert "N=3" in caught.value.message and "1 == 0 is false" in caught.value.message
+    assert caught.value.help == "two halves are concatenated"
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_size_below_one_is_refused(size: int) -> None:
+    with pytest.raises(SpecError, match="at least 1") as caught:
+        cells(plain(sizes=((("N", size),),)))
+    assert caught.value.code == "E0501"
+
+
+def test_an_empty_shape_is_refused() -> None:
+    spec = lstm(sizes=((("N", 2), ("T", 3)),))
+    model = spec.models[0]
+    shorter = replace(model.inputs[0].type, shape=(symbol("N"), symbol("T") - 3, 6))
+    shrunk = replace(model, inputs=(replace(model.inputs[0], type=shorter),))
+    with pytest.raises(SpecError, match="leave nothing of 'series'.*= 0") as caught:
+        cells(replace(spec, models=(shrunk,)))
+    assert caught.value.code == "E0501"
+
+
+def test_unknown_and_missing_symbols_are_both_reported() -> None:
+    with pytest.raises(SpecError) as caught:
+        cells(lstm(sizes=((("N", 2), ("Tt", 3)),)))
+    found = caught.value.diagnostics()
+    assert [item.code for item in found] == ["E0502", "E0502"]
+    assert {item.help for item in found} == {"did you mean 'T'?", "add T=4"}
+
+
+def test_the_meaning_is_hashed_and_not_the_place() -> None:
+    first, again = mlp(), mlp(Path("elsewhere"))
+    assert fingerprint(first) == fingerprint(again)
+    train = first.train
+    assert train is not None and train.optimizer is not None
+    faster = replace(train.optimizer, arguments=(("lr", 0.06), ("momentum", 0.9)))
+    assert fingerprint(replace(first, train=replace(train, optimizer=faster))) != fingerprint(first)
+    moved = replace(train.optimizer, span=span(99))
+    assert fingerprint(replace(first, train=replace(train, optimizer=moved))) == fingerprint(first)
+
+
+def test_collecting_needs_no_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import specc.harness.matrix, specc.harness.verdict, specc.harness.fingerprint\n"
+        "import specc.harness.place, specc.harness.lines, specc.harness.storage"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,85 @@
+"""The sketch: linear, close to the true error, sharp for a single element, portable."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from specc.harness.sketch import BUCKETS, is_sketched, nonfinite_digest, represent
+
+
+def rms(tensor: torch.Tensor) -> float:
+    return float(tensor.double().square().mean().sqrt())
+
+
+def test_small_tensors_are_whole_and_not_shared() -> None:
+    tensor = torch.randn(16, 16, dtype=torch.float64)
+    kept = represent(tensor)
+    assert torch.equal(kept, tensor.reshape(-1))
+    tensor.zero_()
+    assert float(kept.abs().max()) > 0
+    assert not is_sketched(BUCKETS) and is_sketched(BUCKETS + 1)
+
+
+def test_it_is_linear() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(3, 1000, generator=generator, dtype=torch.float64) for _ in range(2))
+    assert torch.allclose(represent(a - b), represent(a) - represent(b), atol=1e-12)
+
+
+@pytest.mark.parametrize("elements", [300, 5_000, 200_000])
+def test_the_error_is_recovered_within_some_per_cent(elements: int) -> None:
+    generator = torch.Generator().manual_seed(elements)
+    ratios = []
+    for _ in range(40):
+        error = torch.randn(elements, generator=generator, dtype=torch.float64)
+        ratios.append(rms(represent(error)) / rms(error))
+    average = sum(ratios) / len(ratios)
+    spread = math.sqrt(sum((ratio - average) ** 2 for ratio in ratios) / len(ratios))
+    assert abs(average - 1) < 0.03
+    assert spread < 1.5 * math.sqrt(1 / (2 * BUCKETS))
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3, 3), (512, 256), (8, 32, 26, 26)])
+def test_an_error_in_one_channel_is_recovered(shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    for channel in range(0, shape[1], 7):
+        error = torch.zeros(shape, dtype=torch.float64)
+        error[:, channel] = torch.randn(error[:, channel].shape, generator=generator).double()
+        assert 0.6 < rms(represent(error)) / rms(error) < 1.4
+
+
+def test_one_wrong_element_stands_out() -> None:
+    generator = torch.Generator().manual_seed(2)
+    noise = 1e-7 * torch.randn(100_000, generator=generator, dtype=torch.float64)
+    usual = float(represent(noise).abs().max())
+    for place in (0, 12_345, 99_999):
+        wrong = noise.clone()
+        wrong[place] += 1e-4
+        assert float(represent(wrong).abs().max()) > 10 * usual
+
+
+def test_the_signs_are_balanced_and_fixed() -> None:
+    sums = represent(torch.ones(BUCKETS * 400)) * math.sqrt(400)
+    assert rms(sums) == pytest.approx(20, rel=0.2)
+    # The signs are part of the golden format: with others every sketch on disk would be wrong.
+    assert sums[:4].round().tolist() == [0, -24, 0, 20]
+
+
+def test_where_nan_and_infinity_are_is_remembered() -> None:
+    clean = torch.randn(400)
+    assert nonfinite_digest(clean) == ""
+    digests = set()
+    for place, number in ((3, math.nan), (4, math.nan), (3, math.inf), (3, -math.inf)):
+        broken = clean.clone()
+        broken[place] = number
+        digests.add(nonfinite_digest(broken))
+        assert bool(torch.isfinite(represent(broken)).all())
+    assert len(digests) == 4 and "" not in digests
+
+
+def test_a_large_finite_tensor_is_not_called_infinite() -> None:
+    assert nonfinite_digest(torch.full((1000,), 3e38)) == ""
+    assert nonfinite_digest(torch.arange(5)) == ""
