@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -67,6 +68,8 @@ def _print_version(with_torch: bool) -> None:
 
 def main() -> None:
     """Run the command line on ``sys.argv`` and end the process with the verb's exit status."""
+    # pydantic would look through every installed distribution for plugins, and run what it finds.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     for stream in (sys.stdout, sys.stderr):
         # A message quotes the spec: what this terminal cannot encode is escaped, not a crash.
         if hasattr(stream, "reconfigure"):
