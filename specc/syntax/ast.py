@@ -17,7 +17,10 @@ from specc.errors import Span
 class Node(BaseModel):
     """Base of every node. Two nodes are equal when they say the same at the same place."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    # Most files use a third of the kinds: each is built when it is first made.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True
+    )
 
     span: SkipValidation[Span]
 
@@ -357,5 +360,3 @@ class SpecFile(Node):
     items: tuple[Statement, ...]
 
 
-Chain.model_rebuild()
-Target.model_rebuild()
