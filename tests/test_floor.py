@@ -148,8 +148,8 @@ def test_elements_that_err_together_count_as_one() -> None:
         common = float(torch.randn((), generator=generator))
         together.append(leaf(torch.full((200,), 1 + 1e-6 * common, dtype=torch.float64)))
     assert floor_of(truth, apart, UNIT).rms == pytest.approx(1e-6, rel=0.1)
-    spread = math.sqrt(sum(error_of(truth, s)[0] ** 2 for s in together) / 12)  # type:
-    ignore[index] assert floor_of(truth, together, UNIT).rms > 1.3 * spread
+    spread = math.sqrt(sum(error_of(truth, s)[0] ** 2 for s in together) / 12)
+    assert floor_of(truth, together, UNIT).rms > 1.3 * spread
 
 
 def test_a_scalar_s_floor_seldom_fails_an_honest_number() -> None:
@@ -198,7 +198,7 @@ def test_a_pool_is_turned_to_its_other_maximum() -> None:
 
 KINKED = (
     HEADER
-    + '''class Plain(nn.Module):
+    + """class Plain(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fc = nn.Linear(3, 2)
@@ -206,7 +206,7 @@ KINKED = (
     def forward(self, x: Tensor) -> Tensor:
         y = self.fc(x)
         return torch.relu(y - y.detach().to(torch.float32).to(y.dtype) + 1e-9)
-'''
+"""
 )
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -92,7 +93,7 @@ def test_stale_says_which_setting_changed(place: tuple[Program, Path, Path]) -> 
     refused(moved, root, GoldenStale, "sizes was N=4 and is N=9; seed was 0 and is 3")
 
 
-def _edit_json(change: Callable[[dict[str, object]], None]) -> Callable[[Path], None]:
+def _edit_json(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         path = folder / "golden.json"
         raw = json.loads(path.read_text())
@@ -103,8 +104,7 @@ def _edit_json(change: Callable[[dict[str, object]], None]) -> Callable[[Path], 
 
 
 def _edit_row(**changes: object) -> Callable[[Path], None]:
-    return _edit_json(lambda raw: raw["tensors"][-1].update(changes))  # type:
-    ignore[attr-defined,index]
+    return _edit_json(lambda raw: raw["tensors"][-1].update(changes))
 
 
 def _edit_tensors(change: Callable[[dict[str, torch.Tensor]], None]) -> Callable[[Path], None]:
@@ -144,11 +144,11 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "text for a number": (_edit_row(rms="1"), "tensors"),
     "infinite floor": (_edit_row(floors={"float32": [1e999, 0.0]}), "not JSON|tensors"),
     "a tensor twice": (
-        _edit_json(lambda raw: raw["tensors"].append(raw["tensors"][0])),  # type:
-        ignore[attr-defined,index] "stands twice",
+        _edit_json(lambda raw: raw["tensors"].append(raw["tensors"][0])),
+        "stands twice",
     ),
     "a row gone": (
-        _edit_json(lambda raw: raw["tensors"].pop()),  # type: ignore[attr-defined]
+        _edit_json(lambda raw: raw["tensors"].pop()),
         "too many",
     ),
     "a tensor gone": (_edit_tensors(_drop), "lacks"),

@@ -94,7 +94,7 @@ def test_an_empty_shape_is_refused() -> None:
     model = spec.models[0]
     shorter = replace(model.inputs[0].type, shape=(symbol("N"), symbol("T") - 3, 6))
     shrunk = replace(model, inputs=(replace(model.inputs[0], type=shorter),))
-    with pytest.raises(SpecError, match="leave nothing of 'series'.*= 0") as caught:
+    with pytest.raises(SpecError, match=r"leave nothing of 'series'.*= 0") as caught:
         cells(replace(spec, models=(shrunk,)))
     assert caught.value.code == "E0501"
 
