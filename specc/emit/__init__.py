@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from specc import ir
+from specc import garbage, ir
 from specc.emit.body import mark
 from specc.emit.layout import identifier, literal
 from specc.emit.modules import constructor, forward, forward_attributes
@@ -21,6 +21,11 @@ def emit(program: ir.Program) -> str:
 
     The same program gives the same text; every line that computes something names its line in the
     spec."""
+    with garbage.paused():
+        return _emit(program)
+
+
+def _emit(program: ir.Program) -> str:
     file = comment(program.file.replace("\\", "/").rsplit("/", 1)[-1])
     names = " and ".join(model.name for model in program.models)
     parts = [] if program.train is None else helpers(program.train)

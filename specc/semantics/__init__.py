@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from specc import ir
-from specc.errors import Collector, SpecError
+from specc import garbage, ir
+from specc.errors import Collector, Span, SpecError
 from specc.semantics.program import build_program
 from specc.syntax.parse import parse
 
@@ -34,14 +34,15 @@ def analyse_into(
 ) -> ir.Program | None:
     """As ``analyse``, but faults go to ``collector`` and the program is None where there are
     any."""
-    parsed = parse(text, file, collector)
     try:
-        program = build_program(parsed, file, params, collector)
+        with garbage.paused():
+            parsed = parse(text, file, collector)
+            program = build_program(parsed, file, params, collector)
     except RecursionError:
         collector.error(
             "E0104",
             "an expression of this file is nested too deeply to be checked",
-            parsed.tree.span,
+            Span(file, 0, min(len(text), 1), 1, 1),
             "name the parts of it",
         )
         return None

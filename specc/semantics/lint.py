@@ -17,6 +17,7 @@ from specc.semantics.graph import Graph
 def lint_model(model: ir.Model, graph: Graph, collector: Collector) -> None:
     """Warns of a bias before a batch norm and of a named value that nothing reads."""
     made_by = _producers(model)
+    layers = {layer.name: layer for layer in model.layers}
     reads = Counter(
         id(operand)
         for node in model.nodes
@@ -26,13 +27,13 @@ def lint_model(model: ir.Model, graph: Graph, collector: Collector) -> None:
     for node in model.nodes:
         if not isinstance(node, ir.LayerCall):
             continue
-        consumer = model.layer(node.layer)
+        consumer = layers[node.layer]
         source = node.inputs[0]
         if consumer.type not in BIAS_BEFORE_NORM.consumers or not isinstance(source, ir.Value):
             continue
         producer = made_by.get(id(source))
         if isinstance(producer, ir.LayerCall) and reads[id(source)] == 1:
-            layer = model.layer(producer.layer)
+            layer = layers[producer.layer]
             has_bias = any(name == "bias" for name, _ in layer.parameters)
             if layer.type in BIAS_BEFORE_NORM.producers and has_bias:
                 _report(BIAS_BEFORE_NORM, layer.name, consumer.type, layer.span, collector)

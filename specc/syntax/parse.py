@@ -6,7 +6,6 @@ meaning."""
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import threading
@@ -19,6 +18,7 @@ from typing import Final, cast
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
+from specc import garbage
 from specc.errors import Collector, Diagnostic, Span
 from specc.syntax import ast
 from specc.syntax.builder import Builder
@@ -78,16 +78,9 @@ def _parse_once(text: str, file: str, collector: Collector) -> ast.SpecFile:
         lark, builder = _shared_parser()
         scratch = Collector()
         builder.begin(file, scratch)
-        # A tree holds no cycles: the collector would only walk what is still being built.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        with garbage.paused(), _without_plugins():
             # The builder turns lark's result into our own tree.
-            with _without_plugins():
-                tree = cast(ast.SpecFile, lark.parse(text))
-        finally:
-            if collecting:
-                gc.enable()
+            tree = cast(ast.SpecFile, lark.parse(text))
     collector.items.extend(scratch.items)
     return tree
 
