@@ -172,8 +172,9 @@ class _Observer:
                 for number, rate in enumerate(rates):
                     self.seen.exact(f"{prefix}/lr/group{number}", float(rate))
                 for name, parameter in module.named_parameters():
-                    change = parameter.detach().to(torch.float64) - before[name].to(torch.float64)
-                    self.seen.tensor(f"{prefix}/delta/{name}", change, dtype="float")
+                    # Exact in their own precision for numbers within a factor of two (Sterbenz).
+                    change = parameter.detach() - before[name]
+                    self.seen.tensor(f"{prefix}/delta/{name}", change)
                 self.seen.state(prefix, module, optimizer)
                 self.seen.buffers(prefix, module)
                 if schedule is not None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from specc.harness.hooks import GradientHooks
 from specc.harness.lines import Lines
-from specc.harness.sketch import nonfinite_digest, represent
+from specc.harness.sketch import represent
 from specc.ir import Program
 
 
@@ -116,27 +116,28 @@ class Recorder:
             if name in known:
                 self.tensor(f"{prefix}/buffer/{name}", buffer)
 
-    def tensor(self, name: str, tensor: Tensor | None, dtype: str = "") -> None:
+    def tensor(self, name: str, tensor: Tensor | None) -> None:
         line = self.lines.of(name)
         if tensor is None:
             self.observations.append(Observation(name, line))
             return
         value = tensor.detach().cpu()
-        kind = dtype or ("float" if value.dtype == self.dtype else str(value.dtype)[6:])
+        kind = "float" if value.dtype == self.dtype else str(value.dtype)[6:]
         exact = not value.is_floating_point()
         rms = largest = 0.0
         if self.statistics and value.numel():
             wide = value.to(torch.float64)
             rms = float(wide.square().mean().sqrt())
             largest = float(wide.abs().max())
+        kept, nonfinite = represent(value)
         self.observations.append(
             Observation(
                 name,
                 line,
-                represent(value),
+                kept,
                 tuple(value.shape),
                 kind,
-                nonfinite_digest(value),
+                nonfinite,
                 exact,
                 rms,
                 largest,

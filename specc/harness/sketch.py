@@ -30,43 +30,43 @@ def is_sketched(elements: int) -> bool:
     return elements > BUCKETS
 
 
-def represent(tensor: Tensor) -> Tensor:
-    """What is stored and compared of ``tensor``: float64, its elements in a row, or its sketch.
+def represent(tensor: Tensor) -> tuple[Tensor, str]:
+    """What is stored and compared of ``tensor``, and a digest of its places that are not finite.
 
-    Shape ``[elements]`` up to ``BUCKETS`` elements, else ``[BUCKETS]``. Places that are not finite
-    count as zero; ``nonfinite_digest`` tells where they are.
+    The first is float64: its elements in a row, ``[elements]`` up to ``BUCKETS``, else its sketch,
+    ``[BUCKETS]``; places that are not finite count as zero. The second is ``""`` for a finite
+    tensor, else it tells which places hold NaN, infinity and minus infinity.
     """
-    flat = tensor.detach().to(torch.float64).reshape(-1)
-    if not bool(torch.isfinite(flat.sum())):
-        flat = torch.where(torch.isfinite(flat), flat, 0.0)
-    if not is_sketched(flat.numel()):
-        return flat.clone()  # the tensor may be a state that the next step writes into
+    flat = tensor.detach().reshape(-1)
+    kept = _sketch(flat) if is_sketched(flat.numel()) else flat.to(torch.float64, copy=True)
+    # One value that is not finite makes its bucket so.
+    if bool(torch.isfinite(kept).all()):
+        return kept, ""
+    wide = flat.to(torch.float64)
+    finite = torch.where(torch.isfinite(wide), wide, 0.0)
+    kinds = wide.isnan().to(torch.uint8) + 2 * wide.isposinf() + 3 * wide.isneginf()
+    digest = hashlib.sha256(kinds.to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
+    return (_sketch(finite) if is_sketched(flat.numel()) else finite), digest
+
+
+def _sketch(flat: Tensor) -> Tensor:
+    # Float32 is left as it is until the sum: a sign changes nothing, and it is half the memory.
+    if flat.dtype != torch.float32:
+        flat = flat.to(torch.float64)
     count = flat.numel()
     rows = -(-count // BUCKETS)
     signed = flat.new_zeros(rows * BUCKETS)
-    torch.mul(flat, _signs(1 << (count - 1).bit_length())[:count], out=signed[:count])
-    return signed.view(rows, BUCKETS).sum(dim=0) * math.sqrt(BUCKETS / count)
-
-
-def nonfinite_digest(tensor: Tensor) -> str:
-    """``""`` for a finite tensor, else a digest of which places hold NaN, infinity, minus
-    infinity.
-    """
-    if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum(dtype=torch.float64))):
-        return ""
-    flat = tensor.detach().reshape(-1).to(torch.float64)
-    kinds = flat.isnan().to(torch.uint8) + 2 * flat.isposinf() + 3 * flat.isneginf()
-    if not bool(kinds.any()):
-        return ""
-    return hashlib.sha256(kinds.to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
+    signs = _signs(1 << (count - 1).bit_length(), flat.dtype)
+    torch.mul(flat, signs[:count], out=signed[:count])
+    return signed.view(rows, BUCKETS).sum(dim=0, dtype=torch.float64) * math.sqrt(BUCKETS / count)
 
 
 @cache
-def _signs(count: int) -> Tensor:
+def _signs(count: int, dtype: torch.dtype) -> Tensor:
     """The first ``count`` signs: the lowest bit of splitmix64 of the element's index."""
     with np.errstate(over="ignore"):
         word = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         bits = (word ^ (word >> np.uint64(31))) & np.uint64(1)
-    return torch.from_numpy(1.0 - 2.0 * bits.astype(np.float64))
+    return torch.from_numpy(1.0 - 2.0 * bits.astype(np.float32)).to(dtype)

@@ -9,6 +9,7 @@ writers.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -47,8 +48,10 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             f"cannot write the golden {folder}: {error.strerror or error}",
             help="the golden that was there is as it was; free space or give write permission",
         ) from None
-    # From here on the new content is in place: an old folder that cannot be removed is removed by
-    # the next write.
+    # From here on the new content is in place, whole and on disk. A rename that is not durable yet
+    # comes to pass later; an old folder that cannot be removed is removed by the next write.
+    with contextlib.suppress(OSError):
+        _sync_folder(parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
