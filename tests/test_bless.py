@@ -66,15 +66,6 @@ def test_a_reference_is_float64(tmp_path: Path) -> None:
     assert float(loss.values.to(torch.float32)) != float(loss.values)
 
 
-def test_a_clip_that_never_acts_is_said(tmp_path: Path) -> None:
-    loose = MLP_SOURCE.replace("self.parameters(), 0.5", "self.parameters(), 500.0")
-    program = mlp(tmp_path)
-    notes = make(program, cases(program)[0], loose, ("float32",)).notes
-    assert [note for note in notes if "clip never acts" in note]
-    notes = make(program, cases(program)[0], MLP_SOURCE, ("float32",)).notes
-    assert not [note for note in notes if "clip never acts" in note]
-
-
 def test_floors_of_a_lower_precision_stand_beside_the_others(tmp_path: Path) -> None:
     program = mlp(tmp_path, dtypes=("float32", "bfloat16"))
     bless(program, tmp_path, MLP_SOURCE)

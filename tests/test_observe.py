@@ -113,6 +113,21 @@ def test_clipping_is_seen_before_and_after() -> None:
     assert "step0/clipped_grad/fc.bias" not in run(cnn(), CNN_SOURCE)
 
 
+def test_a_clip_that_a_case_does_not_reach_is_seen_to_act() -> None:
+    loose = MLP_SOURCE.replace("self.parameters(), 0.5", "self.parameters(), 500.0")
+    found = run(mlp(), loose)
+    for name in ("fc1.bias", "fc2.bias"):
+        assert found[f"step0/grad/{name}"].values is not None
+        raw, clipped = (found[f"step0/{kind}/{name}"].values for kind in ("grad", "clipped_grad"))
+        assert raw is not None and clipped is not None and torch.equal(raw, clipped)
+    squares = 0.0
+    for name in ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"):
+        values = found[f"end/clipped_grad/{name}"].values
+        assert values is not None
+        squares += float(values.square().mean()) * {"fc1.weight": 320}.get(name, values.numel())
+    assert squares**0.5 == pytest.approx(500, rel=0.1)  # fc1.weight is a sketch
+
+
 def test_none_is_not_zero() -> None:
     detached = MLP_SOURCE.replace(
         "self.drop(F.relu(self.fc1(x)))", "self.drop(F.relu(self.fc1(x))).detach()"

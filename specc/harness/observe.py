@@ -13,7 +13,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -30,8 +30,10 @@ from specc.ir import LayerCall, Program, Value
 from specc.targets import TARGETS
 from specc.targets.live import module_class
 
-# By how much weights are enlarged to see a constraint act, and how far a schedule is followed.
+# By how much weights are enlarged to see a constraint act, and gradients to see a clip act (powers
+# of two: exact), and how far a schedule is followed.
 ENLARGED = 64.0
+AMPLIFIED = 2.0**14
 AHEAD = 20
 
 Around = Callable[[], AbstractContextManager[Any]]
@@ -181,6 +183,8 @@ class _Observer:
                     watched = (terms[schedule["monitor"]],) if "monitor" in schedule else ()
                     with self.stage(f"scheduler after step{step}"):
                         schedule["scheduler"].step(*watched)
+            if gradients.optimizer is not None:
+                self.record_clip(module, shell, gradients)
         if self.program.train.constraints:
             self.record_constraints(module, shell)
         if schedule is not None:
@@ -304,6 +308,22 @@ class _Observer:
             tensor = value.to(self.setting.device, self.dtype if floating else value.dtype).clone()
             found.append(tensor.requires_grad_(grad and floating))
         return tuple(found)
+
+    def record_clip(self, module: nn.Module, shell: Any, gradients: GradientHooks) -> None:
+        """What the clip makes of gradients large enough for it to act; a case's need not be."""
+        assert gradients.optimizer is not None
+        batch = self.closed.batches[-1]
+        inputs = self.tensors(batch.inputs, grad=False)
+        labels = self.tensors(batch.labels, grad=False)
+        gradients.clear()
+        with ExitStack() as stack, self.stage("clip"), self.setting.around():
+            for parameter in module.parameters():
+                if parameter.requires_grad:
+                    handle = parameter.register_hook(lambda gradient: gradient * AMPLIFIED)
+                    stack.callback(handle.remove)
+            shell.training_step(gradients.optimizer, *inputs, *labels)
+        for name, _ in reversed(list(module.named_parameters())):
+            self.seen.tensor(f"end/clipped_grad/{name}", gradients.clipped.get(name))
 
     def record_constraints(self, module: nn.Module, shell: Any) -> None:
         """What ``constrain`` makes of weights large enough for it to act, which a few steps are
