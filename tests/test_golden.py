@@ -93,6 +93,15 @@ def test_stale_says_which_setting_changed(place: tuple[Program, Path, Path]) -> 
     refused(moved, root, GoldenStale, "sizes was N=4 and is N=9; seed was 0 and is 3")
 
 
+@pytest.mark.parametrize("field", ["observation", "generator"])
+def test_another_harness_is_stale_and_not_regressed(
+    field: str, place: tuple[Program, Path, Path]
+) -> None:
+    program, root, folder = place
+    _edit_json(lambda raw: raw.update({field: 77}))(folder)
+    refused(program, root, GoldenStale, "version 77 and is 1")
+
+
 def _edit_json(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         path = folder / "golden.json"

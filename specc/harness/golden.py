@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Golden", "Leaf", "golden_folder", "project_root", "read", "write"]
 
 FORMAT = 1
+# What is observed and how its floors are found. To be raised with every change of either, so that
+# older goldens are stale and no run is judged against what it does not show.
+OBSERVATION = 1
 JSON_NAME = "golden.json"
 TENSORS_NAME = "reference.safetensors"
 MAX_JSON = 32 << 20
@@ -134,6 +137,7 @@ def _json(program: Program, golden: Golden) -> str:
             "grid": golden.grid,
             "kinks": golden.kinks,
         },
+        "observation": OBSERVATION,
         "generator": GENERATOR_VERSION,
         "dtypes": list(golden.dtypes),
         "provenance": golden.provenance,
@@ -242,6 +246,8 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
         before = getattr(header.case, name)
         if before != value:
             changed.append(f"{name} was {_told(before)} and is {_told(value)}")
+    if header.observation != OBSERVATION:
+        changed.append(f"what is observed was version {header.observation} and is {OBSERVATION}")
     if header.generator != GENERATOR_VERSION:
         changed.append(
             f"the portable generator was version {header.generator} and is {GENERATOR_VERSION}"
@@ -257,8 +263,7 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
     if changed:
         raise GoldenStale(
             "E0803",
-            f"the golden of {program.file}, case {case.id}, was blessed for another spec:"
-            f" {'; '.join(changed)}",
+            f"the golden of {program.file}, case {case.id}, is stale: {'; '.join(changed)}",
             help=f"if the change is meant: {bless}",
         )
 

@@ -60,6 +60,7 @@ class Header(_Strict):
     model: _Name
     params: dict[_Name, str]
     case: CaseRow
+    observation: int
     generator: int
     dtypes: Annotated[list[_Name], Field(max_length=10)]
     provenance: dict[_Name, str | int | bool]
