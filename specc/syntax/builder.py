@@ -1,41 +1,21 @@
 """The parser's callbacks: each grammar rule to its AST node, while the parser runs.
 
-One method a rule, called with that rule's children; no tree of the parser's own is ever built. A
-literal that no value can hold is reported and replaced, so that the rest of the file is still read.
-Non-goal: deciding what is legal beyond the grammar."""
+One method a rule, called with that rule's children; no tree of the parser's own is ever built. Here
+stand the file, its items and their statements; what these are made of is in ``expressions`` and
+``literals``. Non-goal: deciding what is legal beyond the grammar."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Any
 
-from lark import Token
-
-from specc.errors import Collector, Span
+from specc.errors import Span
 from specc.syntax import ast
-from specc.syntax.precedence import group
-
-# The parser hands over what the grammar says, which mypy cannot see: hence Any for the children.
-Children = list[Any]
-
-_LONGEST_INTEGER: Final = 18  # digits: int64 holds 9_223_372_036_854_775_807
+from specc.syntax.expressions import Expressions
+from specc.syntax.literals import Children
 
 
-class Builder:
+class Builder(Expressions):
     """Builds the nodes of one file at a time; ``begin`` it before each parse."""
-
-    def __init__(self) -> None:
-        self._file = "<spec>"
-        self._collector = Collector()
-
-    def begin(self, file: str, collector: Collector) -> None:
-        self._file = file
-        self._collector = collector
-
-    def span(self, token: Token) -> Span:
-        """The place of one token."""
-        start = token.start_pos or 0
-        return Span(self._file, start, token.end_pos or start, token.line or 1, token.column or 1)
 
     # ── file, items ──────────────────────────────────────────────────────────────────────────────
 
@@ -269,197 +249,3 @@ class Builder:
     def sample(self, children: Children) -> ast.Sample:
         keyword, name, path = children
         return ast.Sample(span=self._through(keyword, path), name=str(name), path=self._text(path))
-
-    # ── selectors, types ─────────────────────────────────────────────────────────────────────────
-
-    def pattern(self, children: Children) -> ast.Pattern:
-        return ast.Pattern(span=self.span(children[0]), text=str(children[0]))
-
-    def exceptions(self, children: Children) -> tuple[ast.Pattern, ...]:
-        return tuple(children)
-
-    def selector(self, children: Children) -> ast.Selector:
-        *patterns, excluded = children
-        last = excluded[-1] if excluded else patterns[-1]
-        return ast.Selector(
-            span=patterns[0].span.to(last.span),
-            patterns=tuple(patterns),
-            excluded=excluded or (),
-        )
-
-    def type_expression(self, children: Children) -> ast.TypeExpression:
-        name, argument, sizes = children
-        span = self.span(name)
-        if sizes is not None:
-            span = span.to(sizes[1])
-        elif argument is not None:
-            span = span.to(argument.span)
-        return ast.TypeExpression(
-            span=span, name=str(name), argument=argument, sizes=sizes[0] if sizes else None
-        )
-
-    def dimensions(self, children: Children) -> tuple[tuple[ast.Expression, ...], Span]:
-        *sizes, closing = children
-        return tuple(size for size in sizes if size is not None), self.span(closing)
-
-    # ── expressions ──────────────────────────────────────────────────────────────────────────────
-
-    def pipeline(self, children: Children) -> ast.Pipeline:
-        source, *stages = children
-        return ast.Pipeline(
-            span=source.span.to(stages[-1].span), source=source, stages=tuple(stages)
-        )
-
-    def stage(self, children: Children) -> ast.Stage:
-        label, target, *wrappers = children
-        end = wrappers[-1].span if wrappers else target.span
-        if label is None:
-            return ast.Stage(
-                span=target.span.to(end), label=None, target=target, wrappers=tuple(wrappers)
-            )
-        return ast.Stage(
-            span=self.span(label).to(end),
-            label=str(label),
-            target=target,
-            wrappers=tuple(wrappers),
-        )
-
-    def repeat(self, children: Children) -> ast.Repeat:
-        keyword, count, target = children
-        return ast.Repeat(span=self.span(keyword).to(target.span), count=count, target=target)
-
-    def chain(self, children: Children) -> ast.Chain:
-        opening, *stages, closing = children
-        return ast.Chain(span=self.span(opening).to(self.span(closing)), stages=tuple(stages))
-
-    def wrapper(self, children: Children) -> ast.Expression:
-        expression: ast.Expression = children[0]
-        return expression
-
-    def operation(self, children: Children) -> ast.Expression:
-        return group(children, self.span)
-
-    def call(self, children: Children) -> ast.Call:
-        callee, (arguments, closing) = children
-        return ast.Call(span=callee.span.to(closing), callee=callee, arguments=arguments)
-
-    def arguments(self, children: Children) -> tuple[tuple[ast.Argument, ...], Span]:
-        *arguments, closing = children
-        if arguments and arguments[0] is None:
-            arguments = []
-        return tuple(arguments), self.span(closing)
-
-    def positional(self, children: Children) -> ast.Argument:
-        (value,) = children
-        return ast.Argument(span=value.span, name=None, value=value)
-
-    def keyword(self, children: Children) -> ast.Argument:
-        name, value = children
-        return ast.Argument(span=self.span(name).to(value.span), name=str(name), value=value)
-
-    def subscript(self, children: Children) -> ast.Subscript:
-        value, *indices, closing = children
-        return ast.Subscript(
-            span=value.span.to(self.span(closing)), value=value, indices=tuple(indices)
-        )
-
-    def slice_index(self, children: Children) -> ast.Slice:
-        lower, colon, upper, step = children
-        return ast.Slice(span=self.span(colon), lower=lower, upper=upper, step=step)
-
-    def ellipsis(self, children: Children) -> ast.Ellipsis:
-        return ast.Ellipsis(span=self.span(children[0]))
-
-    def attribute(self, children: Children) -> ast.Attribute:
-        value, name = children
-        return ast.Attribute(span=value.span.to(self.span(name)), value=value, name=str(name))
-
-    def name(self, children: Children) -> ast.Name:
-        token = children[0]
-        return ast.Name(span=self.span(token), name=str(token))
-
-    def parenthesised(self, children: Children) -> ast.Expression:
-        expression: ast.Expression = children[0]
-        return expression
-
-    def empty_tuple(self, children: Children) -> ast.Sequence:
-        return ast.Sequence(span=self._through(*children), kind="tuple", items=())
-
-    def tuple_literal(self, children: Children) -> ast.Sequence:
-        *items, closing = children
-        kept = tuple(item for item in items if item is not None)
-        span = kept[0].span.to(self.span(closing))
-        return ast.Sequence(span=span, kind="tuple", items=kept)
-
-    def list_literal(self, children: Children) -> ast.Sequence:
-        opening, *items, closing = children
-        kept = tuple(item for item in items if item is not None)
-        return ast.Sequence(span=self._through(opening, closing), kind="list", items=kept)
-
-    def comprehension(self, children: Children) -> ast.Comprehension:
-        opening, element, variable, iterable, closing = children
-        return ast.Comprehension(
-            span=self._through(opening, closing),
-            element=element,
-            variable=str(variable),
-            iterable=iterable,
-        )
-
-    # ── literals ─────────────────────────────────────────────────────────────────────────────────
-
-    def integer(self, children: Children) -> ast.Number:
-        token = children[0]
-        digits = token.replace("_", "").lstrip("0") or "0"
-        if len(digits) > _LONGEST_INTEGER:
-            self._collector.error(
-                "E0105",
-                f"this integer has {len(digits)} digits; sizes and indices have at most "
-                f"{_LONGEST_INTEGER}",
-                self.span(token),
-                "write it as a float (1e30) if it is one",
-            )
-            digits = "1"
-        return ast.Number(span=self.span(token), value=int(digits))
-
-    def float_literal(self, children: Children) -> ast.Number:
-        token = children[0]
-        value = float(token.replace("_", ""))
-        if value in (float("inf"), float("-inf")):
-            self._collector.error(
-                "E0105",
-                f"{token} is larger than a double can hold",
-                self.span(token),
-                "the largest is about 1.8e308",
-            )
-            value = 1.0
-        return ast.Number(span=self.span(token), value=value)
-
-    def string(self, children: Children) -> ast.String:
-        return ast.String(span=self.span(children[0]), value=self._text(children[0]))
-
-    def true(self, children: Children) -> ast.Boolean:
-        return ast.Boolean(span=self.span(children[0]), value=True)
-
-    def false(self, children: Children) -> ast.Boolean:
-        return ast.Boolean(span=self.span(children[0]), value=False)
-
-    def none(self, children: Children) -> ast.NoneLiteral:
-        return ast.NoneLiteral(span=self.span(children[0]))
-
-    def _text(self, token: Token) -> str:
-        try:
-            text = json.loads(token, strict=False)
-            text.encode()  # a lone surrogate is no text
-        except ValueError:
-            self._collector.error(
-                "E0106",
-                'this string has an escape that is none of \\" \\\\ \\/ \\b \\f \\n \\r \\t'
-                " \\uXXXX",
-                self.span(token),
-                "write a backslash as \\\\",
-            )
-            return ""
-        return str(text)
-
-    def _through(self, first: Token, last: Token) -> Span:
-        return self.span(first).to(self.span(last))
