@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from specc import ir
+from specc.catalog import LAYERS
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import Span
 from specc.semantics.bind import Bound, Given, bind
@@ -23,8 +24,31 @@ from specc.semantics.entities import (
     to_operand,
     to_static,
 )
-from specc.semantics.graph import Graph, Hint
+from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.sizes import Poly, Size, symbols
+from specc.syntax import ast
+
+
+def head(target: ast.Expression) -> tuple[str | None, tuple[ast.Argument, ...]]:
+    """The name and arguments of what a stage applies, ``Linear(10)`` or ``relu``; None for what
+    else it may be."""
+    if isinstance(target, ast.Name):
+        return target.name, ()
+    if isinstance(target, ast.Call) and isinstance(target.callee, ast.Name):
+        return target.callee.name, target.arguments
+    return None, ()
+
+
+def given_arguments(
+    graph: Graph, arguments: tuple[ast.Argument, ...], elaborate: Elaborate
+) -> list[Given]:
+    """The arguments of a call, each elaborated in place."""
+    return [
+        Given(argument.name, elaborate(graph, argument.value), argument.value.span)
+        if argument.name is None
+        else Given(argument.name, elaborate(graph, argument.value), argument.span)
+        for argument in arguments
+    ]
 
 
 def make_layer(
@@ -62,8 +86,6 @@ def make_layer(
 
 def apply_layer(graph: Graph, name: str, inputs: list[Entity], span: Span, hint: Hint) -> Entity:
     """The layer called ``name`` applied to ``inputs``."""
-    from specc.catalog import LAYERS
-
     layer = graph.layers[name]
     row = LAYERS[layer.type]
     tensors = _layer_tensors(graph, row, inputs, span)

@@ -1,7 +1,7 @@
 """The state of one model (or of ``train``) while its statements are elaborated into IR nodes.
 
 Holds the names in scope, the nodes and layers made so far and the conditions met on the way. The
-functions that add to it are in ``expressions``, ``stages`` and ``layers``. Non-goal: deciding what
+functions that add to it are in ``expressions`` and what that imports. Non-goal: deciding what
 an expression means."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from specc.errors import Collector, Span
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity
 from specc.sizes import Size, evaluate
+from specc.syntax import ast
 
 Hint: TypeAlias = Union[str, tuple["Hint", ...], None]
 
@@ -107,3 +108,7 @@ class Graph:
         made = self.result(type_, span, hint)
         assert isinstance(made, ir.Value)
         return made
+
+
+# How the readers of pipes, calls and subscripts read the expressions inside them.
+Elaborate: TypeAlias = Callable[[Graph, ast.Expression], Entity]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from specc import ir
 from specc.errors import Collector, Span
+from specc.semantics.declared import declare
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -18,11 +19,12 @@ from specc.semantics.entities import (
     describe,
     is_poisoned,
 )
-from specc.semantics.expressions import COMPARISONS, elaborate, not_yet
+from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph, Hint
+from specc.semantics.missing import not_yet
 from specc.semantics.names import check_name
+from specc.semantics.operators import COMPARISONS
 from specc.semantics.params import Settings, declare_param
-from specc.semantics.stages import declare
 from specc.semantics.types import tensor_type
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
@@ -92,7 +94,7 @@ def _statement(
         case ast.Output():
             _output(graph, statement, outputs)
         case ast.LayerDeclaration():
-            declare(graph, statement)
+            declare(graph, statement, elaborate)
         case ast.Init():
             not_yet(graph, "`init`", statement.span)
         case ast.Weights():

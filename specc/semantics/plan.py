@@ -12,8 +12,9 @@ from specc.catalog import suggest
 from specc.errors import Collector
 from specc.semantics import static
 from specc.semantics.entities import POISON, Entity, is_poisoned, is_static, to_static
-from specc.semantics.expressions import elaborate, not_yet
+from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.missing import not_yet
 from specc.syntax import ast
 
 CHOICES: Final = {

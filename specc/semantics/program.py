@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from specc import ir
 from specc.errors import Collector, Span
 from specc.semantics.entities import Entity
-from specc.semantics.expressions import not_yet
 from specc.semantics.graph import Graph
 from specc.semantics.lint import lint_model, lint_train
+from specc.semantics.missing import not_yet
 from specc.semantics.models import build_model
 from specc.semantics.names import check_type_name
 from specc.semantics.params import Settings, declare_param

@@ -1,15 +1,14 @@
 """Pipes: each stage takes what the last one gave, as a layer of the model or as a function.
 
-Also the layers declared by ``layer name = ...``, which are sized by the first value they are fed.
-Non-goal: the arguments inside a stage, which are ``bind`` and ``calls``.
-"""
+Non-goals: the arguments inside a stage, which are ``bind`` and ``calls``; layers that were declared
+before, which are ``declared``."""
 
 from __future__ import annotations
 
 from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS
-from specc.errors import Span
 from specc.semantics.bind import Given
-from specc.semantics.calls import apply_layer, call_function, make_layer
+from specc.semantics.calls import apply_layer, call_function, given_arguments, head, make_layer
+from specc.semantics.declared import apply_handle
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -19,19 +18,13 @@ from specc.semantics.entities import (
     describe,
     is_poisoned,
 )
-from specc.semantics.expressions import (
-    apply_handle,
-    elaborate,
-    given_arguments,
-    not_yet,
-    unknown,
-)
-from specc.semantics.graph import Graph, Hint
+from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.missing import not_yet, unknown
 from specc.semantics.names import check_label
 from specc.syntax import ast
 
 
-def pipeline(graph: Graph, expression: ast.Pipeline, hint: Hint) -> Entity:
+def pipeline(graph: Graph, expression: ast.Pipeline, hint: Hint, elaborate: Elaborate) -> Entity:
     """``source -> stage -> stage``; ``hint`` names what the last stage gives."""
     value = elaborate(graph, expression.source)
     last = len(expression.stages) - 1
@@ -43,11 +36,13 @@ def pipeline(graph: Graph, expression: ast.Pipeline, hint: Hint) -> Entity:
                 stage.span,
                 "name them: `a, b = ...`, and go on from one",
             )
-        value = _stage(graph, stage, value, hint if index == last else None)
+        value = _stage(graph, stage, value, hint if index == last else None, elaborate)
     return value
 
 
-def _stage(graph: Graph, stage: ast.Stage, value: Entity, hint: Hint) -> Entity:
+def _stage(
+    graph: Graph, stage: ast.Stage, value: Entity, hint: Hint, elaborate: Elaborate
+) -> Entity:
     if stage.wrappers:
         return not_yet(graph, "`with`", stage.wrappers[0].span)
     target = stage.target
@@ -55,14 +50,14 @@ def _stage(graph: Graph, stage: ast.Stage, value: Entity, hint: Hint) -> Entity:
         return not_yet(graph, "`repeat`", target.span)
     if isinstance(target, ast.Chain):
         return not_yet(graph, "a chain in braces", target.span)
-    name, arguments = _head(target)
+    name, arguments = head(target)
     if name is None:
         return graph.error(
             "E0226",
             "a stage of a pipe is a layer or a function: `x -> Linear(10) -> relu`",
             target.span,
         )
-    given = given_arguments(graph, arguments)
+    given = given_arguments(graph, arguments, elaborate)
     span = stage.span
     entity = graph.env.get(name)
     if isinstance(entity, Poison) or (name in graph.unread and entity is None):
@@ -120,62 +115,6 @@ def _layer(
     if name is None or is_poisoned(value):
         return POISON
     return apply_layer(graph, name, [value], stage.target.span, hint)
-
-
-def declare(graph: Graph, statement: ast.LayerDeclaration) -> None:
-    """``layer name = Type(...)``: noted now, sized and made when it is first fed."""
-    name = statement.name
-    place = statement.span._replace(
-        start=statement.span.start + len("layer "), column=statement.span.column + len("layer ")
-    )
-    if not check_label(name, statement.span, graph.collector):
-        graph.env[name] = POISON
-        return
-    if name in graph.layers or name in graph.env:
-        graph.error(
-            "E0206", f"there is already something called `{name}`", place, "give it another name"
-        )
-        return
-    stage = statement.stage
-    type_, arguments = _head(stage.target)
-    if stage.wrappers or isinstance(stage.target, ast.Repeat | ast.Chain):
-        graph.env[name] = not_yet(graph, "this form of `layer`", stage.span)
-        return
-    if type_ is None or type_ not in LAYERS:
-        graph.env[name] = (
-            not_yet(graph, "a declared block", stage.span)
-            if type_ in graph.modules
-            else unknown(graph, type_ or "this", stage.span)
-            if type_ not in FUNCTIONS
-            else graph.error("E0202", f"`{type_}` is a function, not a layer", stage.span)
-        )
-        return
-    graph.env[name] = LayerHandle(name)
-    graph.declared[name] = (type_, given_arguments(graph, arguments), stage.span)
-
-
-def declared_layer(graph: Graph, handle: LayerHandle, inputs: list[Entity], span: Span) -> bool:
-    """Makes the declared layer when it is fed for the first time; whether it is there."""
-    if handle.name in graph.layers:
-        return True
-    declaration = graph.declared.get(handle.name)
-    if declaration is None:
-        return False  # reported when it was made
-    type_, given, place = declaration
-    # All but the type came with the declaration; the sizes come with this first use.
-    made = make_layer(graph, LAYERS[type_], given, inputs, handle.name, place)
-    if made is None:
-        del graph.declared[handle.name]
-        graph.env[handle.name] = POISON
-    return made is not None
-
-
-def _head(target: ast.Expression) -> tuple[str | None, tuple[ast.Argument, ...]]:
-    if isinstance(target, ast.Name):
-        return target.name, ()
-    if isinstance(target, ast.Call) and isinstance(target.callee, ast.Name):
-        return target.callee.name, target.arguments
-    return None, ()
 
 
 def _no_label(graph: Graph, stage: ast.Stage, reason: str) -> None:

@@ -6,8 +6,6 @@ are functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from specc import ir
 from specc.catalog.rows import RuleError
 from specc.semantics.entities import (
@@ -19,11 +17,9 @@ from specc.semantics.entities import (
     is_poisoned,
     to_static,
 )
-from specc.semantics.graph import Graph, Hint
+from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
-
-Elaborate = Callable[[Graph, ast.Expression], Entity]
 
 
 def subscript(
@@ -141,7 +137,7 @@ def _in_range(graph: Graph, size: Size, index: object, dimension: int) -> None:
 
 
 def _sliced(graph: Graph, size: Size, cut: ir.SliceIndex) -> Size:
-    step = 1 if cut.step is None else _size(graph, cut.step)
+    step = 1 if cut.step is None else _size(cut.step)
     if not isinstance(step, int) or step < 1:
         raise RuleError("E0307", f"a slice's step is a number of at least 1, not {step}")
     lower = _bound(graph, cut.lower, size, 0)
@@ -157,7 +153,7 @@ def _bound(graph: Graph, bound: ir.Static, size: Size, default: Size) -> Size:
     """A slice's bound counted from the front, within the dimension where that can be told."""
     if bound is None:
         return default
-    where = _size(graph, bound)
+    where = _size(bound)
     known, length = evaluate(where, graph.params), evaluate(size, graph.params)
     if isinstance(known, int) and known < 0:
         where = size + where
@@ -167,7 +163,7 @@ def _bound(graph: Graph, bound: ir.Static, size: Size, default: Size) -> Size:
     return where
 
 
-def _size(graph: Graph, value: ir.Static) -> Size:
+def _size(value: ir.Static) -> Size:
     assert isinstance(value, int | Poly)
     return value
 

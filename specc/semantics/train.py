@@ -23,10 +23,11 @@ from specc.catalog import (
 from specc.catalog.rows import Row
 from specc.errors import Collector, Span
 from specc.semantics.bind import bind
-from specc.semantics.calls import call_function
+from specc.semantics.calls import call_function, given_arguments
 from specc.semantics.entities import POISON, Entity, to_operand
-from specc.semantics.expressions import given_arguments, not_yet
+from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.missing import not_yet
 from specc.semantics.models import assign, declare_input
 from specc.semantics.selectors import could_match, resolve
 from specc.sizes import Poly, symbols
@@ -185,7 +186,7 @@ class TrainBuilder:
     def _settings(
         self, row: Row, arguments: tuple[ast.Argument, ...], span: Span, *, by_name: bool = False
     ) -> ir.Arguments | None:
-        given = given_arguments(self.graph, arguments)
+        given = given_arguments(self.graph, arguments, elaborate)
         bound = bind(row, given, span, self.collector, self.graph.params, keyword_only=by_name)
         if bound.failed:
             return None
@@ -341,7 +342,7 @@ class TrainBuilder:
             row, arguments = self._row(call, METRICS, "metric")
             if row is None:
                 continue
-            given = given_arguments(self.graph, arguments)
+            given = given_arguments(self.graph, arguments, elaborate)
             value = call_function(self.graph, "metric", METRICS[row.name], given, call.span, None)
             if not isinstance(value, ir.Value):
                 continue

@@ -1,0 +1,40 @@
+"""What is asked for and is not there: a name that nothing has, a form that is not built yet.
+
+Non-goal: words of the language that stand in the wrong place, which their readers report."""
+
+from __future__ import annotations
+
+from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
+from specc.errors import Span
+from specc.semantics.entities import Entity
+from specc.semantics.graph import Graph
+
+
+def not_yet(graph: Graph, what: str, span: Span) -> Entity:
+    """An E0190: the language has it, this version does not build it."""
+    return graph.error(
+        "E0190",
+        f"{what} is part of the language, but this version of specc does not build it yet",
+        span,
+        "write the layers out",
+    )
+
+
+def unknown(graph: Graph, name: str, span: Span) -> Entity:
+    """An E0201 for a name that nothing has, with the closest that something has."""
+    if name in LAYERS or name in FUNCTIONS or name in LOSSES or name in graph.modules:
+        return graph.error(
+            "E0202",
+            f"`{name}` is not a value: it wants something to work on",
+            span,
+            f"feed it with a pipe: `x -> {name}`",
+        )
+    everything = [*graph.env, *LAYERS, *FUNCTIONS, *LOSSES, *METRICS, *graph.modules]
+    close = suggest(name, everything)
+    if close is not None:
+        advice = f"did you mean `{close}`?"
+    elif name[:1].isupper():
+        advice = "`specc` knows torch's layers by torch's names"
+    else:
+        advice = "names are made by `input`, `name = ...` and `layer name = ...`"
+    return graph.error("E0201", f"there is nothing called `{name}` here", span, advice)

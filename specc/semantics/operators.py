@@ -1,0 +1,191 @@
+"""Operators on elaborated operands: ``a + b``, ``x @ w.T``, ``-x``, ``not flag``.
+
+With a tensor among the operands an operator becomes a node, by torch's rules of broadcasting and
+promotion; without one it is compile-time arithmetic, which is ``static``. Non-goal: elaborating the
+operands, which is ``expressions``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from specc import ir
+from specc.catalog import FUNCTIONS
+from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes import broadcast, promote
+from specc.errors import Span
+from specc.semantics import static
+from specc.semantics.entities import (
+    POISON,
+    Entity,
+    Items,
+    describe,
+    from_static,
+    is_poisoned,
+    is_static,
+    to_static,
+)
+from specc.semantics.graph import Graph, Hint
+from specc.sizes import evaluate
+from specc.syntax import ast
+
+COMPARISONS: Final = frozenset(["==", "!=", "<", "<=", ">", ">="])
+
+
+def unary(graph: Graph, expression: ast.Unary, operand: Entity, hint: Hint) -> Entity:
+    """``-operand`` or ``not operand``, as ``expression`` writes it."""
+    if is_poisoned(operand):
+        return POISON
+    if isinstance(operand, ir.Value):
+        type_ = operand.type
+        if expression.operator == "not" and type_.dtype != "bool":
+            return graph.error(
+                "E0306", f"`not` wants a bool tensor, this is {type_}", expression.span
+            )
+        if expression.operator == "-" and type_.dtype == "bool":
+            return graph.error("E0306", f"`-` wants numbers, this is {type_}", expression.span)
+        value = graph.value(type_.with_shape(type_.shape), expression.span, hint)
+        graph.nodes.append(ir.Operation(expression.operator, (operand,), value, expression.span))
+        return value
+    if not is_static(operand):
+        return _no_operator(graph, expression.operator, operand, expression.span)
+    return _static(
+        graph,
+        lambda: static.unary(expression.operator, to_static(operand), graph.params),
+        expression.span,
+    )
+
+
+def binary(graph: Graph, expression: ast.Binary, left: Entity, right: Entity, hint: Hint) -> Entity:
+    """``left operator right``, as ``expression`` writes it."""
+    if is_poisoned(left) or is_poisoned(right):
+        return POISON
+    symbol, span = expression.operator, expression.span
+    if isinstance(left, ir.Value) or isinstance(right, ir.Value):
+        for side in (left, right):
+            if not isinstance(side, ir.Value) and not _is_scalar(side):
+                return _no_operator(graph, symbol, side, span)
+        return _tensor_operation(graph, symbol, left, right, span, hint)
+    for side in (left, right):
+        if not is_static(side):
+            return _no_operator(graph, symbol, side, span)
+    return _static(
+        graph,
+        lambda: static.binary(symbol, to_static(left), to_static(right), graph.params),
+        span,
+    )
+
+
+def _tensor_operation(
+    graph: Graph, symbol: str, left: Entity, right: Entity, span: Span, hint: Hint
+) -> Entity:
+    left_type, right_type = _operand_type(left), _operand_type(right)
+    try:
+        if symbol == "@":
+            type_ = _matmul(graph, left, right, span)
+        elif symbol in ("and", "or"):
+            raise RuleError(
+                "E0306",
+                f"`{symbol}` is for compile-time conditions",
+                help=f"use logical_{symbol}(a, b)",
+            )
+        else:
+            shape = broadcast(
+                graph.require_equal(span),
+                left_type.shape,
+                right_type.shape,
+                lambda size: evaluate(size, graph.params),
+            )
+            type_ = ir.TensorType(_dtype(symbol, left, right), shape)
+    except RuleError as fault:
+        return graph.rule_error(
+            fault, span, {}, (f"the left is {left_type}", f"the right is {right_type}")
+        )
+    value = graph.value(type_, span, hint)
+    operands = (_operand(left), _operand(right))
+    graph.nodes.append(ir.Operation(symbol, operands, value, span))
+    return value
+
+
+def _matmul(graph: Graph, left: Entity, right: Entity, span: Span) -> ir.TensorType:
+    if not isinstance(left, ir.Value) or not isinstance(right, ir.Value):
+        raise RuleError("E0306", "`@` multiplies two tensors", help="scale with `*`")
+    row = FUNCTIONS["matmul"]
+    call = Call(
+        "@",
+        {},
+        {"input": left.type, "other": right.type},
+        graph.params,
+        graph.require_equal(span),
+    )
+    type_ = row.shape(call)
+    assert isinstance(type_, ir.TensorType)
+    return type_
+
+
+def _dtype(symbol: str, left: Entity, right: Entity) -> str:
+    if symbol in COMPARISONS:
+        return "bool"
+    left_type, right_type = _operand_type(left), _operand_type(right)
+    if isinstance(left, ir.Value) and isinstance(right, ir.Value):
+        dtype = promote(left_type.dtype, right_type.dtype)
+    else:
+        # A number widens a tensor only to another kind: int32 + 1 stays int32, int32 + 0.5 is a
+        # float.
+        tensor, number = (
+            (left_type, right_type) if isinstance(left, ir.Value) else (right_type, left_type)
+        )
+        wider = _kind(number.dtype) > _kind(tensor.dtype)
+        dtype = number.dtype if wider else tensor.dtype
+    if symbol == "/" and _kind(dtype) < 2:
+        return "float"
+    return dtype
+
+
+def _kind(dtype: str) -> int:
+    if dtype == "bool":
+        return 0
+    return 1 if dtype.startswith(("int", "uint")) else 3 if dtype.startswith("complex") else 2
+
+
+def _operand_type(entity: Entity) -> ir.TensorType:
+    """A number takes part as a tensor without dimensions."""
+    if isinstance(entity, ir.Value):
+        return entity.type
+    scalar = entity.value if isinstance(entity, ir.Scalar) else entity
+    if isinstance(scalar, bool):
+        return ir.TensorType("bool", ())
+    return ir.TensorType("float" if isinstance(scalar, float) else "int64", ())
+
+
+def _operand(entity: Entity) -> ir.Operand:
+    return entity if isinstance(entity, ir.Value) else to_static(entity)
+
+
+def _is_scalar(entity: Entity) -> bool:
+    return is_static(entity) and not isinstance(entity, Items | str) and entity is not None
+
+
+def _no_operator(graph: Graph, symbol: str, entity: Entity, span: Span) -> Entity:
+    return graph.error(
+        "E0225",
+        f"`{symbol}` does not go with {describe(entity)}",
+        span,
+        "name the parts of it" if isinstance(entity, Items) else None,
+    )
+
+
+def _static(graph: Graph, compute: Callable[[], ir.Static], span: Span) -> Entity:
+    try:
+        return from_static(compute())
+    except static.StaticError as fault:
+        return graph.error("E0225", str(fault), span)
+    except ZeroDivisionError:
+        return graph.error("E0225", "this divides by zero", span)
+    except static.Undecided as fault:
+        return graph.error(
+            "E0216",
+            f"this needs the size {fault.size} while compiling, but only the run knows it",
+            span,
+            "give that size of the input a number or a param",
+        )
