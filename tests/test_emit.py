@@ -201,6 +201,48 @@ def test_names_of_the_emitted_source_are_left_free() -> None:
     assert torch.equal(model(a, b), wanted)
 
 
+@pytest.mark.parametrize(
+    ("param", "model", "label"),
+    [
+        ("f", "M", "t"),  # F is torch.nn.functional
+        ("m", "M", "t"),  # M is the class
+        ("t", "M", "T"),  # T comes with the batch
+        ("n", "M", "t"),  # N is a size
+        ("c", "M", "t"),  # C is another constant
+        ("k", "M", "t"),  # K is the constructor's argument
+    ],
+)
+def test_a_constant_shares_its_name_with_nothing(param: str, model: str, label: str) -> None:
+    source = emitted(
+        f"spec 1\nparam {param}: int = 3\nparam C: int = 5\n"
+        f"model {model}(K: int = 7) {{\n input x: float[N, 4]\n"
+        f" y = x -> wide: Linear({param}) -> Softplus\n z = softplus(y) * {param} + C + K\n"
+        f" output z\n}}\n"
+        f"train {{\n input {label}: float[N, {param}]\n loss = {param} * MSELoss(z, {label}) / N\n"
+        " optimizer SGD(lr=0.1)\n}\n"
+    )
+    model_ = _class(source)()
+    x, wanted = torch.randn(2, 4), torch.randn(2, 3)
+    softplus = nn.functional.softplus
+    z = model_(x)
+    assert torch.equal(z, softplus(softplus(model_.wide(x))) * 3 + 5 + 7)
+    loss = model_.loss(z, wanted)["loss"]
+    assert torch.allclose(loss, 3 * nn.functional.mse_loss(z, wanted) / 2)
+
+
+@pytest.mark.parametrize(
+    "name", ["forward", "training", "eval", "loss", "parameters", "_modules", "linear_1", "relu_1"]
+)
+def test_a_param_hides_no_attribute_of_the_module(name: str) -> None:
+    source = emitted(
+        f"spec 1\nmodel M({name}: int = 3) {{\n input x: float[N, 4]\n"
+        f" y = x -> Linear({name}) -> ReLU\n z = y * {name}\n output z\n}}\n"
+    )
+    model = _class(source)().eval()
+    x = torch.randn(2, 4)
+    assert torch.equal(model(x), torch.relu(model.linear_1(x)) * 3)
+
+
 def test_sizes_and_params_are_spoken_of_by_name() -> None:
     source = emitted(
         "spec 1\nparam scale: float = 0.5\nmodel M(heads: int = 2) {\n input x: float[N, T, 8]\n"

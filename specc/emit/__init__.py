@@ -11,7 +11,8 @@ import ast
 from specc import garbage, ir
 from specc.emit.body import mark
 from specc.emit.layout import identifier, literal
-from specc.emit.modules import constructor, forward, forward_attributes
+from specc.emit.modules import constructor, forward
+from specc.emit.names import attribute_names, constant_names
 from specc.emit.statements import Class, comment, print_class
 from specc.emit.training import helpers, methods
 
@@ -58,6 +59,7 @@ def _imports(body: str) -> str:
 
 
 def _constants(program: ir.Program) -> str:
+    names = constant_names(program)
     lines = []
     for param in program.params:
         value = param.value
@@ -65,16 +67,16 @@ def _constants(program: ir.Program) -> str:
             shown = "(" + ", ".join(literal(item) for item in value) + ",)"
         else:
             shown = literal(value)
-        lines.append(f"{identifier(param.name.upper())} = {shown}  # {mark(param.span)}")
+        lines.append(f"{identifier(names[param.name])} = {shown}  # {mark(param.span)}")
     return "\n".join(lines)
 
 
 def _class(program: ir.Program, model: ir.Model) -> str:
-    constants = [param.name for param in program.params]
-    attributes = forward_attributes(model, program)
+    constants = constant_names(program)
+    attributes = attribute_names(model, program)
     body = [
         constructor(model, constants, attributes),
-        forward(model, constants, attributes),
+        forward(model, attributes),
     ]
     if program.train is not None and program.train.model == model.name:
         body += methods(model, program.train, constants)

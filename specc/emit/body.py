@@ -8,43 +8,39 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from specc import ir
 from specc.emit.expressions import Naming, dotted, of_node
 from specc.emit.layout import flat
+from specc.emit.names import RESERVED
 from specc.emit.statements import Assign, Statement
 from specc.errors import Span
 from specc.sizes import Poly, symbols
 
-RESERVED: Final = frozenset(
-    ["self", "super", "torch", "nn", "F", "Tensor", "Any", "float", "sum", "dict", "list", "tuple"]
-)
 _TEMPORARIES: Final = ("x", "h", "y", "z", "u", "v")
 _LONGEST_NESTED: Final = 56
 
 
 class Body:
-    """Builds the statements of one function whose parameters are ``parameters``."""
+    """Builds the statements of one function whose parameters are ``parameters``.
+
+    ``params`` says how each of the spec's params is written there: ``self.width``, ``WIDTH``."""
 
     def __init__(
         self,
         parameters: Sequence[ir.Value],
         nodes: Sequence[ir.Node],
         results: Sequence[ir.Value],
-        params: Iterable[str],
+        params: Mapping[str, str],
         *,
-        param_prefix: str,
-        constants: Iterable[str] = (),
         taken: Iterable[str] = (),
     ) -> None:
         self.statements: list[Statement] = []
         self._nodes = nodes
         self._parameters = parameters
-        self._params = frozenset(params)
-        self._constants = frozenset(constants)
-        self._param_prefix = param_prefix
+        self._params = dict(params)
         self._reads = Counter(id(value) for value in results)
         for node in nodes:
             for operand in ir.node_operands(node):
@@ -160,12 +156,10 @@ class Body:
         return ast.Name(self._names[identity], ast.Load())
 
     def _param(self, param: str) -> ast.expr:
-        if param in self._constants:
-            return ast.Name(param.upper(), ast.Load())
-        return dotted(f"{self._param_prefix}{param}")
+        return dotted(self._params[param])
 
     def _size(self, symbol: str) -> ast.expr:
-        if symbol in self._params or symbol in self._constants:
+        if symbol in self._params:
             return self._param(symbol)
         return ast.Name(self._sizes[symbol], ast.Load())
 
@@ -180,7 +174,7 @@ class Body:
 
     def bind_sizes(self, wanted: Iterable[str]) -> None:
         """Names the sizes, each read off the first parameter that has it alone in a dimension."""
-        for symbol in sorted(set(wanted) - self._params - self._constants - set(self._sizes)):
+        for symbol in sorted(set(wanted) - self._params.keys() - set(self._sizes)):
             for parameter in self._parameters:
                 sizes = [str(size) for size in parameter.type.shape]
                 if symbol in sizes:

@@ -7,13 +7,14 @@ Non-goal: training, which is ``training``.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from specc import ir
 from specc.catalog import LAYERS
-from specc.emit.body import RESERVED, Body, mark
+from specc.emit.body import Body, mark
 from specc.emit.expressions import Naming, call, dotted, of_arguments, of_size
 from specc.emit.layout import identifier, literal
+from specc.emit.names import argument_names
 from specc.emit.statements import (
     Assert,
     Assign,
@@ -29,20 +30,17 @@ from specc.sizes import Poly, symbols
 ANNOTATIONS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "tuple": "tuple"}
 
 
-def constant_names(program: ir.Program) -> dict[str, str]:
-    """The file's params as constants of the emitted module: ``latent`` is ``LATENT``."""
-    return {param.name: param.name.upper() for param in program.params}
-
-
-def constructor(model: ir.Model, constants: Iterable[str], attributes: list[str]) -> Function:
+def constructor(
+    model: ir.Model, constants: Mapping[str, str], attributes: Mapping[str, str]
+) -> Function:
     """``__init__``: keeps the params that ``forward`` speaks of, makes the layers."""
-    params = [param.name for param in model.params]
-    naming = _constructor_naming(params, set(constants))
+    arguments = argument_names(model)
+    naming = _constructor_naming(arguments, constants)
     body: list[Statement] = [
         Evaluate(call(ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())))
     ]
-    for name in attributes:
-        target = ast.Attribute(ast.Name("self"), name, ast.Store())
+    for name, attribute in attributes.items():
+        target = ast.Attribute(ast.Name("self"), attribute, ast.Store())
         body.append(Assign(target, naming.param(name)))
     for layer in model.layers:
         row = LAYERS[layer.type]
@@ -53,7 +51,7 @@ def constructor(model: ir.Model, constants: Iterable[str], attributes: list[str]
     return Function(
         "__init__",
         [
-            Parameter(_free(param.name), ANNOTATIONS[param.type], _default(param.value))
+            Parameter(arguments[param.name], ANNOTATIONS[param.type], _default(param.value))
             for param in model.params
         ],
         "None",
@@ -62,15 +60,13 @@ def constructor(model: ir.Model, constants: Iterable[str], attributes: list[str]
     )
 
 
-def forward(model: ir.Model, constants: Iterable[str], attributes: list[str]) -> Function:
+def forward(model: ir.Model, attributes: Mapping[str, str]) -> Function:
     """``forward``: the model's nodes, in the spec's words; its docstring gives the shapes."""
     body = Body(
         model.inputs,
         model.nodes,
         [output.value for output in model.outputs],
-        attributes,
-        param_prefix="self.",
-        taken=(),
+        {name: f"self.{attribute}" for name, attribute in attributes.items()},
     )
     for condition in model.conditions:
         wanted = {
@@ -97,39 +93,9 @@ def forward(model: ir.Model, constants: Iterable[str], attributes: list[str]) ->
     )
 
 
-def forward_attributes(model: ir.Model, program: ir.Program) -> list[str]:
-    """The params that ``forward`` speaks of, kept as attributes of the module."""
-    named = {param.name for param in (*program.params, *model.params)}
-    used: set[str] = set()
-    for node in model.nodes:
-        for operand in ir.node_operands(node):
-            used |= _params_of(operand)
-    for condition in model.conditions:
-        used |= _params_of(condition.left) | _params_of(condition.right)
-    return [name for name in sorted(named) if name in used]
-
-
-def _params_of(operand: object) -> set[str]:
-    if isinstance(operand, Poly):
-        return set(symbols(operand))
-    if isinstance(operand, ir.Scalar):
-        return _form_params(operand.form)
-    return set()
-
-
-def _form_params(form: object) -> set[str]:
-    if isinstance(form, Poly):
-        return set(symbols(form))
-    if not isinstance(form, tuple):
-        return set()
-    if form[:1] == ("param",):
-        return {str(form[1])}
-    return set().union(*(_form_params(item) for item in form))
-
-
-def _constructor_naming(params: list[str], constants: set[str]) -> Naming:
+def _constructor_naming(arguments: Mapping[str, str], constants: Mapping[str, str]) -> Naming:
     def param(name: str) -> ast.expr:
-        return ast.Name(_free(name) if name in params else name.upper(), ast.Load())
+        return ast.Name(arguments.get(name) or constants[name], ast.Load())
 
     def nothing() -> ast.expr:
         raise AssertionError("a constructor's arguments hold no tensors")
@@ -141,11 +107,6 @@ def _constructor_naming(params: list[str], constants: set[str]) -> Naming:
         device=nothing,
         precision=nothing,
     )
-
-
-def _free(name: str) -> str:
-    """A constructor's argument must not hide what the constructor calls."""
-    return f"{name}_" if name in RESERVED else name
 
 
 def _assertion(condition: ir.Condition, naming: Naming) -> Statement:

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
 from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, METRICS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
 from specc.catalog.rows import FormulaRow
-from specc.emit.body import RESERVED, Body, mark
+from specc.emit.body import Body, mark
 from specc.emit.expressions import Naming, call, dotted, of_arguments, of_static
+from specc.emit.names import RESERVED
 from specc.emit.statements import (
     Assign,
     Evaluate,
@@ -25,19 +26,18 @@ from specc.emit.statements import (
 _STEP_NAMES = frozenset(["optimizer", "terms", "total", "name", "term"])
 
 
-def methods(model: ir.Model, train: ir.Train, constants: Iterable[str]) -> list[Function]:
+def methods(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> list[Function]:
     """The methods in the order in which a step runs through them."""
-    known = list(constants)
-    found = [_loss(train, known)]
+    found = [_loss(train, constants)]
     if train.regularizers:
-        found.append(_penalty(model, train, known))
+        found.append(_penalty(model, train, constants))
     if train.metrics:
-        found.append(_metrics(train, known))
+        found.append(_metrics(train, constants))
     if train.constraints:
-        found.append(_constrain(model, train, known))
+        found.append(_constrain(model, train, constants))
     if train.optimizer:
-        found.append(_configure_optimizers(model, train, known))
-        found.append(_training_step(model, train, known))
+        found.append(_configure_optimizers(model, train, constants))
+        found.append(_training_step(model, train, constants))
     return found
 
 
@@ -55,9 +55,9 @@ def helpers(train: ir.Train) -> list[str]:
 # ── the loss, the metrics ────────────────────────────────────────────────────────────────────────
 
 
-def _loss(train: ir.Train, constants: Sequence[str]) -> Function:
+def _loss(train: ir.Train, constants: Mapping[str, str]) -> Function:
     terms = [value for _, value in train.terms]
-    body = Body(train.uses, train.nodes, terms, (), param_prefix="", constants=constants)
+    body = Body(train.uses, train.nodes, terms, constants)
     body.build()
     statements = list(body.statements)
     result = ast.Dict(
@@ -74,15 +74,13 @@ def _loss(train: ir.Train, constants: Sequence[str]) -> Function:
     )
 
 
-def _metrics(train: ir.Train, constants: Sequence[str]) -> Function:
+def _metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
     values = [metric.value for metric in train.metrics]
     body = Body(
         train.metric_uses,
         train.metric_nodes,
         values,
-        (),
-        param_prefix="",
-        constants=constants,
+        constants,
         taken=(METRICS[row].torch for row in METRICS),
     )
     body.build()
@@ -103,7 +101,7 @@ def _metrics(train: ir.Train, constants: Sequence[str]) -> Function:
 # ── penalties, constraints ───────────────────────────────────────────────────────────────────────
 
 
-def _penalty(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Function:
+def _penalty(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> Function:
     statements: list[Statement] = []
     for index, regularizer in enumerate(train.regularizers):
         row = REGULARIZERS[regularizer.type]
@@ -129,7 +127,7 @@ def _penalty(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Func
     return Function("penalty", [], "Tensor", "What is added to the loss.", statements)
 
 
-def _constrain(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Function:
+def _constrain(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> Function:
     statements: list[Statement] = []
     for constraint in train.constraints:
         formula = _formula(CONSTRAINTS[constraint.type], constraint.arguments, constants)
@@ -150,7 +148,7 @@ def _constrain(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Fu
     )
 
 
-def _formula(row: FormulaRow, arguments: ir.Arguments, constants: Sequence[str]) -> ast.expr:
+def _formula(row: FormulaRow, arguments: ir.Arguments, constants: Mapping[str, str]) -> ast.expr:
     """The row's formula with its arguments put in."""
     naming = _static_naming(constants)
     given = dict(arguments)
@@ -197,7 +195,9 @@ def _parameters(model: ir.Model, on: ir.Selection, *, listed: bool = False) -> a
 # ── the optimizer, the step ──────────────────────────────────────────────────────────────────────
 
 
-def _configure_optimizers(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Function:
+def _configure_optimizers(
+    model: ir.Model, train: ir.Train, constants: Mapping[str, str]
+) -> Function:
     assert train.optimizer is not None
     naming = _static_naming(constants)
     optimizer = train.optimizer
@@ -259,7 +259,7 @@ def _configure_optimizers(model: ir.Model, train: ir.Train, constants: Sequence[
     )
 
 
-def _training_step(model: ir.Model, train: ir.Train, constants: Sequence[str]) -> Function:
+def _training_step(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> Function:
     assert train.optimizer is not None
     taken = _STEP_NAMES | RESERVED
     names: dict[int, str] = {}
@@ -315,7 +315,7 @@ def _step_inputs(model: ir.Model, train: ir.Train, names: dict[int, str]) -> lis
     return [names[id(value)] for value in (*model.inputs, *train.inputs)]
 
 
-def _clip(model: ir.Model, clip: ir.Clip, constants: Sequence[str]) -> ast.expr:
+def _clip(model: ir.Model, clip: ir.Clip, constants: Mapping[str, str]) -> ast.expr:
     formula = _formula(CLIPS[clip.type], clip.arguments, constants)
     everything = tuple(name for name, _, _ in model.parameters())
     on = clip.on or ir.Selection("*", everything)
@@ -337,12 +337,9 @@ def _detached(terms: ast.expr) -> ast.expr:
     return ast.DictComp(ast.Name("name"), detached, [ast.comprehension(pair, items, [], 0)])
 
 
-def _static_naming(constants: Sequence[str]) -> Naming:
-    known = set(constants)
-
+def _static_naming(constants: Mapping[str, str]) -> Naming:
     def param(name: str) -> ast.expr:
-        assert name in known
-        return ast.Name(name.upper(), ast.Load())
+        return ast.Name(constants[name], ast.Load())
 
     def nothing() -> ast.expr:
         raise AssertionError("an optimizer's settings hold no tensors")

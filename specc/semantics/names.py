@@ -9,6 +9,7 @@ from __future__ import annotations
 import keyword
 from typing import Final
 
+from specc.catalog import METRICS
 from specc.errors import Collector, Span
 
 # Attributes of torch.nn.Module and of the emitted classes: a layer of that name would hide them.
@@ -26,7 +27,9 @@ MODULE_ATTRIBUTES: Final = frozenset(
 EMITTED_METHODS: Final = frozenset(
     "loss penalty constrain metrics configure_optimizers training_step".split()
 )
-EMITTED_GLOBALS: Final = frozenset("torch nn F Tensor Any math".split())
+EMITTED_GLOBALS: Final = frozenset(
+    "torch nn F Tensor Any math bool dict float int list next range str sum super tuple".split()
+)
 
 
 def check_name(name: str, span: Span, collector: Collector, what: str) -> bool:
@@ -75,10 +78,11 @@ def check_type_name(name: str, span: Span, collector: Collector) -> bool:
     """Whether a model or block may be called ``name``: an emitted class of that name."""
     if not check_name(name, span, collector, "class"):
         return False
-    if name in EMITTED_GLOBALS:
+    helpers = {row.torch for row in METRICS.values() if row.helper}
+    if name in EMITTED_GLOBALS or name in helpers:
         collector.error(
             "E0205",
-            f"`{name}` is a name that the emitted source imports",
+            f"`{name}` is a name that the emitted source uses itself",
             span,
             f"call it `{name}Model`",
         )
