@@ -1,7 +1,8 @@
 """Pauses Python's cycle collector while something large is built that holds no cycles.
 
-The collector walks everything alive each time a tenth more has been made: for a spec of ten thousand
-layers that is most of the time, and all of it for nothing.
+The collector walks everything alive each time a tenth more has been made: for a spec of ten
+thousand layers that is most of the time, and all of it for nothing. Non-goal: memory that does hold
+cycles, which waits until afterwards.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import keyword
 import math
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -67,7 +68,8 @@ def literal(value: object) -> str:
         case float():
             if math.isinf(value) or math.isnan(value):
                 return f'float("{value}")'
-            return repr(value)
+            # `1e-05` is how Python shows it, `1e-5` how it is written.
+            return re.sub(r"e([+-])0(?=\d)", r"e\1", repr(value))
         case str():
             return _quoted(value)
         case _:

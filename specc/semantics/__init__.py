@@ -7,14 +7,11 @@ torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from specc import garbage, ir
 from specc.errors import Collector, Span, SpecError
 from specc.semantics.program import build_program
 from specc.syntax.parse import parse
-
-VERSION: Final = 1
 
 
 def analyse(text: str, file: str, params: Mapping[str, object] | None = None) -> ir.Program:

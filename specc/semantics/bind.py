@@ -119,7 +119,6 @@ def _bind_positional(row: Row, given: list[Given], bound: Bound, collector: Coll
             _bind_variadic(order[index], given[index:], bound)
             return
         if index >= len(order):
-            torch_order = [argument.name for argument in row.arguments]
             told = [argument.name for argument in row.arguments if argument.inferred]
             help_ = f"its form is {signature(row)}"
             if told:
@@ -128,7 +127,7 @@ def _bind_positional(row: Row, given: list[Given], bound: Bound, collector: Coll
                 "E0208",
                 f"{row.name} takes {len(order)} positional arguments, {len(given)} are given",
                 item.span,
-                help_ if torch_order else None,
+                help_,
             )
             bound.failed = True
             return

@@ -58,7 +58,8 @@ def make_layer(
     """A new layer sized by its first ``inputs``; its name, or None where something was reported."""
     bound = bind(row, given, span, graph.collector, graph.params)
     if bound.failed or any(is_poisoned(item) for item in inputs):
-        _claim(graph, row, label, span)
+        if label is None:
+            graph.fresh_layer_name(row.name)  # so that later names stay as they would be
         return None
     tensors = _layer_tensors(graph, row, inputs, span)
     if tensors is None:
@@ -101,7 +102,10 @@ def apply_layer(graph: Graph, name: str, inputs: list[Entity], span: Span, hint:
     try:
         # A layer used again must be fed what it was sized for.
         for argument, rule in row.infer.items():
-            _same(graph, row, argument, call.args[argument], rule(call), inputs, span)
+            _same(
+                graph, row, argument, call.args[argument], rule(call), span,
+                "".join(f" ({note})" for note in _incoming(inputs)), "use a layer of its own",
+            )  # fmt: skip
         result = graph.result(row.shape(call), span, hint)
     except RuleError as fault:
         return graph.rule_error(fault, span, {}, _incoming(inputs))
@@ -208,9 +212,10 @@ def _with_inferred(graph: Graph, row: LayerRow, bound: Bound, call: Call, span: 
     told = {name: rule(call) for name, rule in row.infer.items()}
     for name, value in told.items():
         if name in bound.values:
-            inputs: list[Entity] = []
             given = to_static(bound.values[name])
-            _same(graph, row, name, given, value, inputs, bound.spans[name], call)
+            came = f" ({call.tensors[row.inputs[0].rstrip('?')]})"
+            advice = f"leave `{name}` out: the shape tells it"
+            _same(graph, row, name, given, value, bound.spans[name], came, advice)
         else:
             bound.values[name] = Items(value) if isinstance(value, tuple) else value
     return Call(call.name, {**call.args, **told}, call.tensors, call.params, call.require_equal)
@@ -218,17 +223,15 @@ def _with_inferred(graph: Graph, row: LayerRow, bound: Bound, call: Call, span: 
 
 def _same(
     graph: Graph, row: LayerRow, name: str, given: ir.Static, told: Size | tuple[Size, ...],
-    inputs: list[Entity], span: Span, call: Call | None = None,
+    span: Span, came: str, advice: str,
 ) -> None:  # fmt: skip
-    """Holds an inferred argument against what was given for it."""
+    """Holds an inferred argument against what was given for it; ``came`` is what came in."""
     given_sizes = given if isinstance(given, tuple) else (given,)
     told_sizes = told if isinstance(told, tuple) else (told,)
-    shown = call.tensors.get(row.inputs[0]) if call else None
-    came = f" ({shown})" if shown else "".join(f" ({note})" for note in _incoming(inputs)[:1])
     refusal = RuleError(
         "E0213",
         f"`{name}` of {row.name} is {_show(given)}, but the incoming value has {_show(told)}{came}",
-        help=f"leave `{name}` out: the shape tells it" if call else "use a layer of its own",
+        help=advice,
         argument=name,
     )
     if len(given_sizes) != len(told_sizes):
@@ -263,13 +266,6 @@ def _known_when_built(graph: Graph, row: LayerRow, layer: ir.Layer, bound: Bound
                 )
                 return False
     return True
-
-
-def _claim(graph: Graph, row: LayerRow, label: str | None, span: Span) -> None:
-    """Uses up the counter of a layer that was reported, so that later names stay as they would
-    be."""
-    if label is None:
-        graph.fresh_layer_name(row.name)
 
 
 def _static(value: ir.Operand) -> ir.Static:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from specc import ir
 from specc.errors import Collector, Span
@@ -18,7 +19,7 @@ from specc.semantics.train import TrainBuilder
 from specc.syntax import ast
 from specc.syntax.parse import Parsed
 
-VERSION = 1
+VERSION: Final = 1
 
 
 def build_program(

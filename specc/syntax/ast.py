@@ -358,5 +358,3 @@ class SpecFile(Node):
     version: int | None
     version_span: SkipValidation[Span | None]
     items: tuple[Statement, ...]
-
-
