@@ -32,7 +32,12 @@ FILE: Final = "spec.lark"
 
 def grammar_text() -> str:
     """The text of the grammar; FileNotFoundError where the package was built without it."""
-    return resources.files(PACKAGE).joinpath(FILE).read_text(encoding="utf-8")
+    try:
+        return resources.files(PACKAGE).joinpath(FILE).read_text(encoding="utf-8")
+    except ModuleNotFoundError:
+        # Imported from a source tree, where the grammar stands beside the package.
+        beside = Path(__file__).parent.parent.parent / "grammars" / FILE
+        return beside.read_text(encoding="utf-8")
 
 
 def parser(builder: Builder) -> Lark:

@@ -1,0 +1,133 @@
+"""The goldens of ``specs/`` catch what they are for: a sign, an eps, a learning rate, a factor.
+
+Each spec's emitted source is edited in one place, as a person might, and judged in eager; every
+edit must be found and named. Edits that change nothing must pass. Goldens are read, never written.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from specc import front
+from specc.emit import emit
+from specc.harness.golden import project_root
+from specc.harness.judge import judge
+from specc.harness.matrix import Cell, cells
+from specc.harness.verdict import Verdict
+from specc.ir import Program
+
+SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.spec"))
+SIGNS: dict[type[ast.operator], type[ast.operator]] = {ast.Add: ast.Sub, ast.Sub: ast.Add}
+WITH_EPS = ("BatchNorm2d", "BatchNorm1d", "LayerNorm", "Adam", "AdamW", "RMSprop")
+# Metrics are reported in evaluation, not trained on: the golden of training does not hold them.
+UNTRAINED = ("metrics",)
+
+
+@lru_cache(maxsize=32)
+def program_of(path: Path) -> Program:
+    return front.read(path)
+
+
+def training_cell(program: Program) -> Cell:
+    return next(
+        cell
+        for cell in cells(program, targets=["eager"], devices=["cpu"])
+        if cell.mode == "train" and cell.dtype == "float32"
+    )
+
+
+def verdict_of(path: Path, source: str) -> Verdict:
+    program = program_of(path)
+    return judge(program, training_cell(program), project_root(path), source)
+
+
+def edits(source: str) -> Iterator[tuple[str, str]]:
+    """Each edit's name and the source with it."""
+    tree = ast.parse(source)
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    methods = [
+        node
+        for klass in classes
+        for node in klass.body
+        if isinstance(node, ast.FunctionDef) and node.name not in UNTRAINED
+    ]
+    for method in methods:
+        for node in ast.walk(method):
+            yield from _edit(tree, method.name, node)
+
+
+def _edit(tree: ast.Module, method: str, node: ast.AST) -> Iterator[tuple[str, str]]:
+    where = f"{method}:{getattr(node, 'lineno', 0)}"
+    if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
+        before = node.op
+        node.op = SIGNS[type(before)]()
+        yield f"sign in {where}", ast.unparse(tree)
+        node.op = before
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node.op = ast.UAdd()
+        yield f"minus in {where}", ast.unparse(tree)
+        node.op = ast.USub()
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        for keyword in node.keywords:
+            if keyword.arg == "lr" and isinstance(keyword.value, ast.Constant):
+                value = keyword.value.value
+                assert isinstance(value, float)
+                keyword.value.value = value * 1.001
+                yield f"lr in {where}", ast.unparse(tree)
+                keyword.value.value = value
+        if name in WITH_EPS:
+            eps = 1e-5 if "Norm" in name else 1e-8
+            node.keywords.append(ast.keyword("eps", ast.Constant(eps * 1.1)))
+            yield f"eps of {name} in {where}", ast.unparse(tree)
+            node.keywords.pop()
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_every_edit_is_found_and_named(path: Path) -> None:
+    source = emit(program_of(path))
+    found = dict(edits(source))
+    assert any(name.startswith("lr") for name in found)
+    missed = []
+    for name, edited in found.items():
+        verdict = verdict_of(path, edited)
+        if verdict.outcome != "regressed" or not verdict.findings:
+            missed.append(name)
+            continue
+        assert verdict.findings[0].line > 0
+        assert verdict.findings[0].name
+    assert not missed, f"not found: {missed} of {list(found)}"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_a_source_that_was_only_reformatted_passes(path: Path, threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        verdict = verdict_of(path, ast.unparse(ast.parse(emit(program_of(path)))))
+    finally:
+        torch.set_num_threads(before)
+    assert verdict.passed, verdict.report()
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_an_eval_golden_notices_a_weight_that_is_not_used(path: Path) -> None:
+    program = program_of(path)
+    cell = next(
+        cell
+        for cell in cells(program, targets=["eager"], devices=["cpu"])
+        if cell.mode == "eval" and cell.dtype == "float32"
+    )
+    source = emit(program)
+    last = program.model().outputs[0].value.name
+    edited = source.replace(f"        return {last}", f"        return {last} * 1.00001", 1)
+    assert edited != source
+    verdict = judge(program, cell, project_root(path), edited)
+    assert verdict.outcome == "regressed"
