@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from specc.catalog import CLIPS, CONSTRAINTS, LOSSES, METRICS, REGULARIZERS
-from specc.catalog.rows import FormulaRow, FunctionRow, RuleError
+from specc.catalog.rows import FormulaRow, FunctionRow, Row, RuleError
 from specc.ir import TensorType
 from specc.sizes import symbol
 
@@ -182,7 +182,7 @@ def test_integer_targets_of_a_float_loss() -> None:
 # ── metrics ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _helper(row: FunctionRow) -> Any:
+def _helper(row: Row) -> Any:
     names: dict[str, Any] = {"torch": torch, "F": F, "Tensor": Tensor}
     exec(compile(row.helper, row.torch, "exec"), names)  # the catalogue's own source, not a spec's
     return names[row.torch]
@@ -270,7 +270,8 @@ def test_a_helper_is_one_typed_function_in_the_projects_format(row: FunctionRow)
 
 
 def test_the_helpers_are_formatted() -> None:
-    text = "\n\n".join(row.helper for row in METRICS.values())
+    rows = (*METRICS.values(), *REGULARIZERS.values())
+    text = "\n\n".join(row.helper for row in rows if row.helper)
     command = [sys.executable, "-m", "ruff", "format", "--line-length", "88", "--diff", "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -281,7 +282,9 @@ def test_the_helpers_are_formatted() -> None:
 
 def _formula(row: FormulaRow, **names: Any) -> Any:
     code = compile(row.formula, row.name, "eval")  # the catalogue's own source, not a spec's
-    assert set(code.co_names) <= {*names, "torch", "nn", "F"} | set(dir(Tensor)) | {"eye", "utils",
+    if row.helper:
+        names[row.torch] = _helper(row)
+    assert set(code.co_names) <= {*names, "torch", "nn", "F"} | set(dir(Tensor)) | {"utils",
             "renorm", "clip_grad_norm_", "clip_grad_value_"}  # fmt: skip
     return eval(code, {"torch": torch, "nn": nn, "F": F, **names})
 

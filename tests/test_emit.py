@@ -271,6 +271,49 @@ def _class(source: str) -> type[nn.Module]:
     return module_class(source, "M", "m")
 
 
+# ── as a person would write it ───────────────────────────────────────────────────────────────────
+
+
+def test_a_penalty_is_written_for_what_it_is_on() -> None:
+    source = emitted(
+        "spec 1\nmodel M {\n input x: float[N, 4]\n output x -> a: Linear(3) -> b: Linear(2)\n}\n"
+        "train {\n input y: float[N, 2]\n loss = MSELoss(output, y)\n"
+        " regularize L1(1e-5) on a.weight\n regularize Orthogonal(0.5) on *.weight\n"
+        " clip GradNorm(1.0)\n optimizer SGD(lr=0.1)\n}\n"
+    )
+    assert "penalty = 1e-5 * self.a.weight.abs().sum()" in source
+    assert "0.5 * orthogonality(weight) for weight in weights" in source
+    assert "nn.utils.clip_grad_norm_(self.parameters(), 1.0)  #" in source
+    model = _class(source)()
+    a, b = model.a.weight, model.b.weight
+    wanted = 1e-5 * a.abs().sum()
+    for weight in (a, b):
+        rows = len(weight)
+        wanted = wanted + 0.5 * (weight @ weight.T - torch.eye(rows)).square().sum()
+    torch.testing.assert_close(model.penalty(), wanted)
+
+
+def test_a_norm_type_that_the_spec_gives_is_passed_on() -> None:
+    source = emitted(
+        "spec 1\nmodel M {\n input x: float[N, 4]\n output x -> Linear(2)\n}\n"
+        "train {\n input y: float[N, 2]\n loss = MSELoss(output, y)\n"
+        " clip GradNorm(1.0, norm_type=1.0)\n optimizer SGD(lr=0.1)\n}\n"
+    )
+    assert "clip_grad_norm_(self.parameters(), 1.0, norm_type=1.0)" in source
+
+
+def test_the_shapes_of_many_tensors_stand_a_line_each() -> None:
+    names = [f"measurement_{index}" for index in range(6)]
+    inputs = "".join(f" input {name}: float[N, 4]\n" for name in names)
+    source = emitted(f"spec 1\nmodel M {{\n{inputs} output {' + '.join(names)}\n}}\n")
+    forward = _class(source).forward
+    assert forward.__doc__ is not None
+    lines = [line.strip() for line in forward.__doc__.splitlines()]
+    assert lines[:2] == ["measurement_0: float[N, 4],", "measurement_1: float[N, 4],"]
+    assert "-> output: float[N, 4]." in lines
+    assert max(len(line) for line in source.splitlines()) <= 88
+
+
 # ── nothing in a spec becomes code ───────────────────────────────────────────────────────────────
 
 _WORDS = st.one_of(

@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from specc.catalog.rows import FormulaRow
 
-_FLAT = "weight.flatten(1)"
+_ORTHOGONALITY = '''\
+def orthogonality(weight: Tensor) -> Tensor:
+    """The squared distance of W W^T from the identity, a row of W for each output."""
+    rows = weight.flatten(1)
+    identity = torch.eye(len(rows), dtype=weight.dtype, device=weight.device)
+    return (rows @ rows.T - identity).square().sum()
+'''
 
 REGULARIZERS = (
     FormulaRow(
@@ -36,11 +42,11 @@ REGULARIZERS = (
     ),
     FormulaRow(
         "Orthogonal",
-        "",
+        "orthogonality",
         "strength: float",
         "strength times the squared distance of W W^T from the identity",
-        formula=f"strength * ({_FLAT} @ {_FLAT}.T - torch.eye(weight.size(0), "
-        "dtype=weight.dtype, device=weight.device)).square().sum()",
+        formula="strength * orthogonality(weight)",
+        helper=_ORTHOGONALITY,
         rank=2,
     ),
 )
@@ -69,7 +75,7 @@ CLIPS = (
         "nn.utils.clip_grad_norm_",
         "max_norm: float, norm_type: float = 2.0",
         "the gradients' common norm to max_norm at most",
-        formula="nn.utils.clip_grad_norm_(parameters, max_norm, norm_type)",
+        formula="nn.utils.clip_grad_norm_(parameters, max_norm, norm_type=norm_type)",
     ),
     FormulaRow(
         "GradValue",

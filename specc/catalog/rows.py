@@ -177,7 +177,7 @@ class Row:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
     positional: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
     since: str = field(default="2.0", kw_only=True)
-    # Source of a module-level function that the emitted file carries when ``torch`` names it.
+    # Source of the module-level function that ``torch`` then names; the emitted file carries it.
     helper: str = field(default="", kw_only=True)
 
     @cached_property
@@ -246,7 +246,8 @@ class FormulaRow(Row):
 
     A regularizer's is an expression, summed over the selected parameters; a constraint's is run
     on each selected parameter without gradient; a clip's sees ``parameters``, the list. It may use
-    ``torch``, ``nn`` and ``F``. ``rank`` is the least number of dimensions a parameter must have.
+    ``torch``, ``nn``, ``F`` and its ``helper``; what it passes on by keyword is left out where the
+    spec leaves it out. ``rank`` is the least number of dimensions a parameter must have.
     """
 
     formula: str = field(default="", kw_only=True)

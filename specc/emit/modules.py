@@ -13,7 +13,7 @@ from specc import ir
 from specc.catalog import LAYERS
 from specc.emit.body import Body, mark
 from specc.emit.expressions import Naming, call, dotted, of_arguments, of_size
-from specc.emit.layout import identifier, literal
+from specc.emit.layout import STEP, WIDTH, identifier, literal
 from specc.emit.names import argument_names
 from specc.emit.statements import (
     Assert,
@@ -27,6 +27,7 @@ from specc.emit.statements import (
 )
 from specc.sizes import Poly, symbols
 
+_LONGEST_DOCSTRING = WIDTH - 2 * len(STEP) - 2 * len('"""')
 ANNOTATIONS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "tuple": "tuple"}
 
 
@@ -131,6 +132,10 @@ def _returns(count: int) -> str:
 
 
 def _shapes(model: ir.Model) -> str:
-    inputs = ", ".join(f"{value.name}: {value.type}" for value in model.inputs)
-    outputs = ", ".join(f"{output.name}: {output.value.type}" for output in model.outputs)
-    return comment(f"{inputs} -> {outputs}.")
+    """The docstring of ``forward``: one line if it fits, or else a tensor a line."""
+    inputs = [comment(f"{value.name}: {value.type}") for value in model.inputs]
+    outputs = [comment(f"{output.name}: {output.value.type}") for output in model.outputs]
+    line = f"{', '.join(inputs)} -> {', '.join(outputs)}."
+    if len(line) <= _LONGEST_DOCSTRING:
+        return line
+    return ",\n".join(inputs) + "\n-> " + ",\n   ".join(outputs) + "."

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, METRICS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
-from specc.catalog.rows import FormulaRow
+from specc.catalog.rows import FormulaRow, Row
 from specc.emit.body import Body, mark
 from specc.emit.expressions import Naming, call, dotted, of_arguments, of_static
 from specc.emit.names import RESERVED
@@ -42,13 +42,14 @@ def methods(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> l
 
 
 def helpers(train: ir.Train) -> list[str]:
-    """Source of the module-level functions that the metrics call, each once."""
-    found: dict[str, str] = {}
-    for node in train.metric_nodes:
-        if isinstance(node, ir.FunctionCall) and node.kind == "metric":
-            row = METRICS[node.function]
-            if row.helper:
-                found[row.torch] = row.helper.strip() + "\n"
+    """Source of the module-level functions that penalties and metrics call, each once."""
+    rows: list[Row] = [REGULARIZERS[regularizer.type] for regularizer in train.regularizers]
+    rows += [
+        METRICS[node.function]
+        for node in train.metric_nodes
+        if isinstance(node, ir.FunctionCall) and node.kind == "metric"
+    ]
+    found = {row.torch: row.helper.strip() + "\n" for row in rows if row.helper}
     return list(found.values())
 
 
@@ -59,18 +60,16 @@ def _loss(train: ir.Train, constants: Mapping[str, str]) -> Function:
     terms = [value for _, value in train.terms]
     body = Body(train.uses, train.nodes, terms, constants)
     body.build()
-    statements = list(body.statements)
     result = ast.Dict(
         [ast.Constant(name) for name, _ in train.terms],
         [body.expression(value) for value in terms],
     )
-    listed = "the named terms of the loss; the last is what is minimised"
     return Function(
         "loss",
         [Parameter(name, "Tensor") for name in body.parameter_names()],
         "dict[str, Tensor]",
-        f"{listed[0].upper()}{listed[1:]}.",
-        [*statements, Return(result)],
+        "The named terms of the loss; the last is what is minimised.",
+        [*body.statements, Return(result)],
     )
 
 
@@ -106,22 +105,23 @@ def _penalty(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> 
     for index, regularizer in enumerate(train.regularizers):
         row = REGULARIZERS[regularizer.type]
         formula = _formula(row, regularizer.arguments, constants)
-        weights = ast.Name("weights", ast.Load())
         where = mark(regularizer.span)
-        statements.append(Assign(weights, _parameters(model, regularizer.on), where))
-        loop = ast.comprehension(ast.Name("weight"), weights, [], 0)
-        total = call(
-            ast.Attribute(
-                call(dotted("torch.stack"), ast.ListComp(formula, [loop])), "sum", ast.Load()
-            )
-        )
+        if len(regularizer.on.names) == 1:
+            total = _with_name(formula, "weight", dotted(f"self.{regularizer.on.names[0]}"))
+        else:
+            weights = ast.Name("weights", ast.Load())
+            statements.append(Assign(weights, _parameters(model, regularizer.on), where))
+            where = ""
+            loop = ast.comprehension(ast.Name("weight"), weights, [], 0)
+            stacked = call(dotted("torch.stack"), ast.ListComp(formula, [loop]))
+            total = call(ast.Attribute(stacked, "sum", ast.Load()))
         penalty = ast.Name("penalty", ast.Load())
         value = total if index == 0 else ast.BinOp(penalty, ast.Add(), total)
-        statements.append(Assign(penalty, value))
+        statements.append(Assign(penalty, value, where))
     if len(train.regularizers) == 1:
         last = statements.pop()
         assert isinstance(last, Assign)
-        statements.append(Return(last.value))
+        statements.append(Return(last.value, last.mark))
     else:
         statements.append(Return(ast.Name("penalty", ast.Load())))
     return Function("penalty", [], "Tensor", "What is added to the loss.", statements)
@@ -149,7 +149,8 @@ def _constrain(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -
 
 
 def _formula(row: FormulaRow, arguments: ir.Arguments, constants: Mapping[str, str]) -> ast.expr:
-    """The row's formula with its arguments put in."""
+    """The row's formula with its arguments put in; what it passes on by keyword and the spec left
+    out is left to torch's own default."""
     naming = _static_naming(constants)
     given = dict(arguments)
     values: dict[str, ast.expr] = {}
@@ -158,14 +159,26 @@ def _formula(row: FormulaRow, arguments: ir.Arguments, constants: Mapping[str, s
         assert not isinstance(operand, ir.Value)
         values[argument.name] = of_static(operand, naming)  # type: ignore[arg-type]  # static args
 
+    tree = ast.parse(row.formula, mode="eval").body
+    if isinstance(tree, ast.Call):
+        tree.keywords = [
+            item for item in tree.keywords if item.arg not in row.by_name or item.arg in given
+        ]
+    for name, value in values.items():
+        tree = _with_name(tree, name, value)
+    return _folded(tree)
+
+
+def _with_name(tree: ast.expr, name: str, value: ast.expr) -> ast.expr:
+    """``tree`` with ``value`` wherever it says ``name``."""
+
     class Put(ast.NodeTransformer):
         def visit_Name(self, node: ast.Name) -> ast.expr:
-            return values.get(node.id, node)
+            return value if node.id == name else node
 
-    tree = ast.parse(row.formula, mode="eval").body
     result = Put().visit(tree)
     assert isinstance(result, ast.expr)
-    return _folded(result)
+    return result
 
 
 def _folded(node: ast.expr) -> ast.expr:
@@ -319,14 +332,7 @@ def _clip(model: ir.Model, clip: ir.Clip, constants: Mapping[str, str]) -> ast.e
     formula = _formula(CLIPS[clip.type], clip.arguments, constants)
     everything = tuple(name for name, _, _ in model.parameters())
     on = clip.on or ir.Selection("*", everything)
-
-    class Put(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return _parameters(model, on) if node.id == "parameters" else node
-
-    result = Put().visit(formula)
-    assert isinstance(result, ast.expr)
-    return result
+    return _with_name(formula, "parameters", _parameters(model, on))
 
 
 def _detached(terms: ast.expr) -> ast.expr:

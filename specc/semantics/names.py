@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 from typing import Final
 
-from specc.catalog import METRICS
+from specc.catalog import METRICS, REGULARIZERS
 from specc.errors import Collector, Span
 
 # Attributes of torch.nn.Module and of the emitted classes: a layer of that name would hide them.
@@ -78,7 +78,8 @@ def check_type_name(name: str, span: Span, collector: Collector) -> bool:
     """Whether a model or block may be called ``name``: an emitted class of that name."""
     if not check_name(name, span, collector, "class"):
         return False
-    helpers = {row.torch for row in METRICS.values() if row.helper}
+    rows = (*METRICS.values(), *REGULARIZERS.values())
+    helpers = {row.torch for row in rows if row.helper}
     if name in EMITTED_GLOBALS or name in helpers:
         collector.error(
             "E0205",
