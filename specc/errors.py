@@ -78,7 +78,8 @@ class SpecError(SpeccError):
     def __init__(
         self, diagnostics: Sequence[Diagnostic], sources: dict[str, str] | None = None
     ) -> None:
-        first = diagnostics[0]
+        errors = [item for item in diagnostics if item.severity == "error"]
+        first = (errors or [*diagnostics])[0]
         super().__init__(first.code, first.message, help=first.help)
         self._diagnostics = tuple(diagnostics)
         self.sources = sources or {}
