@@ -432,6 +432,8 @@ class Train:
     metric_nodes: tuple[Node, ...]
     metric_uses: tuple[Value, ...]
     span: Span
+    # What the loss asks of the sizes: that labels and outputs have one batch size, say.
+    conditions: tuple[Condition, ...] = ()
 
 
 # ── tests, the whole ─────────────────────────────────────────────────────────────────────────────

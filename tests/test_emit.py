@@ -383,3 +383,17 @@ def test_any_chain_is_emitted_formatted_and_runs(stages: list[str], breaks: list
         wanted = getattr(model, f"{kind}_{counts[kind]}")(wanted)
     assert torch.equal(model(x), wanted * 2)
     assert max(len(line) for line in source.splitlines()) <= 88
+
+
+def test_what_the_loss_asks_of_the_sizes_is_asserted() -> None:
+    source = emitted(
+        "spec 1\nmodel M {\n input x: float[N, 4]\n y = tile(x, 2, 1) -> Linear(4)\n output y\n}\n"
+        "train {\n input label: index(4)[B]\n loss = CrossEntropyLoss(y, label)\n"
+        " optimizer SGD(lr=0.1)\n}\n"
+    )
+    model = _class(source)()
+    x = torch.randn(3, 4)
+    outputs = model(x)
+    model.loss(outputs, x, torch.zeros(6, dtype=torch.int64))
+    with pytest.raises(AssertionError, match=r"B == 2 \* N"):
+        model.loss(outputs, x, torch.zeros(5, dtype=torch.int64))

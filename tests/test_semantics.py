@@ -295,3 +295,134 @@ def test_analysing_never_imports_torch() -> None:
         """
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ── what torch would refuse when it runs ─────────────────────────────────────────────────────────
+
+_IMAGE = " input x: float[N, 4]\n y = x -> a: Linear(3)\n output y"
+
+
+def train_of(statements: str) -> str:
+    return f"train {{\n input t: float[N, 3]\n loss = MSELoss(y, t)\n {statements}\n}}\n"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "optimizer SGD(lr=-0.1)",
+        "optimizer Adam(lr=1e53)",
+        "optimizer Adam(betas=(0.9, 1.5))",
+        "optimizer Adam(betas=(0.9, 0.99, 0.999))",
+        "optimizer Rprop(etas=(1.2, 0.5))",
+        "optimizer SGD(nesterov=true)",
+        "optimizer Adam(foreach=true, fused=true)",
+        "optimizer Adam(capturable=true)",
+        "optimizer SGD(differentiable=true)",
+        "optimizer SGD(lr=0.1) {\n group(lr=-1.0) on a.bias\n }",
+        "optimizer SGD(lr=0.1)\n scheduler StepLR(step_size=0)",
+        "optimizer SGD(lr=0.1)\n scheduler CosineAnnealingLR(T_max=0)",
+        "optimizer SGD(lr=0.1)\n scheduler ReduceLROnPlateau(factor=1.5)",
+        "optimizer SGD(lr=0.1)\n scheduler OneCycleLR(max_lr=0.1)",
+        "optimizer Adagrad(lr=0.1)\n scheduler OneCycleLR(max_lr=0.1, total_steps=9)",
+        "optimizer SGD(lr=0.1)\n scheduler CyclicLR((0.1, 0.2), (0.3, 0.4))",
+        "optimizer SGD(lr=0.1)\n constrain MaxNorm(-2.0) on a.weight",
+        "optimizer SGD(lr=0.1)\n clip GradNorm(0.0)",
+    ],
+)
+def test_settings_that_torch_refuses_are_refused(statements: str) -> None:
+    assert [code for code, _ in faults(_IMAGE, train_of(statements))] == ["E0307"]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "optimizer SGD(lr=0.1, momentum=0.9, nesterov=true)",
+        "optimizer Rprop(etas=(0.5, 1.2))",
+        "optimizer Adadelta(rho=1.0)",
+        "optimizer Adagrad(lr=0.1)\n"
+        " scheduler OneCycleLR(max_lr=0.1, total_steps=9, cycle_momentum=false)",
+        "optimizer SGD(lr=0.1) {\n group(lr=0.0) on a.bias\n }\n"
+        " scheduler CyclicLR((0.1, 0.2), (0.3, 0.4))",
+    ],
+)
+def test_settings_that_torch_takes_are_taken(statements: str) -> None:
+    analyse(f"spec 1\nmodel M {{\n{_IMAGE}\n}}\n{train_of(statements)}", "m.spec")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "input x: float[N, 4]\n output x -> Hardtanh(3.0)",
+        "input x: float[N, 4]\n output x -> BatchNorm1d(eps=-1e-5)",
+        "input x: float[N, T, 4]\n output x -> LSTM(-1)",
+        "input x: float[N, 4, 4]\n output roll(x, (1, 2))",
+        "input x: float[N, 4, 4]\n output roll(x, (1, 2), dims=0)",
+    ],
+)
+def test_layers_and_functions_that_torch_refuses_are_refused(body: str) -> None:
+    assert faults(body)[0][0] == "E0307"
+
+
+def test_several_values_are_not_fed_to_a_layer_that_takes_one() -> None:
+    assert faults("input x: float[N, 4]\n y = (x, x)\n output y -> LayerNorm")[0][0] == "E0224"
+
+
+@pytest.mark.parametrize(
+    ("loss", "code"),
+    [
+        ("loss = (y, t)", "E0404"),
+        ('loss = "mean"', "E0404"),
+        ("loss = mean(t)", "E0404"),
+        ("loss = MSELoss(detach(y), t)", "E0404"),
+        ("loss = MSELoss((y > 0) * 1.0, t)", "E0404"),
+        ("loss = mean(zeros_like(y))", "E0404"),
+    ],
+)
+def test_a_loss_that_no_step_can_lower_is_refused(loss: str, code: str) -> None:
+    rest = f"train {{\n input t: float[N, 3]\n {loss}\n optimizer SGD(lr=0.1)\n}}\n"
+    assert [found for found, _ in faults(_IMAGE, rest)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("index", "conditions"),
+    [
+        ("-1", []),
+        (":-1", []),
+        ("T - 1", []),
+        ("6", ["7 <= T"]),
+        ("-3", ["3 <= T"]),
+        ("N", ["N + 1 <= T"]),
+        (":5", ["5 <= T"]),
+        ("2:", ["2 <= T"]),
+        ("-3:", ["0 <= T - 3"]),
+    ],
+)
+def test_an_index_that_may_be_outside_states_a_condition(index: str, conditions: list[str]) -> None:
+    model = model_of(f"input x: float[N, T, 6]\n output x[:, {index}]")
+    stated = [str(condition) for condition in model.conditions]
+    assert stated == conditions
+
+
+def test_a_param_of_a_model_cannot_take_the_name_of_another() -> None:
+    twice = "spec 1\nmodel M(a: int = 1, a: int = 2) {\n input x: float[N]\n output x\n}\n"
+    hiding = "spec 1\nparam a: int = 1\nmodel M(a: int = 2) {\n input x: float[N]\n output x\n}\n"
+    for text in (twice, hiding):
+        with pytest.raises(SpecError) as caught:
+            analyse(text, "m.spec")
+        assert [item.code for item in caught.value.diagnostics()] == ["E0220"]
+
+
+def test_a_setting_that_nothing_runs_is_refused() -> None:
+    body = "input x: float[N, 4]\n output x"
+    assert faults(body, "test {\n layouts channels_last\n}\n")[0][0] == "E0190"
+    analyse(f"spec 1\nmodel M {{\n{body}\n}}\ntest {{\n layouts contiguous\n}}\n", "m.spec")
+
+
+def test_what_the_loss_asks_of_the_sizes_is_kept() -> None:
+    text = (
+        "spec 1\nmodel M {\n input x: float[N, 4]\n output tile(x, 2, 1)\n}\n"
+        "train {\n input label: index(4)[M]\n loss = CrossEntropyLoss(output, label)\n}\n"
+    )
+    train = analyse(text, "m.spec").train
+    assert train is not None
+    assert [str(condition) for condition in train.conditions] == ["M == 2 * N"]

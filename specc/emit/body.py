@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from specc import ir
-from specc.emit.expressions import Naming, dotted, of_node
+from specc.emit.expressions import Naming, dotted, of_node, of_size, operation
 from specc.emit.layout import flat
 from specc.emit.names import RESERVED
-from specc.emit.statements import Assign, Statement
+from specc.emit.statements import Assert, Assign, Statement
 from specc.errors import Span
 from specc.sizes import Poly, symbols
 
@@ -74,6 +74,20 @@ class Body:
     def parameter_names(self) -> list[str]:
         """What the function's parameters are called: their own names, where Python leaves them."""
         return [self._names[id(value)] for value in self._parameters]
+
+    def state(self, conditions: Iterable[ir.Condition]) -> None:
+        """Asserts the conditions on the parameters' sizes, before anything is computed."""
+        listed = list(conditions)
+        for condition in listed:
+            self.bind_sizes(symbols(condition.left) | symbols(condition.right))
+        for condition in listed:
+            test = operation(
+                condition.relation,
+                of_size(condition.left, self.naming),
+                of_size(condition.right, self.naming),
+            )
+            message = f"{condition}: {condition.reason}"
+            self.statements.append(Assert(test, message, mark(condition.span)))
 
     def build(self) -> None:
         """Writes every node; what is left pending is written by ``expression``."""

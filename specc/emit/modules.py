@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from specc import ir
 from specc.catalog import LAYERS
 from specc.emit.body import Body, mark
-from specc.emit.expressions import Naming, call, dotted, of_arguments, of_size
+from specc.emit.expressions import Naming, call, dotted, of_arguments
 from specc.emit.layout import STEP, WIDTH, identifier, literal
 from specc.emit.names import argument_names
 from specc.emit.statements import (
-    Assert,
     Assign,
     Evaluate,
     Function,
@@ -25,7 +24,7 @@ from specc.emit.statements import (
     Statement,
     comment,
 )
-from specc.sizes import Poly, symbols
+from specc.sizes import Poly
 
 _LONGEST_DOCSTRING = WIDTH - 2 * len(STEP) - 2 * len('"""')
 ANNOTATIONS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "tuple": "tuple"}
@@ -69,16 +68,7 @@ def forward(model: ir.Model, attributes: Mapping[str, str]) -> Function:
         [output.value for output in model.outputs],
         {name: f"self.{attribute}" for name, attribute in attributes.items()},
     )
-    for condition in model.conditions:
-        wanted = {
-            symbol
-            for side in (condition.left, condition.right)
-            if isinstance(side, Poly)
-            for symbol in symbols(side)
-        }
-        body.bind_sizes(wanted)
-    for condition in model.conditions:
-        body.statements.append(_assertion(condition, body.naming))
+    body.state(model.conditions)
     body.build()
     results = [body.expression(output.value) for output in model.outputs]
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())
@@ -108,15 +98,6 @@ def _constructor_naming(arguments: Mapping[str, str], constants: Mapping[str, st
         device=nothing,
         precision=nothing,
     )
-
-
-def _assertion(condition: ir.Condition, naming: Naming) -> Statement:
-    from specc.emit.expressions import operation
-
-    test = operation(
-        condition.relation, of_size(condition.left, naming), of_size(condition.right, naming)
-    )
-    return Assert(test, f"{condition}: {condition.reason}", mark(condition.span))
 
 
 def _default(value: ir.Static) -> str:

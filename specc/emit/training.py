@@ -59,6 +59,7 @@ def helpers(train: ir.Train) -> list[str]:
 def _loss(train: ir.Train, constants: Mapping[str, str]) -> Function:
     terms = [value for _, value in train.terms]
     body = Body(train.uses, train.nodes, terms, constants)
+    body.state(train.conditions)
     body.build()
     result = ast.Dict(
         [ast.Constant(name) for name, _ in train.terms],

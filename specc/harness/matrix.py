@@ -207,7 +207,7 @@ def _violations(program: Program, sizes: dict[str, int]) -> list[Diagnostic]:
             )
     if collector.failed:
         return collector.sorted()
-    for condition in model.conditions:
+    for condition in (*model.conditions, *(program.train.conditions if program.train else ())):
         _check_condition(condition, values, text, collector)
     for value in _all_values(program, model):
         _check_shape(value, values, text, collector)

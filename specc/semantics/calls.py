@@ -167,7 +167,8 @@ def _layer_tensors(
     tensors: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}
     for name, value in zip(row.inputs, inputs, strict=False):
         types = _types(value)
-        if types is None:
+        # Only what is optional may be several: an LSTM's first (hidden, cell).
+        if types is None or (isinstance(types, tuple) and not name.endswith("?")):
             graph.error("E0224", f"{row.name} takes a tensor, not {describe(value)}", span)
             return None
         tensors[name.rstrip("?")] = types

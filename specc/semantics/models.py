@@ -55,7 +55,6 @@ def build_model(
     )
     params = []
     for parameter in module.parameters:
-        graph.env.pop(parameter.name, None)  # a model's own param hides the file's
         param = declare_param(graph, parameter, settings, module.name)
         if param is not None:
             params.append(param)

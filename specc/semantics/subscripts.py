@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from specc import ir
 from specc.catalog.rows import RuleError
+from specc.errors import Span
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -37,7 +38,7 @@ def subscript(
             return POISON
         indices.append(made)
     try:
-        shape = _shape(graph, value.type, indices)
+        shape = _shape(graph, value.type, indices, expression.span)
     except RuleError as fault:
         return graph.rule_error(fault, expression.span, {}, (f"the value is {value.type}",))
     result = graph.value(value.type.with_shape(shape), expression.span, hint)
@@ -95,7 +96,9 @@ def _index(
     return POISON
 
 
-def _shape(graph: Graph, type_: ir.TensorType, indices: list[ir.Index]) -> tuple[Size, ...]:
+def _shape(
+    graph: Graph, type_: ir.TensorType, indices: list[ir.Index], span: Span
+) -> tuple[Size, ...]:
     rank = len(type_.shape)
     takes = sum(not (item is None or isinstance(item, ir.EllipsisIndex)) for item in indices)
     if sum(isinstance(item, ir.EllipsisIndex) for item in indices) > 1:
@@ -115,28 +118,55 @@ def _shape(graph: Graph, type_: ir.TensorType, indices: list[ir.Index]) -> tuple
             case None:
                 shape.append(1)
             case ir.SliceIndex():
-                shape.append(_sliced(graph, type_.shape[position], item))
+                shape.append(_sliced(graph, type_.shape[position], item, span))
                 position += 1
             case ir.Value():
                 shape.extend(item.type.shape)
                 position += 1
             case _:
-                _in_range(graph, type_.shape[position], item, position)
+                _in_range(graph, type_.shape[position], item, position, span)
                 position += 1
     shape.extend(type_.shape[position:])
     return tuple(shape)
 
 
-def _in_range(graph: Graph, size: Size, index: object, dimension: int) -> None:
+def _in_range(graph: Graph, size: Size, index: object, dimension: int, span: Span) -> None:
+    """E0304 for an index known to be outside; a condition where only the run's sizes tell."""
     assert isinstance(index, int | Poly)
     known, length = evaluate(index, graph.params), evaluate(size, graph.params)
-    if isinstance(known, int) and isinstance(length, int) and not -length <= known < length:
-        raise RuleError(
-            "E0304", f"index {known} is outside dimension {dimension}, which has size {length}"
-        )
+    if isinstance(known, int) and isinstance(length, int):
+        if not -length <= known < length:
+            raise RuleError(
+                "E0304", f"index {known} is outside dimension {dimension}, which has size {length}"
+            )
+        return
+    reason = f"{index} is an index of a dimension of size {size}"
+    if isinstance(known, int) and known < 0:
+        _state(graph, -known, length, reason, span)
+        return
+    _state(graph, 0, known, reason, span)
+    _state(graph, known + 1, length, reason, span)
 
 
-def _sliced(graph: Graph, size: Size, cut: ir.SliceIndex) -> Size:
+def _state(graph: Graph, least: Size, most: Size, reason: str, span: Span) -> None:
+    """``least <= most`` as a condition, where sizes of at least 1 do not make it so."""
+    if _smallest(most - least) < 0:
+        graph.conditions.append(ir.Condition(least, "<=", most, reason, span))
+
+
+def _smallest(size: Size) -> float:
+    """The least that ``size`` can be, as far as its form shows it, for symbols of at least 1."""
+    if isinstance(size, int):
+        return size
+    total = 0.0
+    for monomial, factor in size.terms:
+        if monomial and (factor < 0 or not all(isinstance(atom, str) for atom in monomial)):
+            return float("-inf")
+        total += factor
+    return total
+
+
+def _sliced(graph: Graph, size: Size, cut: ir.SliceIndex, span: Span) -> Size:
     step = 1 if cut.step is None else _size(cut.step)
     if not isinstance(step, int) or step < 1:
         raise RuleError("E0307", f"a slice's step is a number of at least 1, not {step}")
@@ -146,6 +176,12 @@ def _sliced(graph: Graph, size: Size, cut: ir.SliceIndex) -> Size:
     known = evaluate(length, graph.params)
     if isinstance(known, int) and known < 0:
         raise RuleError("E0304", f"the slice from {lower} to {upper} is empty")
+    # torch cuts a bound that is outside down to the dimension, and would give another shape.
+    reason = f"the slice from {lower} to {upper} lies within a dimension of size {size}"
+    lowest, highest = evaluate(lower, graph.params), evaluate(upper, graph.params)
+    _state(graph, 0, lowest, reason, span)
+    _state(graph, lowest, highest, reason, span)
+    _state(graph, highest, evaluate(size, graph.params), reason, span)
     return length if step == 1 else (length + step - 1) // step
 
 

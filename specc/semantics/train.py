@@ -24,12 +24,14 @@ from specc.catalog.rows import Row
 from specc.errors import Collector, Span
 from specc.semantics.bind import bind
 from specc.semantics.calls import call_function, given_arguments
-from specc.semantics.entities import POISON, Entity, to_operand
+from specc.semantics.entities import POISON, Entity, describe, is_poisoned, to_operand
 from specc.semantics.expressions import elaborate
+from specc.semantics.gradients import has_gradient
 from specc.semantics.graph import Graph
 from specc.semantics.missing import not_yet
 from specc.semantics.models import assign, declare_input
 from specc.semantics.selectors import could_match, resolve
+from specc.semantics.settings import check_optimizer, check_ranges, check_scheduler
 from specc.sizes import Poly, symbols
 from specc.syntax import ast
 
@@ -88,8 +90,10 @@ class TrainBuilder:
                 "write `loss = CrossEntropyLoss(logits, label)`",
             )  # fmt: skip
         loss_nodes = tuple(self.graph.nodes)
+        conditions = tuple(dict.fromkeys(self.graph.conditions))
         metrics = list(self._metrics())
         metric_nodes = tuple(self.graph.nodes[len(loss_nodes) :])
+        self._gradient(loss_nodes)
         terms = {name: value for name, value in self.terms.items() if name != "loss"}
         if "loss" in self.terms:
             terms["loss"] = self.terms["loss"]
@@ -100,7 +104,7 @@ class TrainBuilder:
             inputs=tuple(self.inputs),
             nodes=loss_nodes,
             terms=tuple(terms.items()),
-            uses=_uses(loss_nodes, terms.values(), visible),
+            uses=_uses(loss_nodes, terms.values(), visible, conditions),
             regularizers=tuple(self.regularizers),
             constraints=tuple(self.constraints),
             clip=self.clips[0] if self.clips else None,
@@ -110,7 +114,20 @@ class TrainBuilder:
             metric_nodes=metric_nodes,
             metric_uses=_uses(metric_nodes, (metric.value for metric in metrics), visible),
             span=block.span,
+            conditions=conditions,
         )
+
+    def _gradient(self, nodes: tuple[ir.Node, ...]) -> None:
+        """Reports a loss that no step could make smaller."""
+        loss = self.terms.get("loss")
+        learns = self.optimizers and not self.regularizers and not self.incomplete
+        if loss is not None and learns and not has_gradient(self.model, nodes, loss):
+            self.collector.error(
+                "E0404",
+                "this loss depends on no parameter of the model: there is nothing to step on",
+                loss.span,
+                "make it from an output that the layers compute in floats",
+            )
 
     def _statement(self, statement: ast.Statement) -> None:
         match statement:
@@ -155,10 +172,11 @@ class TrainBuilder:
                 statement.value.span,
                 "take its mean() or its sum()",
             )
-        elif target == "loss" and isinstance(value, int | float | Poly | ir.Scalar):
+        elif target == "loss" and not is_poisoned(value):
             self.collector.error(
-                "E0404", "this loss does not depend on the model", statement.value.span
-            )
+                "E0404", f"the loss is one number of the model; this is {describe(value)}",
+                statement.value.span,
+            )  # fmt: skip
 
     # ── what is done to parameters ───────────────────────────────────────────────────────────────
 
@@ -188,7 +206,7 @@ class TrainBuilder:
     ) -> ir.Arguments | None:
         given = given_arguments(self.graph, arguments, elaborate)
         bound = bind(row, given, span, self.collector, self.graph.params, keyword_only=by_name)
-        if bound.failed:
+        if bound.failed or not check_ranges(row, bound, self.collector, self.graph.params):
             return None
         if by_name and not given:
             self.collector.error("E0402", "a group without settings changes nothing", span)
@@ -267,6 +285,8 @@ class TrainBuilder:
                 groups.append(group)
         if row is None or settings is None or on is None:
             return
+        if not check_optimizer(row.name, settings, statement.span, self.collector):
+            return
         rest = tuple(name for name in on.names if name not in claimed)
         self.optimizers.append(
             ir.Optimizer(
@@ -324,7 +344,10 @@ class TrainBuilder:
                 "E0408", "a scheduler wants an optimizer before it", statement.span
             )
             return
+        optimizer = self.optimizers[0] if self.optimizers else None
         if row and settings is not None:
+            if not check_scheduler(row.name, settings, optimizer, statement.span, self.collector):
+                return
             kind: Literal["step", "epoch"] = "step" if interval == "step" else "epoch"
             self.schedulers.append(ir.Scheduler(row.name, settings, kind, statement.span))
 
@@ -357,10 +380,13 @@ def _uses(
     nodes: tuple[ir.Node, ...],
     results: object,
     visible: tuple[ir.Value, ...],
+    conditions: tuple[ir.Condition, ...] = (),
 ) -> tuple[ir.Value, ...]:
     """The visible values that the nodes read, and one for each size that they speak of."""
     read: set[int] = {id(value) for value in results}  # type: ignore[attr-defined]  # iterable
     sizes: set[str] = set()
+    for condition in conditions:
+        sizes |= symbols(condition.left) | symbols(condition.right)
     for node in nodes:
         for operand in ir.node_operands(node):
             if isinstance(operand, ir.Value):

@@ -51,6 +51,7 @@ ROWS = (
         "Hardtanh",
         "x between min_val and max_val",
         "min_val: float = -1.0, max_val: float = 1.0",
+        rules.hard_tanh,
     ),
     _row("Hardsigmoid", "x / 6 + 1 / 2 between 0 and 1"),
     _row("Hardswish", "x Hardsigmoid(x)"),

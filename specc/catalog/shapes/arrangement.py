@@ -335,10 +335,26 @@ def tiled(call: Call) -> TensorType:
 def moved(call: Call) -> TensorType:
     """``flip(input, dims)``, ``roll(input, shifts, dims)``: shape kept, dimensions checked."""
     tensor = call.tensor()
+    shifts = call.args.get("shifts")
     if call.args["dims"] is not None:
         if not tensor.shape:
             raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
-        axes(call, len(tensor.shape), "dims")
+        found = axes(call, len(tensor.shape), "dims")
+        count = len(shifts) if isinstance(shifts, tuple) else 1
+        if shifts is not None and count != len(found):
+            raise RuleError(
+                "E0307",
+                f"{call.name} has {count} shifts for {len(found)} dimensions",
+                help="give each of dims its shift",
+                argument="shifts",
+            )
+    elif isinstance(shifts, tuple) and len(shifts) != 1:
+        raise RuleError(
+            "E0307",
+            f"{call.name} with several shifts must be told their dims",
+            help="write roll(x, (1, 2), dims=(0, 1))",
+            argument="shifts",
+        )
     return rearranged(tensor, tensor.shape)
 
 

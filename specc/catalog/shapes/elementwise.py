@@ -89,6 +89,18 @@ def pairwise_bool(call: Call) -> TensorType:
     return replace(pairwise(call), dtype="bool")
 
 
+def hard_tanh(call: Call) -> TensorType:
+    """``Hardtanh(min_val, max_val)``: a float value; E0307 where the bounds are not in order."""
+    low, high = number(call, "min_val"), number(call, "max_val")
+    if not low < high:
+        raise RuleError(
+            "E0307",
+            f"min_val of {call.name} must be below max_val, and {low:g} is not below {high:g}",
+            argument="max_val" if call.args["max_val"] != 1.0 else "min_val",
+        )
+    return floating(call)
+
+
 def clamped(call: Call) -> TensorType:
     """``clamp(input, min, max)`` with numbers for bounds; E0307 without either."""
     low, high = plain(call, "min"), plain(call, "max")

@@ -36,6 +36,8 @@ def size_of(call: Call, name: str) -> Size:
 def uniform_within(call: Call, fan_in: Size, names: tuple[str, ...]) -> Initial:
     """Each of ``names`` uniform within ``1 / sqrt(fan_in)``."""
     fan = known(call, fan_in)
+    if fan is not None and fan < 0:  # the shape rule, which comes after, says it of the argument
+        raise RuleError("E0307", f"{call.name} cannot be made with a size of {fan}")
     bound = 1.0 / sqrt(fan) if fan else 0.0
     return tuple((name, Distribution("uniform", -bound, bound)) for name in names)
 

@@ -1,6 +1,6 @@
 """Shape rules of normalization layers: their values keep their shape, their weights follow it.
 
-``eps`` and ``momentum`` are torch's; ranges of values are not judged here.
+An ``eps`` is above 0 where torch asks for it; no other range of values is judged here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from specc.catalog.shapes.common import (
     broadcast,
     dimensions,
     known,
+    number,
     plain,
     positive,
     product,
@@ -55,8 +56,17 @@ def batch_norm_features(call: Call, *, dims: int) -> Size:
     return told(call, "num_features", tensor.shape[1], tensor)
 
 
+def _positive_eps(call: Call) -> None:
+    eps = number(call, "eps")
+    if eps <= 0:
+        raise RuleError(
+            "E0307", f"eps of {call.name} must be above 0, and is {eps:g}", argument="eps"
+        )
+
+
 def batch_norm(call: Call, *, dims: int) -> TensorType:
     """Shape kept; E0301 for another rank than the layer's own."""
+    _positive_eps(call)
     tensor = _require_batch_norm(call, dims)
     return tensor.with_shape(tensor.shape)
 
@@ -76,6 +86,7 @@ def _require_instance(call: Call, tensor: TensorType, dims: int) -> None:
 
 def instance_norm(call: Call, *, dims: int) -> TensorType:
     """Shape kept; E0302 where an instance has a single element a channel, whose variance is 0."""
+    _positive_eps(call)
     tensor = call.tensor()
     _require_instance(call, tensor, dims)
     if known(call, product(tensor.shape[2:])) == 1:

@@ -1,0 +1,79 @@
+"""Which values torch takes for the numbers of optimizers, schedulers, clips and constraints.
+
+As torch's constructors check them (torch 2.6 to 2.13), and where torch does not check but divides
+by the number. Every other number must fit in float32. Non-goal: what two arguments mean together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+FLOAT32_MAX: Final = 3.4028234663852886e38
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An interval; an open end does not belong to it."""
+
+    low: float = -FLOAT32_MAX
+    high: float = FLOAT32_MAX
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        above = number > self.low if self.low_open else number >= self.low
+        below = number < self.high if self.high_open else number <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        parts = []
+        if self.low > -FLOAT32_MAX:
+            parts.append(f"{'above' if self.low_open else 'at least'} {self.low:g}")
+        if self.high < FLOAT32_MAX:
+            parts.append(f"{'below' if self.high_open else 'at most'} {self.high:g}")
+        return " and ".join(parts) or "a number that float32 holds"
+
+
+ANY: Final = Range()
+_NOT_NEGATIVE: Final = Range(0.0)
+_ABOVE_0: Final = Range(0.0, low_open=True)
+_FROM_1: Final = Range(1.0)
+_FRACTION: Final = Range(0.0, 1.0)
+
+# By the argument's name alone, or by row and argument.
+_RANGES: Final[dict[tuple[str, str], Range]] = {
+    **{
+        ("", name): _NOT_NEGATIVE
+        for name in (
+            "lr", "eps", "weight_decay", "momentum", "lr_decay", "initial_accumulator_value",
+            "momentum_decay", "alpha", "patience", "cooldown", "total_iters",
+        )
+    },
+    **{
+        ("", name): _FROM_1
+        for name in (
+            "T_max", "T_0", "T_mult", "step_size", "step_size_up", "step_size_down", "total_steps",
+            "epochs", "steps_per_epoch",
+        )
+    },
+    **{("", name): _ABOVE_0 for name in ("div_factor", "final_div_factor", "clip_value")},
+    ("", "betas"): Range(0.0, 1.0, high_open=True),
+    ("", "rho"): _FRACTION,
+    ("", "pct_start"): _FRACTION,
+    ("", "end_factor"): _FRACTION,
+    ("", "start_factor"): Range(0.0, 1.0, low_open=True),
+    ("ConstantLR", "factor"): _FRACTION,
+    ("ReduceLROnPlateau", "factor"): Range(0.0, 1.0, high_open=True),
+    ("MaxNorm", "max_norm"): _ABOVE_0,
+    ("GradNorm", "max_norm"): _ABOVE_0,
+    ("GradNorm", "norm_type"): _ABOVE_0,
+}  # fmt: skip
+
+# How many numbers a tuple has; the others are one number for each group of parameters.
+LENGTHS: Final = {"betas": 2, "etas": 2, "step_sizes": 2}
+
+
+def range_of(row: str, argument: str) -> Range:
+    """The range of the numbers of ``argument`` of the row called ``row``."""
+    return _RANGES.get((row, argument)) or _RANGES.get(("", argument), ANY)
