@@ -88,6 +88,7 @@ def test_names_that_are_no_identifiers_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
+        ("import sys\nsys.exit(0)\n", "does not execute: SystemExit"),
         ("class Double(:\n", "SyntaxError"),
         ("raise RuntimeError('no')\n", "RuntimeError: no"),
         ("import torch\nx = 1\n", "no module class called Double"),

@@ -14,6 +14,7 @@ from specc.errors import SpecError
 from specc.harness.fingerprint import fingerprint
 from specc.harness.matrix import cases, cells, input_symbols
 from specc.ir import Condition
+from specc.semantics import analyse
 from specc.sizes import symbol
 
 
@@ -126,3 +127,11 @@ def test_collecting_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_tensor_that_no_machine_holds_is_refused() -> None:
+    text = (
+        "spec 1\nmodel M {\n input x: float[N, 4]\n output x\n}\ntest {\n sizes N=2147483647\n}\n"
+    )
+    with pytest.raises(SpecError, match="elements large"):
+        cases(analyse(text, "m.spec"))

@@ -426,3 +426,12 @@ def test_what_the_loss_asks_of_the_sizes_is_kept() -> None:
     train = analyse(text, "m.spec").train
     assert train is not None
     assert [str(condition) for condition in train.conditions] == ["M == 2 * N"]
+
+
+def test_a_size_that_no_tensor_can_have_is_refused() -> None:
+    text = (
+        "spec 1\nparam a: int = 4000000000\nmodel M {\n input x: float[N, 4]\n"
+        " output x -> Linear(a * a * a)\n}\n"
+    )
+    with pytest.raises(SpecError, match="no tensor can have"):
+        analyse(text, "m.spec")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ EXTRA_BATCHES = (1, 7)
 # Tried in turn for each other symbol until the program's conditions hold.
 CANDIDATES = (8, 6, 5, 12, 16, 10, 9, 24, 32, 7, 11, 4, 3, 2, 1, 48, 64, 96, 128, 224, 256)
 MAX_ATTEMPTS = 20_000
+# In float64 this is 16 GiB.
+MOST_ELEMENTS = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,30 @@ def _violations(program: Program, sizes: dict[str, int]) -> list[Diagnostic]:
         _check_condition(condition, values, text, collector)
     for value in _all_values(program, model):
         _check_shape(value, values, text, collector)
+    if not collector.failed:
+        _check_memory(program, model, values, text, collector)
     return collector.sorted()
+
+
+def _check_memory(
+    program: Program, model: Model, values: dict[str, Size], text: str, collector: Collector
+) -> None:
+    """E0501 for a tensor that no test machine could hold, rather than an end without a word."""
+    for value in _all_values(program, model):
+        count = _elements(value.type, values)
+        if count > MOST_ELEMENTS:
+            collector.error(
+                "E0501",
+                f"sizes {text or 'of this model'} make {value.name!r} {count:,} elements large",
+                value.span,
+                help=f"a test holds at most {MOST_ELEMENTS:,} in one tensor: choose smaller sizes",
+            )
+            return
+
+
+def _elements(kind: TensorType, values: dict[str, Size]) -> int:
+    known = [evaluate(size, values) for size in kind.shape]
+    return math.prod(size for size in known if isinstance(size, int))
 
 
 def _check_condition(

@@ -54,7 +54,7 @@ def live_module(source: str, stem: str) -> ModuleType:
     sys.modules[name] = module
     try:
         loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise TargetError(
             "E0903", f"the source of {stem} does not execute: {type(error).__name__}: {error}"

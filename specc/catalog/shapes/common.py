@@ -60,6 +60,11 @@ def as_size(call: Call, name: str, value: Static) -> Size:
         raise RuleError(
             "E0307", f"{name} of {call.name} must be an integer, and {value} is not", argument=name
         )
+    known = call.value(value)
+    if isinstance(known, int) and abs(known) >= 2**63:
+        raise RuleError(
+            "E0307", f"{name} of {call.name} is {known}, which no tensor can have", argument=name
+        )
     return value
 
 
