@@ -432,8 +432,9 @@ class Train:
     metric_nodes: tuple[Node, ...]
     metric_uses: tuple[Value, ...]
     span: Span
-    # What the loss asks of the sizes: that labels and outputs have one batch size, say.
-    conditions: tuple[Condition, ...] = ()
+    # What the loss asks of the sizes: that labels and outputs have one batch size, say. Follows from
+    # the nodes, and computes nothing.
+    conditions: tuple[Condition, ...] = field(default=(), compare=False)
 
 
 # ── tests, the whole ─────────────────────────────────────────────────────────────────────────────

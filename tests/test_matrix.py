@@ -135,3 +135,11 @@ def test_a_tensor_that_no_machine_holds_is_refused() -> None:
     )
     with pytest.raises(SpecError, match="elements large"):
         cases(analyse(text, "m.spec"))
+
+
+def test_what_computes_nothing_makes_no_golden_stale() -> None:
+    program = lstm()
+    assert program.train is not None
+    condition = Condition(N, ">=", 1, "for a test", span(9))
+    stated = replace(program, train=replace(program.train, conditions=(condition,)))
+    assert fingerprint(stated) == fingerprint(program)

@@ -58,7 +58,7 @@ def _canonical(item: object, numbers: dict[int, int], named: set[int]) -> object
         parts = [
             [field.name, _canonical(getattr(item, field.name), numbers, named)]
             for field in dataclasses.fields(item)
-            if field.name not in ("span", "text")
+            if field.compare and field.name not in ("span", "text")
         ]
         return [type(item).__name__, parts]
     raise TypeError(f"no canonical form for {type(item).__name__}")
