@@ -432,8 +432,8 @@ class Train:
     metric_nodes: tuple[Node, ...]
     metric_uses: tuple[Value, ...]
     span: Span
-    # What the loss asks of the sizes: that labels and outputs have one batch size, say. Follows from
-    # the nodes, and computes nothing.
+    # What the loss asks of the sizes: that labels and outputs have one batch size, say. Follows
+    # from the nodes, and computes nothing.
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
 
 
