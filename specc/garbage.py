@@ -21,4 +21,9 @@ def paused() -> Iterator[None]:
         yield
     finally:
         if collecting:
+            # Everything made inside would be walked at once as 'young': this hands it to the oldest
+            # generation as it stands, unless somebody froze objects that must stay frozen.
+            if gc.get_freeze_count() == 0:
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

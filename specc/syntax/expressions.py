@@ -56,14 +56,15 @@ class Expressions(Literals):
         return ast.Call(span=callee.span.to(closing), callee=callee, arguments=arguments)
 
     def arguments(self, children: Children) -> tuple[tuple[ast.Argument, ...], Span]:
-        *arguments, closing = children
-        if arguments and arguments[0] is None:
-            arguments = []
-        return tuple(arguments), self.span(closing)
-
-    def positional(self, children: Children) -> ast.Argument:
-        (value,) = children
-        return ast.Argument(span=value.span, name=None, value=value)
+        *given, closing = children
+        arguments = tuple(
+            item
+            if isinstance(item, ast.Argument)
+            else ast.Argument(span=item.span, name=None, value=item)
+            for item in given
+            if item is not None
+        )
+        return arguments, self.span(closing)
 
     def keyword(self, children: Children) -> ast.Argument:
         name, value = children

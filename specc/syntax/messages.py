@@ -21,7 +21,7 @@ _SHOWN: Final = {
     "SELECTOR": "a parameter's name or a glob over names", "_NL": "the end of the line",
     "$END": "the end of the file", "COMPARE": "a comparison", "_ARROW": "`->`", "OPEN": "`{`",
     "CLOSE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "COLON": "`:`",
-    "EQUAL": "`=`", "COMMA": "`,`", "DOT": "`.`", "SETTING": "a test setting",
+    "EQUAL": "`=`", "_COMMA": "`,`", "DOT": "`.`", "SETTING": "a test setting",
 }  # fmt: skip
 _OPERATORS: Final = frozenset("PLUS MINUS STAR SLASH FLOOR PERCENT AT POWER AND OR COMPARE".split())
 _STARTS: Final = frozenset("INT FLOAT STRING TRUE FALSE NONE NOT MINUS LPAR LSQB NAME".split())
