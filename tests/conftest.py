@@ -59,3 +59,13 @@ def specc_without_torch(tmp_path: Path) -> Run:
         return _run(tuple(map(str, arguments)), cwd, ("-c", WITHOUT_TORCH), {})
 
     return run
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Benchmarks run when asked for: ``pytest tests/benchmarks --benchmark-only -s``."""
+    if config.getoption("benchmark_only", False):
+        return
+    skip = pytest.mark.skip(reason="a benchmark: run with --benchmark-only")
+    for item in items:
+        if ROOT / "tests" / "benchmarks" in item.path.parents:
+            item.add_marker(skip)
