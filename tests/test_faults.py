@@ -131,3 +131,12 @@ def test_an_eval_golden_notices_a_weight_that_is_not_used(path: Path) -> None:
     assert edited != source
     verdict = judge(program, cell, project_root(path), edited)
     assert verdict.outcome == "regressed"
+
+
+@pytest.mark.parametrize("act", ["raise SystemExit(0)", "raise RecursionError", "1 / 0"])
+def test_a_source_that_stops_is_a_finding(act: str) -> None:
+    path = next(path for path in SPECS if path.stem == "mlp")
+    edited = emit(program_of(path)).replace("super().__init__()", act, 1)
+    verdict = verdict_of(path, edited)
+    assert verdict.outcome == "regressed"
+    assert verdict.findings[0].what == "run"

@@ -291,8 +291,9 @@ class _Observer:
             yield
         except (RunFailed, SpeccError):
             raise
-        except Exception as error:
-            # Whatever the user's edited source or a backend raises is a finding, not a traceback.
+        except (Exception, SystemExit) as error:
+            # Whatever the user's edited source or a backend raises is a finding, not a traceback;
+            # nor may a source that calls exit() end the judging.
             text = str(error).strip().splitlines()
             message = f"{type(error).__name__}: {text[0] if text else 'no message'}"
             raise RunFailed(place, message[:400]) from error

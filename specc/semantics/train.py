@@ -32,7 +32,7 @@ from specc.semantics.missing import not_yet
 from specc.semantics.models import assign, declare_input
 from specc.semantics.selectors import could_match, resolve
 from specc.semantics.settings import check_optimizer, check_ranges, check_scheduler
-from specc.sizes import Poly, symbols
+from specc.semantics.uses import visible_uses
 from specc.syntax import ast
 
 _NO_ARGUMENTS: Final[tuple[ast.Argument, ...]] = ()
@@ -104,7 +104,7 @@ class TrainBuilder:
             inputs=tuple(self.inputs),
             nodes=loss_nodes,
             terms=tuple(terms.items()),
-            uses=_uses(loss_nodes, terms.values(), visible, conditions),
+            uses=visible_uses(loss_nodes, terms.values(), visible, conditions),
             regularizers=tuple(self.regularizers),
             constraints=tuple(self.constraints),
             clip=self.clips[0] if self.clips else None,
@@ -112,7 +112,7 @@ class TrainBuilder:
             scheduler=self.schedulers[0] if self.schedulers else None,
             metrics=tuple(metrics),
             metric_nodes=metric_nodes,
-            metric_uses=_uses(metric_nodes, (metric.value for metric in metrics), visible),
+            metric_uses=visible_uses(metric_nodes, (metric.value for metric in metrics), visible),
             span=block.span,
             conditions=conditions,
         )
@@ -374,36 +374,6 @@ class TrainBuilder:
                 name = f"{row.name}_{sum(known.startswith(row.name) for known in names) + 1}"
             names.add(name)
             yield ir.Metric(name, value, statement.span)
-
-
-def _uses(
-    nodes: tuple[ir.Node, ...],
-    results: object,
-    visible: tuple[ir.Value, ...],
-    conditions: tuple[ir.Condition, ...] = (),
-) -> tuple[ir.Value, ...]:
-    """The visible values that the nodes read, and one for each size that they speak of."""
-    read: set[int] = {id(value) for value in results}  # type: ignore[attr-defined]  # iterable
-    sizes: set[str] = set()
-    for condition in conditions:
-        sizes |= symbols(condition.left) | symbols(condition.right)
-    for node in nodes:
-        for operand in ir.node_operands(node):
-            if isinstance(operand, ir.Value):
-                read.add(id(operand))
-            elif isinstance(operand, Poly):
-                sizes |= symbols(operand)
-    chosen = [value for value in visible if id(value) in read]
-    for name in sorted(sizes):
-        if not any(_tells(value, name) for value in chosen):
-            chosen.extend([value for value in visible if _tells(value, name)][:1])
-    order = {id(value): index for index, value in enumerate(visible)}
-    unique = {id(value): value for value in chosen}
-    return tuple(sorted(unique.values(), key=lambda value: order[id(value)]))
-
-
-def _tells(value: ir.Value, name: str) -> bool:
-    return any(isinstance(size, Poly) and str(size) == name for size in value.type.shape)
 
 
 def _list(table: Mapping[str, Row]) -> str:

@@ -1,0 +1,41 @@
+"""Which of the values that ``train`` can see its nodes read: the parameters of the emitted methods.
+
+Non-goal: building the nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from specc import ir
+from specc.sizes import Poly, symbols
+
+
+def visible_uses(
+    nodes: tuple[ir.Node, ...],
+    results: Iterable[ir.Value],
+    visible: tuple[ir.Value, ...],
+    conditions: tuple[ir.Condition, ...] = (),
+) -> tuple[ir.Value, ...]:
+    """The visible values that the nodes read, and one for each size that they speak of."""
+    read: set[int] = {id(value) for value in results}
+    sizes: set[str] = set()
+    for condition in conditions:
+        sizes |= symbols(condition.left) | symbols(condition.right)
+    for node in nodes:
+        for operand in ir.node_operands(node):
+            if isinstance(operand, ir.Value):
+                read.add(id(operand))
+            elif isinstance(operand, Poly):
+                sizes |= symbols(operand)
+    chosen = [value for value in visible if id(value) in read]
+    for name in sorted(sizes):
+        if not any(_tells(value, name) for value in chosen):
+            chosen.extend([value for value in visible if _tells(value, name)][:1])
+    order = {id(value): index for index, value in enumerate(visible)}
+    unique = {id(value): value for value in chosen}
+    return tuple(sorted(unique.values(), key=lambda value: order[id(value)]))
+
+
+def _tells(value: ir.Value, name: str) -> bool:
+    return any(isinstance(size, Poly) and str(size) == name for size in value.type.shape)
