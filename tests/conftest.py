@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytester"]
+# They are there to be refused: tests/test_invalid.py reads them.
+collect_ignore_glob = ["invalid/*"]
 
 ROOT = Path(__file__).resolve().parent.parent
 # Makes `import torch` fail in a process that starts with it.
