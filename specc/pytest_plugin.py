@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from specc.errors import CallError, GoldenError, SpeccError, SpecError, TargetError
+from specc.errors import CallError, GoldenError, GoldenStale, SpeccError, SpecError, TargetError
 
 if TYPE_CHECKING:
     from specc.choice import Choice
@@ -135,6 +135,8 @@ class CellItem(_SpecItem):
         except SpeccError as error:
             self.tell("outcome", _outcome(error))
             self.tell("reason", f"{error.code}: {error.message}")
+            if isinstance(error, GoldenStale) and choice.settings:
+                error.help = "goldens are of the spec as it is written: leave --set out, or edit it"
             raise
         self._report(verdict)
 

@@ -287,6 +287,16 @@ def test_build_bless_and_test_from_end_to_end(specc: Run, folder: Path) -> None:
     unblessed = specc("test")
     assert unblessed.returncode == 3, unblessed.stdout
     assert "error[E0801]" in unblessed.stdout
+    # A new spec has a golden for none of its cells, which is one thing to be told.
+    text = (folder / "specs" / "good.spec").read_text(encoding="utf-8")
+    (folder / "specs" / "good.spec").write_text(
+        text.replace("targets eager", "targets eager, export"), encoding="utf-8"
+    )
+    unblessed = specc("test")
+    assert unblessed.stdout.count("error[E0801]") == 1
+    assert "eager-cpu-float32-train and 1 more: E0801" in unblessed.stdout
+    assert "2 failed" in unblessed.stdout
+    (folder / "specs" / "good.spec").write_text(text, encoding="utf-8")
 
     blessed = specc("bless")
     assert blessed.returncode == 0, blessed.stderr

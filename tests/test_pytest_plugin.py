@@ -17,7 +17,7 @@ import pytest
 from conftest import ROOT, Run
 
 from specc import api, choice, front
-from specc.errors import GoldenMissing, TargetError
+from specc.errors import GoldenMissing, GoldenStale, TargetError
 from specc.harness import judge
 from specc.harness.matrix import Cell
 from specc.harness.verdict import Finding, Verdict
@@ -150,6 +150,15 @@ def test_an_error_is_rendered_with_its_code(
     result.stdout.fnmatch_lines([f"error?{error.code}?: *"])  # type: ignore[attr-defined] # SpeccError
     result.stdout.no_fnmatch_line("*Traceback*")
     assert f'value="{outcome}"' in (project.pytester.path / "r.xml").read_text("utf-8")
+
+
+def test_a_golden_that_set_makes_stale_is_not_to_be_blessed_again(project: Project) -> None:
+    project.spec(text=GOOD.replace("spec 1\n", "spec 1\n\nparam width: int = 2\n"))
+    stale = GoldenStale("E0803", "param width was 2 and is 3", help="specc bless net.spec")
+    project.verdicts["eager"] = stale
+    options = ("specs", "--specc-target=eager", "--specc-device=cpu")
+    project.run(*options).stdout.fnmatch_lines(["*specc bless net.spec"])
+    project.run(*options, "--specc-set=width=3").stdout.fnmatch_lines(["*leave --set out*"])
 
 
 def test_a_spec_with_faults_is_one_failing_item_that_shows_them(project: Project) -> None:
@@ -350,6 +359,15 @@ def test_specc_test_is_closed_to_what_lies_around(specc: Run, tmp_path: Path) ->
     assert "FAULT specs/net.spec::check: E0201: " in ended.stdout
     assert "1 spec, 1 cell: 1 fault" in ended.stdout
     assert not (tmp_path / "specs" / "ran").exists()
+
+
+def test_a_wrong_expression_is_said_once(specc: Run, tmp_path: Path) -> None:
+    (tmp_path / "net.spec").write_text(FAULTY, encoding="utf-8")
+    wrong = specc("test", ".", "-k", "a and (b")
+    assert wrong.returncode == 2
+    assert "Wrong expression" in wrong.stderr and "no cell was run" not in wrong.stdout
+    nothing = specc("test", ".", "-k", "nothing")
+    assert nothing.returncode == 2 and "no cell was run" in nothing.stdout
 
 
 def test_the_summary_is_the_same_from_several_processes(specc: Run, tmp_path: Path) -> None:

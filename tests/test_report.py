@@ -187,6 +187,32 @@ def test_the_summary_has_a_row_a_spec_and_a_line_a_bad_cell() -> None:
     )
 
 
+def test_cells_without_a_golden_for_one_reason_share_a_line() -> None:
+    def lacking(spec: str, name: str, why: str = "no golden for a.spec") -> CellResult:
+        return cell(spec, name, "golden", reason=f"E0801: {why}, case {name[-4:]}")
+
+    text = plain(
+        table(
+            [
+                lacking("a.spec", "eager-eval"),
+                lacking("a.spec", "export-eval"),
+                lacking("a.spec", "eager-train-N4"),
+                lacking("a.spec", "eager-train-N7", "another reason"),
+                lacking("b.spec", "eager-eval"),
+                cell("b.spec", "x", "regressed", reason="r"),
+                cell("b.spec", "y", "regressed", reason="r"),
+            ]
+        )
+    )
+    assert [line for line in text.splitlines() if "::" in line] == [
+        "GOLDEN a.spec::eager-eval and 2 more: E0801: no golden for a.spec, case eval",
+        "GOLDEN a.spec::eager-train-N7: E0801: another reason, case n-N7",
+        "GOLDEN b.spec::eager-eval: E0801: no golden for a.spec, case eval",
+        "REGRESSED b.spec::x: r",
+        "REGRESSED b.spec::y: r",
+    ]
+
+
 def test_the_worst_of_a_spec_is_its_nan() -> None:
     results = [
         cell("a.spec", str(worst), "regressed", worst=worst) for worst in (3.0, float("nan"), 9.0)

@@ -8,12 +8,13 @@ layout of the summary (``specc.report.summary``).
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from specc.report.style import Piece, show
-from specc.report.summary import CellResult, Outcome, table, time_line
+from specc.report.summary import CellResult, Outcome, alike, table, time_line
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -40,10 +41,29 @@ class Session:
         if report.when == "call" or not report.passed:
             self._results[report.nodeid] = _result(report)
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self._results:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> Iterator[None]:
+        """What pytest shows of the failures, then the summary.
+
+        Of a spec's cells that lack a golden for one reason pytest shows the first: a new spec has
+        dozens.
+        """
+        stats = terminalreporter.stats
+        failed = stats.get("failed", [])
+        first: dict[object, Any] = {}
+        for report in failed:
+            first.setdefault(alike(_result(report)), report)
+        stats["failed"] = list(first.values())
+        try:
+            yield
+        finally:
+            stats["failed"] = failed
+        if self._results:
+            self._summary(terminalreporter)
+        elif exitstatus != pytest.ExitCode.USAGE_ERROR:  # of which pytest has said what it is
             show([Piece("no cell was run: nothing matches what was asked for\n", "bold red")])
-            return
+
+    def _summary(self, terminalreporter: Any) -> None:
         results = list(self._results.values())
         inside = sum(result.torch_seconds for result in results)
         whole = (

@@ -1,6 +1,7 @@
 """The table that ends ``specc test``: a spec a row with its worst error, its time, its outcome.
 
-Under it a line for each cell that did not pass, with its first bad tensor, and where the time went.
+Under it a line for each cell that did not pass, with its first bad tensor (one for all cells that
+lack a golden for the same reason), and where the time went.
 Plain data in, styled pieces out. Non-goals: gathering the data (``specc.cli.session``), the
 verdicts.
 """
@@ -8,6 +9,7 @@ verdicts.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -68,6 +70,14 @@ def table(results: Sequence[CellResult]) -> Iterator[Piece]:
     yield from _counts(results, len(specs))
 
 
+def alike(result: CellResult) -> object:
+    """What results have in common of which one is enough to show: cells of a spec whose goldens are
+    missing or stale for the same reason. Any other result is like itself alone."""
+    if result.outcome != "golden":
+        return result
+    return result.spec, re.sub(r", case [\w-]+", "", result.reason)
+
+
 def time_line(inside: float, whole: float) -> str:
     """``outside torch: 1.2 s of 6.0 s (20 %)``: what specc itself costs."""
     outside = max(0.0, whole - inside)
@@ -108,9 +118,15 @@ def _reasons(results: Sequence[CellResult]) -> Iterator[Piece]:
     bad = [result for result in results if result.outcome in ("regressed", "fault", "golden")]
     if bad:
         yield Piece("\n")
+    groups: dict[object, list[CellResult]] = {}
     for result in bad:
+        groups.setdefault(alike(result), []).append(result)
+    for result, *others in groups.values():
+        more = f" and {len(others)} more" if others else ""
         yield Piece(_WORDS[result.outcome], _STYLES[result.outcome])
-        yield Piece(f" {visible(result.spec)}::{visible(result.cell)}: {visible(result.reason)}\n")
+        yield Piece(
+            f" {visible(result.spec)}::{visible(result.cell)}{more}: {visible(result.reason)}\n"
+        )
     reasons = dict.fromkeys(result.reason for result in results if result.outcome == "skipped")
     for reason in reasons:
         count = sum(r.reason == reason and r.outcome == "skipped" for r in results)
