@@ -88,8 +88,10 @@ class SpecError(SpeccError):
         return self._diagnostics
 
     def __str__(self) -> str:
+        # What lies in the call (a param to set that there is not) has no place in the file.
+        file = next(iter(self.sources), "<spec>")
         return "\n".join(
-            f"{item.span or '<spec>'}: {item.code}: {item.message}"
+            f"{item.span or file}: {item.code}: {item.message}"
             + (f"\n  help: {item.help}" if item.help else "")
             for item in self._diagnostics
         )

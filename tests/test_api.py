@@ -83,6 +83,12 @@ def test_faults_come_as_one_error_with_all_of_them() -> None:
     assert caught.value.code == "E0201"
 
 
+def test_a_fault_of_the_call_names_the_file(spec: Path) -> None:
+    with pytest.raises(specc.SpecError) as caught:
+        specc.load(spec, params={"widht": 3})
+    assert str(caught.value).startswith(f"{spec}: E0601: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

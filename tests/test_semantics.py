@@ -178,6 +178,21 @@ def test_a_suggestion_comes_with_an_unknown_name() -> None:
 # ── params ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(
+    ("written", "advised"),
+    [
+        ("x -> Linear(2, bias=False)", "here it is `false`"),
+        ("x.relu()", "write `x -> relu(...)`"),
+        ("F.relu(x)", "write `relu(...)`"),
+        ("(x + 1).relu()", "write `x -> relu(...)`"),
+    ],
+)
+def test_what_python_would_say_is_translated(written: str, advised: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        model_of(f"input x: float[N, 4]\n output {written}")
+    assert caught.value.help == advised
+
+
 def test_params_stay_symbolic_and_take_settings() -> None:
     model = model_of(
         "input x: float[N, 4]\n output x -> Linear(2 * width)", "(width: int = 8)", width="5"

@@ -100,9 +100,19 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
             "E0226",
             f"there are no methods here: `.{callee.name}(...)`",
             callee.span,
-            f"write `x -> {callee.name}(...)`",
+            f"write `{_without_dot(callee)}`",
         )
     return graph.error("E0226", "this cannot be called", callee.span)
+
+
+def _without_dot(callee: ast.Attribute) -> str:
+    """``F.relu(...)`` and ``x.relu(...)`` as they are said here."""
+    of = callee.value
+    if isinstance(of, ast.Name):
+        if of.name in ("torch", "nn", "F"):
+            return f"{callee.name}(...)"
+        return f"{of.name} -> {callee.name}(...)"
+    return f"x -> {callee.name}(...)"
 
 
 def _call_name(

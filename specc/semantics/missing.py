@@ -31,10 +31,12 @@ def unknown(graph: Graph, name: str, span: Span) -> Entity:
         )
     everything = [*graph.env, *LAYERS, *FUNCTIONS, *LOSSES, *METRICS, *graph.modules]
     close = suggest(name, everything)
-    if close is not None:
+    if name in ("True", "False", "None"):
+        advice = f"here it is `{name.lower()}`"
+    elif close is not None:
         advice = f"did you mean `{close}`?"
     elif name[:1].isupper():
-        advice = "`specc` knows torch's layers by torch's names"
+        advice = "specc knows torch's layers by torch's names"
     else:
         advice = "names are made by `input`, `name = ...` and `layer name = ...`"
     return graph.error("E0201", f"there is nothing called `{name}` here", span, advice)
