@@ -10,13 +10,16 @@ from specc.semantics.entities import Entity
 from specc.semantics.graph import Graph
 
 
-def not_yet(graph: Graph, what: str, span: Span) -> Entity:
-    """An E0190: the language has it, this version does not build it."""
+def not_yet(
+    graph: Graph, what: str, span: Span, advice: str | None = "write the layers out"
+) -> Entity:
+    """An E0190: the language has it, this version does not build it. ``advice`` says what does
+    instead, and is None where nothing in a spec does."""
     return graph.error(
         "E0190",
         f"{what} is part of the language, but this version of specc does not build it yet",
         span,
-        "write the layers out",
+        advice,
     )
 
 

@@ -95,11 +95,11 @@ def _statement(
         case ast.LayerDeclaration():
             declare(graph, statement, elaborate)
         case ast.Init():
-            not_yet(graph, "`init`", statement.span)
+            not_yet(graph, "`init`", statement.span, None)
         case ast.Weights():
-            not_yet(graph, "`weights`", statement.span)
+            not_yet(graph, "`weights`", statement.span, None)
         case ast.Freeze():
-            not_yet(graph, "`freeze`", statement.span)
+            not_yet(graph, "`freeze`", statement.span, None)
         case ast.If():
             not_yet(graph, "`if`", statement.condition.span)
             _poison_targets(graph, statement.body + statement.otherwise)

@@ -50,7 +50,12 @@ def build_plan(block: ast.Test, graph: Graph, model: ir.Model, collector: Collec
                 if value is not None:
                     settings[statement.name] = value
             case ast.Sample():
-                not_yet(graph, "`input ... from` a file", statement.span)
+                not_yet(
+                    graph,
+                    "`input ... from` a file",
+                    statement.span,
+                    "leave it out: inputs are drawn",
+                )
     return ir.TestPlan(sizes=tuple(dict.fromkeys(rows)), **settings)
 
 
@@ -89,7 +94,7 @@ def _setting(statement: ast.Setting, graph: Graph) -> Any:
     for written in statement.values:
         word = _word(written)
         if word in CHOICES[name] and word not in BUILT.get(name, CHOICES[name]):
-            not_yet(graph, f"`{name} {word}`", written.span)
+            not_yet(graph, f"`{name} {word}`", written.span, "leave it out")
             return None
         if word not in CHOICES[name]:
             close = suggest(word or "", CHOICES[name])

@@ -128,7 +128,7 @@ def _train(
         )
     if len(models) > 1:
         span = blocks[0].span._replace(end=blocks[0].span.start + 5)
-        not_yet(scope, "training several models", span)
+        not_yet(scope, "training several models", span, "train each in a spec of its own")
         return None
     model, graph = models[0]
     train = TrainBuilder(model, graph, scope.env, collector).build(blocks[0])

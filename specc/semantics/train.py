@@ -153,7 +153,9 @@ class TrainBuilder:
                 what = {"If": "`if` in train", "For": "`for` in train"}.get(
                     type(statement).__name__, f"`{type(statement).__name__.lower()}`"
                 )
-                not_yet(self.graph, what, statement.span._replace(end=statement.span.start + 4))
+                not_yet(
+                    self.graph, what, statement.span._replace(end=statement.span.start + 4), None
+                )
 
     # ── the loss ─────────────────────────────────────────────────────────────────────────────────
 
