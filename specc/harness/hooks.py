@@ -87,3 +87,13 @@ def flat_tensors(result: Any) -> list[Tensor]:
     if isinstance(result, (tuple, list)):
         return [tensor for item in result for tensor in flat_tensors(item)]
     return []
+
+
+class IdleOptimizer:
+    """Stands where a step wants an optimizer, and moves nothing."""
+
+    def zero_grad(self) -> None:
+        """Keeps the gradients: nothing here reads them."""
+
+    def step(self) -> None:
+        """Leaves every parameter as it is."""

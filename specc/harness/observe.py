@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from specc.errors import SpeccError
 from specc.harness.case import ClosedCase
-from specc.harness.hooks import GradientHooks, flat_tensors, layer_hooks
+from specc.harness.hooks import GradientHooks, IdleOptimizer, flat_tensors, layer_hooks
 from specc.harness.noise import make_portable, normal, set_step
 from specc.harness.recorder import Observation, Recorder
 from specc.ir import LayerCall, Program, Value
@@ -327,17 +327,22 @@ class _Observer:
             self.seen.tensor(f"end/clipped_grad/{name}", gradients.clipped.get(name))
 
     def record_constraints(self, module: nn.Module, shell: Any) -> None:
-        """What ``constrain`` makes of weights large enough for it to act, which a few steps are
-        not.
+        """What a step's constraints make of weights large enough for them to act, which a few
+        steps are not. The step itself moves nothing, so that only the constraints are seen, and
+        that the step calls them.
         """
         assert self.program.train is not None
+        batch = self.closed.batches[-1]
+        inputs = self.tensors(batch.inputs, grad=False)
+        labels = self.tensors(batch.labels, grad=False)
         parameters = dict(module.named_parameters())
         names = dict.fromkeys(n for c in self.program.train.constraints for n in c.on.names)
-        with self.stage("constrain"), torch.no_grad():
-            for name in names:
-                parameters[name].mul_(ENLARGED)
+        with self.stage("constrain"):
+            with torch.no_grad():
+                for name in names:
+                    parameters[name].mul_(ENLARGED)
             with self.setting.around():
-                shell.constrain()
+                shell.training_step(IdleOptimizer(), *inputs, *labels)
         for name in names:
             self.seen.tensor(f"end/constrained/{name}", parameters[name])
 
