@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from specc.api import stem_of
 from specc.catalog import suggest
 from specc.errors import CallError
 from specc.semantics.plan import CHOICES
@@ -34,8 +35,6 @@ class Choice:
         """
         if self.source is None:
             return None
-        from specc.api import stem_of
-
         path = self.source / f"{stem_of(spec)}.py" if self.source.is_dir() else self.source
         try:
             return path.read_text(encoding="utf-8")

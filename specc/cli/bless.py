@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from time import perf_counter
+
+import typer
 
 from specc.cli.paths import default_paths, spec_files
 from specc.cli.verb import SomePaths, verb
@@ -22,16 +25,12 @@ def bless(paths: SomePaths = None) -> int:
       specc bless specs
       specc bless specs/mlp.spec
     """
-    from time import perf_counter
-
-    import typer
-
     from specc import front
     from specc.harness.place import project_root
 
     # All are read first: a fault in the last of them leaves every golden as it was.
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
-    from specc.harness.bless import bless as bless_program
+    from specc.harness.bless import bless as bless_program  # brings torch
 
     for file, program in programs:
         start = perf_counter()
