@@ -169,6 +169,11 @@ def test_every_fault_of_a_file_is_reported_in_one_run() -> None:
     ]
 
 
+def test_every_unknown_stage_of_a_pipe_is_reported() -> None:
+    body = "input x: float[N, 4]\n output x\n -> Lniear(4)\n -> Relu2\n -> relu\n -> Flattn"
+    assert faults(body) == [("E0201", 5), ("E0201", 6), ("E0201", 8)]
+
+
 def test_a_suggestion_comes_with_an_unknown_name() -> None:
     with pytest.raises(SpecError) as caught:
         model_of("input x: float[N, 4]\n output x -> Liner(4)")

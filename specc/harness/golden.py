@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shlex
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def read(program: Program, case: Case, root: Path) -> Golden:
     Raises GoldenMissing (E0801), GoldenCorrupt (E0802) or GoldenStale (E0803).
     """
     folder = present(golden_folder(program, case, root))
-    bless = f"specc bless {program.file}"
+    bless = f"specc bless {shlex.quote(program.file)}"
     if not folder.is_dir():
         raise GoldenMissing(
             "E0801", f"no golden for {program.file}, case {case.id}", help=f"make it: {bless}"

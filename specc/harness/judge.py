@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +37,8 @@ def judge(program: Program, cell: Cell, root: Path, source: str | None = None) -
         raise GoldenMissing(
             "E0801",
             f"the golden of {program.file}, case {cell.case.id}, has no floors for {cell.dtype}",
-            help=f"add {cell.dtype} to the spec's dtypes, then: specc bless {program.file}",
+            help=f"add {cell.dtype} to the spec's dtypes, then: specc bless "
+            + shlex.quote(program.file),
         )
     if source is None:
         source = _emitted(program)

@@ -68,7 +68,10 @@ def _stage(
         return apply_handle(graph, entity, [Given(None, value, span), *given], span, hint)
     if name in LAYERS:
         return _layer(graph, stage, name, given, value, hint)
-    if isinstance(value, Poison):
+    known = entity is not None or any(
+        name in table for table in (graph.modules, FUNCTIONS, LOSSES, METRICS)
+    )
+    if isinstance(value, Poison) and known:
         return POISON
     if name in graph.modules:
         return not_yet(graph, f"a {graph.modules[name]} used inside another", target.span)
