@@ -104,7 +104,7 @@ def build(
     return written
 
 
-def example_inputs(program: ir.Program, model: ir.Model, device: str) -> tuple[Tensor, ...]:
+def example_inputs(program: ir.Program, model: ir.Module, device: str) -> tuple[Tensor, ...]:
     """One batch of inputs for ``model`` on the first sizes of the test matrix, in float32."""
     import torch
 
@@ -119,7 +119,7 @@ def example_inputs(program: ir.Program, model: ir.Model, device: str) -> tuple[T
     )
 
 
-def free_sizes(model: ir.Model) -> list[dict[int, str]]:
+def free_sizes(model: ir.Module) -> list[dict[int, str]]:
     """For each input its dimensions that are an unknown size by itself: ``{0: "N"}``."""
     params = {param.name for param in model.params}
     return [
@@ -157,7 +157,7 @@ def _module(
     return module.to(device)
 
 
-def _model(program: ir.Program, name: str | None) -> ir.Model:
+def _model(program: ir.Program, name: str | None) -> ir.Module:
     names = [model.name for model in program.models]
     if name is not None and name not in names:
         close = suggest(name, names)

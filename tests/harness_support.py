@@ -16,12 +16,15 @@ from specc.ir import (
     FunctionCall,
     Layer,
     LayerCall,
-    Model,
+    Make,
+    Module,
+    Node,
     Optimizer,
     Output,
     Program,
     Regularizer,
     Selection,
+    Step,
     TensorType,
     TestPlan,
     Train,
@@ -138,9 +141,8 @@ def mlp(folder: Path | None = None, **plan: object) -> Program:
         LayerCall("fc2", (drop,), logits, span(7)),
     )
     every = Selection("*", ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"))
-    train = Train(
-        "Mlp",
-        (label,),
+    step = Step(
+        "",
         (
             FunctionCall(
                 "loss", "CrossEntropyLoss", (("input", logits), ("target", label)), loss, span(12)
@@ -158,11 +160,10 @@ def mlp(folder: Path | None = None, **plan: object) -> Program:
         Optimizer("SGD", (("lr", 0.05), ("momentum", 0.9)), (), every, span(15)),
         None,
         (),
-        (),
-        (logits, label),
         span(10),
     )
-    model = Model("Mlp", (), (x,), layers, nodes, (Output("logits", logits),), (), span(3))
+    train = Train("Mlp", (label,), (step,), (), (), (logits, label), span(10))
+    model = Module("Mlp", (), (x,), _made(layers, nodes), (Output("logits", logits),), (), span(3))
     return program(model, train, folder, "mlp", plan)
 
 
@@ -226,7 +227,9 @@ def cnn(folder: Path | None = None, **plan: object) -> Program:
         LayerCall("conv2", (made["norm"],), made["conv2"], span(8)),
         LayerCall("fc", (made["conv2"],), logits, span(10)),
     )
-    model = Model("Cnn", (), (image,), layers, nodes, (Output("logits", logits),), (), span(3))
+    model = Module(
+        "Cnn", (), (image,), _made(layers, nodes), (Output("logits", logits),), (), span(3)
+    )
     return program(model, _training(model, label, loss, logits, "Adam"), folder, "cnn", plan)
 
 
@@ -290,7 +293,9 @@ def lstm(folder: Path | None = None, **plan: object) -> Program:
         LayerCall("norm", (last,), norm, span(7)),
         LayerCall("head", (norm,), kind, span(8)),
     )
-    model = Model("Tagger", (), (series,), layers, nodes, (Output("kind", kind),), (), span(3))
+    model = Module(
+        "Tagger", (), (series,), _made(layers, nodes), (Output("kind", kind),), (), span(3)
+    )
     train = _training(model, label, loss, kind, "AdamW", clip=True)
     return program(model, train, folder, "tagger", plan)
 
@@ -315,18 +320,22 @@ def plain(
     x, y = value("x", N, 3, line=4), value("y", N, 2, line=5)
     layers = (layer("fc", "Linear", 5, {"weight": (2, 3), "bias": (2,)}, 0.5),)
     nodes = (LayerCall("fc", (x,), y, span(5)),)
-    model = Model("Plain", (), (x,), layers, nodes, (Output("y", y),), conditions, span(3))
+    model = Module("Plain", (), (x,), _made(layers, nodes), (Output("y", y),), conditions, span(3))
     return program(model, None, folder, "plain", plan)
 
 
+def _made(layers: tuple[Layer, ...], nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The nodes after what makes their layers."""
+    return (*(Make(layer, layer.span) for layer in layers), *nodes)
+
+
 def _training(
-    model: Model, label: Value, loss: Value, output: Value, optimizer: str, clip: bool = False
+    model: Module, label: Value, loss: Value, output: Value, optimizer: str, clip: bool = False
 ) -> Train:
     every = Selection("*", tuple(name for name, _, _ in model.parameters()))
     call = FunctionCall("loss", "CrossEntropyLoss", (("input", output),), loss, span(14))
-    return Train(
-        model.name,
-        (label,),
+    step = Step(
+        "",
         (call,),
         (("loss", loss),),
         (output, label),
@@ -336,14 +345,13 @@ def _training(
         Optimizer(optimizer, (("lr", 1e-3),), (), every, span(16)),
         None,
         (),
-        (),
-        (),
         span(12),
     )
+    return Train(model.name, (label,), (step,), (), (), (), span(12))
 
 
 def program(
-    model: Model, train: Train | None, folder: Path | None, stem: str, plan: dict[str, object]
+    model: Module, train: Train | None, folder: Path | None, stem: str, plan: dict[str, object]
 ) -> Program:
     if "sizes" not in plan:
         names = {"tagger": (("N", 4), ("T", 7))}.get(stem, (("N", 4),))

@@ -7,7 +7,7 @@ from harness_support import N, cnn, lstm, mlp, plain, program, span, value
 
 from specc.harness.case import JITTER, close, lowest_precision
 from specc.harness.matrix import Case
-from specc.ir import Model, Output, TensorType, Value
+from specc.ir import Module, Output, TensorType, Value
 
 TRAIN = Case((("N", 6),), 3, 4, "train")
 
@@ -55,7 +55,7 @@ def test_inputs_are_what_their_type_means() -> None:
     }
     inputs = tuple(Value(name, kind, span(4)) for name, kind in kinds.items())
     out = value("out", N, 500)
-    model = Model("M", (), inputs, (), (), (Output("out", out),), (), span(1))
+    model = Module("M", (), inputs, (), (Output("out", out),), (), span(1))
     spec = program(model, None, None, "m", {})
     made = dict(close(spec, TRAIN).batches[0].inputs)
     assert 0 <= float(made["pixels"].min()) and float(made["pixels"].max()) <= 1

@@ -15,7 +15,7 @@ from specc.semantics.names import EMITTED_METHODS, MODULE_ATTRIBUTES
 from specc.semantics.selectors import matches
 
 
-def model_of(body: str, params: str = "", **settings: object) -> ir.Model:
+def model_of(body: str, params: str = "", **settings: object) -> ir.Module:
     program = analyse(f"spec 1\nmodel M{params} {{\n{body}\n}}\n", "m.spec", settings)
     return program.model()
 

@@ -71,7 +71,7 @@ def _constants(program: ir.Program) -> str:
     return "\n".join(lines)
 
 
-def _class(program: ir.Program, model: ir.Model) -> str:
+def _class(program: ir.Program, model: ir.Module) -> str:
     constants = constant_names(program)
     attributes = attribute_names(model, program)
     body = [

@@ -38,16 +38,16 @@ class Body:
         taken: Iterable[str] = (),
     ) -> None:
         self.statements: list[Statement] = []
-        self._nodes = nodes
+        self._nodes = tuple(ir.flat_nodes(nodes))
         self._parameters = parameters
         self._params = dict(params)
         self._reads = Counter(id(value) for value in results)
-        for node in nodes:
+        for node in self._nodes:
             for operand in ir.node_operands(node):
                 if isinstance(operand, ir.Value):
                     self._reads[id(operand)] += 1
         self._by_id = {
-            id(value): value for node in nodes for value in ir.result_values(node.result)
+            id(value): value for node in self._nodes for value in ir.result_values(node.result)
         }
         self._readers = self._only_readers()
         # What each value is called, who holds each name, and the expressions not yet written.
@@ -101,7 +101,7 @@ class Body:
 
     # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, node: ir.Node) -> None:
+    def _write(self, node: ir.Leaf) -> None:
         self._collected = []
         expression = of_node(node, self.naming)
         reads = self._collected
@@ -114,7 +114,7 @@ class Body:
         target = self._target(node.result)
         self.statements.append(Assign(target, expression, mark(node.span)))
 
-    def _nests(self, value: ir.Value, node: ir.Node, expression: ast.expr) -> bool:
+    def _nests(self, value: ir.Value, node: ir.Leaf, expression: ast.expr) -> bool:
         if value.named or self._reads[id(value)] != 1:
             return False
         if len(flat(expression)) > _LONGEST_NESTED:
@@ -125,8 +125,8 @@ class Body:
         simple = isinstance(node, ir.ParameterRead | ir.Transpose)
         return simple or reader.span.line == node.span.line
 
-    def _only_readers(self) -> dict[int, ir.Node]:
-        readers: dict[int, ir.Node] = {}
+    def _only_readers(self) -> dict[int, ir.Leaf]:
+        readers: dict[int, ir.Leaf] = {}
         for node in self._nodes:
             for operand in ir.node_operands(node):
                 if isinstance(operand, ir.Value):

@@ -168,7 +168,7 @@ def of_arguments(
     return positional, keywords
 
 
-def of_node(node: ir.Node, naming: Naming) -> ast.expr:
+def of_node(node: ir.Leaf, naming: Naming) -> ast.expr:
     """What computes the node's result."""
     match node:
         case ir.LayerCall():

@@ -31,7 +31,7 @@ ANNOTATIONS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "tu
 
 
 def constructor(
-    model: ir.Model, constants: Mapping[str, str], attributes: Mapping[str, str]
+    model: ir.Module, constants: Mapping[str, str], attributes: Mapping[str, str]
 ) -> Function:
     """``__init__``: keeps the params that ``forward`` speaks of, makes the layers."""
     arguments = argument_names(model)
@@ -60,7 +60,7 @@ def constructor(
     )
 
 
-def forward(model: ir.Model, attributes: Mapping[str, str]) -> Function:
+def forward(model: ir.Module, attributes: Mapping[str, str]) -> Function:
     """``forward``: the model's nodes, in the spec's words; its docstring gives the shapes."""
     body = Body(
         model.inputs,
@@ -112,7 +112,7 @@ def _returns(count: int) -> str:
     return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
 
 
-def _shapes(model: ir.Model) -> str:
+def _shapes(model: ir.Module) -> str:
     """The docstring of ``forward``: one line if it fits, or else a tensor a line."""
     inputs = [comment(f"{value.name}: {value.type}") for value in model.inputs]
     outputs = [comment(f"{output.name}: {output.value.type}") for output in model.outputs]

@@ -39,10 +39,10 @@ def constant_names(program: ir.Program) -> dict[str, str]:
     return names
 
 
-def attribute_names(model: ir.Model, program: ir.Program) -> dict[str, str]:
+def attribute_names(model: ir.Module, program: ir.Program) -> dict[str, str]:
     """The params that ``forward`` speaks of, and what the module keeps each as."""
     used: set[str] = set()
-    for node in model.nodes:
+    for node in ir.flat_nodes(model.nodes):
         for operand in ir.node_operands(node):
             used |= _params_of(operand)
     for condition in model.conditions:
@@ -56,7 +56,7 @@ def attribute_names(model: ir.Model, program: ir.Program) -> dict[str, str]:
     return found
 
 
-def argument_names(model: ir.Model) -> dict[str, str]:
+def argument_names(model: ir.Module) -> dict[str, str]:
     """The model's own params as the constructor's arguments, none of which may hide what it
     calls."""
     names: dict[str, str] = {}
@@ -82,7 +82,7 @@ def _names_of(inputs: tuple[ir.Value, ...], nodes: tuple[ir.Node, ...]) -> Itera
         yield value.name
         for size in value.type.shape:
             yield from symbols(size)
-    for node in nodes:
+    for node in ir.flat_nodes(nodes):
         for value in ir.result_values(node.result):
             if value.named:
                 yield value.name

@@ -26,7 +26,7 @@ from specc.emit.statements import (
 _STEP_NAMES = frozenset(["optimizer", "terms", "total", "name", "term"])
 
 
-def methods(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> list[Function]:
+def methods(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> list[Function]:
     """The methods in the order in which a step runs through them."""
     found = [_loss(train, constants)]
     if train.regularizers:
@@ -46,7 +46,7 @@ def helpers(train: ir.Train) -> list[str]:
     rows: list[Row] = [REGULARIZERS[regularizer.type] for regularizer in train.regularizers]
     rows += [
         METRICS[node.function]
-        for node in train.metric_nodes
+        for node in ir.flat_nodes(train.metric_nodes)
         if isinstance(node, ir.FunctionCall) and node.kind == "metric"
     ]
     found = {row.torch: row.helper.strip() + "\n" for row in rows if row.helper}
@@ -101,7 +101,7 @@ def _metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
 # ── penalties, constraints ───────────────────────────────────────────────────────────────────────
 
 
-def _penalty(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> Function:
+def _penalty(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> Function:
     statements: list[Statement] = []
     for index, regularizer in enumerate(train.regularizers):
         row = REGULARIZERS[regularizer.type]
@@ -128,7 +128,7 @@ def _penalty(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> 
     return Function("penalty", [], "Tensor", "What is added to the loss.", statements)
 
 
-def _constrain(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> Function:
+def _constrain(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> Function:
     statements: list[Statement] = []
     for constraint in train.constraints:
         formula = _formula(CONSTRAINTS[constraint.type], constraint.arguments, constants)
@@ -198,7 +198,7 @@ def _folded(node: ast.expr) -> ast.expr:
     return node
 
 
-def _parameters(model: ir.Model, on: ir.Selection, *, listed: bool = False) -> ast.expr:
+def _parameters(model: ir.Module, on: ir.Selection, *, listed: bool = False) -> ast.expr:
     """The selected parameters: all of them by one call, some of them by name."""
     everything = tuple(name for name, _, _ in model.parameters())
     if on.names == everything and not listed:
@@ -210,7 +210,7 @@ def _parameters(model: ir.Model, on: ir.Selection, *, listed: bool = False) -> a
 
 
 def _configure_optimizers(
-    model: ir.Model, train: ir.Train, constants: Mapping[str, str]
+    model: ir.Module, train: ir.Train, constants: Mapping[str, str]
 ) -> Function:
     assert train.optimizer is not None
     naming = _static_naming(constants)
@@ -273,7 +273,7 @@ def _configure_optimizers(
     )
 
 
-def _training_step(model: ir.Model, train: ir.Train, constants: Mapping[str, str]) -> Function:
+def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> Function:
     assert train.optimizer is not None
     taken = _STEP_NAMES | RESERVED
     names: dict[int, str] = {}
@@ -325,11 +325,11 @@ def _training_step(model: ir.Model, train: ir.Train, constants: Mapping[str, str
     )
 
 
-def _step_inputs(model: ir.Model, train: ir.Train, names: dict[int, str]) -> list[str]:
+def _step_inputs(model: ir.Module, train: ir.Train, names: dict[int, str]) -> list[str]:
     return [names[id(value)] for value in (*model.inputs, *train.inputs)]
 
 
-def _clip(model: ir.Model, clip: ir.Clip, constants: Mapping[str, str]) -> ast.expr:
+def _clip(model: ir.Module, clip: ir.Clip, constants: Mapping[str, str]) -> ast.expr:
     formula = _formula(CLIPS[clip.type], clip.arguments, constants)
     everything = tuple(name for name, _, _ in model.parameters())
     on = clip.on or ir.Selection("*", everything)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from specc.harness.matrix import Case
 from specc.harness.noise import integers, normal, uniform
-from specc.ir import Distribution, Model, Program, Value
+from specc.ir import Distribution, Module, Program, Value
 from specc.sizes import Size, evaluate
 
 JITTER = 0.1
@@ -58,15 +58,15 @@ def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") ->
     numbers = _Numbers(seed, getattr(torch, grid), sizes)
     parameters = {}
     for name, layer, shape in model.parameters():
-        initial = dict(layer.initial)[name.removeprefix(f"{layer.name}.")]
+        initial = dict(layer.initial)[name.rpartition(".")[2]]
         parameters[name] = numbers.weight(f"weight/{name}", shape, initial)
     buffers = {}
-    for layer in model.layers:
-        for name, shape in layer.buffers:
-            if name == "running_mean":
-                buffers[f"{layer.name}.{name}"] = numbers.around(f"{layer.name}.{name}", shape, 0.0)
-            elif name == "running_var":
-                buffers[f"{layer.name}.{name}"] = numbers.around(f"{layer.name}.{name}", shape, 1.0)
+    for full, _, shape in model.buffers():
+        name = full.rpartition(".")[2]
+        if name == "running_mean":
+            buffers[full] = numbers.around(full, shape, 0.0)
+        elif name == "running_var":
+            buffers[full] = numbers.around(full, shape, 1.0)
     labels = program.train.inputs if program.train else ()
     batches = tuple(
         Batch(numbers.values(model.inputs, step), numbers.values(labels, step))
@@ -75,7 +75,7 @@ def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") ->
     return ClosedCase(case, draw, parameters, buffers, batches)
 
 
-def example_batch(program: Program, model: Model, case: Case) -> tuple[Tensor, ...]:
+def example_batch(program: Program, model: Module, case: Case) -> tuple[Tensor, ...]:
     """One batch of inputs of ``model`` on the sizes of ``case``: float64 or integers, on the
     CPU.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specc.ir import LayerCall, Program
+from specc.ir import LayerCall, Program, flat_nodes
 
 
 class Lines:
@@ -11,7 +11,9 @@ class Lines:
     def __init__(self, program: Program) -> None:
         model, train = program.model(), program.train
         self._calls = {
-            node.layer: node.span.line for node in model.nodes if isinstance(node, LayerCall)
+            node.layer: node.span.line
+            for node in flat_nodes(model.nodes)
+            if isinstance(node, LayerCall)
         }
         self._layers = {layer.name: layer.span.line for layer in model.layers}
         self._named = {

@@ -16,7 +16,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from specc.errors import Collector, Diagnostic, SpecError
-from specc.ir import Condition, LayerCall, Model, Program, TensorType, Value, result_values
+from specc.ir import (
+    Condition,
+    LayerCall,
+    Module,
+    Program,
+    TensorType,
+    Value,
+    flat_nodes,
+    result_values,
+)
 from specc.sizes import Size, evaluate, symbols
 
 # A batch of four shows a reduction over the batch; one and a prime show what four hides (a squeezed
@@ -220,7 +229,7 @@ def _violations(program: Program, sizes: dict[str, int]) -> list[Diagnostic]:
 
 
 def _check_memory(
-    program: Program, model: Model, values: dict[str, Size], text: str, collector: Collector
+    program: Program, model: Module, values: dict[str, Size], text: str, collector: Collector
 ) -> None:
     """E0501 for a tensor that no test machine could hold, rather than an end without a word."""
     for value in _all_values(program, model):
@@ -275,13 +284,13 @@ def _check_shape(value: Value, values: dict[str, Size], text: str, collector: Co
             return
 
 
-def _all_values(program: Program, model: Model) -> Iterator[Value]:
+def _all_values(program: Program, model: Module) -> Iterator[Value]:
     yield from model.inputs
-    for node in model.nodes:
+    for node in flat_nodes(model.nodes):
         yield from result_values(node.result)
     if program.train:
         yield from program.train.inputs
-        for node in program.train.nodes:
+        for node in flat_nodes(program.train.nodes):
             yield from result_values(node.result)
 
 
@@ -298,7 +307,7 @@ def _single_value_statistics(program: Program, sizes: dict[str, int]) -> bool:
         for name, shape in layer.buffers
         if name == "running_mean"
     }
-    for node in model.nodes:
+    for node in flat_nodes(model.nodes):
         if isinstance(node, LayerCall) and node.layer in running:
             result = next(result_values(node.result))
             count = numel(result.type, values)

@@ -26,7 +26,7 @@ from specc.harness.case import ClosedCase
 from specc.harness.hooks import GradientHooks, IdleOptimizer, flat_tensors, layer_hooks
 from specc.harness.noise import make_portable, normal, set_step
 from specc.harness.recorder import Observation, Recorder
-from specc.ir import LayerCall, Program, Value
+from specc.ir import LayerCall, Program, Value, flat_nodes
 from specc.targets import TARGETS
 from specc.targets.live import module_class
 
@@ -276,7 +276,7 @@ class _Observer:
         self.captured.clear()
         if not self.setting.layers or step:
             return nullcontext()
-        calls = [node.layer for node in self.model.nodes if isinstance(node, LayerCall)]
+        calls = [node.layer for node in flat_nodes(self.model.nodes) if isinstance(node, LayerCall)]
         return layer_hooks(module, dict.fromkeys(calls), self.captured)
 
     def capture_outputs(self, result: Any) -> None:

@@ -75,6 +75,7 @@ def make_layer(
             buffers=row.buffers(call),
             initial=row.initial(call),
             span=span,
+            values=graph.params,
         )
     except RuleError as fault:
         graph.rule_error(fault, span, bound.spans, _incoming(inputs))
@@ -82,6 +83,7 @@ def make_layer(
     if not _known_when_built(graph, row, layer, bound):
         return None
     graph.layers[layer.name] = layer
+    graph.nodes.append(ir.Make(layer, span))
     return layer.name
 
 

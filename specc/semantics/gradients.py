@@ -14,11 +14,11 @@ from specc.catalog import FUNCTIONS
 _STOPS: Final = frozenset(["detach", "stop_gradient"])
 
 
-def has_gradient(model: ir.Model, nodes: Iterable[ir.Node], value: ir.Value) -> bool:
+def has_gradient(model: ir.Module, nodes: Iterable[ir.Node], value: ir.Value) -> bool:
     """Whether ``value``, made by the model's nodes and then by ``nodes``, has a gradient."""
     learned = {layer.name for layer in model.layers if layer.parameters}
     carried: set[int] = set()
-    for node in (*model.nodes, *nodes):
+    for node in ir.flat_nodes((*model.nodes, *nodes)):
         if isinstance(node, ir.FunctionCall) and _stops(node):
             continue
         starts = isinstance(node, ir.ParameterRead) or (

@@ -14,17 +14,17 @@ from specc.errors import Collector, Diagnostic, Span
 from specc.semantics.graph import Graph
 
 
-def lint_model(model: ir.Model, graph: Graph, collector: Collector) -> None:
+def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
     """Warns of a bias before a batch norm and of a named value that nothing reads."""
     made_by = _producers(model)
-    layers = {layer.name: layer for layer in model.layers}
+    layers = model.by_path
     reads = Counter(
         id(operand)
-        for node in model.nodes
+        for node in ir.flat_nodes(model.nodes)
         for operand in ir.node_operands(node)
         if isinstance(operand, ir.Value)
     )
-    for node in model.nodes:
+    for node in ir.flat_nodes(model.nodes):
         if not isinstance(node, ir.LayerCall):
             continue
         consumer = layers[node.layer]
@@ -52,10 +52,10 @@ def lint_model(model: ir.Model, graph: Graph, collector: Collector) -> None:
                 )
 
 
-def lint_train(model: ir.Model, train: ir.Train, collector: Collector) -> None:
+def lint_train(model: ir.Module, train: ir.Train, collector: Collector) -> None:
     """Reports losses fed by what they already do themselves."""
     made_by = _producers(model) | _from_nodes(train.nodes)
-    for node in train.nodes:
+    for node in ir.flat_nodes(train.nodes):
         if not isinstance(node, ir.FunctionCall) or node.kind != "loss":
             continue
         first = node.arguments[0][1]
@@ -66,15 +66,17 @@ def lint_train(model: ir.Model, train: ir.Train, collector: Collector) -> None:
                 _report(pair, name, node.function, node.span, collector)
 
 
-def _producers(model: ir.Model) -> dict[int, ir.Node]:
+def _producers(model: ir.Module) -> dict[int, ir.Leaf]:
     return _from_nodes(model.nodes)
 
 
-def _from_nodes(nodes: Iterable[ir.Node]) -> dict[int, ir.Node]:
-    return {id(value): node for node in nodes for value in ir.result_values(node.result)}
+def _from_nodes(nodes: Iterable[ir.Node]) -> dict[int, ir.Leaf]:
+    return {
+        id(value): node for node in ir.flat_nodes(nodes) for value in ir.result_values(node.result)
+    }
 
 
-def _type_of(node: ir.Node | None, model: ir.Model) -> str:
+def _type_of(node: ir.Leaf | None, model: ir.Module) -> str:
     if isinstance(node, ir.LayerCall):
         return model.layer(node.layer).type
     return node.function if isinstance(node, ir.FunctionCall) else ""

@@ -1,4 +1,4 @@
-"""Models: params, inputs, statements and outputs of one ``model`` to ``ir.Model``.
+"""Models: params, inputs, statements and outputs of one ``model`` to ``ir.Module``.
 
 Statements run in order; each reports its own faults and the rest go on. Non-goal: what trains the
 model."""
@@ -38,7 +38,7 @@ def build_model(
     settings: Settings,
     modules: Mapping[str, str],
     unread: frozenset[str],
-) -> tuple[ir.Model, Graph]:
+) -> tuple[ir.Module, Graph]:
     """The model as far as it could be read, and its scope; faults are with the collector."""
     graph = Graph(
         kind="model",
@@ -64,15 +64,15 @@ def build_model(
         _statement(graph, statement, inputs, outputs)
     if not unread:
         _require(graph, module, inputs, outputs)
-    model = ir.Model(
+    model = ir.Module(
         name=module.name,
         params=tuple(params),
         inputs=tuple(inputs),
-        layers=tuple(graph.layers.values()),
         nodes=tuple(graph.nodes),
         outputs=tuple(outputs),
         conditions=tuple(dict.fromkeys(graph.conditions)),
         span=module.name_span,
+        values=graph.params,
     )
     return model, graph
 

@@ -30,7 +30,9 @@ _MOST_STEPS: Final = 1000
 _LARGEST_SIZE: Final = 2**31
 
 
-def build_plan(block: ast.Test, graph: Graph, model: ir.Model, collector: Collector) -> ir.TestPlan:
+def build_plan(
+    block: ast.Test, graph: Graph, model: ir.Module, collector: Collector
+) -> ir.TestPlan:
     """The plan; ``graph`` has the file's params in scope."""
     rows: list[tuple[tuple[str, int], ...]] = []
     settings: dict[str, Any] = {}

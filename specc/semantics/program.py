@@ -36,7 +36,7 @@ def build_program(
             param = declare_param(scope, item, settings, None)
             if param is not None:
                 file_params.append(param)
-    models: list[tuple[ir.Model, Graph]] = []
+    models: list[tuple[ir.Module, Graph]] = []
     for item in tree.items:
         if isinstance(item, ast.Module) and item.kind == "model":
             if check_type_name(item.name, item.name_span, collector):
@@ -117,7 +117,7 @@ def _known_params(tree: ast.SpecFile) -> list[str]:
 
 
 def _train(
-    tree: ast.SpecFile, models: list[tuple[ir.Model, Graph]], scope: Graph, collector: Collector
+    tree: ast.SpecFile, models: list[tuple[ir.Module, Graph]], scope: Graph, collector: Collector
 ) -> ir.Train | None:
     blocks = [item for item in tree.items if isinstance(item, ast.Train)]
     if not blocks:
@@ -138,7 +138,7 @@ def _train(
 
 
 def _plan(
-    tree: ast.SpecFile, models: list[tuple[ir.Model, Graph]], scope: Graph, collector: Collector
+    tree: ast.SpecFile, models: list[tuple[ir.Module, Graph]], scope: Graph, collector: Collector
 ) -> ir.TestPlan:
     blocks = [item for item in tree.items if isinstance(item, ast.Test)]
     for block in blocks[1:]:

@@ -15,7 +15,7 @@ from specc.errors import Collector
 from specc.syntax import ast
 
 
-def resolve(selector: ast.Selector, model: ir.Model, collector: Collector) -> ir.Selection | None:
+def resolve(selector: ast.Selector, model: ir.Module, collector: Collector) -> ir.Selection | None:
     """The parameters that ``selector`` picks, in the model's order; None where it was reported."""
     chosen: set[str] = set()
     failed = False
@@ -45,7 +45,7 @@ def resolve(selector: ast.Selector, model: ir.Model, collector: Collector) -> ir
     return ir.Selection(text, ordered)
 
 
-def matches(pattern: str, model: ir.Model) -> set[str]:
+def matches(pattern: str, model: ir.Module) -> set[str]:
     """The full names of the parameters that one pattern matches."""
     if pattern == model.name:
         return {name for name, _, _ in model.parameters()}
@@ -74,7 +74,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(pieces.get(c, re.escape(c)) for c in squeezed))
 
 
-def _nothing(pattern: ast.Pattern, model: ir.Model, collector: Collector, of: str = "") -> None:
+def _nothing(pattern: ast.Pattern, model: ir.Module, collector: Collector, of: str = "") -> None:
     names = [name for name, _, _ in model.parameters()]
     types = sorted({layer.type for layer in model.layers if layer.parameters})
     head = pattern.text.partition(".")[0]

@@ -43,7 +43,7 @@ class TrainBuilder:
 
     def __init__(
         self,
-        model: ir.Model,
+        model: ir.Module,
         scope: Graph,
         file_env: Mapping[str, Entity],
         collector: Collector,
@@ -99,9 +99,8 @@ class TrainBuilder:
             terms["loss"] = self.terms["loss"]
         visible = (*(output.value for output in self.model.outputs), *self.model.inputs)
         visible = (*visible, *self.inputs)
-        return ir.Train(
-            model=self.model.name,
-            inputs=tuple(self.inputs),
+        step = ir.Step(
+            name="",
             nodes=loss_nodes,
             terms=tuple(terms.items()),
             uses=visible_uses(loss_nodes, terms.values(), visible, conditions),
@@ -110,6 +109,14 @@ class TrainBuilder:
             clip=self.clips[0] if self.clips else None,
             optimizer=self.optimizers[0] if self.optimizers else None,
             scheduler=self.schedulers[0] if self.schedulers else None,
+            frozen=(),
+            span=block.span,
+            conditions=conditions,
+        )
+        return ir.Train(
+            model=self.model.name,
+            inputs=tuple(self.inputs),
+            steps=(step,),
             metrics=tuple(metrics),
             metric_nodes=metric_nodes,
             metric_uses=visible_uses(metric_nodes, (metric.value for metric in metrics), visible),

@@ -22,7 +22,7 @@ def visible_uses(
     sizes: set[str] = set()
     for condition in conditions:
         sizes |= symbols(condition.left) | symbols(condition.right)
-    for node in nodes:
+    for node in ir.flat_nodes(nodes):
         for operand in ir.node_operands(node):
             if isinstance(operand, ir.Value):
                 read.add(id(operand))

@@ -1,0 +1,173 @@
+"""Params, conditions, and the modules that they and the nodes make up: models and blocks.
+
+Non-goal: training (``training``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from specc.errors import Span
+from specc.ir.nodes import Arguments, Layer, Node, Value, made_layers
+from specc.ir.types import Static
+from specc.sizes import Size, evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A compile-time value: ``default`` as the spec says, ``value`` after ``--set``."""
+
+    name: str
+    type: str
+    default: Static
+    value: Static
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold of the sizes and could not be decided: ``left relation right``, and why."""
+
+    left: Size
+    relation: Literal["==", "<=", "<", ">=", ">", "!="]
+    right: Size
+    reason: str
+    span: Span
+
+    def holds(self, values: Mapping[str, Size]) -> bool | None:
+        """Whether it holds of ``values``; None where they leave a symbol open."""
+        left, right = evaluate(self.left, values), evaluate(self.right, values)
+        if not isinstance(left, int) or not isinstance(right, int):
+            return None
+        return {
+            "==": left == right,
+            "!=": left != right,
+            "<": left < right,
+            "<=": left <= right,
+            ">": left > right,
+            ">=": left >= right,
+        }[self.relation]
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.relation} {self.right}"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One of a model's results and the name it is known by in ``train`` and in goldens."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a selector matched: the full parameter names in the model's order; ``text`` as
+    written."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Initializer:
+    """``init normal_(std=0.02) on Linear.weight``."""
+
+    type: str
+    arguments: Arguments
+    on: Selection
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """A model, or a block as one set of params and sizes makes it: one instance of a class of
+    emitted source.
+
+    ``dimensions`` are the names that a block's inputs give to their sizes. ``values`` are the
+    params and dimensions that are known here, for evaluating sizes. ``sequential`` says that it is
+    nothing but a row of unlabelled layers: an ``nn.Sequential``. ``weights`` is the checkpoint that
+    a model starts from. ``fixed`` are compile-time conditions that were decided here and that no
+    branch of the emitted source decides again."""
+
+    name: str
+    params: tuple[Param, ...]
+    inputs: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Output, ...]
+    conditions: tuple[Condition, ...]
+    span: Span
+    kind: Literal["model", "block"] = "model"
+    dimensions: tuple[str, ...] = ()
+    values: Mapping[str, Size] = field(default_factory=dict, compare=False)
+    sequential: bool = False
+    initializers: tuple[Initializer, ...] = ()
+    frozen: tuple[Selection, ...] = ()
+    weights: str | None = None
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers and blocks that this module makes itself, in the order of the
+        ``state_dict``: a list of layers is one place in it."""
+        tree: dict[str, object] = {}
+        for layer in made_layers(self.nodes):
+            *parents, last = layer.name.split(".")
+            level = tree
+            for parent in parents:
+                found = level.setdefault(parent, {})
+                assert isinstance(found, dict)
+                level = found
+            level[last] = layer
+        return tuple(_leaves(tree))
+
+    @cached_property
+    def by_path(self) -> dict[str, Layer]:
+        """The layers by their path."""
+        return {layer.name: layer for layer in self.layers}
+
+    def layer(self, name: str) -> Layer:
+        """The layer at the path ``name``."""
+        return self.by_path[name]
+
+    @cached_property
+    def all_layers(self) -> tuple[tuple[str, Layer], ...]:
+        """Every catalogue layer inside, blocks entered, with its full path, in torch's order."""
+        found: list[tuple[str, Layer]] = []
+        for layer in self.layers:
+            if layer.module is None:
+                found.append((layer.name, layer))
+            else:
+                found += [
+                    (f"{layer.name}.{path}", inner) for path, inner in layer.module.all_layers
+                ]
+        return tuple(found)
+
+    def parameters(self) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
+        """Each parameter as (its ``state_dict`` name, its layer, its shape), in torch's order."""
+        for path, layer in self.all_layers:
+            for name, shape in layer.parameters:
+                yield f"{path}.{name}", layer, numbers(shape, layer.values)
+
+    def buffers(self) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
+        """Each buffer likewise."""
+        for path, layer in self.all_layers:
+            for name, shape in layer.buffers:
+                yield f"{path}.{name}", layer, numbers(shape, layer.values)
+
+
+def numbers(shape: tuple[Size, ...], values: Mapping[str, Size]) -> tuple[int, ...]:
+    """A shape that is known when the module is built, as numbers."""
+    found = tuple(evaluate(size, values) for size in shape)
+    assert all(isinstance(size, int) for size in found), f"{shape} is open when it must be known"
+    return found  # type: ignore[return-value]  # all ints, as just checked
+
+
+def _leaves(tree: dict[str, object]) -> Iterator[Layer]:
+    for item in tree.values():
+        if isinstance(item, dict):
+            yield from _leaves(item)
+        else:
+            assert isinstance(item, Layer)
+            yield item

@@ -1,0 +1,195 @@
+"""How models learn: steps, what each minimises, penalizes, clips, and steps with.
+
+Non-goal: what the models compute (``modules``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from specc.errors import Span
+from specc.ir.modules import Condition, Module, Selection
+from specc.ir.nodes import Arguments, Node, Value
+from specc.ir.types import Static
+
+
+@dataclass(frozen=True, slots=True)
+class Regularizer:
+    """A penalty on parameters: ``L1``, ``L2``, ``ElasticNet``, ``Orthogonal``."""
+
+    type: str
+    arguments: Arguments
+    on: Selection
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A projection after each optimizer step: ``MaxNorm``."""
+
+    type: str
+    arguments: Arguments
+    on: Selection
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """``GradNorm`` or ``GradValue`` between backward and step; ``on`` None means every
+    parameter."""
+
+    type: str
+    arguments: Arguments
+    on: Selection | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A parameter group with its own settings."""
+
+    arguments: Arguments
+    on: Selection
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """A torch optimizer; ``rest`` are the parameters that no group claims, in the model's order."""
+
+    type: str
+    arguments: Arguments
+    groups: tuple[Group, ...]
+    rest: Selection
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """A torch learning-rate scheduler, stepped once a ``step`` or once an ``epoch``."""
+
+    type: str
+    arguments: Arguments
+    interval: Literal["step", "epoch"]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric reported beside the loss."""
+
+    name: str
+    value: Value
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A module that training holds: ``attribute`` is its name in the training module.
+
+    A ``copy`` is a frozen twin of another member, loaded from it every ``every`` batches; an
+    ``ema`` a frozen twin that moves towards it by ``1 - decay`` after every batch."""
+
+    attribute: str
+    model: str
+    kind: Literal["model", "copy", "ema"]
+    of: str = ""
+    every: int = 1
+    decay: Static = 0.0
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One loss and what is done with it. ``terms`` are the named scalars; the last is ``loss``.
+
+    ``nodes`` compute the terms from ``uses``, in that order: outputs and inputs of the model (or,
+    in a training of several, values of ``Train.shared`` and train inputs). Parameters in
+    selections are named from the model, or from the training module (``generator.0.weight``).
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    terms: tuple[tuple[str, Value], ...]
+    uses: tuple[Value, ...]
+    regularizers: tuple[Regularizer, ...]
+    constraints: tuple[Constraint, ...]
+    clip: Clip | None
+    optimizer: Optimizer | None
+    scheduler: Scheduler | None
+    frozen: tuple[Selection, ...]
+    span: Span
+    # What the loss asks of the sizes: that labels and outputs have one batch size, say. Follows
+    # from the nodes, and computes nothing.
+    conditions: tuple[Condition, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """How the models learn.
+
+    Most often there is one model and one unnamed step: ``members`` is empty, and the methods of
+    training are the model's own. Otherwise ``members`` says what the class ``Training`` holds,
+    and calls of members are ``LayerCall``s of their attributes; ``shared`` computes what the steps
+    have in common, ``shared_uses`` the train inputs that it reads, ``shared_values`` what of it the
+    steps and metrics read.
+
+    ``accumulate`` batches make one optimizer step; ``precision`` is autocast's, or empty."""
+
+    model: str
+    inputs: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    metrics: tuple[Metric, ...]
+    metric_nodes: tuple[Node, ...]
+    metric_uses: tuple[Value, ...]
+    span: Span
+    members: tuple[Member, ...] = ()
+    shared: tuple[Node, ...] = ()
+    shared_uses: tuple[Value, ...] = ()
+    shared_values: tuple[Value, ...] = ()
+    module: Module | None = None
+    accumulate: int = 1
+    precision: Literal["", "bfloat16", "float16"] = ""
+    conditions: tuple[Condition, ...] = field(default=(), compare=False)
+
+    # The one step of a training that has one.
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What computes the terms of every step."""
+        return tuple(node for step in self.steps for node in step.nodes)
+
+    @property
+    def terms(self) -> tuple[tuple[str, Value], ...]:
+        """The terms of the first step."""
+        return self.steps[0].terms
+
+    @property
+    def uses(self) -> tuple[Value, ...]:
+        """What the first step's nodes read."""
+        return self.steps[0].uses
+
+    @property
+    def regularizers(self) -> tuple[Regularizer, ...]:
+        """The first step's penalties."""
+        return self.steps[0].regularizers
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """The first step's constraints."""
+        return self.steps[0].constraints
+
+    @property
+    def clip(self) -> Clip | None:
+        """The first step's clip."""
+        return self.steps[0].clip
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The first step's optimizer."""
+        return self.steps[0].optimizer
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The first step's scheduler."""
+        return self.steps[0].scheduler

@@ -1,0 +1,79 @@
+"""A module and the blocks inside it, gone through in the order in which they compute.
+
+Non-goal: deciding anything about what is met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from specc.ir.modules import Module
+from specc.ir.nodes import Branch, Chain, LayerCall, Leaf, Loop, Make, Node, Operand, Value
+from specc.ir.types import TensorType
+from specc.sizes import Size, evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node stands: the module, the path in front of its layers' names (empty, or ending
+    with a dot), what its sizes' names stand for there."""
+
+    module: Module
+    prefix: str
+    values: Mapping[str, Size]
+
+
+def walk(module: Module, values: Mapping[str, Size], prefix: str = "") -> Iterator[
+    tuple[Leaf, Place]
+]:  # fmt: skip
+    """Every node that computes, in order, with its place. A block's nodes come before its call.
+
+    ``values`` are the unknown sizes of the inputs as far as they are known; a block's own are what
+    they make of the caller's."""
+    place = Place(module, prefix, {**module.values, **values})
+    yield from _walk(module.nodes, place)
+
+
+def _walk(nodes: Iterable[Node], place: Place) -> Iterator[tuple[Leaf, Place]]:
+    for node in nodes:
+        match node:
+            case Make():
+                continue
+            case Chain() | Branch():
+                yield from _walk(node.nodes, place)
+            case Loop():
+                for iteration in node.iterations:
+                    inner = place
+                    if isinstance(iteration.index, int):
+                        values = {**place.values, node.variable: iteration.index}
+                        inner = Place(place.module, place.prefix, values)
+                    yield from _walk(iteration.nodes, inner)
+            case LayerCall():
+                layer = place.module.by_path.get(node.layer)
+                if layer is not None and layer.module is not None:
+                    path = f"{place.prefix}{layer.name}."
+                    sizes = input_sizes(layer.module, node.inputs, place.values)
+                    yield from walk(layer.module, sizes, path)
+                yield node, place
+            case _:
+                yield node, place
+
+
+def input_sizes(
+    module: Module, inputs: Iterable[Operand], values: Mapping[str, Size]
+) -> dict[str, Size]:
+    """What the shape names of ``module``'s inputs stand for when it is called with ``inputs``."""
+    found: dict[str, Size] = {}
+    for declared, given in zip(module.inputs, inputs, strict=False):
+        if isinstance(given, Value):
+            match_shape(declared.type, given.type, values, found)
+    return found
+
+
+def match_shape(
+    declared: TensorType, given: TensorType, values: Mapping[str, Size], found: dict[str, Size]
+) -> None:
+    """Adds to ``found`` what each bare name of ``declared``'s shape is in ``given``'s."""
+    for size, actual in zip(declared.shape, given.shape, strict=False):
+        if not isinstance(size, int) and str(size).isidentifier():
+            found.setdefault(str(size), evaluate(actual, values))
