@@ -83,7 +83,8 @@ def test_another_spec_is_stale(place: tuple[Program, Path, Path]) -> None:
     train = program.train
     assert train is not None and train.optimizer is not None
     faster = replace(train.optimizer, arguments=(("lr", 0.06),))
-    changed = replace(program, train=replace(train, optimizer=faster))
+    step = replace(train.steps[0], optimizer=faster)
+    changed = replace(program, train=replace(train, steps=(step,)))
     refused(changed, root, GoldenStale, "what the spec computes has changed")
 
 
@@ -99,7 +100,7 @@ def test_another_harness_is_stale_and_not_regressed(
 ) -> None:
     program, root, folder = place
     _edit_json(lambda raw: raw.update({field: 77}))(folder)
-    refused(program, root, GoldenStale, "version 77 and is 1")
+    refused(program, root, GoldenStale, r"version 77 and is \d")
 
 
 def _edit_json(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:

@@ -13,7 +13,7 @@ from harness_support import N, lstm, mlp, plain, span
 from specc.errors import SpecError
 from specc.harness.fingerprint import fingerprint
 from specc.harness.matrix import cases, cells, input_symbols
-from specc.ir import Condition
+from specc.ir import Condition, Optimizer, Program
 from specc.semantics import analyse
 from specc.sizes import symbol
 
@@ -113,10 +113,15 @@ def test_the_meaning_is_hashed_and_not_the_place() -> None:
     assert fingerprint(first) == fingerprint(again)
     train = first.train
     assert train is not None and train.optimizer is not None
+
+    def trained_by(optimizer: Optimizer) -> Program:
+        step = replace(train.steps[0], optimizer=optimizer)
+        return replace(first, train=replace(train, steps=(step,)))
+
     faster = replace(train.optimizer, arguments=(("lr", 0.06), ("momentum", 0.9)))
-    assert fingerprint(replace(first, train=replace(train, optimizer=faster))) != fingerprint(first)
+    assert fingerprint(trained_by(faster)) != fingerprint(first)
     moved = replace(train.optimizer, span=span(99))
-    assert fingerprint(replace(first, train=replace(train, optimizer=moved))) == fingerprint(first)
+    assert fingerprint(trained_by(moved)) == fingerprint(first)
 
 
 def test_collecting_needs_no_torch() -> None:
