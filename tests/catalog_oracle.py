@@ -25,10 +25,11 @@ DTYPES = {"float": torch.float32, "int64": torch.int64, "bool": torch.bool, "int
 
 @dataclass
 class Conditions:
-    """Decides equalities as the checker does, and remembers those that stay open."""
+    """Decides equalities and bounds as the checker does, and remembers those that stay open."""
 
     params: Mapping[str, Size] = field(default_factory=dict)
     open: list[tuple[Size, Size]] = field(default_factory=list)
+    bounds: list[tuple[Size, Size]] = field(default_factory=list)
 
     def require_equal(self, left: Size, right: Size, error: RuleError) -> None:
         one, other = evaluate(left, self.params), evaluate(right, self.params)
@@ -38,8 +39,21 @@ class Conditions:
             raise error
         self.open.append((left, right))
 
+    def require_at_least(self, left: Size, right: Size, error: RuleError) -> None:
+        difference = evaluate(left, self.params) - evaluate(right, self.params)
+        if isinstance(difference, int):
+            if difference < 0:
+                raise error
+            return
+        self.bounds.append((left, right))
+
     def hold(self, values: Mapping[str, Size]) -> bool:
-        return all(evaluate(left, values) == evaluate(right, values) for left, right in self.open)
+        """Whether all that stayed open holds of ``values``, which must settle it."""
+        gaps = [evaluate(left, values) - evaluate(right, values) for left, right in self.bounds]
+        assert all(isinstance(gap, int) for gap in gaps)
+        return all(
+            evaluate(left, values) == evaluate(right, values) for left, right in self.open
+        ) and all(gap >= 0 for gap in gaps)  # type: ignore[operator]  # ints, as just checked
 
 
 def floats(*shape: Size) -> TensorType:
@@ -61,7 +75,12 @@ def call_of(
         if not argument.required and not argument.inferred
     }
     call = Call(
-        row.name, {**defaults, **args}, tensors, conditions.params, conditions.require_equal
+        row.name,
+        {**defaults, **args},
+        tensors,
+        conditions.params,
+        conditions.require_equal,
+        conditions.require_at_least,
     )
     if isinstance(row, LayerRow):
         told = {name: rule(call) for name, rule in row.infer.items()}

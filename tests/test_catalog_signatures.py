@@ -56,6 +56,7 @@ LEFT_OUT = {
     "training": "the emitted source passes self.training",
     "dropout_p": "torch applies it in evaluation as well",
     "min_value": "deprecated",
+    "output_size": "output_padding says it in the layer itself",
     "max_value": "deprecated",
     "args": "ignored by torch",
     "kwargs": "ignored by torch",
@@ -86,8 +87,10 @@ def _default(argument: Argument) -> Any:
 
 
 def _skipped(row: Row, name: str) -> bool:
-    if name in row.by_name:
-        return False
+    return name not in row.by_name and _left_out(row, name)
+
+
+def _left_out(row: Row, name: str) -> bool:
     return name in LEFT_OUT or (row.name, name) in LEFT_OUT_HERE
 
 
@@ -129,6 +132,20 @@ def test_a_recurrent_layers_arguments_are_torchs(name: str) -> None:
     row = LAYERS[name]
     (overload, *_) = typing.get_overloads(torch_callable(row).__init__)
     _compare(row, _parameters(overload))
+
+
+@pytest.mark.parametrize("row", LAYERS.values(), ids=lambda row: row.name)
+def test_what_a_layer_is_fed_is_torchs(row: LayerRow) -> None:
+    found = _parameters(torch_callable(row).forward)
+    ours = {argument.name: argument for argument in row.forward_arguments}
+    # The first is always given by place: RMSNorm's is called x.
+    torchs = dict(zip([next(iter(ours)), *list(found)[1:]], found.values(), strict=True))
+    kept = [name for name in torchs if name in ours or not _left_out(row, name)]
+    assert list(ours) == kept
+    by_place = [name for name, argument in ours.items() if not argument.keyword_only]
+    assert by_place == list(torchs)[: len(by_place)]
+    for name, argument in ours.items():
+        assert _same_default(_default(argument), torchs[name].default), (row.name, name)
 
 
 ROWS_WITH_SIGNATURES = [*OPTIMIZERS.values(), *INITS.values()]

@@ -10,7 +10,7 @@ Signatures are written as text and parsed on first use, so that importing the ca
     True
 
 ``= ?`` marks an argument that the incoming shapes tell; ``int x2`` is an int or a pair of them;
-``*shape: size`` takes the rest of the positional arguments, or one tuple of them; ``/`` free types
+``*shape: size`` takes the rest of the positional arguments, or one tuple of them; the types
 are ``tensor``, ``tensors`` (a list), ``size`` (an int that may be symbolic), ``int``, ``float``,
 ``bool``, ``str``, ``none``, ``dtype``, and ``ints``/``floats``/``sizes`` (a tuple); ``|`` separates
 alternatives. A lone ``*`` makes what follows keyword-only."""
@@ -21,7 +21,7 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
 from specc.ir import Distribution, ResultType, Static, TensorType
@@ -113,6 +113,18 @@ class RuleError(Exception):
         self.argument = argument
 
 
+Decide: TypeAlias = Callable[[Size, Size, RuleError], None]
+
+
+def at_least_where_known(
+    left: Size, right: Size, error: RuleError, *, params: Mapping[str, Size]
+) -> None:
+    """Raises ``error`` where ``left`` is known to be less than ``right``; leaves open what is."""
+    difference = evaluate(left, params) - evaluate(right, params)
+    if isinstance(difference, int) and difference < 0:
+        raise error
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What a rule sees: the row's name, every static argument (defaults filled in), the tensors.
@@ -121,13 +133,20 @@ class Call:
     layer the names are ``LayerRow.inputs``. ``params`` are the values of the int params, for rules
     that must decide (divisibility, a range). ``require_equal`` decides ``left == right``: it
     returns when they are equal, raises ``RuleError`` when they are not, and states a condition
-    where it is open."""
+    where it is open. ``require_at_least`` does the same for ``left >= right``; without one given,
+    what is open stays unsaid."""
 
     name: str
     args: Mapping[str, Static]
     tensors: Mapping[str, TensorType | tuple[TensorType, ...]]
     params: Mapping[str, Size]
-    require_equal: Callable[[Size, Size, RuleError], None]
+    require_equal: Decide
+    require_at_least: Decide = None  # type: ignore[assignment]  # filled in below: it needs params
+
+    def __post_init__(self) -> None:
+        if self.require_at_least is None:
+            decide = partial(at_least_where_known, params=self.params)
+            object.__setattr__(self, "require_at_least", decide)
 
     def tensor(self, name: str = "input") -> TensorType:
         """The type of the one tensor passed as ``name``."""
@@ -191,8 +210,8 @@ class Row:
 
 @dataclass(frozen=True)
 class LayerRow(Row):
-    """A layer. ``inputs`` names the tensors its ``forward`` takes, in order; ``?`` ends an optional
-    one.
+    """A layer. ``forward`` is the signature of its ``forward``, in torch's names, order and
+    defaults: what a call of the layer takes. Its static arguments reach the rules in ``Call.args``.
 
     ``infer`` computes each ``= ?`` argument from the incoming types; ``parameters`` and ``buffers``
     give names and shapes, in torch's order; ``initial`` is torch's own default initialisation.
@@ -204,9 +223,23 @@ class LayerRow(Row):
     parameters: TensorsRule = field(default=no_tensors, kw_only=True)
     buffers: TensorsRule = field(default=no_tensors, kw_only=True)
     initial: InitialRule = field(default=no_initial, kw_only=True)
-    inputs: tuple[str, ...] = field(default=("input",), kw_only=True)
+    forward: str = field(default="input: tensor", kw_only=True)
     stochastic: bool = field(default=False, kw_only=True)
     family: str = field(default="", kw_only=True)
+
+    @cached_property
+    def forward_arguments(self) -> tuple[Argument, ...]:
+        """What a call of the layer takes."""
+        return parse_signature(self.forward)
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensors that may be given by position, in order; ``?`` ends an optional one."""
+        return tuple(
+            argument.name if argument.required else f"{argument.name}?"
+            for argument in self.forward_arguments
+            if argument.is_tensor and not argument.keyword_only
+        )
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ ROWS = (
         },
         parameters=rules.bilinear_parameters,
         initial=rules.bilinear_initial,
-        inputs=("input1", "input2"),
+        forward="input1: tensor, input2: tensor",
         family="linear",
     ),
     LayerRow(

@@ -12,6 +12,7 @@ _REST = (
 
 
 def _row(name: str, summary: str, before: str = "", after: str = "") -> LayerRow:
+    states = "tensors" if name == "LSTM" else "tensor"
     return LayerRow(
         name,
         f"nn.{name}",
@@ -22,7 +23,7 @@ def _row(name: str, summary: str, before: str = "", after: str = "") -> LayerRow
         infer={"input_size": rules.input_size},
         parameters=rules.recurrent_parameters,
         initial=rules.recurrent_initial,
-        inputs=("input", "hx?"),
+        forward=f"input: tensor, hx: {states} | none = None",
         family="recurrent",
     )
 
