@@ -219,7 +219,62 @@ def _embedding(draw: Draw, row: LayerRow) -> Case:
     return args, {"input": index(entries, *shape)}
 
 
+def _mask(draw: Draw, *shape: int) -> TensorType:
+    dtype = draw(st.sampled_from(["bool", "bool", "float", "int64"]))
+    return TensorType(dtype, (*shape[:-1], shape[-1] + draw(st.sampled_from([0, 0, 0, 0, 1]))))
+
+
+def _attention(draw: Draw, row: LayerRow) -> Case:
+    heads, batch, length, source = draw(small), draw(small), draw(small), draw(small)
+    width = heads * draw(small) + draw(st.sampled_from([0] * 8 + [1]))
+    batch_first = draw(st.booleans())
+    args: dict[str, Any] = {
+        "dropout": draw(st.sampled_from([0.0, 0.5, 0.5, 1.5])),
+        "bias": draw(st.booleans()),
+        "batch_first": batch_first,
+    }
+
+    def sequence(steps: int, size: int) -> TensorType:
+        shape = (batch, steps, size) if batch_first else (steps, batch, size)
+        return floats(*shape[draw(st.sampled_from([0] * 12 + [1])) :])
+
+    def mask(steps: int, other: int) -> TensorType:
+        return _mask(draw, *draw(st.sampled_from([(), (batch * heads,)])), steps, other)
+
+    if row.name == "MultiheadAttention":
+        args["num_heads"] = heads
+        args["add_bias_kv"], args["add_zero_attn"] = draw(st.booleans()), draw(st.booleans())
+        args["average_attn_weights"] = draw(st.booleans())
+        widths = {"kdim": width, "vdim": width}
+        for name in widths:
+            if draw(st.integers(0, 2)) == 0:
+                widths[name] = draw(small)
+                args[name] = widths[name] + draw(st.sampled_from([0] * 8 + [1]))
+        tensors: dict[str, Any] = {
+            "query": sequence(length, width),
+            "key": sequence(source, widths["kdim"]),
+            "value": sequence(source, widths["vdim"]),
+        }
+        masks = {"key_padding_mask": (batch, source), "attn_mask": (length, source)}
+    else:
+        args["nhead"], args["dim_feedforward"] = heads, draw(st.integers(1, 6))
+        args["norm_first"] = draw(st.booleans())
+        args["activation"] = draw(st.sampled_from(["relu", "gelu"]))
+        first = row.inputs[0]
+        tensors = {first: sequence(length, width)}
+        masks = {f"{first}_mask": (length, length), f"{first}_key_padding_mask": (batch, length)}
+        if first == "tgt":
+            tensors["memory"] = sequence(source, width + draw(st.sampled_from([0] * 8 + [1])))
+            masks["memory_mask"] = (length, source)
+            masks["memory_key_padding_mask"] = (batch, source)
+    for name, shape in masks.items():
+        if draw(st.integers(0, 3)) == 0:
+            tensors[name] = _mask(draw, *shape) if "padding" in name else mask(*shape)
+    return args, tensors
+
+
 GENERATORS = {
+    "attention": _attention,
     "convolution": _convolution,
     "pooling": _pooling,
     "normalization": _normalization,

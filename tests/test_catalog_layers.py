@@ -41,6 +41,7 @@ STRICTER = {
     ("pooling", "E0301"): "as for convolutions",
     ("normalization", "E0301"): "as for convolutions (InstanceNorm)",
     ("recurrent", "E0301"): "as for convolutions: [T, D] is read as one sequence",
+    ("attention", "E0301"): "as for recurrent layers",
     ("dropout", "E0301"): "torch only warns for a flattened value, and then drops elements",
     ("shape", "E0305"): "Upsample: torch gives an empty tensor",
 }
@@ -58,13 +59,18 @@ def _torch_run(row: LayerRow, args: dict[str, Any], tensors: dict[str, Any]) -> 
         "in_channels": lambda: tensors["input"].shape[1],
         "num_features": lambda: tensors["input"].shape[1],
         "num_channels": lambda: tensors["input"].shape[1],
+        "embed_dim": lambda: tensors["query"].shape[-1],
+        "d_model": lambda: tensors[row.inputs[0]].shape[-1],
     }
     filled = {name: args.get(name) or told[name]() for name in row.infer}
     every = {a.name: a.default for a in row.arguments if not a.required and not a.inferred}
     module = torch_layer(row, call_of_like(row, {**every, **args, **filled}))
-    given = [zeros(tensors[name.rstrip("?")]) for name in row.inputs if name.rstrip("?") in tensors]
-    given = [tuple(item) if isinstance(item, list) else item for item in given]
-    return module, module(*given)
+    given = {name: zeros(tensor) for name, tensor in tensors.items()}
+    given = {name: tuple(x) if isinstance(x, list) else x for name, x in given.items()}
+    # What must be given goes by place, what may be by name.
+    placed = [given.pop(a.name) for a in row.forward_arguments if a.required]
+    settings = {a.name: args[a.name] for a in row.forward_arguments if a.name in args}
+    return module, module(*placed, **given, **settings)
 
 
 def call_of_like(row: LayerRow, args: dict[str, Any]) -> Any:
@@ -150,6 +156,12 @@ def _initial_case(row: LayerRow) -> tuple[dict[str, Any], dict[str, Any]]:
         "embedding": ({"embedding_dim": 90}, {"input": index(80, 2, 3)}),
         "activation": ({"num_parameters": 5, "init": 0.1}, {"input": floats(2, 5)}),
     }
+    if row.name == "MultiheadAttention":
+        tensors = {"query": floats(2, 3, 60), "key": floats(2, 5, 48), "value": floats(2, 5, 60)}
+        return {"num_heads": 4, "kdim": 48, "add_bias_kv": True}, tensors
+    if row.family == "attention":
+        sources = {name.rstrip("?"): floats(2, 3, 60) for name in row.inputs if name[-1] != "?"}
+        return {"nhead": 4, "dim_feedforward": 80}, sources
     if row.name == "Bilinear":
         return {"out_features": 30}, {"input1": floats(2, 24), "input2": floats(2, 18)}
     if row.family == "linear":

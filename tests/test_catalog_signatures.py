@@ -19,6 +19,7 @@ import pytest
 import torch
 from catalog_oracle import torch_callable
 from torch import nn
+from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 import specc.catalog as catalog
 from specc.catalog import (
@@ -61,6 +62,11 @@ LEFT_OUT = {
     "args": "ignored by torch",
     "kwargs": "ignored by torch",
 }
+# (row, argument): a default that is a function in torch, which the name stands for.
+NAMED_DEFAULTS = {
+    ("TransformerEncoderLayer", "activation"): F.relu,
+    ("TransformerDecoderLayer", "activation"): F.relu,
+}
 # (row, argument): arguments of these names are left out of these rows alone.
 LEFT_OUT_HERE = {
     **{
@@ -69,6 +75,12 @@ LEFT_OUT_HERE = {
         for dims in (1, 2, 3)
     },
     ("GroupNorm", "bias"): "torch 2.6 has it not",
+    ("MultiheadAttention", "need_weights"): "its other result would be nothing",
+    **{
+        (name, hint): "a hint that torch takes beside the mask itself"
+        for name in ("MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer")
+        for hint in ("is_causal", "tgt_is_causal", "memory_is_causal")
+    },
     **{
         (name, "weight"): "the class has it not"
         for name in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
@@ -107,7 +119,10 @@ def _compare(row: Row, torchs: dict[str, inspect.Parameter]) -> None:
     assert list(row.by_name) == list(kept), row.name
     for name, parameter in kept.items():
         ours = _default(row.by_name[name])
-        if row.by_name[name].inferred:
+        if (row.name, name) in NAMED_DEFAULTS:
+            assert parameter.default is NAMED_DEFAULTS[row.name, name]
+            assert parameter.default is getattr(F, str(ours))
+        elif row.by_name[name].inferred:
             assert parameter.default is inspect.Parameter.empty
         else:
             assert _same_default(ours, parameter.default), (row.name, name, ours, parameter.default)

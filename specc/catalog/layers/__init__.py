@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from specc.catalog.layers import (
     activation,
+    attention,
     convolution,
     dropout,
     linear,
@@ -25,6 +26,7 @@ ROWS: tuple[LayerRow, ...] = (
     *normalization.ROWS,
     *dropout.ROWS,
     *recurrent.ROWS,
+    *attention.ROWS,
     *shape.ROWS,
     *activation.ROWS,
 )
