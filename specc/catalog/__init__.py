@@ -20,7 +20,15 @@ from specc.catalog import (
     penalties,
     schedulers,
 )
-from specc.catalog.rows import FormulaRow, FunctionRow, LayerRow, OptimizerRow, Row, SchedulerRow
+from specc.catalog.rows import (
+    FormulaRow,
+    FunctionRow,
+    InitRow,
+    LayerRow,
+    OptimizerRow,
+    Row,
+    SchedulerRow,
+)
 
 __all__ = [
     "CLIPS",
@@ -52,7 +60,7 @@ SCHEDULERS: Mapping[str, SchedulerRow] = _table(schedulers.ROWS)
 REGULARIZERS: Mapping[str, FormulaRow] = _table(penalties.REGULARIZERS)
 CONSTRAINTS: Mapping[str, FormulaRow] = _table(penalties.CONSTRAINTS)
 CLIPS: Mapping[str, FormulaRow] = _table(penalties.CLIPS)
-INITS: Mapping[str, Row] = _table(inits.ROWS)
+INITS: Mapping[str, InitRow] = _table(inits.ROWS)
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:

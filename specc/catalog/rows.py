@@ -272,6 +272,45 @@ class SchedulerRow(Row):
     monitors: bool = field(default=False, kw_only=True)
 
 
+# The settings, defaults filled in and params put in, and the parameter's shape.
+InitRule: TypeAlias = Callable[[Mapping[str, Static], tuple[int, ...]], Distribution]
+
+
+@dataclass(frozen=True)
+class InitRow(Row):
+    """An initialiser: torch's first argument, ``tensor``, is left out.
+
+    ``rule`` says how its values are distributed: exactly where a ``Distribution`` can say it, else
+    the normal one of the same mean and standard deviation. ``rank`` and ``most`` bound the number
+    of dimensions that a parameter may have."""
+
+    rule: InitRule = field(kw_only=True)
+    rank: int = field(default=0, kw_only=True)
+    most: int | None = field(default=None, kw_only=True)
+
+    def distribution(self, given: Mapping[str, Static], shape: tuple[int, ...]) -> Distribution:
+        """How a parameter of ``shape`` is filled, with ``given`` the settings that are written.
+
+        RuleError: E0301 for a rank that it does not take, E0303, E0307 for a setting."""
+        rank = len(shape)
+        if rank < self.rank or (self.most is not None and rank > self.most):
+            least = f"at least {self.rank}" if self.most is None else f"{self.rank}"
+            wanted = f"{least} to {self.most}" if self.most not in (None, self.rank) else least
+            shown = f"[{', '.join(str(size) for size in shape)}]"
+            raise RuleError(
+                "E0301",
+                f"{self.name} takes parameters of {wanted} dimensions, and one of shape {shown} "
+                f"has {rank}",
+                help="select the weights alone, such as `on *.weight`" if rank < 2 else None,
+            )
+        defaults: dict[str, Static] = {
+            argument.name: argument.default  # type: ignore[misc]  # a literal of the row
+            for argument in self.arguments
+            if not argument.required
+        }
+        return self.rule({**defaults, **given}, shape)
+
+
 @dataclass(frozen=True)
 class FormulaRow(Row):
     """A regularizer, a constraint or a clip: ``formula`` is Python over its arguments and
