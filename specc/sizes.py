@@ -231,6 +231,19 @@ def symbols(size: Size) -> frozenset[str]:
     return frozenset(found)
 
 
+def never_negative(size: Size) -> bool:
+    """Whether ``size`` is at least 0 for all symbols of at least 1, as far as its form shows it."""
+    if isinstance(size, int):
+        return size >= 0
+    positive = sum(factor for _, factor in size.terms if factor > 0)
+    negative = [(monomial, factor) for monomial, factor in size.terms if factor < 0]
+    plain = all(isinstance(atom, str) for monomial, _ in size.terms for atom in monomial)
+    # Each product of symbols is at least 1, so a negative constant is held by enough of them.
+    return all(not monomial for monomial, _ in negative) and plain and (
+        positive + sum(factor for _, factor in negative) >= 0
+    )
+
+
 def _terms(size: Size) -> tuple[tuple[Monomial, int], ...]:
     return size.terms if isinstance(size, Poly) else (((), size),)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from specc.errors import Span
-from specc.ir.nodes import Arguments, Layer, Node, Value, made_layers
+from specc.ir.nodes import Arguments, Distribution, Layer, Node, Value, made_layers
 from specc.ir.types import Static
 from specc.sizes import Size, evaluate
 
@@ -78,6 +78,8 @@ class Initializer:
     type: str
     arguments: Arguments
     on: Selection
+    # What each of the selected parameters is then filled with.
+    distributions: tuple[tuple[str, Distribution], ...]
     span: Span
 
 
@@ -141,6 +143,38 @@ class Module:
             else:
                 found += [
                     (f"{layer.name}.{path}", inner) for path, inner in layer.module.all_layers
+                ]
+        return tuple(found)
+
+    @cached_property
+    def initial(self) -> dict[str, Distribution]:
+        """What each parameter is filled with when the module is made, by its full name."""
+        found: dict[str, Distribution] = {}
+        for layer in self.layers:
+            inner = dict(layer.initial) if layer.module is None else layer.module.initial
+            found.update((f"{layer.name}.{name}", of) for name, of in inner.items())
+        for initializer in self.initializers:
+            found.update(initializer.distributions)
+        return found
+
+    @cached_property
+    def frozen_names(self) -> frozenset[str]:
+        """The full names of the parameters that never learn."""
+        names = {name for selection in self.frozen for name in selection.names}
+        for layer in self.layers:
+            if layer.module is not None:
+                names.update(f"{layer.name}.{name}" for name in layer.module.frozen_names)
+        return frozenset(names)
+
+    @cached_property
+    def all_blocks(self) -> tuple[tuple[str, Layer], ...]:
+        """Every block inside, with its full path: each before those inside it."""
+        found: list[tuple[str, Layer]] = []
+        for layer in self.layers:
+            if layer.module is not None:
+                found.append((layer.name, layer))
+                found += [
+                    (f"{layer.name}.{path}", inner) for path, inner in layer.module.all_blocks
                 ]
         return tuple(found)
 

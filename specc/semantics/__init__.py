@@ -6,10 +6,14 @@ torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
 
 from specc import garbage, ir
 from specc.errors import Collector, Span, SpecError
+from specc.semantics.files import ReadUsed
 from specc.semantics.program import build_program
 from specc.syntax.parse import parse
 
@@ -27,14 +31,18 @@ def analyse(text: str, file: str, params: Mapping[str, object] | None = None) ->
 
 
 def analyse_into(
-    text: str, file: str, params: Mapping[str, object], collector: Collector
+    text: str,
+    file: str,
+    params: Mapping[str, object],
+    collector: Collector,
+    read_used: ReadUsed | None = None,
 ) -> ir.Program | None:
     """As ``analyse``, but faults go to ``collector`` and the program is None where there are
-    any."""
+    any. ``read_used`` reads the files that the spec uses."""
     try:
-        with garbage.paused():
+        with garbage.paused(), deep_recursion():
             parsed = parse(text, file, collector)
-            program = build_program(parsed, file, params, collector)
+            program = build_program(parsed, file, params, collector, read_used)
     except RecursionError:
         collector.error(
             "E0104",
@@ -44,3 +52,18 @@ def analyse_into(
         )
         return None
     return None if collector.failed else program
+
+
+# A hundred blocks inside each other are read by some thirty calls each.
+_CALLS: Final = 12_000
+
+
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """While open, Python's calls may nest as deep as a spec's blocks do."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _CALLS))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

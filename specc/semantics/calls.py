@@ -6,6 +6,7 @@ refuses is reported at the argument that caused it, with the type that came in."
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from specc import ir
@@ -25,6 +26,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.wrappers import wrapped_tensors
 from specc.sizes import Poly, Size, symbols
 from specc.syntax import ast
 
@@ -52,39 +54,40 @@ def given_arguments(
 
 
 def make_layer(
-    graph: Graph, row: LayerRow, given: list[Given], inputs: list[Entity], label: str | None,
-    span: Span,
-) -> str | None:  # fmt: skip
-    """A new layer sized by its first ``inputs``; its name, or None where something was reported."""
+    graph: Graph, row: LayerRow, given: list[Given], inputs: list[Entity], path: str, span: Span,
+    *, wrappers: tuple[ir.Wrapper, ...] = (), nodes: list[ir.Node] | None = None,
+) -> bool:  # fmt: skip
+    """A new layer at ``path``, sized by its first ``inputs``; whether it could be made.
+
+    ``nodes`` is where it comes to be, if that is not where it is fed."""
     bound = bind(row, given, span, graph.collector, graph.params)
     if bound.failed or any(is_poisoned(item) for item in inputs):
-        if label is None:
-            graph.fresh_layer_name(row.name)  # so that later names stay as they would be
-        return None
+        return False
     tensors = _layer_tensors(graph, row, inputs, span)
     if tensors is None:
-        return None
+        return False
     try:
         call = _call(graph, row, bound, tensors, span)
         call = _with_inferred(graph, row, bound, call, span)
-        layer = ir.Layer(
-            name=label or graph.fresh_layer_name(row.name),
-            type=row.name,
-            arguments=_arguments(row, bound),
-            parameters=row.parameters(call),
-            buffers=row.buffers(call),
-            initial=row.initial(call),
-            span=span,
-            values=graph.params,
-        )
+        arguments = _arguments(row, bound)
+        parameters, buffers = row.parameters(call), row.buffers(call)
+        initial = row.initial(call)
+        for wrapper in wrappers:
+            parameters, buffers, initial = wrapped_tensors(
+                graph, wrapper, parameters, buffers, initial
+            )
     except RuleError as fault:
         graph.rule_error(fault, span, bound.spans, _incoming(inputs))
-        return None
+        return False
+    layer = ir.Layer(
+        path, row.name, arguments, parameters, buffers, initial, span,
+        wrappers=wrappers, values=graph.params,
+    )  # fmt: skip
     if not _known_when_built(graph, row, layer, bound):
-        return None
-    graph.layers[layer.name] = layer
-    graph.nodes.append(ir.Make(layer, span))
-    return layer.name
+        return False
+    graph.layers[path] = layer
+    (graph.nodes if nodes is None else nodes).append(ir.Make(layer, span))
+    return True
 
 
 def apply_layer(graph: Graph, name: str, inputs: list[Entity], span: Span, hint: Hint) -> Entity:
@@ -100,6 +103,7 @@ def apply_layer(graph: Graph, name: str, inputs: list[Entity], span: Span, hint:
         tensors=tensors,
         params=graph.params,
         require_equal=graph.require_equal(span),
+        require_at_least=graph.require_at_least(span),
     )
     try:
         # A layer used again must be fed what it was sized for.
@@ -111,7 +115,6 @@ def apply_layer(graph: Graph, name: str, inputs: list[Entity], span: Span, hint:
         result = graph.result(row.shape(call), span, hint)
     except RuleError as fault:
         return graph.rule_error(fault, span, {}, _incoming(inputs))
-    graph.layer_calls[name] += 1
     operands = tuple(to_operand(item) for item in inputs)
     graph.nodes.append(ir.LayerCall(name, operands, result, span))
     return from_result(result)
@@ -128,14 +131,6 @@ def call_function(
     first: Entity | None = None,
 ) -> Entity:
     """A function, loss or metric applied to its arguments."""
-    if row.stochastic:
-        # A layer's noise comes from the portable generator in a test; a function's could not yet.
-        return graph.error(
-            "E0190",
-            f"noise drawn by a function (`{row.name}`) is not built by this version of specc yet",
-            span,
-            f"use the layer: `-> {row.name.capitalize()}(...)`",
-        )
     bound = bind(row, given, span, graph.collector, graph.params, first=first)
     if bound.failed:
         return POISON
@@ -200,6 +195,7 @@ def _call(
         tensors=tensors,
         params=graph.params,
         require_equal=graph.require_equal(span),
+        require_at_least=graph.require_at_least(span),
     )
 
 
@@ -221,7 +217,7 @@ def _with_inferred(graph: Graph, row: LayerRow, bound: Bound, call: Call, span: 
             _same(graph, row, name, given, value, bound.spans[name], came, advice)
         else:
             bound.values[name] = Items(value) if isinstance(value, tuple) else value
-    return Call(call.name, {**call.args, **told}, call.tensors, call.params, call.require_equal)
+    return replace(call, args={**call.args, **told})
 
 
 def _same(

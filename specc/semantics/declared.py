@@ -8,11 +8,13 @@ from __future__ import annotations
 from specc.catalog import FUNCTIONS, LAYERS
 from specc.errors import Span
 from specc.semantics.bind import Given
+from specc.semantics.blocks import call_block, instantiate, make_block
 from specc.semantics.calls import apply_layer, given_arguments, head, make_layer
 from specc.semantics.entities import POISON, Entity, LayerHandle, is_poisoned
-from specc.semantics.graph import Elaborate, Graph, Hint
-from specc.semantics.missing import not_yet, unknown
+from specc.semantics.graph import Declaration, Elaborate, Graph, Hint
+from specc.semantics.missing import unknown
 from specc.semantics.names import check_label
+from specc.semantics.wrappers import read_wrappers
 from specc.syntax import ast
 
 
@@ -25,33 +27,44 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
     if not check_label(name, statement.span, graph.collector):
         graph.env[name] = POISON
         return
-    if name in graph.layers or name in graph.env:
+    if graph.namespace.locate(name) in graph.taken or name in graph.env:
         graph.error(
             "E0206", f"there is already something called `{name}`", place, "give it another name"
         )
         return
     stage = statement.stage
     type_, arguments = head(stage.target)
-    if stage.wrappers or isinstance(stage.target, ast.Repeat | ast.Chain):
-        graph.env[name] = not_yet(graph, "this form of `layer`", stage.span)
+    if type_ is None:
+        graph.env[name] = graph.error(
+            "E0226",
+            "`layer` declares one layer or block",
+            stage.span,
+            "make a row of layers a block: `block Row { input x: ... output x -> A -> B }`",
+        )
         return
-    if type_ is None or type_ not in LAYERS:
+    if type_ not in LAYERS and type_ not in graph.modules:
         graph.env[name] = (
-            not_yet(graph, "a declared block", stage.span)
-            if type_ in graph.modules
-            else unknown(graph, type_ or "this", stage.span)
+            unknown(graph, type_, stage.span)
             if type_ not in FUNCTIONS
             else graph.error("E0202", f"`{type_}` is a function, not a layer", stage.span)
         )
         return
-    graph.env[name] = LayerHandle(name)
-    graph.declared[name] = (type_, given_arguments(graph, arguments, elaborate), stage.span)
+    path = graph.namespace.locate(name)
+    graph.taken.add(path)
+    graph.env[name] = LayerHandle(name, path)
+    given = given_arguments(graph, arguments, elaborate)
+    graph.declared[path] = Declaration(type_, given, stage, graph.nodes, path)
 
 
 def apply_handle(
-    graph: Graph, handle: LayerHandle, given: list[Given], span: Span, hint: Hint
-) -> Entity:
+    graph: Graph, handle: LayerHandle, given: list[Given], span: Span, hint: Hint,
+    elaborate: Elaborate,
+) -> Entity:  # fmt: skip
     """``emb(tokens)``: a declared layer applied; its first use tells its sizes."""
+    declaration = graph.declared.get(handle.path)
+    if declaration is None:
+        return POISON
+    inputs = [item.value for item in given]
     named = next((item for item in given if item.name is not None), None)
     if named is not None:
         return graph.error(
@@ -59,25 +72,62 @@ def apply_handle(
             f"`{handle.name}` was given its settings where it was declared; here it takes tensors",
             named.span,
         )
-    inputs = [item.value for item in given]
     if any(is_poisoned(item) for item in inputs):
         return POISON
-    if not _made(graph, handle, inputs, span):
-        return POISON
-    return apply_layer(graph, handle.name, inputs, span, hint)
+    if declaration.target in LAYERS:
+        if not _made(graph, handle, declaration, inputs, elaborate):
+            return POISON
+        return apply_layer(graph, handle.path, inputs, span, hint)
+    return _apply_block(graph, handle, declaration, inputs, span, hint, elaborate)
 
 
-def _made(graph: Graph, handle: LayerHandle, inputs: list[Entity], span: Span) -> bool:
+def _made(
+    graph: Graph, handle: LayerHandle, declaration: Declaration, inputs: list[Entity],
+    elaborate: Elaborate,
+) -> bool:  # fmt: skip
     """Makes the declared layer when it is fed for the first time; whether it is there."""
-    if handle.name in graph.layers:
+    if handle.path in graph.layers:
         return True
-    declaration = graph.declared.get(handle.name)
-    if declaration is None:
-        return False  # reported when it was made
-    type_, given, place = declaration
-    # All but the type came with the declaration; the sizes come with this first use.
-    made = make_layer(graph, LAYERS[type_], given, inputs, handle.name, place)
-    if made is None:
-        del graph.declared[handle.name]
+    wrappers = read_wrappers(graph, declaration.stage.wrappers, elaborate)
+    # All but the sizes came with the declaration; they come with this first use.
+    made = wrappers is not None and make_layer(
+        graph, LAYERS[declaration.target], declaration.given, inputs, handle.path,
+        declaration.stage.span, wrappers=wrappers, nodes=declaration.nodes,
+    )  # fmt: skip
+    if not made:
+        del graph.declared[handle.path]
         graph.env[handle.name] = POISON
-    return made is not None
+    return made
+
+
+def _apply_block(
+    graph: Graph, handle: LayerHandle, declaration: Declaration, inputs: list[Entity], span: Span,
+    hint: Hint, elaborate: Elaborate,
+) -> Entity:  # fmt: skip
+    """A declared block fed: made the first time, and the same sizes of weights asked for after."""
+    place = declaration.stage.span
+    use = instantiate(graph, declaration.target, declaration.given, inputs, place, elaborate)
+    if use is None:
+        return POISON
+    known = graph.layers.get(handle.path)
+    if known is None:
+        here, graph.nodes = graph.nodes, declaration.nodes
+        make_block(graph, handle.path, declaration.target, use, place)
+        graph.nodes = here
+    elif known.module is not use.module:
+        assert known.module is not None
+        first = [(name, shape) for name, _, shape in known.module.parameters()]
+        second = [(name, shape) for name, _, shape in use.module.parameters()]
+        if first != second:
+            name, wanted, told = next(
+                ((a[0], a[1], b[1]) for a, b in zip(first, second, strict=False) if a != b),
+                ("its layers", "", ""),
+            )
+            return graph.error(
+                "E0213",
+                f"`{handle.name}` was made for what it was fed first: {name} is {wanted} there,"
+                f" and would be {told} here",
+                span,
+                "declare a layer of its own",
+            )
+    return call_block(graph, handle.path, use, inputs, span, hint)

@@ -26,6 +26,7 @@ class LayerHandle:
     """``layer emb = ...``: a layer to be called by name, as often as the spec likes."""
 
     name: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from specc import ir
 from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
 from specc.errors import Span
 from specc.semantics.bind import Given
+from specc.semantics.blocks import apply_block
 from specc.semantics.calls import apply_layer, call_function, given_arguments, make_layer
 from specc.semantics.declared import apply_handle
 from specc.semantics.entities import (
@@ -21,12 +22,13 @@ from specc.semantics.entities import (
     LayerHandle,
     Poison,
     describe,
-    is_poisoned,
 )
 from specc.semantics.graph import Graph, Hint
-from specc.semantics.missing import not_yet, unknown
+from specc.semantics.members import call_member
+from specc.semantics.missing import unknown
 from specc.semantics.operators import binary, unary
 from specc.semantics.stages import pipeline
+from specc.semantics.structure import listing
 from specc.semantics.subscripts import subscript
 from specc.syntax import ast
 
@@ -55,12 +57,12 @@ def elaborate(graph: Graph, expression: ast.Expression, hint: Hint = None) -> En
             return _attribute(graph, expression, hint)
         case ast.Pipeline():
             return pipeline(graph, expression, hint, elaborate)
-    what = {
-        "Comprehension": "a list made by `for`",
-        "Repeat": "`repeat`",
-        "Chain": "a chain in braces",
-    }[type(expression).__name__]
-    return not_yet(graph, what, expression.span)
+        case ast.Comprehension():
+            return listing(graph, expression, hint, elaborate)
+    what = "`repeat`" if isinstance(expression, ast.Repeat) else "a chain in braces"
+    return graph.error(
+        "E0226", f"{what} is a stage of a pipe, not a value", expression.span, "feed it: `x -> ...`"
+    )
 
 
 # ── names ────────────────────────────────────────────────────────────────────────────────────────
@@ -86,14 +88,10 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
         return _call_name(graph, callee, given, expression.span, hint)
     # `Linear(4)(x)`: a layer made and applied in one breath.
     if isinstance(callee, ast.Call) and isinstance(callee.callee, ast.Name):
-        row = LAYERS.get(callee.callee.name)
-        if row is not None:
-            inputs = [item.value for item in given]
+        name = callee.callee.name
+        if graph.kind == "model" and graph.is_layer(name) and name not in graph.env:
             settings = given_arguments(graph, callee.arguments, elaborate)
-            name = make_layer(graph, row, settings, inputs, None, callee.span)
-            if name is None or any(is_poisoned(item) for item in inputs):
-                return POISON
-            return apply_layer(graph, name, inputs, expression.span, hint)
+            return _made_and_fed(graph, name, settings, given, expression.span, callee.span, hint)
         return _call_name(graph, callee.callee, given, expression.span, hint)
     if isinstance(callee, ast.Attribute):
         return graph.error(
@@ -103,6 +101,19 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
             f"write `{_without_dot(callee)}`",
         )
     return graph.error("E0226", "this cannot be called", callee.span)
+
+
+def _made_and_fed(
+    graph: Graph, name: str, settings: list[Given], given: list[Given], span: Span, place: Span,
+    hint: Hint,
+) -> Entity:  # fmt: skip
+    inputs = [item.value for item in given]
+    if name not in LAYERS:
+        return apply_block(graph, name, settings, inputs, None, span, hint, elaborate)
+    path = graph.place(None, name)
+    if not make_layer(graph, LAYERS[name], settings, inputs, path, place):
+        return POISON
+    return apply_layer(graph, path, inputs, span, hint)
 
 
 def _without_dot(callee: ast.Attribute) -> str:
@@ -122,11 +133,18 @@ def _call_name(
     entity = graph.env.get(name)
     if isinstance(entity, LayerHandle):
         graph.used.add(name)
-        return apply_handle(graph, entity, given, span, hint)
+        return apply_handle(graph, entity, given, span, hint, elaborate)
     if isinstance(entity, Poison) or name in graph.unread:
         return POISON
     if name in graph.modules:
-        return not_yet(graph, f"a {graph.modules[name]} used inside another", span)
+        if graph.kind == "train":
+            return call_member(graph, name, [item.value for item in given], [], None, span, hint)
+        return graph.error(
+            "E0202",
+            f"`{name}` is a {graph.modules[name].kind}: it is made, then fed",
+            callee.span,
+            f"write `x -> {name}(...)`, or `{name}(...)(x)`",
+        )
     if name in FUNCTIONS:
         return call_function(graph, "function", FUNCTIONS[name], given, span, hint)
     if name in LOSSES:
@@ -190,7 +208,7 @@ def _attribute(graph: Graph, expression: ast.Attribute, hint: Hint) -> Entity:
 
 
 def _parameter(graph: Graph, handle: LayerHandle, expression: ast.Attribute, hint: Hint) -> Entity:
-    layer = graph.layers.get(handle.name)
+    layer = graph.layers.get(handle.path)
     if layer is None:
         return graph.error(
             "E0227",
@@ -199,6 +217,8 @@ def _parameter(graph: Graph, handle: LayerHandle, expression: ast.Attribute, hin
             f"apply it first: `{handle.name}(x)`",
         )
     shapes = dict(layer.parameters)
+    if layer.module is not None:
+        shapes = {name: shape for name, _, shape in layer.module.parameters()}
     if expression.name not in shapes:
         close = suggest(expression.name, shapes)
         return graph.error(
@@ -209,5 +229,5 @@ def _parameter(graph: Graph, handle: LayerHandle, expression: ast.Attribute, hin
         )
     type_ = ir.TensorType("float", shapes[expression.name])
     made = graph.value(type_, expression.span, hint)
-    graph.nodes.append(ir.ParameterRead(handle.name, expression.name, made, expression.span))
+    graph.nodes.append(ir.ParameterRead(handle.path, expression.name, made, expression.span))
     return made

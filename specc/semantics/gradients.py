@@ -16,7 +16,11 @@ _STOPS: Final = frozenset(["detach", "stop_gradient"])
 
 def has_gradient(model: ir.Module, nodes: Iterable[ir.Node], value: ir.Value) -> bool:
     """Whether ``value``, made by the model's nodes and then by ``nodes``, has a gradient."""
-    learned = {layer.name for layer in model.layers if layer.parameters}
+    learned = {
+        layer.name
+        for layer in model.layers
+        if layer.parameters or (layer.module is not None and any(layer.module.parameters()))
+    }
     carried: set[int] = set()
     for node in ir.flat_nodes((*model.nodes, *nodes)):
         if isinstance(node, ir.FunctionCall) and _stops(node):

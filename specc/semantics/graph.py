@@ -6,44 +6,79 @@ an expression means."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from specc import ir
+from specc.catalog import LAYERS
 from specc.catalog.rows import RuleError
 from specc.errors import Collector, Span
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity
-from specc.sizes import Size, evaluate
+from specc.semantics.places import Namespace
+from specc.sizes import Size, evaluate, never_negative
 from specc.syntax import ast
+
+if TYPE_CHECKING:
+    from specc.semantics.library import Definition, Library
 
 Hint: TypeAlias = Union[str, tuple["Hint", ...], None]
 
 
 @dataclass(slots=True)
+class Declaration:
+    """``layer name = ...``, noted until it is first fed: what it says, and where it stands."""
+
+    target: str
+    given: list[Given]
+    stage: ast.Stage
+    nodes: list[ir.Node]
+    path: str
+
+
+@dataclass(slots=True)
 class Graph:
-    """One scope under construction. ``params`` are the values of the int params, by name."""
+    """One scope under construction. ``params`` are the values of the int params, by name.
+
+    ``nodes`` are those of the statements being read: of the module, or of the chain, loop or branch
+    inside it. ``trail`` says, for a block, how it came to be read."""
 
     kind: Literal["model", "train"]
     collector: Collector
     params: dict[str, Size]
     env: dict[str, Entity]
-    modules: Mapping[str, str]  # the spec's own models and blocks: name to kind
+    library: Library
     unread: frozenset[str]
     labels: frozenset[str] = frozenset()
+    trail: tuple[str, ...] = ()
+    namespace: Namespace = field(default_factory=Namespace)
     nodes: list[ir.Node] = field(default_factory=list)
     layers: dict[str, ir.Layer] = field(default_factory=dict)
-    layer_calls: Counter[str] = field(default_factory=Counter)
+    # Every path that a layer, or a list of them, has.
+    taken: set[str] = field(default_factory=set)
     conditions: list[ir.Condition] = field(default_factory=list)
     dimensions: dict[str, Span] = field(default_factory=dict)
-    # Layers declared and not yet fed: type, settings, place.
-    declared: dict[str, tuple[str, list[Given], Span]] = field(default_factory=dict)
+    # Layers declared and not yet fed.
+    declared: dict[str, Declaration] = field(default_factory=dict)
     # Where each name was last bound, and the names read since.
     assigned: dict[str, Span] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    _counters: Counter[str] = field(default_factory=Counter)
+    # What `train` may call, by name, and what of it was called.
+    members: Mapping[str, ir.Member] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
+    # The variables of the loops around.
+    variables: tuple[str, ...] = ()
+
+    @property
+    def modules(self) -> Mapping[str, Definition]:
+        """The models and blocks that can be named here."""
+        return self.library.definitions
+
+    def is_layer(self, name: str) -> bool:
+        """Whether ``name`` makes a layer: the catalogue's, or one of the spec's blocks."""
+        return name in LAYERS or name in self.library.definitions
 
     def error(
         self,
@@ -53,8 +88,15 @@ class Graph:
         help: str | None = None,
         notes: tuple[str, ...] = (),
     ) -> Entity:
-        """Reports, and gives what stands in for the faulty value."""
-        self.collector.error(code, message, span, help, notes)
+        """Reports, and gives what stands in for the faulty value.
+
+        What is wrong in a block is reported for the first use of it that shows it."""
+        if self.trail:
+            key = (code, span.file, span.start, span.end)
+            if key in self.library.reported:
+                return POISON
+            self.library.reported.add(key)
+        self.collector.error(code, message, span, help, (*notes, *self.trail))
         return POISON
 
     def rule_error(
@@ -64,14 +106,26 @@ class Graph:
         place = spans.get(fault.argument or "", span)
         return self.error(fault.code, fault.message, place, fault.help, notes)
 
-    def fresh_layer_name(self, type_: str) -> str:
-        """``relu_1``, ``relu_2``: the lower-case type with a counter that skips the labels."""
-        base = type_.lower()
-        while True:
-            self._counters[base] += 1
-            name = f"{base}_{self._counters[base]}"
-            if name not in self.labels and name not in self.layers:
-                return name
+    def place(self, label: str | None, type_: str) -> str:
+        """The path of a new layer: under its label, or under a name made up for its type."""
+        space = self.namespace
+        name = label or space.fresh(
+            type_, lambda name: name in self.labels or space.locate(name) in self.taken
+        )
+        path = space.locate(name)
+        self.taken.add(path)
+        return path
+
+    @contextmanager
+    def inside(self, namespace: Namespace | None = None) -> Iterator[list[ir.Node]]:
+        """While open, nodes go to a list of their own, and layers are named by ``namespace``."""
+        before = self.nodes, self.namespace
+        self.nodes = []
+        self.namespace = namespace or self.namespace
+        try:
+            yield self.nodes
+        finally:
+            self.nodes, self.namespace = before
 
     def require_equal(self, span: Span) -> Callable[[Size, Size, RuleError], None]:
         """A rule's ``require_equal`` that states its open conditions at ``span``."""
@@ -84,6 +138,20 @@ class Graph:
                     raise refusal
                 return
             self.conditions.append(ir.Condition(left, "==", right, refusal.message, span))
+
+        return require
+
+    def require_at_least(self, span: Span) -> Callable[[Size, Size, RuleError], None]:
+        """A rule's ``require_at_least``, likewise."""
+
+        def require(left: Size, right: Size, refusal: RuleError) -> None:
+            difference = evaluate(left, self.params) - evaluate(right, self.params)
+            if isinstance(difference, int):
+                if difference < 0:
+                    raise refusal
+                return
+            if not never_negative(difference):
+                self.conditions.append(ir.Condition(left, ">=", right, refusal.message, span))
 
         return require
 

@@ -5,10 +5,11 @@ model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from specc import ir
-from specc.errors import Collector, Span
+from specc.errors import Span
 from specc.semantics.declared import declare
 from specc.semantics.entities import (
     POISON,
@@ -21,103 +22,142 @@ from specc.semantics.entities import (
 )
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph, Hint
-from specc.semantics.missing import not_yet
+from specc.semantics.inits import with_inits
 from specc.semantics.names import check_name
 from specc.semantics.operators import COMPARISONS
 from specc.semantics.params import Settings, declare_param
+from specc.semantics.places import Namespace
+from specc.semantics.sites import all_layers, is_pure_chain, leaves, sites
+from specc.semantics.structure import for_loop, if_statement
 from specc.semantics.types import tensor_type
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
 
 
+@dataclass(slots=True)
+class _Body:
+    """What stands at the top level of a model or block, and nowhere inside it."""
+
+    inputs: list[ir.Value]
+    outputs: list[ir.Output] = field(default_factory=list)
+    inits: list[ast.Init] = field(default_factory=list)
+    freezes: list[ast.Freeze] = field(default_factory=list)
+    weights: list[ast.Weights] = field(default_factory=list)
+
+
 def build_model(
-    module: ast.Module,
-    collector: Collector,
-    file_params: tuple[ir.Param, ...],
-    file_env: Mapping[str, Entity],
-    settings: Settings,
-    modules: Mapping[str, str],
-    unread: frozenset[str],
+    tree: ast.Module, scope: Graph, file_params: tuple[ir.Param, ...], settings: Settings
 ) -> tuple[ir.Module, Graph]:
-    """The model as far as it could be read, and its scope; faults are with the collector."""
+    """The model as far as it could be read, and its scope; faults are with the collector.
+
+    ``scope`` is that of its file."""
     graph = Graph(
         kind="model",
-        collector=collector,
+        collector=scope.collector,
         params={
             param.name: param.value
             for param in file_params
             if isinstance(param.value, int) and not isinstance(param.value, bool)
         },
-        env=dict(file_env),
-        modules=modules,
-        unread=unread,
-        labels=frozenset(_labels(module.body)),
+        env=dict(scope.env),
+        library=scope.library,
+        unread=scope.unread,
     )
     params = []
-    for parameter in module.parameters:
-        param = declare_param(graph, parameter, settings, module.name)
+    for parameter in tree.parameters:
+        param = declare_param(graph, parameter, settings, tree.name)
         if param is not None:
             params.append(param)
-    inputs: list[ir.Value] = []
-    outputs: list[ir.Output] = []
-    for statement in module.body:
-        _statement(graph, statement, inputs, outputs)
-    if not unread:
-        _require(graph, module, inputs, outputs)
-    model = ir.Module(
-        name=module.name,
-        params=tuple(params),
-        inputs=tuple(inputs),
-        nodes=tuple(graph.nodes),
-        outputs=tuple(outputs),
-        conditions=tuple(dict.fromkeys(graph.conditions)),
-        span=module.name_span,
-        values=graph.params,
-    )
+    scope.library.arguments[tree.name] = tuple(params)
+    model = build_module(graph, tree, tuple(params), None)
+    scope.library.ready.add(tree.name)
     return model, graph
 
 
-def _statement(
-    graph: Graph,
-    statement: ast.Statement,
-    inputs: list[ir.Value],
-    outputs: list[ir.Output],
-) -> None:
+def build_module(
+    graph: Graph, tree: ast.Module, params: tuple[ir.Param, ...],
+    inputs: tuple[ir.Value, ...] | None,
+) -> ir.Module:  # fmt: skip
+    """The body of a model or block, read in ``graph``, which has its params.
+
+    ``inputs`` are a block's, bound already; a model's are declared where they stand."""
+    graph.labels = frozenset(label for label in sites(tree.body, graph.is_layer) if label)
+    sequential = tree.kind == "block" and is_pure_chain(tree) and _is_row(tree, graph)
+    if sequential:
+        graph.namespace = Namespace("positions", splices=True)
+    body = _Body(list(inputs or ()))
+    for statement in tree.body:
+        if inputs is None or not isinstance(statement, ast.Input):
+            _statement(graph, statement, body)
+    if not graph.unread:
+        _require(graph, tree)
+    module = ir.Module(
+        name=tree.name,
+        params=params,
+        inputs=tuple(body.inputs),
+        nodes=tuple(graph.nodes),
+        outputs=tuple(body.outputs),
+        conditions=tuple(dict.fromkeys(graph.conditions)),
+        span=tree.name_span,
+        kind=tree.kind,
+        dimensions=tuple(graph.dimensions),
+        values=graph.params,
+        sequential=sequential,
+        weights=body.weights[0].path if body.weights else None,
+    )
+    return with_inits(graph, module, body.inits, body.freezes)
+
+
+def _is_row(tree: ast.Module, graph: Graph) -> bool:
+    output = next(item for item in tree.body if isinstance(item, ast.Output))
+    value = output.values[0]
+    return isinstance(value, ast.Pipeline) and all_layers(value.stages, graph.is_layer)
+
+
+def _statement(graph: Graph, statement: ast.Statement, body: _Body) -> None:
     match statement:
         case ast.Input():
             value = declare_input(graph, statement)
             if value is not None:
-                inputs.append(value)
-        case ast.Assign():
-            assign(graph, statement)
+                body.inputs.append(value)
         case ast.Output():
-            _output(graph, statement, outputs)
-        case ast.LayerDeclaration():
-            declare(graph, statement, elaborate)
+            _output(graph, statement, body.outputs)
         case ast.Init():
-            not_yet(graph, "`init`", statement.span, None)
+            body.inits.append(statement)
         case ast.Weights():
-            not_yet(graph, "`weights`", statement.span, None)
+            if body.weights:
+                graph.error(
+                    "E0409", "there is already one `weights`", statement.span, "say it once"
+                )
+            body.weights.append(statement)
         case ast.Freeze():
-            not_yet(graph, "`freeze`", statement.span, None)
-        case ast.If():
-            not_yet(graph, "`if`", statement.condition.span)
-            _poison_targets(graph, statement.body + statement.otherwise)
-        case ast.For():
-            not_yet(graph, "`for`", statement.iterable.span)
-            _poison_targets(graph, statement.body)
+            body.freezes.append(statement)
+        case _:
+            run(graph, (statement,))
 
 
-def _poison_targets(graph: Graph, body: tuple[ast.Statement, ...]) -> None:
-    """What a statement that is not built would have named is not unknown, only not there."""
-    for statement in body:
-        if isinstance(statement, ast.Assign):
-            for name in _target_names(statement.targets):
-                graph.env[name] = POISON
-        elif isinstance(statement, ast.If):
-            _poison_targets(graph, statement.body + statement.otherwise)
-        elif isinstance(statement, ast.For):
-            _poison_targets(graph, statement.body)
+def run(graph: Graph, statements: tuple[ast.Statement, ...]) -> None:
+    """The statements that may stand inside a loop or a branch, in order."""
+    for statement in statements:
+        match statement:
+            case ast.Assign():
+                assign(graph, statement)
+            case ast.LayerDeclaration():
+                declare(graph, statement, elaborate)
+            case ast.If():
+                if_statement(graph, statement, elaborate)
+            case ast.For():
+                for_loop(graph, statement, elaborate)
+            case _:
+                word = type(statement).__name__.lower()
+                graph.error(
+                    "E0204",
+                    f"`{word}` stands at the top level of a model or block",
+                    statement.span,
+                    "name the value inside, and put it out after the braces"
+                    if isinstance(statement, ast.Output)
+                    else "move it out of the braces",
+                )
 
 
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────
@@ -181,7 +221,7 @@ def state_condition(
 def assign(graph: Graph, statement: ast.Assign) -> None:
     """``a = ...`` or ``a, (b, c) = ...``."""
     names = list(_target_names(statement.targets))
-    for target in _leaves(statement.targets):
+    for target in leaves(statement.targets):
         assert target.name is not None
         if not check_name(target.name, target.span, graph.collector, "value"):
             graph.env[target.name] = POISON
@@ -238,16 +278,8 @@ def _bind(graph: Graph, target: ast.Target, value: Entity) -> None:
     graph.used.discard(target.name)
 
 
-def _leaves(targets: tuple[ast.Target, ...]) -> Iterator[ast.Target]:
-    for target in targets:
-        if target.name is None:
-            yield from _leaves(target.items)
-        else:
-            yield target
-
-
 def _target_names(targets: tuple[ast.Target, ...]) -> Iterator[str]:
-    for target in _leaves(targets):
+    for target in leaves(targets):
         if target.name is not None:
             yield target.name
 
@@ -284,9 +316,7 @@ def _output(graph: Graph, statement: ast.Output, outputs: list[ir.Output]) -> No
         outputs.append(ir.Output(name, value))
 
 
-def _require(
-    graph: Graph, module: ast.Module, inputs: list[ir.Value], outputs: list[ir.Output]
-) -> None:
+def _require(graph: Graph, module: ast.Module) -> None:
     if not any(isinstance(statement, ast.Input) for statement in module.body):
         graph.error(
             "E0222", f"{module.name} has no input", module.name_span,
@@ -296,42 +326,11 @@ def _require(
         graph.error(
             "E0221", f"{module.name} has no output", module.name_span, "end it with `output ...`"
         )
-    for name in list(graph.declared):
-        if name not in graph.layers and isinstance(graph.env.get(name), LayerHandle):
-            _, _, span = graph.declared[name]
-            graph.error("E0227", f"the layer `{name}` is never fed", span, f"use it: `{name}(x)`")
-
-
-def _labels(body: tuple[ast.Statement, ...]) -> Iterator[str]:
-    """The labels that a model's statements give, so that no counter takes one of them."""
-    for statement in body:
-        if isinstance(statement, ast.LayerDeclaration):
-            yield statement.name
-        elif isinstance(statement, ast.Assign):
-            yield from _expression_labels(statement.value)
-        elif isinstance(statement, ast.Output):
-            for value in statement.values:
-                yield from _expression_labels(value)
-
-
-def _expression_labels(expression: ast.Expression) -> Iterator[str]:
-    match expression:
-        case ast.Pipeline():
-            yield from _expression_labels(expression.source)
-            for stage in expression.stages:
-                if stage.label is not None:
-                    yield stage.label
-                yield from _expression_labels(stage.target)
-        case ast.Binary():
-            yield from _expression_labels(expression.left)
-            yield from _expression_labels(expression.right)
-        case ast.Unary():
-            yield from _expression_labels(expression.operand)
-        case ast.Call():
-            for argument in expression.arguments:
-                yield from _expression_labels(argument.value)
-        case ast.Sequence():
-            for item in expression.items:
-                yield from _expression_labels(item)
-        case ast.Subscript():
-            yield from _expression_labels(expression.value)
+    for path, declaration in graph.declared.items():
+        if path not in graph.layers:
+            graph.error(
+                "E0227",
+                f"the layer `{path}` is never fed",
+                declaration.stage.span,
+                f"use it: `{path}(x)`",
+            )

@@ -15,9 +15,7 @@ from specc.errors import Collector
 from specc.semantics import static
 from specc.semantics.entities import (
     POISON,
-    Entity,
     describe,
-    from_static,
     is_poisoned,
     is_static,
     to_static,
@@ -25,10 +23,9 @@ from specc.semantics.entities import (
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
 from specc.semantics.names import check_name
-from specc.sizes import symbol
+from specc.semantics.values import TYPES, article, in_scope, is_of
 from specc.syntax import ast
 
-TYPES: Final = ("int", "float", "bool", "str", "tuple")
 _INTEGER: Final = re.compile(r"[+-]?[0-9][0-9_]{0,17}")
 _NUMBER: Final = re.compile(r"[+-]?([0-9][0-9_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
@@ -94,24 +91,15 @@ def declare_param(
     if given:
         value, problem = _converted(override, type_.name)
         if problem is not None:
-            graph.error("E0602", f"`{name}` is {_article(type_.name)}; {problem}", span)
+            graph.error("E0602", f"`{name}` is {article(type_.name)}; {problem}", span)
             value = None
     if value is None:
         graph.env[name] = POISON
         return None
-    graph.env[name] = _in_scope(name, value)
+    graph.env[name] = in_scope(name, value)
     if isinstance(value, int) and not isinstance(value, bool):
         graph.params[name] = value
     return ir.Param(name, type_.name, default if default is not None else value, value, span)
-
-
-def _in_scope(name: str, value: ir.Static) -> Entity:
-    """An int param stays symbolic, so that the emitted source can speak of it by name."""
-    if isinstance(value, bool) or isinstance(value, float | str):
-        return ir.Scalar(value, ("param", name))
-    if isinstance(value, int):
-        return symbol(name)
-    return from_static(value)
 
 
 def _default(graph: Graph, statement: ast.Parameter, given: bool) -> ir.Static:
@@ -134,28 +122,14 @@ def _default(graph: Graph, statement: ast.Parameter, given: bool) -> ir.Static:
             value = static.plain(to_static(entity), graph.params)
         except static.Undecided:
             value = None
-        if _is_of(value, kind):
+        if is_of(value, kind):
             return float(value) if kind == "float" else value
     graph.error(
         "E0603",
-        f"`{statement.name}` is {_article(kind)}, its default is {describe(entity)}",
+        f"`{statement.name}` is {article(kind)}, its default is {describe(entity)}",
         statement.default.span,
     )
     return None
-
-
-def _is_of(value: object, kind: str) -> bool:
-    match kind:
-        case "bool":
-            return isinstance(value, bool)
-        case "int":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "float":
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case "str":
-            return isinstance(value, str)
-        case _:
-            return isinstance(value, tuple)
 
 
 def _converted(given: object, kind: str) -> tuple[ir.Static, str | None]:
@@ -164,7 +138,7 @@ def _converted(given: object, kind: str) -> tuple[ir.Static, str | None]:
         return _read(given, kind)
     if isinstance(given, list):
         given = tuple(given)
-    if not _is_of(given, kind):
+    if not is_of(given, kind):
         return None, f"{_printable(repr(given))} is not"
     if kind == "float":
         return float(given), None  # type: ignore[arg-type]  # a number, as just checked
@@ -196,16 +170,6 @@ def _read(text: str, kind: str) -> tuple[ir.Static, str | None]:
             if not any(problem for _, problem in read):
                 return tuple(value for value, _ in read), None
     return None, f'"{_printable(text)}" is not'
-
-
-def _article(kind: str) -> str:
-    return {
-        "int": "an int",
-        "float": "a float",
-        "bool": "a bool (true or false)",
-        "str": "a string",
-        "tuple": "a tuple",
-    }[kind]
 
 
 def _printable(text: str) -> str:

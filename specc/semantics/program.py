@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from specc import ir
+from specc.catalog import suggest
 from specc.errors import Collector, Span
-from specc.semantics.entities import Entity
+from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph
+from specc.semantics.library import Definition, Library
 from specc.semantics.lint import lint_model, lint_train
-from specc.semantics.missing import not_yet
-from specc.semantics.models import build_model
-from specc.semantics.names import check_type_name
+from specc.semantics.models import build_model, build_module, declare_input, run
+from specc.semantics.names import check_name, check_type_name
 from specc.semantics.params import Settings, declare_param
 from specc.semantics.plan import build_plan
 from specc.semantics.train import TrainBuilder
+from specc.semantics.values import TYPES
 from specc.syntax import ast
 from specc.syntax.parse import Parsed
 
@@ -23,36 +25,57 @@ VERSION: Final = 1
 
 
 def build_program(
-    parsed: Parsed, file: str, params: Mapping[str, object], collector: Collector
+    parsed: Parsed,
+    file: str,
+    params: Mapping[str, object],
+    collector: Collector,
+    read_used: ReadUsed | None = None,
 ) -> ir.Program | None:
-    """The program as far as it could be read; its faults are with the collector."""
+    """The program as far as it could be read; its faults are with the collector.
+
+    ``read_used`` reads a file that the spec uses; without it there is none to read."""
     tree = parsed.tree
     _check_version(tree, collector)
     settings = Settings(params)
-    scope = _file_scope(tree, parsed.unread, collector)
-    file_params = []
-    for item in tree.items:
-        if isinstance(item, ast.Parameter):
-            param = declare_param(scope, item, settings, None)
-            if param is not None:
-                file_params.append(param)
+    library = Library(build=build_module, declare_input=declare_input, run=run)
+    files = used_files(parsed, file, collector, read_used)
+    file_params: list[ir.Param] = []
+    known: list[str] = []
+    scopes: list[Graph] = []
+    for used in files:
+        scope = _file_scope(used, library, collector)
+        scopes.append(scope)
+        known += _known_params(used.tree)
+        for item in used.tree.items:
+            if isinstance(item, ast.Parameter):
+                if any(param.name == item.name for param in file_params):
+                    scope.error("E0220", f"`{item.name}` is declared twice", item.span,
+                                "two files of one spec cannot have a param of one name")  # fmt: skip
+                    continue
+                param = declare_param(scope, item, settings, None)
+                if param is not None:
+                    file_params.append(param)
+        _define(used.tree, scope)
+    scope = scopes[-1]
     models: list[tuple[ir.Module, Graph]] = []
-    for item in tree.items:
-        if isinstance(item, ast.Module) and item.kind == "model":
-            if check_type_name(item.name, item.name_span, collector):
-                models.append(
-                    build_model(
-                        item, collector, tuple(file_params), scope.env, settings, scope.modules,
-                        parsed.unread,
-                    )
-                )  # fmt: skip
-        elif isinstance(item, ast.Module):
-            not_yet(scope, "a block", item.name_span)
-        elif isinstance(item, ast.Use):
-            not_yet(scope, "`use`", item.span)
-    settings.check_all_taken(_known_params(tree), collector)
-    if not models:
-        if not parsed.unread and not any(isinstance(item, ast.Module) for item in tree.items):
+    for item, home in [
+        (item, home)
+        for used, home in zip(files, scopes, strict=True)
+        for item in used.tree.items
+        if isinstance(item, ast.Module) and item.kind == "model"
+    ]:
+        if library.definitions.get(item.name) is None or (
+            library.definitions[item.name].tree is not item
+        ):
+            continue
+        models.append(build_model(item, home, tuple(file_params), settings))
+    settings.check_all_taken(list(dict.fromkeys(known)), collector)
+    own = [entry for entry in models if entry[0].span.file == file]
+    _warn_of_unused(tree, library, collector, bool(parsed.unread))
+    if not own:
+        if not parsed.unread and not any(
+            isinstance(item, ast.Module) and item.kind == "model" for item in tree.items
+        ):
             collector.error(
                 "E0108", "this file has no model", Span(file, 0, 1, 1, 1),
                 "write `model Name { input ... output ... }`",
@@ -60,17 +83,33 @@ def build_program(
         return None
     for model, graph in models:
         lint_model(model, graph, collector)
-    train = _train(tree, models, scope, collector)
-    plan = _plan(tree, models, scope, collector)
+    train = _train(tree, own, scope, collector)
+    plan = _plan(tree, own, scope, collector)
     return ir.Program(
         file=file,
         version=VERSION,
         params=tuple(file_params),
-        models=tuple(model for model, _ in models),
+        models=tuple(model for model, _ in own),
         train=train,
         test=plan,
         warnings=tuple(item for item in collector.sorted() if item.severity == "warning"),
     )
+
+
+def _warn_of_unused(
+    tree: ast.SpecFile, library: Library, collector: Collector, unread: bool
+) -> None:
+    """A block that nothing uses was not checked either, and is not emitted: that is said."""
+    if unread or collector.failed:
+        return
+    for item in tree.items:
+        if isinstance(item, ast.Module) and item.kind == "block" and item.name not in library.used:
+            collector.warning(
+                "W0202",
+                f"nothing uses the block `{item.name}`: it was not checked, and is not emitted",
+                item.name_span,
+                "use it, or take it away",
+            )
 
 
 def _check_version(tree: ast.SpecFile, collector: Collector) -> None:
@@ -90,22 +129,46 @@ def _check_version(tree: ast.SpecFile, collector: Collector) -> None:
         )
 
 
-def _file_scope(tree: ast.SpecFile, unread: frozenset[str], collector: Collector) -> Graph:
-    modules: dict[str, str] = {}
-    for item in tree.items:
-        if isinstance(item, ast.Module):
-            if item.name in modules:
-                collector.error(
-                    "E0219",
-                    f"there is already a {modules[item.name]} called `{item.name}`",
-                    item.name_span,
-                    "give it another name",
-                )
-            modules[item.name] = item.kind
-    env: dict[str, Entity] = {}
+def _file_scope(used: UsedFile, library: Library, collector: Collector) -> Graph:
     return Graph(
-        kind="model", collector=collector, params={}, env=env, modules=modules, unread=unread
+        kind="model", collector=collector, params={}, env={}, library=library, unread=used.unread
     )
+
+
+def _define(tree: ast.SpecFile, scope: Graph) -> None:
+    """Puts the file's models and blocks into the library, where no other has the name."""
+    definitions = scope.library.definitions
+    for item in tree.items:
+        if not isinstance(item, ast.Module):
+            continue
+        known = definitions.get(item.name)
+        if known is not None:
+            there = known.tree.name_span
+            scope.error(
+                "E0219",
+                f"there is already a {known.kind} called `{item.name}`"
+                + (f" in {there.file}" if there.file != item.name_span.file else ""),
+                item.name_span,
+                "give it another name",
+            )
+        elif check_type_name(item.name, item.name_span, scope.collector):
+            definitions[item.name] = Definition(item, scope.env, scope.params, scope.unread)
+            for parameter in item.parameters if item.kind == "block" else ():
+                _check_parameter(parameter, scope)
+
+
+def _check_parameter(parameter: ast.Parameter, scope: Graph) -> None:
+    """A block's params are read where it is used; that they are of a type is told here."""
+    type_ = parameter.type
+    if type_.name not in TYPES or type_.sizes is not None or type_.argument is not None:
+        close = suggest(type_.name, TYPES)
+        scope.error(
+            "E0603",
+            f"a param is one of {', '.join(TYPES)}, not `{type_.name}`",
+            type_.span,
+            f"did you mean `{close}`?" if close else None,
+        )
+    check_name(parameter.name, parameter.span, scope.collector, "param")
 
 
 def _known_params(tree: ast.SpecFile) -> list[str]:
@@ -126,10 +189,6 @@ def _train(
         collector.error(
             "E0409", "there is already a `train`", block.span._replace(end=block.span.start + 5)
         )
-    if len(models) > 1:
-        span = blocks[0].span._replace(end=blocks[0].span.start + 5)
-        not_yet(scope, "training several models", span, "train each in a spec of its own")
-        return None
     model, graph = models[0]
     train = TrainBuilder(model, graph, scope.env, collector).build(blocks[0])
     if not collector.failed:

@@ -50,12 +50,23 @@ def matches(pattern: str, model: ir.Module) -> set[str]:
     if pattern == model.name:
         return {name for name, _, _ in model.parameters()}
     head, _, rest = pattern.partition(".")
+    inside = _glob(rest or "*")
     if head in LAYERS:
-        inside = _glob(rest or "*")
         return {
-            name
-            for name, layer, _ in model.parameters()
-            if layer.type == head and inside.fullmatch(name.removeprefix(f"{layer.name}."))
+            f"{path}.{name}"
+            for path, layer in model.all_layers
+            if layer.type == head
+            for name, _ in layer.parameters
+            if inside.fullmatch(name)
+        }
+    blocks = [(path, layer) for path, layer in model.all_blocks if layer.type == head]
+    if blocks:
+        return {
+            f"{path}.{name}"
+            for path, layer in blocks
+            if layer.module is not None
+            for name, _, _ in layer.module.parameters()
+            if inside.fullmatch(name)
         }
     full = _glob(pattern)
     return {name for name, _, _ in model.parameters() if full.fullmatch(name)}
@@ -76,7 +87,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
 
 def _nothing(pattern: ast.Pattern, model: ir.Module, collector: Collector, of: str = "") -> None:
     names = [name for name, _, _ in model.parameters()]
-    types = sorted({layer.type for layer in model.layers if layer.parameters})
+    types = sorted({layer.type for _, layer in model.all_layers if layer.parameters})
     head = pattern.text.partition(".")[0]
     close = suggest(pattern.text, names) or suggest(head, types)
     if close is not None:

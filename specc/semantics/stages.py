@@ -5,8 +5,9 @@ before, which are ``declared``."""
 
 from __future__ import annotations
 
-from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS
+from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
 from specc.semantics.bind import Given
+from specc.semantics.blocks import apply_block
 from specc.semantics.calls import apply_layer, call_function, given_arguments, head, make_layer
 from specc.semantics.declared import apply_handle
 from specc.semantics.entities import (
@@ -19,8 +20,10 @@ from specc.semantics.entities import (
     is_poisoned,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
-from specc.semantics.missing import not_yet, unknown
-from specc.semantics.names import check_label
+from specc.semantics.members import call_member
+from specc.semantics.missing import unknown
+from specc.semantics.structure import chain, labelled, repeat
+from specc.semantics.wrappers import read_wrappers
 from specc.syntax import ast
 
 
@@ -43,13 +46,24 @@ def pipeline(graph: Graph, expression: ast.Pipeline, hint: Hint, elaborate: Elab
 def _stage(
     graph: Graph, stage: ast.Stage, value: Entity, hint: Hint, elaborate: Elaborate
 ) -> Entity:
-    if stage.wrappers:
-        return not_yet(graph, "`with`", stage.wrappers[0].span)
     target = stage.target
-    if isinstance(target, ast.Repeat):
-        return not_yet(graph, "`repeat`", target.span)
-    if isinstance(target, ast.Chain):
-        return not_yet(graph, "a chain in braces", target.span)
+    if isinstance(target, ast.Repeat | ast.Chain):
+        if not _label(graph, stage):
+            return POISON
+
+        def read(graph: Graph, stage: ast.Stage, value: Entity, hint: Hint) -> Entity:
+            if not _makes_layers(graph, stage):
+                return POISON
+            return _stage(graph, stage, value, hint, elaborate)
+
+        if isinstance(target, ast.Chain):
+            if stage.wrappers:
+                return graph.error(
+                    "E0246", "a chain has no tensor to wrap", stage.wrappers[0].span,
+                    "write `with` behind a layer of it",
+                )  # fmt: skip
+            return chain(graph, stage, target, value, hint, read)
+        return repeat(graph, stage, target, value, hint, read, elaborate)
     name, arguments = head(target)
     if name is None:
         return graph.error(
@@ -62,19 +76,35 @@ def _stage(
     entity = graph.env.get(name)
     if isinstance(entity, Poison) or (name in graph.unread and entity is None):
         return POISON
+    wrapped = name in LAYERS and entity is None
+    if stage.wrappers and not wrapped:
+        return graph.error(
+            "E0246",
+            f"`with` wraps a layer of torch's; `{name}` is none",
+            stage.wrappers[0].span,
+            "write it behind the layer itself",
+        )
     if isinstance(entity, LayerHandle):
         graph.used.add(name)
         _no_label(graph, stage, "its name was given where it was declared")
-        return apply_handle(graph, entity, [Given(None, value, span), *given], span, hint)
+        return apply_handle(
+            graph, entity, [Given(None, value, span), *given], span, hint, elaborate
+        )
     if name in LAYERS:
-        return _layer(graph, stage, name, given, value, hint)
+        return _layer(graph, stage, name, given, value, hint, elaborate)
     known = entity is not None or any(
         name in table for table in (graph.modules, FUNCTIONS, LOSSES, METRICS)
     )
     if isinstance(value, Poison) and known:
         return POISON
     if name in graph.modules:
-        return not_yet(graph, f"a {graph.modules[name]} used inside another", target.span)
+        if graph.kind == "train":
+            return call_member(graph, name, [value], given, stage.label, span, hint)
+        if not _label(graph, stage):
+            return POISON
+        return apply_block(
+            graph, name, given, [value], stage.label, stage.target.span, hint, elaborate
+        )
     if name in FUNCTIONS:
         _no_label(graph, stage, "a function has no state to name")
         return call_function(graph, "function", FUNCTIONS[name], given, span, hint, first=value)
@@ -91,9 +121,39 @@ def _stage(
     return unknown(graph, name, target.span)
 
 
+def _makes_layers(graph: Graph, stage: ast.Stage) -> bool:
+    """Whether a stage may stand in a row of layers; an E0243 where it is a function."""
+    name, _ = head(stage.target)
+    if name is None or graph.is_layer(name) or name not in FUNCTIONS:
+        return True
+    layer = suggest(name, LAYERS) or next(
+        (known for known in LAYERS if known.lower() == name.replace("_", "")), None
+    )
+    graph.error(
+        "E0243",
+        f"braces and `repeat` hold layers; `{name}` is a function",
+        stage.target.span,
+        f"use the layer `{layer}`" if layer else "put it into a block of its own",
+    )
+    return False
+
+
+def _label(graph: Graph, stage: ast.Stage) -> bool:
+    """Whether a stage's label may name a new layer; it is not taken yet."""
+    label = stage.label
+    if label is None:
+        return True
+    place = stage.span._replace(end=stage.span.start + len(label))
+    if labelled(graph, label, place) is None:
+        return False
+    graph.taken.discard(graph.namespace.locate(label))
+    return True
+
+
 def _layer(
-    graph: Graph, stage: ast.Stage, type_: str, given: list[Given], value: Entity, hint: Hint
-) -> Entity:
+    graph: Graph, stage: ast.Stage, type_: str, given: list[Given], value: Entity, hint: Hint,
+    elaborate: Elaborate,
+) -> Entity:  # fmt: skip
     span = stage.span
     if graph.kind == "train":
         return graph.error(
@@ -102,22 +162,18 @@ def _layer(
             span,
             "compute it in the model and add it to `output`",
         )
-    label = stage.label
-    if label is not None:
-        place = span._replace(end=span.start + len(label))
-        if not check_label(label, place, graph.collector):
-            return POISON
-        if label in graph.layers or isinstance(graph.env.get(label), LayerHandle):
-            return graph.error(
-                "E0206",
-                f"there is already a layer called `{label}`",
-                place,
-                "labels are the layers' names in the state_dict: give each its own",
-            )
-    name = make_layer(graph, LAYERS[type_], given, [value], label, stage.target.span)
-    if name is None or is_poisoned(value):
+    if not _label(graph, stage):
         return POISON
-    return apply_layer(graph, name, [value], stage.target.span, hint)
+    path = graph.place(stage.label, type_)
+    wrappers = read_wrappers(graph, stage.wrappers, elaborate)
+    if wrappers is None:
+        return POISON
+    made = make_layer(
+        graph, LAYERS[type_], given, [value], path, stage.target.span, wrappers=wrappers
+    )
+    if not made or is_poisoned(value):
+        return POISON
+    return apply_layer(graph, path, [value], stage.target.span, hint)
 
 
 def _no_label(graph: Graph, stage: ast.Stage, reason: str) -> None:

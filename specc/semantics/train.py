@@ -28,7 +28,6 @@ from specc.semantics.entities import POISON, Entity, describe, is_poisoned, to_o
 from specc.semantics.expressions import elaborate
 from specc.semantics.gradients import has_gradient
 from specc.semantics.graph import Graph
-from specc.semantics.missing import not_yet
 from specc.semantics.models import assign, declare_input
 from specc.semantics.selectors import could_match, resolve
 from specc.semantics.settings import check_optimizer, check_ranges, check_scheduler
@@ -67,7 +66,7 @@ class TrainBuilder:
             collector=collector,
             params=dict(scope.params),
             env=env,
-            modules=scope.modules,
+            library=scope.library,
             unread=scope.unread,
         )
         self.hidden = {param.name for param in model.params}
@@ -157,12 +156,7 @@ class TrainBuilder:
             case ast.Metric():
                 self.metrics.append((statement, statement.call))
             case _:
-                what = {"If": "`if` in train", "For": "`for` in train"}.get(
-                    type(statement).__name__, f"`{type(statement).__name__.lower()}`"
-                )
-                not_yet(
-                    self.graph, what, statement.span._replace(end=statement.span.start + 4), None
-                )
+                self.collector.error("E0190", "not built yet", statement.span)
 
     # ── the loss ─────────────────────────────────────────────────────────────────────────────────
 

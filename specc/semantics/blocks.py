@@ -1,0 +1,445 @@
+"""Blocks put to use: arguments and sizes bound, the body read, its results in the caller's terms.
+
+A block is read in its own terms: its params and its inputs' shape names are symbols, whose values
+are known as far as the caller knows them. The same values give the same instance, read once.
+Non-goal: what a body says, which ``models`` reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from specc import ir
+from specc.catalog import suggest
+from specc.errors import Span
+from specc.semantics import static
+from specc.semantics.bind import Given
+from specc.semantics.entities import (
+    POISON,
+    Entity,
+    describe,
+    from_result,
+    is_poisoned,
+    is_static,
+    to_operand,
+    to_static,
+)
+from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key
+from specc.semantics.values import TYPES, article, in_scope, is_of
+from specc.sizes import Poly, Size, evaluate
+from specc.syntax import ast
+
+
+@dataclass(slots=True)
+class Use:
+    """One use of a block: what it was made into, and what its names stand for in the caller."""
+
+    module: ir.Module
+    count: int
+    arguments: ir.Arguments
+    sizes: tuple[tuple[str, Size], ...]
+    meaning: dict[str, Size]
+
+
+@dataclass(slots=True)
+class _Header:
+    """The params of one use: ``given`` as the caller wrote them, ``params`` with their values."""
+
+    given: list[tuple[str, Entity]] = field(default_factory=list)
+    params: list[ir.Param] = field(default_factory=list)
+    meaning: dict[str, Size] = field(default_factory=dict)
+
+
+def apply_block(
+    graph: Graph, name: str, given: list[Given], inputs: list[Entity], label: str | None,
+    span: Span, hint: Hint, elaborate: Elaborate,
+) -> Entity:  # fmt: skip
+    """A new instance of the block called ``name``, fed with ``inputs``."""
+    path = graph.place(label, name)
+    use = instantiate(graph, name, given, inputs, span, elaborate)
+    if use is None:
+        return POISON
+    make_block(graph, path, name, use, span)
+    return call_block(graph, path, use, inputs, span, hint)
+
+
+def make_block(graph: Graph, path: str, name: str, use: Use, span: Span) -> None:
+    """The layer that a use of a block is."""
+    layer = ir.Layer(
+        name=path, type=name, arguments=use.arguments, parameters=(), buffers=(), initial=(),
+        span=span, module=use.module, sizes=use.sizes, values=graph.params,
+    )  # fmt: skip
+    graph.layers[path] = layer
+    graph.nodes.append(ir.Make(layer, span))
+
+
+def call_block(
+    graph: Graph, path: str, use: Use, inputs: list[Entity], span: Span, hint: Hint
+) -> Entity:
+    """The block at ``path`` called with ``inputs``: its results and conditions, said here."""
+    for condition in use.module.conditions:
+        state_inner(graph, condition, use.meaning, span)
+    types = tuple(substituted(output.value.type, use.meaning) for output in use.module.outputs)
+    if not types:
+        return POISON
+    result = graph.result(types[0] if len(types) == 1 else types, span, hint)
+    operands = tuple(to_operand(item) for item in inputs)
+    graph.nodes.append(ir.LayerCall(path, operands, result, span))
+    return from_result(result)
+
+
+def substituted(type_: ir.TensorType, meaning: dict[str, Size]) -> ir.TensorType:
+    """``type_`` with its symbols replaced by what they stand for."""
+    if all(isinstance(size, int) for size in type_.shape):
+        return type_
+    return type_.with_shape(tuple(evaluate(size, meaning) for size in type_.shape))
+
+
+def state_inner(
+    graph: Graph, condition: ir.Condition, meaning: dict[str, Size], span: Span
+) -> None:
+    """A condition of a block on the caller's sizes: kept, or decided."""
+    try:
+        left, right = evaluate(condition.left, meaning), evaluate(condition.right, meaning)
+    except ZeroDivisionError:
+        graph.error("E0303", f"{condition} divides by zero here", span)
+        return
+    inner = ir.Condition(left, condition.relation, right, condition.reason, condition.span)
+    holds = inner.holds(graph.params)
+    if holds is None:
+        if left != right or inner.relation in ("!=", "<", ">"):
+            graph.conditions.append(inner)
+    elif not holds:
+        graph.error(
+            "E0242",
+            f"here {inner} does not hold, and the block needs {condition}",
+            span,
+            condition.reason,
+        )
+
+
+def instantiate(
+    graph: Graph, name: str, given: list[Given], inputs: list[Entity], span: Span,
+    elaborate: Elaborate,
+) -> Use | None:  # fmt: skip
+    """What the block called ``name`` is with these arguments, on these inputs; None where something
+    was reported."""
+    library = graph.library
+    definition = library.definitions[name]
+    library.used.add(name)
+    if definition.kind == "model" and name not in library.ready:
+        graph.error(
+            "E0241",
+            f"`{name}` is used before it is declared",
+            span,
+            f"move `model {name}` above its first use",
+        )
+        return None
+    header = _bind_params(graph, definition, given, span, elaborate)
+    if header is None or any(is_poisoned(item) for item in inputs):
+        return None
+    local = _scope(graph, definition, header, span)
+    values = _bind_inputs(graph, local, definition, inputs, header, span)
+    if values is None:
+        return None
+    dimensions = tuple(local.dimensions)
+    key: Key = (
+        name,
+        tuple(param.value for param in header.params),
+        tuple(local.params.get(dimension) for dimension in dimensions),
+    )
+    instance = library.instances.get(key)
+    if instance is None:
+        instance = _read(local, definition, key, header, values, span)
+        if instance is None:
+            return None
+        library.instances[key] = instance
+    if instance.module is None:
+        return None
+    library.made += instance.count
+    if library.made > MOST_LAYERS:
+        if library.made - instance.count <= MOST_LAYERS:
+            graph.error(
+                "E0245",
+                f"this spec has more than {MOST_LAYERS:,} layers",
+                span,
+                "make its `repeat`, `for` and nested blocks smaller",
+            )
+        return None
+    return Use(
+        instance.module,
+        instance.count,
+        tuple((name, to_operand(value)) for name, value in header.given),
+        tuple((dimension, header.meaning[dimension]) for dimension in dimensions),
+        header.meaning,
+    )
+
+
+# ── params ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def block_signature(definition: Definition) -> str:
+    """``Stage(channels: int, depth: int, stride: int = ...)``."""
+    shown = [
+        f"{parameter.name}: {parameter.type.name}" + (" = ..." if parameter.default else "")
+        for parameter in definition.tree.parameters
+    ]
+    return f"{definition.tree.name}({', '.join(shown)})"
+
+
+def _bind_params(
+    graph: Graph, definition: Definition, given: list[Given], span: Span, elaborate: Elaborate
+) -> _Header | None:
+    tree = definition.tree
+    by_name = {parameter.name: parameter for parameter in tree.parameters}
+    bound: dict[str, Given] = {}
+    failed = False
+    order = list(by_name)
+    for position, item in enumerate(item for item in given if item.name is None):
+        if position >= len(order):
+            graph.error(
+                "E0208",
+                f"{tree.name} takes {len(order)} arguments, not more",
+                item.span,
+                f"its form is {block_signature(definition)}; sizes come with what it is fed",
+            )
+            return None
+        bound[order[position]] = item
+    for item in given:
+        if item.name is None:
+            continue
+        if item.name not in by_name:
+            close = suggest(item.name, by_name)
+            graph.error(
+                "E0203",
+                f"{tree.name} has no argument `{item.name}`",
+                item.span,
+                f"did you mean `{close}`?"
+                if close
+                else f"its form is {block_signature(definition)}",
+            )
+            failed = True
+        elif item.name in bound:
+            graph.error("E0209", f"`{item.name}` of {tree.name} is given twice", item.span)
+            failed = True
+        else:
+            bound[item.name] = item
+    if failed:
+        return None
+    header = _Header()
+    scope = dict(definition.env)
+    known = dict(definition.params)
+    library_values = {p.name: p for p in graph.library.arguments.get(tree.name, ())}
+    for parameter in tree.parameters:
+        kind = parameter.type.name
+        if kind not in TYPES:
+            return None  # reported where the block is declared
+        item = bound.get(parameter.name)
+        if item is not None:
+            value = _given_value(graph, tree.name, parameter, item)
+            header.given.append((parameter.name, item.value))
+        elif parameter.name in library_values:
+            value = library_values[parameter.name].value
+        else:
+            value = _default_value(graph, definition, parameter, scope, known, span, elaborate)
+        if value is None:
+            return None
+        scope[parameter.name] = in_scope(parameter.name, value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            known[parameter.name] = value
+            written = item.value if item is not None else value
+            header.meaning[parameter.name] = written if isinstance(written, int | Poly) else value
+        header.params.append(ir.Param(parameter.name, kind, value, value, parameter.span))
+    return header
+
+
+def _given_value(graph: Graph, name: str, parameter: ast.Parameter, item: Given) -> ir.Static:
+    if is_poisoned(item.value):
+        return None
+    kind = parameter.type.name
+    value: object = None
+    if is_static(item.value):
+        try:
+            value = static.plain(to_static(item.value), graph.params)
+        except static.Undecided as open_:
+            graph.error(
+                "E0308",
+                f"`{parameter.name}` of {name} would be {open_.size}, which is known only when the"
+                " model runs",
+                item.span,
+                "give that size of the input a number or a param",
+            )
+            return None
+    if not is_of(value, kind):
+        graph.error(
+            "E0211",
+            f"`{parameter.name}` of {name} is {article(kind)}, not {describe(item.value)}",
+            item.span,
+        )
+        return None
+    return float(value) if kind == "float" else value  # type: ignore[arg-type,return-value]  # is_of
+
+
+def _default_value(
+    graph: Graph, definition: Definition, parameter: ast.Parameter, scope: dict[str, Entity],
+    known: dict[str, Size], span: Span, elaborate: Elaborate,
+) -> ir.Static:  # fmt: skip
+    kind = parameter.type.name
+    if parameter.default is None:
+        graph.error(
+            "E0210",
+            f"{definition.tree.name} is missing `{parameter.name}`",
+            span,
+            f"its form is {block_signature(definition)}",
+        )
+        return None
+    inner = Graph(
+        kind="model", collector=graph.collector, params=known, env=scope,
+        library=graph.library, unread=definition.unread,
+    )  # fmt: skip
+    entity = elaborate(inner, parameter.default)
+    if is_poisoned(entity):
+        return None
+    value: object = None
+    if is_static(entity):
+        try:
+            value = static.plain(to_static(entity), known)
+        except static.Undecided:
+            value = None
+    if not is_of(value, kind):
+        graph.error(
+            "E0603",
+            f"`{parameter.name}` is {article(kind)}, its default is {describe(entity)}",
+            parameter.default.span,
+        )
+        return None
+    return float(value) if kind == "float" else value  # type: ignore[arg-type,return-value]  # is_of
+
+
+# ── inputs ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _scope(graph: Graph, definition: Definition, header: _Header, span: Span) -> Graph:
+    """The block's own scope, with its params in it."""
+    env = dict(definition.env)
+    params = dict(definition.params)
+    for param in header.params:
+        env[param.name] = in_scope(param.name, param.value)
+        if isinstance(param.value, int) and not isinstance(param.value, bool):
+            params[param.name] = param.value
+    tree = definition.tree
+    shown = ", ".join(f"{param.name}={_shown(param.value)}" for param in header.params)
+    note = f"{tree.name}({shown}) is used at {span.file.rpartition('/')[2]}:{span.line}"
+    return Graph(
+        kind="model", collector=graph.collector, params=params, env=env, library=graph.library,
+        unread=definition.unread, trail=(note, *graph.trail[:4]),
+    )  # fmt: skip
+
+
+def _bind_inputs(
+    graph: Graph, local: Graph, definition: Definition, inputs: list[Entity], header: _Header,
+    span: Span,
+) -> tuple[ir.Value, ...] | None:  # fmt: skip
+    tree = definition.tree
+    declared = [statement for statement in tree.body if isinstance(statement, ast.Input)]
+    if len(declared) != len(inputs):
+        wanted = " and ".join(f"`{statement.name}`" for statement in declared) or "nothing"
+        graph.error("E0224", f"{tree.name} takes {wanted}; {len(inputs)} values are given", span)
+        return None
+    values: list[ir.Value] = []
+    for statement, given in zip(declared, inputs, strict=True):
+        if not isinstance(given, ir.Value):
+            graph.error("E0224", f"{tree.name} takes a tensor, not {describe(given)}", span)
+            return None
+        value = graph.library.declare_input(local, statement)
+        if value is None:
+            return None
+        if not _fits(graph, local, tree.name, value, given, header, span):
+            return None
+        values.append(value)
+    return tuple(values)
+
+
+def _fits(
+    graph: Graph, local: Graph, name: str, declared: ir.Value, given: ir.Value, header: _Header,
+    span: Span,
+) -> bool:  # fmt: skip
+    """Binds the names of ``declared``'s shape to the sizes of ``given``; whether the rest
+    agrees."""
+    wanted, came = declared.type, given.type
+    said = f"`{declared.name}` of {name} is {wanted}, and {came} comes in"
+    same_kind = wanted.dtype == came.dtype or (wanted.dtype == "float" and came.floating)
+    if not same_kind or (wanted.meaning == "index" and came.meaning != "index"):
+        graph.error("E0242", said, span, "its type is another")
+        return False
+    if len(wanted.shape) != len(came.shape):
+        graph.error(
+            "E0242", f"{said}: {len(wanted.shape)} dimensions are wanted", span,
+            "reshape the value, or take the mean over a dimension",
+        )  # fmt: skip
+        return False
+    pairs = list(zip(wanted.shape, came.shape, strict=True))
+    if wanted.classes is not None and came.classes is not None:
+        pairs.append((wanted.classes, came.classes))
+    for size, actual in pairs:
+        symbol = str(size)
+        if isinstance(size, Poly) and symbol in local.dimensions and symbol not in header.meaning:
+            header.meaning[symbol] = actual
+            known = evaluate(actual, graph.params)
+            if isinstance(known, int):
+                local.params[symbol] = known
+            continue
+        expected = evaluate(size, header.meaning)
+        difference = evaluate(expected, graph.params) - evaluate(actual, graph.params)
+        if isinstance(difference, int):
+            if difference:
+                graph.error("E0242", f"{said}: {expected} is not {actual}", span)
+                return False
+        else:
+            reason = f"{name} wants `{declared.name}` to be {wanted}"
+            graph.conditions.append(ir.Condition(expected, "==", actual, reason, span))
+    return True
+
+
+# ── the body ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(
+    local: Graph, definition: Definition, key: Key, header: _Header, values: tuple[ir.Value, ...],
+    span: Span,
+) -> Instance | None:  # fmt: skip
+    library = local.library
+    name = definition.tree.name
+    same = sum(active[0] == name for active in library.active)
+    if key in library.active or same >= DEEPEST // 2:
+        local.error(
+            "E0236",
+            f"`{name}` uses itself without end",
+            span,
+            "let a param decrease from use to use, and end with `if depth > 0 { ... }`",
+        )
+        return None
+    if len(library.active) >= DEEPEST:
+        local.error(
+            "E0237",
+            f"blocks are nested more than {DEEPEST} deep here",
+            span,
+            "nest less, or use `repeat` or `for`",
+        )
+        return None
+    library.active.append(key)
+    errors = sum(item.severity == "error" for item in local.collector.items)
+    try:
+        module = library.build(local, definition.tree, tuple(header.params), values)
+    finally:
+        library.active.pop()
+    faulty = sum(item.severity == "error" for item in local.collector.items) > errors
+    count = 1 + sum(
+        1 if layer.module is None else library.counts[id(layer.module)] for layer in module.layers
+    )
+    library.counts[id(module)] = count
+    return Instance(None if faulty or local.unread else module, count)
+
+
+def _shown(value: ir.Static) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()

@@ -1,0 +1,77 @@
+"""``init``, ``freeze``: what a module does with its fresh parameters.
+
+Non-goal: selecting parameters (``selectors``)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from specc import ir
+from specc.catalog import INITS, suggest
+from specc.catalog.rows import RuleError
+from specc.semantics import static
+from specc.semantics.bind import bind
+from specc.semantics.calls import given_arguments
+from specc.semantics.entities import to_operand
+from specc.semantics.expressions import elaborate
+from specc.semantics.graph import Graph
+from specc.semantics.selectors import resolve
+from specc.semantics.settings import check_ranges
+from specc.syntax import ast
+
+
+def with_inits(
+    graph: Graph, module: ir.Module, inits: list[ast.Init], freezes: list[ast.Freeze]
+) -> ir.Module:
+    """``module`` with its ``init`` and ``freeze`` statements, whose selectors see all its layers."""
+    if not inits and not freezes:
+        return module
+    if any(item.severity == "error" for item in graph.collector.items):
+        return module  # a selector would miss what was reported
+    found = [made for made in (_init(graph, module, item) for item in inits) if made is not None]
+    frozen = [resolve(item.on, module, graph.collector) for item in freezes]
+    return replace(
+        module,
+        initializers=tuple(found),
+        frozen=tuple(item for item in frozen if item is not None),
+    )
+
+
+def _init(graph: Graph, module: ir.Module, statement: ast.Init) -> ir.Initializer | None:
+    call = statement.call
+    callee = call.callee if isinstance(call, ast.Call) else call
+    arguments = call.arguments if isinstance(call, ast.Call) else ()
+    name = callee.name if isinstance(callee, ast.Name) else ""
+    row = INITS.get(name)
+    if row is None:
+        close = suggest(name, INITS)
+        graph.error(
+            "E0405",
+            f"there is no initialiser called `{name or 'this'}`",
+            call.span,
+            f"did you mean `{close}`?" if close else f"one of {', '.join(INITS)}",
+        )
+        return None
+    given = given_arguments(graph, arguments, elaborate)
+    bound = bind(row, given, call.span, graph.collector, graph.params)
+    if bound.failed or not check_ranges(row, bound, graph.collector, graph.params):
+        return None
+    on = resolve(statement.on, module, graph.collector)
+    if on is None:
+        return None
+    settings = tuple(
+        (argument.name, to_operand(bound.values[argument.name]))
+        for argument in row.arguments
+        if argument.name in bound.values
+    )
+    plain = {name: static.plain(value, graph.params) for name, value in settings}  # type: ignore[arg-type]
+    distributions = []
+    for path, _, shape in module.parameters():
+        if path not in on.names:
+            continue
+        try:
+            distributions.append((path, row.distribution(plain, shape)))
+        except RuleError as fault:
+            graph.error(fault.code, f"`{path}`: {fault.message}", statement.span, fault.help)
+            return None
+    return ir.Initializer(row.name, settings, on, tuple(distributions), statement.span)

@@ -1,0 +1,69 @@
+"""The models and blocks of a spec and of the files it uses, and what was already made of them.
+
+A block is read once for each set of params and sizes that it is used with; ``instances`` keeps
+what came out. Non-goal: reading one (``blocks``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from specc import ir
+from specc.semantics.entities import Entity
+from specc.sizes import Size
+from specc.syntax import ast
+
+if TYPE_CHECKING:
+    from specc.semantics.graph import Graph
+
+# More than any model that a machine could train, and few enough to be read in seconds.
+MOST_LAYERS: Final = 200_000
+MOST_TIMES: Final = 100_000
+DEEPEST: Final = 100
+
+Key: TypeAlias = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Definition:
+    """A ``model`` or ``block`` as written, and the params of its file."""
+
+    tree: ast.Module
+    env: Mapping[str, Entity]
+    params: Mapping[str, Size]
+    unread: frozenset[str]
+
+    @property
+    def kind(self) -> str:
+        return self.tree.kind
+
+
+@dataclass(slots=True)
+class Instance:
+    """What one set of params and sizes makes of a block: None where it was reported faulty."""
+
+    module: ir.Module | None
+    count: int
+
+
+@dataclass(slots=True)
+class Library:
+    """``ready`` are the models whose declaration has been read; ``active`` the blocks being read,
+    outermost first; ``reported`` the faults found in blocks; ``arguments`` what each model's params
+    are. The readers of statements hang here, because statements hold expressions and expressions
+    use blocks, which are statements again."""
+
+    build: Callable[[Graph, ast.Module, tuple[ir.Param, ...], tuple[ir.Value, ...]], ir.Module]
+    declare_input: Callable[[Graph, ast.Input], ir.Value | None]
+    run: Callable[[Graph, tuple[ast.Statement, ...]], None]
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    ready: set[str] = field(default_factory=set)
+    instances: dict[Key, Instance] = field(default_factory=dict)
+    active: list[Key] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+    reported: set[tuple[str, str, int, int]] = field(default_factory=set)
+    arguments: dict[str, tuple[ir.Param, ...]] = field(default_factory=dict)
+    # How many layers each module that was read makes, blocks entered.
+    counts: dict[int, int] = field(default_factory=dict)
+    made: int = 0

@@ -1,0 +1,59 @@
+"""Where the layers of a module are: how each is named, alone, in a chain, in a loop.
+
+The rules are LANGUAGE's: a label is the name; without one the position inside a pure chain, and
+elsewhere the lower-case type with a counter. Non-goal: whether two layers want one name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(slots=True)
+class Namespace:
+    """The naming of one stretch of statements.
+
+    ``module``: a name is a path. ``members``: one time round a labelled loop, ``path.<k>.<name>``.
+    ``single``: the same where the loop makes one unlabelled layer, ``path.<k>``. ``each``: one time
+    round a loop without a label, ``<name>.<k>``. ``positions``: a row of layers, ``path.<n>``.
+    """
+
+    form: Literal["module", "members", "single", "each", "positions"] = "module"
+    path: str = ""
+    index: int = 0
+    parent: Namespace | None = None
+    counters: Counter[str] = field(default_factory=Counter)
+    position: int = 0
+    # Whether a `repeat` here stands among the stages of the row itself.
+    splices: bool = False
+
+    def fresh(self, type_: str, taken: Callable[[str], bool]) -> str:
+        """A name for a layer without a label; ``taken`` tells of a name whether it is spoken
+        for."""
+        if self.form == "positions":
+            self.position += 1
+            return str(self.position - 1)
+        base = type_.lower()
+        while True:
+            self.counters[base] += 1
+            name = f"{base}_{self.counters[base]}"
+            if not taken(name):
+                return name
+
+    def locate(self, name: str) -> str:
+        """The path, in the module, of what is called ``name`` here."""
+        match self.form:
+            case "module":
+                return name
+            case "members":
+                return f"{self.path}.{self.index}.{name}"
+            case "single":
+                return f"{self.path}.{self.index}"
+            case "positions":
+                return f"{self.path}.{name}" if self.path else name
+            case "each":
+                head, dot, rest = name.partition(".")
+                inner = f"{head}.{self.index}{dot}{rest}"
+                return inner if self.parent is None else self.parent.locate(inner)

@@ -1,0 +1,135 @@
+"""Where layers are made in statements, found by their form alone, before anything is read.
+
+Non-goal: what the layers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from specc.syntax import ast
+
+IsLayer = Callable[[str], bool]
+
+
+def sites(statements: Iterable[ast.Statement], is_layer: IsLayer) -> Iterator[str | None]:
+    """The label of each place that makes a layer, None where it has none; ``is_layer`` tells of a
+    name whether it is a layer's or a block's. A labelled loop is one place."""
+    for statement in statements:
+        match statement:
+            case ast.LayerDeclaration():
+                yield statement.name
+            case ast.Assign():
+                yield from expression_sites(statement.value, is_layer)
+            case ast.Output():
+                for value in statement.values:
+                    yield from expression_sites(value, is_layer)
+            case ast.If():
+                yield from sites(statement.body + statement.otherwise, is_layer)
+            case ast.For():
+                if statement.label is not None:
+                    yield statement.label
+                else:
+                    yield from sites(statement.body, is_layer)
+
+
+def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[str | None]:
+    """As ``sites``, of one expression."""
+    match expression:
+        case ast.Pipeline():
+            yield from expression_sites(expression.source, is_layer)
+            for stage in expression.stages:
+                yield from _stage_sites(stage, is_layer)
+        case ast.Binary():
+            yield from expression_sites(expression.left, is_layer)
+            yield from expression_sites(expression.right, is_layer)
+        case ast.Unary():
+            yield from expression_sites(expression.operand, is_layer)
+        case ast.Call():
+            # `Linear(4)(x)` makes a layer.
+            if _head(expression.callee) is not None and isinstance(expression.callee, ast.Call):
+                if is_layer(_head(expression.callee) or ""):
+                    yield None
+            for argument in expression.arguments:
+                yield from expression_sites(argument.value, is_layer)
+        case ast.Sequence():
+            for item in expression.items:
+                yield from expression_sites(item, is_layer)
+        case ast.Subscript():
+            yield from expression_sites(expression.value, is_layer)
+        case ast.Attribute():
+            yield from expression_sites(expression.value, is_layer)
+        case ast.Comprehension():
+            yield from expression_sites(expression.element, is_layer)
+
+
+def _stage_sites(stage: ast.Stage, is_layer: IsLayer) -> Iterator[str | None]:
+    target = stage.target
+    if stage.label is not None or isinstance(target, ast.Repeat | ast.Chain):
+        yield stage.label
+    elif is_layer(_head(target) or ""):
+        yield None
+    if isinstance(target, ast.Call):
+        for argument in target.arguments:
+            yield from expression_sites(argument.value, is_layer)
+
+
+def _head(target: ast.Expression) -> str | None:
+    if isinstance(target, ast.Call):
+        target = target.callee
+    return target.name if isinstance(target, ast.Name) else None
+
+
+def assigned_names(statements: Iterable[ast.Statement]) -> Iterator[str]:
+    """The names that the statements bind, those of their loops and branches among them."""
+    for statement in statements:
+        match statement:
+            case ast.Assign():
+                for target in leaves(statement.targets):
+                    if target.name is not None:
+                        yield target.name
+            case ast.LayerDeclaration():
+                yield statement.name
+            case ast.If():
+                yield from assigned_names(statement.body + statement.otherwise)
+            case ast.For():
+                yield from assigned_names(statement.body)
+
+
+def leaves(targets: Iterable[ast.Target]) -> Iterator[ast.Target]:
+    """The names of an assignment, nested ones among them."""
+    for target in targets:
+        if target.name is None:
+            yield from leaves(target.items)
+        else:
+            yield target
+
+
+def is_pure_chain(module: ast.Module) -> bool:
+    """Whether a block is nothing but its input piped through stages without labels."""
+    inputs = [item for item in module.body if isinstance(item, ast.Input)]
+    outputs = [item for item in module.body if isinstance(item, ast.Output)]
+    if len(inputs) != 1 or len(outputs) != 1 or len(module.body) != 2:
+        return False
+    if len(outputs[0].values) != 1:
+        return False
+    value = outputs[0].values[0]
+    return (
+        isinstance(value, ast.Pipeline)
+        and isinstance(value.source, ast.Name)
+        and value.source.name == inputs[0].name
+        and all(stage.label is None for stage in value.stages)
+    )
+
+
+def all_layers(stages: Iterable[ast.Stage], is_layer: IsLayer) -> bool:
+    """Whether each stage makes a layer, or several in a row."""
+    for stage in stages:
+        target: ast.Expression = stage.target
+        while isinstance(target, ast.Repeat):
+            target = target.target
+        if isinstance(target, ast.Chain):
+            if not all_layers(target.stages, is_layer):
+                return False
+        elif not is_layer(_head(target) or ""):
+            return False
+    return True
