@@ -31,6 +31,7 @@ from specc.catalog import (
     METRICS,
     OPTIMIZERS,
     SCHEDULERS,
+    WRAPPERS,
     suggest,
 )
 from specc.catalog.rows import INFERRED, REQUIRED, Argument, FunctionRow, LayerRow, Row
@@ -163,14 +164,14 @@ def test_what_a_layer_is_fed_is_torchs(row: LayerRow) -> None:
         assert _same_default(_default(argument), torchs[name].default), (row.name, name)
 
 
-ROWS_WITH_SIGNATURES = [*OPTIMIZERS.values(), *INITS.values()]
+ROWS_WITH_SIGNATURES = [*OPTIMIZERS.values(), *INITS.values(), *WRAPPERS.values()]
 
 
 @pytest.mark.parametrize("row", ROWS_WITH_SIGNATURES, ids=lambda row: row.name)
-def test_an_optimizers_or_inits_arguments_are_torchs(row: Row) -> None:
+def test_an_optimizers_inits_or_wrappers_arguments_are_torchs(row: Row) -> None:
     torchs = _parameters(torch_callable(row))
     first = next(iter(torchs))
-    assert first in ("params", "tensor")
+    assert first in ("params", "tensor", "module")
     del torchs[first]
     _compare(row, torchs)
     for name, parameter in torchs.items():

@@ -19,6 +19,7 @@ from specc.catalog import (
     optimizers,
     penalties,
     schedulers,
+    wrappers,
 )
 from specc.catalog.rows import (
     FormulaRow,
@@ -28,6 +29,7 @@ from specc.catalog.rows import (
     OptimizerRow,
     Row,
     SchedulerRow,
+    WrapperRow,
 )
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "OPTIMIZERS",
     "REGULARIZERS",
     "SCHEDULERS",
+    "WRAPPERS",
     "suggest",
 ]
 
@@ -61,6 +64,7 @@ REGULARIZERS: Mapping[str, FormulaRow] = _table(penalties.REGULARIZERS)
 CONSTRAINTS: Mapping[str, FormulaRow] = _table(penalties.CONSTRAINTS)
 CLIPS: Mapping[str, FormulaRow] = _table(penalties.CLIPS)
 INITS: Mapping[str, InitRow] = _table(inits.ROWS)
+WRAPPERS: Mapping[str, WrapperRow] = _table(wrappers.ROWS)
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:

@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from specc.ir import Distribution, ResultType, Static, TensorType
 from specc.sizes import Size, evaluate
@@ -165,18 +165,19 @@ class Call:
 ShapeRule: TypeAlias = Callable[[Call], ResultType]
 # An inferred argument that the user wrote is in ``Call.args``: the rule may return it, if it fits.
 InferRule: TypeAlias = Callable[[Call], "Size | tuple[Size, ...]"]
-TensorsRule: TypeAlias = Callable[[Call], "tuple[tuple[str, tuple[Size, ...]], ...]"]
+# Names with their shapes, names with their distributions; in torch's order.
+Shapes: TypeAlias = tuple[tuple[str, tuple[Size, ...]], ...]
+Draws: TypeAlias = tuple[tuple[str, Distribution], ...]
+TensorsRule: TypeAlias = Callable[[Call], Shapes]
+InitialRule: TypeAlias = Callable[[Call], Draws]
 
 
-InitialRule: TypeAlias = Callable[[Call], "tuple[tuple[str, Distribution], ...]"]
-
-
-def no_initial(call: Call) -> tuple[tuple[str, Distribution], ...]:
+def no_initial(call: Call) -> Draws:
     """A layer without parameters."""
     return ()
 
 
-def no_tensors(call: Call) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+def no_tensors(call: Call) -> Shapes:
     """A layer without parameters, or without buffers."""
     return ()
 
@@ -309,6 +310,43 @@ class InitRow(Row):
             if not argument.required
         }
         return self.rule({**defaults, **given}, shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """What a wrapper's rule sees: the type of the layer, its tensors, the wrapper's settings.
+
+    ``args`` has the settings with the defaults filled in; ``params`` are the int params' values."""
+
+    layer: str
+    parameters: Shapes
+    buffers: Shapes
+    initial: Draws
+    args: Mapping[str, Static]
+    params: Mapping[str, Size] = field(default_factory=dict)
+
+    def number(self, size: Size) -> int:
+        """``size`` of a weight, which the params settle; E0308 where they do not."""
+        value = evaluate(size, self.params)
+        if not isinstance(value, int):
+            raise RuleError("E0308", f"a weight has a fixed size, and {size} is unknown")
+        return value
+
+
+WrapRule: TypeAlias = Callable[[Wrapped], "tuple[Shapes, Shapes, Draws]"]
+
+
+@dataclass(frozen=True)
+class WrapperRow(Row):
+    """A parametrization of one of a layer's tensors; torch's first argument, ``module``, is left
+    out.
+
+    ``tensors`` gives the wrapped layer's parameters, buffers and initial values, named and ordered
+    as in torch. ``buffers`` says of what kind those buffers are that torch fills from the weight
+    that it finds: ``unit``, a vector of norm 1, or ``identity``, an orthogonal matrix."""
+
+    tensors: WrapRule = field(kw_only=True)
+    buffers: Mapping[str, Literal["unit", "identity"]] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True)
