@@ -103,10 +103,11 @@ def shape_of(row: LayerRow | FunctionRow, args: Mapping[str, Static], **tensors:
     return row.shape(call_of(row, args, tensors))
 
 
-def symbolic(types: Types) -> tuple[Types, dict[str, int]]:
+def symbolic(types: Types, *, least: int = 2) -> tuple[Types, dict[str, int]]:
     """The same types with a symbol for every size of each tensor, and the symbols' values.
 
-    Equal sizes get equal symbols, as a spec would write them, except 1, which stretches.
+    Equal sizes get equal symbols, as a spec would write them, except those under ``least``: a 1
+    stretches.
     """
     values: dict[str, int] = {}
 
@@ -114,9 +115,9 @@ def symbolic(types: Types) -> tuple[Types, dict[str, int]]:
         shape: list[Size] = []
         for size in tensor.shape:
             assert isinstance(size, int)
-            if size > 1:
+            if size >= least:
                 values[f"S{size}"] = size
-            shape.append(symbol(f"S{size}") if size > 1 else size)
+            shape.append(symbol(f"S{size}") if size >= least else size)
         return replace(tensor, shape=tuple(shape))
 
     lifted = {

@@ -146,6 +146,40 @@ def test_a_layers_formula_holds_for_every_size(row: LayerRow) -> None:
     check()
 
 
+# Rows that refuse a size for itself, whatever the arguments are.
+SIZED = [
+    row
+    for row in LAYERS.values()
+    if (row.family in ("convolution", "pooling") and not row.name.startswith("Adaptive"))
+    or row.name in ("ReflectionPad2d", "PixelShuffle", "Upsample")
+]
+
+
+@pytest.mark.parametrize("row", SIZED, ids=lambda row: row.name)
+def test_what_is_refused_of_numbers_is_stated_of_symbols(row: LayerRow) -> None:
+    """A window that is too large for this size is a condition that this size does not meet."""
+    met = 0
+
+    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        nonlocal met
+        args, tensors = GENERATORS[row.family](data.draw, row)
+        _, refused = refusal(lambda: row.shape(call_of(row, args, tensors)))
+        if not isinstance(refused, RuleError) or refused.code not in ("E0303", "E0305"):
+            return
+        lifted, values = symbolic(tensors, least=1)
+        shape = tensors["input"].shape
+        channels = {f"S{shape[1]}": shape[1]} if row.infer else {}
+        conditions = Conditions(params=channels)
+        _, error = refusal(lambda: row.shape(call_of(row, args, lifted, conditions)))
+        met += error is None
+        assert error is not None or not conditions.hold(values), (args, tensors)
+
+    check()
+    assert met >= 1, "the generator hardly makes a case that is open"
+
+
 def _initial_case(row: LayerRow) -> tuple[dict[str, Any], dict[str, Any]]:
     fixed: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "convolution": (

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specc.catalog import FUNCTIONS, LAYERS
-from specc.catalog.rows import RuleError
+from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes import broadcast, matrix_product, promote
 from specc.ir import Scalar, TensorType
 from specc.sizes import Size, symbol
@@ -146,6 +146,34 @@ def test_unknown_image_sizes_stay_exact() -> None:
     args = {"out_channels": 8, "kernel_size": 3, "stride": 2, "padding": 1}
     strided = shape_of(LAYERS["Conv2d"], args, input=floats(N, 8, H, H))
     assert strided == floats(N, 8, (H + 1) // 2, (H + 1) // 2)
+
+
+def _stated(name: str, args: dict[str, Any], *inputs: TensorType) -> list[tuple[Size, Size]]:
+    row = LAYERS[name] if name in LAYERS else FUNCTIONS[name]
+    conditions = Conditions()
+    row.shape(call_of(row, args, {"input": inputs[0]}, conditions))
+    assert conditions.open == []
+    return conditions.bounds
+
+
+def test_a_window_asks_for_a_size() -> None:
+    image = floats(N, 8, H, 32)
+    assert _stated("MaxPool2d", {"kernel_size": 2}, image) == [(H, 2)]
+    args: dict[str, Any] = {"out_channels": 4, "kernel_size": 5, "padding": 1, "dilation": 2}
+    assert _stated("Conv2d", args, image) == [(H + 2, 9)]
+    assert (H, 4) in _stated("ReflectionPad2d", {"padding": 3}, image)
+    assert (H - 6, 1) in _stated("ZeroPad2d", {"padding": -3}, image)
+    assert _stated("topk", {"k": 3, "dim": 2}, image) == [(H, 3)]
+    assert _stated("InstanceNorm1d", {}, floats(N, 8, H)) == [(H, 2)]
+
+
+def test_a_bound_that_nothing_states_is_decided_where_it_can_be() -> None:
+    error = RuleError("E0305", "too large")
+    call = Call("MaxPool2d", {}, {}, {"width": 3}, Conditions().require_equal)
+    call.require_at_least(H, 2, error)
+    call.require_at_least(symbol("width"), 3, error)
+    with pytest.raises(RuleError, match="too large"):
+        call.require_at_least(symbol("width") + H, H + 4, error)
 
 
 def test_a_table_larger_than_its_index_is_as_written() -> None:

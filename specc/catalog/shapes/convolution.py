@@ -7,6 +7,8 @@ Non-goal: values.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import (
     SPATIAL,
@@ -47,19 +49,31 @@ def require_batch(call: Call, tensor: TensorType, dims: int) -> None:
     require_floating(call, tensor)
 
 
-def require_window(call: Call, tensor: TensorType, result: Shape, kernel: Shape) -> None:
-    """E0305 where a result's size is known to be less than 1."""
+def require_window(
+    call: Call,
+    tensor: TensorType,
+    result: Shape,
+    kernel: Shape,
+    room: Iterable[tuple[Size, Size]] | None = None,
+) -> None:
+    """E0305 where a result's size is less than 1; open is a condition.
+
+    ``room`` says the same of each dimension as (what there is, what the window takes)."""
     names = SPATIAL[len(result)]
-    for name, before, after, width in zip(names, tensor.shape[2:], result, kernel, strict=True):
+    pairs = tuple((after, 1) for after in result) if room is None else tuple(room)
+    for name, before, after, width, (have, wanted) in zip(
+        names, tensor.shape[2:], result, kernel, pairs, strict=True
+    ):
         size = known(call, after)
-        if size is not None and size < 1:
-            raise RuleError(
-                "E0305",
-                f"the window of {call.name} is larger than its input: kernel {width} over "
-                f"{name} = {before} of {tensor} leaves {size}",
-                help="use a smaller kernel, more padding, or fewer poolings before it",
-                argument="kernel_size",
-            )
+        leaves = "" if size is None else f" leaves {size}"
+        error = RuleError(
+            "E0305",
+            f"the window of {call.name} is larger than its input: kernel {width} over "
+            f"{name} = {before} of {tensor}{leaves}",
+            help="use a smaller kernel, more padding, or fewer poolings before it",
+            argument="kernel_size",
+        )
+        call.require_at_least(have, wanted, error)
 
 
 def convolved(call: Call, *, dims: int) -> TensorType:
@@ -84,7 +98,13 @@ def convolved(call: Call, *, dims: int) -> TensorType:
                 tensor.shape[2:], kernel, stride, padding, dilation, strict=True
             )
         )
-        require_window(call, tensor, spatial, kernel)
+        room = (
+            (size + 2 * pad, gap * (width - 1) + 1)
+            for size, width, pad, gap in zip(
+                tensor.shape[2:], kernel, padding, dilation, strict=True
+            )
+        )
+        require_window(call, tensor, spatial, kernel, room)
     return tensor.with_shape((tensor.shape[0], size_of(call, "out_channels"), *spatial))
 
 
@@ -125,16 +145,14 @@ def _require_paddable(call: Call, tensor: TensorType, padding: Shape) -> None:
     """E0305 where ``reflect`` or ``circular`` would need more of the input than there is."""
     mode = plain(call, "padding_mode")
     for size, pad in zip(tensor.shape[2:], padding, strict=True):
-        have, wanted = known(call, size), known(call, pad)
-        if have is None or wanted is None:
-            continue
-        if (mode == "reflect" and wanted >= have) or (mode == "circular" and wanted > have):
-            raise RuleError(
+        if mode in ("reflect", "circular"):
+            error = RuleError(
                 "E0305",
-                f'padding {wanted} of {call.name} with padding_mode="{mode}" needs a larger input '
-                f"than {have} of {tensor}",
+                f'padding {pad} of {call.name} with padding_mode="{mode}" needs a larger input '
+                f"than {size} of {tensor}",
                 argument="padding",
             )
+            call.require_at_least(size, pad + 1 if mode == "reflect" else pad, error)
 
 
 def convolved_parameters(call: Call, *, dims: int) -> Tensors:

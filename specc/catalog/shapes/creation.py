@@ -30,9 +30,10 @@ def counted(call: Call) -> TensorType:
     if step == 0:
         raise RuleError("E0307", "step of arange must not be 0", argument="step")
     length = (end - start + step - (1 if step > 0 else -1)) // step
-    count, way = known(call, length), known(call, end - start)
-    if way is not None and way * step < 0:
-        raise RuleError("E0307", f"arange from {start} never reaches {end} in steps of {step}")
+    count = known(call, length)
+    ahead, behind = (end, start) if step > 0 else (start, end)
+    error = RuleError("E0307", f"arange from {start} never reaches {end} in steps of {step}")
+    call.require_at_least(ahead, behind, error)
     if start == 0 and step == 1 and count != 0:
         return TensorType("int64", (length,), "index", end)
     return TensorType("int64", (length,))

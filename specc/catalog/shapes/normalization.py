@@ -13,7 +13,6 @@ from specc.catalog.shapes.common import (
     bracketed,
     broadcast,
     dimensions,
-    known,
     number,
     plain,
     positive,
@@ -89,12 +88,12 @@ def instance_norm(call: Call, *, dims: int) -> TensorType:
     _positive_eps(call)
     tensor = call.tensor()
     _require_instance(call, tensor, dims)
-    if known(call, product(tensor.shape[2:])) == 1:
-        raise RuleError(
-            "E0302",
-            f"{call.name} normalizes over the places of a channel, and {tensor} has a single one",
-            help="put it before the pooling that leaves one place, or use LayerNorm",
-        )
+    error = RuleError(
+        "E0302",
+        f"{call.name} normalizes over the places of a channel, and {tensor} has a single one",
+        help="put it before the pooling that leaves one place, or use LayerNorm",
+    )
+    call.require_at_least(product(tensor.shape[2:]), 2, error)
     return tensor.with_shape(tensor.shape)
 
 
@@ -147,8 +146,8 @@ def group_norm(call: Call) -> TensorType:
         f"channels {channels} is not divisible by groups {groups}",
         argument="num_groups",
     )
-    if known(call, product(tensor.shape) // groups) == 1:
-        raise RuleError("E0302", f"GroupNorm over {tensor} has a single value in each group")
+    error = RuleError("E0302", f"GroupNorm over {tensor} has a single value in each group")
+    call.require_at_least(product(tensor.shape) // groups, 2, error)
     return tensor.with_shape(tensor.shape)
 
 

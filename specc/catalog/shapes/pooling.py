@@ -41,10 +41,12 @@ def pooled(call: Call, *, dims: int, inside: bool = False) -> ResultType:
             tensor.shape[2:], kernel, stride, padding, dilation, strict=True
         )
     )
-    if inside:
-        fits = tuple(size - width + 1 for size, width in zip(tensor.shape[2:], kernel, strict=True))
-        require_window(call, tensor, fits, kernel)
-    require_window(call, tensor, spatial, kernel)
+    room = tuple(
+        (size + (0 if inside else 2 * pad), gap * (width - 1) + 1)
+        for size, width, pad, gap in zip(tensor.shape[2:], kernel, padding, dilation, strict=True)
+    )
+    ceiling = bool(plain(call, "ceil_mode")) and not inside
+    require_window(call, tensor, spatial, kernel, None if ceiling else room)
     result = tensor.with_shape((*tensor.shape[:2], *spatial))
     if plain(call, "return_indices"):
         return result, TensorType("int64", result.shape)

@@ -13,7 +13,6 @@ from specc.catalog.shapes.common import (
     axis_of,
     bracketed,
     integer,
-    known,
     plain,
     product,
     require_floating,
@@ -103,13 +102,14 @@ def top(call: Call) -> ResultType:
     if tensor.dtype == "bool":
         raise RuleError("E0306", f"topk takes numbers; got {tensor}")
     place = axis_of(call, tensor)
-    k, size = integer(call, "k"), known(call, tensor.shape[place])
-    if k < 1 or (size is not None and k > size):
-        raise RuleError(
-            "E0307",
-            f"topk asks for {k} of the {tensor.shape[place]} in dimension {place} of "
-            f"{bracketed(tensor.shape)}",
-            argument="k",
-        )
+    k, size = integer(call, "k"), tensor.shape[place]
+    error = RuleError(
+        "E0307",
+        f"topk asks for {k} of the {size} in dimension {place} of {bracketed(tensor.shape)}",
+        argument="k",
+    )
+    if k < 1:
+        raise error
+    call.require_at_least(size, k, error)
     shape = (*tensor.shape[:place], k, *tensor.shape[place + 1 :])
     return tensor.with_shape(shape), TensorType("int64", shape, "index", tensor.shape[place])

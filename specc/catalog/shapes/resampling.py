@@ -85,30 +85,26 @@ def _padded(call: Call, tensor: TensorType, pads: Shape, name: str, mode: str) -
         before, after = pads[2 * pair], pads[2 * pair + 1]
         _require_source(call, tensor.shape[place], (before, after), name, mode)
         shape[place] = shape[place] + before + after
-        size = known(call, shape[place])
-        if size is not None and size < 1:
-            raise RuleError(
-                "E0305",
-                f"{name} {before}, {after} of {call.name} leaves {size} of the "
-                f"{tensor.shape[place]} in dimension {place} of {tensor}",
-                argument=name,
-            )
+        error = RuleError(
+            "E0305",
+            f"{name} {before}, {after} of {call.name} leaves {shape[place]} of the "
+            f"{tensor.shape[place]} in dimension {place} of {tensor}",
+            argument=name,
+        )
+        call.require_at_least(shape[place], 1, error)
     return tensor.with_shape(tuple(shape))
 
 
 def _require_source(call: Call, size: Size, pads: Shape, name: str, mode: str) -> None:
     """E0305 where a reflection or a wrap needs more elements than there are."""
-    have = known(call, size)
     for pad in pads:
-        wanted = known(call, pad)
-        if have is None or wanted is None:
-            continue
-        if (mode == "reflect" and wanted >= have) or (mode == "circular" and wanted > have):
-            raise RuleError(
+        if mode in ("reflect", "circular"):
+            error = RuleError(
                 "E0305",
-                f"{name} {wanted} of {call.name} needs a larger input than {have} for a {mode}",
+                f"{name} {pad} of {call.name} needs a larger input than {size} for a {mode}",
                 argument=name,
             )
+            call.require_at_least(size, pad + 1 if mode == "reflect" else pad, error)
 
 
 # ── interpolation ────────────────────────────────────────────────────────────────────────────────
@@ -145,9 +141,8 @@ def resampled(call: Call) -> TensorType:
         )
     spatial = as_sizes(call, "size", dims) if factor is None else _scaled(call, tensor, dims)
     for name, before, after in zip(SPATIAL[dims], tensor.shape[2:], spatial, strict=True):
-        value = known(call, after)
-        if value is not None and value < 1:
-            raise RuleError("E0305", f"{call.name} leaves {value} of {name} = {before}")
+        error = RuleError("E0305", f"{call.name} leaves {after} of {name} = {before}")
+        call.require_at_least(after, 1, error)
     return tensor.with_shape((*tensor.shape[:2], *spatial))
 
 
