@@ -92,6 +92,32 @@ def settings(given: Sequence[str]) -> dict[str, str]:
     return values
 
 
+def sizes(given: Sequence[str]) -> dict[str, int]:
+    """``["N=64,T=12"]`` as ``{"N": 64, "T": 12}``; CallError (E0712) where one is not such."""
+    values: dict[str, int] = {}
+    for text in (part for each in given for part in each.split(",")):
+        name, _, number = text.partition("=")
+        name, number = name.strip(), number.strip()
+        if not name.isidentifier() or not number.isdecimal() or not int(number):
+            raise CallError(
+                "E0712",
+                f"--size takes NAME=NUMBER, and {text!r} is not that",
+                help="write for example --size N=64",
+            )
+        if name in values:
+            raise CallError("E0712", f"--size gives {name!r} twice", help="give each size once")
+        values[name] = int(number)
+    return values
+
+
+def one(option: str, text: str, known: Sequence[str]) -> str:
+    """``text``, which must be one of ``known``; CallError (E0712) where it is not."""
+    names = _names(option, text, known)
+    if len(names) > 1:
+        raise CallError("E0712", f"{option} takes one of {', '.join(known)} here, not several")
+    return names[0]
+
+
 def _names(option: str, text: str | None, known: Sequence[str]) -> tuple[str, ...]:
     if text is None:
         return ()

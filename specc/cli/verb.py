@@ -41,6 +41,16 @@ Settings = Annotated[
     ),
 ]
 
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--size",
+        metavar="NAME=NUMBER",
+        help="A size of the inputs, in place of the test plan's; may be repeated.",
+        show_default=False,
+    ),
+]
+
 
 def verb(function: Callable[_P, int]) -> Callable[_P, None]:
     """``function``, ending the process with the status that it returns.

@@ -100,10 +100,13 @@ ROWS = {
         "Take one of the names that the message lists.",
     ),
     "E0713": Code(
-        "an option that needs a package which is not installed",
-        "pytest-xdist runs cells on several processes, and is an extra.",
+        "a verb or an option that needs a package which is not installed",
+        (
+            "pytest-xdist runs cells on several processes, pytest-benchmark keeps the times of "
+            "`specc bench`; both are extras."
+        ),
         "specc test specs -n auto",
-        "pip install 'specc[parallel]', or leave the option out.",
+        "pip install 'specc[parallel]' or 'specc[bench]', as the message says.",
     ),
     "E0714": Code(
         "a required device that is not there",
@@ -113,6 +116,15 @@ ROWS = {
         ),
         "specc test specs --require-device cuda",
         "Run where the device is, or leave --require-device out.",
+    ),
+    "E0715": Code(
+        "a folder of profiles that holds something else",
+        (
+            "TensorBoard takes a folder for one run, so `specc profile` writes into a folder that "
+            "it makes, or that holds traces alone. Nothing was written."
+        ),
+        "specc profile specs/mlp.spec -o specs",
+        "Name a new folder: -o runs/mlp",
     ),
     "E0801": Code(
         "no golden for this case",

@@ -1,0 +1,154 @@
+"""Spec lines in emitted source: which statement belongs to which, and a copy that announces them.
+
+Every statement that computes carries a mark, ``# model.spec:12``, behind it or above it. Layers of
+an ``nn.Sequential`` have no statement of their own; their lines are in the graph. Imports no torch.
+Non-goal: measuring.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Mapping
+
+from specc import ir
+from specc.emit.body import mark
+
+_MARK = re.compile(r"#\s*(\S.*:\d+)\s*$")
+# What runs once, when the module or its optimizer is made, is no part of a step.
+_NO_STEP = frozenset(["__init__", "configure_optimizers", "reset_parameters"])
+
+
+def statement_marks(source: str) -> dict[int, str]:
+    """The mark of each line that a marked statement of ``source`` covers."""
+    found: dict[int, str] = {}
+    comments = _comments(source)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.stmt):
+            name = _mark_of(node, comments)
+            if name is not None:
+                found.update(dict.fromkeys(range(node.lineno, _end(node) + 1), name))
+    return found
+
+
+def instrument(source: str, *, forward: bool = True) -> str:
+    """``source`` with each marked statement of a step inside a ``record_function`` of its mark.
+
+    It computes what ``source`` computes, and keeps its comments. ``forward=False`` leaves the
+    methods of that name as they are, for targets that would drop what is in them.
+    """
+    tree = ast.parse(source)
+    comments = _comments(source)
+    chosen: dict[int, tuple[int, str]] = {}
+    for owner in ast.walk(tree):
+        if isinstance(owner, ast.ClassDef):
+            for item in owner.body:
+                if isinstance(item, ast.FunctionDef) and item.name not in _NO_STEP:
+                    if forward or item.name != "forward":
+                        _choose(item.body, comments, None, chosen)
+    lines = source.splitlines()
+    # From the last to the first, so that what is put in moves nothing that is still to be found.
+    for first in sorted(chosen, reverse=True):
+        last, name = chosen[first]
+        text = lines[first - 1]
+        indent = text[: len(text) - len(text.lstrip())]
+        inside = [f"    {line}" if line else line for line in lines[first - 1 : last]]
+        lines[first - 1 : last] = [
+            f"{indent}with torch.profiler.record_function({name!r}):",
+            *inside,
+        ]
+    # The file may import no more of torch than it uses.
+    place = tree.body[0].end_lineno or 0 if ast.get_docstring(tree) is not None else 0
+    lines.insert(place, "import torch")
+    return "\n".join(lines) + "\n"
+
+
+def layer_marks(module: ir.Module, prefix: str = "") -> dict[str, str]:
+    """The mark of each layer and block inside, by its full path: where it is called, or made."""
+    calls: dict[str, str] = {}
+    for node in ir.flat_nodes(module.nodes):
+        if isinstance(node, ir.LayerCall):
+            calls.setdefault(node.layer, mark(node.span))
+    found: dict[str, str] = {}
+    for layer in module.layers:
+        found[prefix + layer.name] = calls.get(layer.name, mark(layer.span))
+        if layer.module is not None:
+            found |= layer_marks(layer.module, f"{prefix}{layer.name}.")
+    return found
+
+
+def update_marks(program: ir.Program) -> frozenset[str]:
+    """The lines that work between backward and the next step: optimizer, clip, constraints."""
+    steps = program.train.steps if program.train is not None else ()
+    spans = [constraint.span for step in steps for constraint in step.constraints]
+    for step in steps:
+        spans += [part.span for part in (step.optimizer, step.clip) if part is not None]
+    return frozenset(map(mark, spans))
+
+
+def spec_files(program: ir.Program) -> dict[str, str]:
+    """The paths of the program's files, by the name that they have in marks."""
+    found: dict[str, str] = {}
+
+    def visit(module: ir.Module) -> None:
+        found.setdefault(_name(module.span.file), module.span.file)
+        for layer in module.layers:
+            found.setdefault(_name(layer.span.file), layer.span.file)
+            if layer.module is not None:
+                visit(layer.module)
+
+    found[_name(program.file)] = program.file
+    for module in (program.subject(), *program.models):
+        visit(module)
+    return found
+
+
+def _name(file: str) -> str:
+    return file.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _choose(
+    body: Iterable[ast.stmt],
+    comments: Mapping[int, tuple[str, bool]],
+    around: str | None,
+    chosen: dict[int, tuple[int, str]],
+) -> None:
+    """The statements to announce: first line to last line and mark. Those of a marked loop that
+    have no mark of their own have the loop's."""
+    for node in body:
+        name = _mark_of(node, comments) or around
+        if isinstance(node, ast.For | ast.While | ast.If | ast.With):
+            _choose(node.body, comments, name, chosen)
+            _choose(getattr(node, "orelse", ()), comments, name, chosen)
+        elif name is not None and isinstance(
+            node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return
+        ):
+            chosen[node.lineno] = (node.end_lineno or node.lineno, name)
+
+
+def _mark_of(node: ast.stmt, comments: Mapping[int, tuple[str, bool]]) -> str | None:
+    """The comment behind the statement's first line, or alone on the line above it."""
+    behind = comments.get(node.lineno)
+    if behind is not None and not behind[1]:
+        return behind[0]
+    above = comments.get(node.lineno - 1)
+    return above[0] if above is not None and above[1] else None
+
+
+def _comments(source: str) -> dict[int, tuple[str, bool]]:
+    """The mark on each line that has one, and whether it stands there alone."""
+    found: dict[int, tuple[str, bool]] = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and (match := _MARK.match(token.string)):
+            alone = not token.line[: token.start[1]].strip()
+            found[token.start[0]] = (match[1], alone)
+    return found
+
+
+def _end(node: ast.stmt) -> int:
+    inner = getattr(node, "body", None)
+    if isinstance(inner, list) and inner:
+        return node.lineno  # of a loop its head alone: what is inside has marks of its own
+    return node.end_lineno or node.lineno
