@@ -77,6 +77,8 @@ def _reduction(draw: Draw, row: FunctionRow) -> Case:
     args: dict[str, Any] = {}
     if row.name == "topk":
         return {"k": draw(small), "dim": _dim(draw, tensor)}, {"input": tensor}
+    if row.name in ("sort", "argsort"):
+        return {"dim": _dim(draw, tensor), "descending": draw(st.booleans())}, {"input": tensor}
     kinds = row.by_name["dim"].types
     choice = draw(st.integers(0, 2))
     if choice == 0 and "ints" in kinds:
@@ -288,7 +290,18 @@ def _creation(draw: Draw, row: FunctionRow) -> Case:
         if draw(st.booleans()):
             return {"end": abs(args["end"])}, {}
         return args, {}
-    return {"size": tuple(draw(st.lists(small, min_size=1, max_size=3)))}, {}
+    if row.name == "eye":
+        return draw(
+            st.sampled_from([{"n": 3}, {"n": draw(small), "m": draw(small)}, {"n": -1}])
+        ), {}
+    if row.name == "linspace":
+        return {
+            "start": 0.0,
+            "end": draw(st.integers(-2, 2)),
+            "steps": draw(st.integers(-1, 5)),
+        }, {}
+    value = {"fill_value": draw(st.sampled_from([2, 0.5]))} if row.name == "full" else {}
+    return {"size": tuple(draw(st.lists(small, min_size=1, max_size=3))), **value}, {}
 
 
 def _like(draw: Draw, row: FunctionRow) -> Case:

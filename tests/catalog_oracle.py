@@ -191,6 +191,8 @@ def torch_function(row: FunctionRow, args: Mapping[str, Static], tensors: Types)
             positional.append(value)
         else:
             keywords[argument.name] = value
+    if row.family == "creation" and row.name != "arange":
+        keywords["dtype"] = torch.float32
     return torch_callable(row)(*positional, **keywords)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
+import torch
 from catalog_function_cases import GENERATORS
 from catalog_oracle import (
     Conditions,
@@ -21,6 +22,7 @@ from catalog_oracle import (
     shape_of,
     shown,
     symbolic,
+    torch_callable,
     torch_function,
 )
 from hypothesis import given, settings
@@ -120,6 +122,25 @@ def test_probabilities_are_in_the_unit_interval() -> None:
     found = shape_of(FUNCTIONS["sigmoid"], {}, input=floats(N))
     assert isinstance(found, TensorType)
     assert found.meaning == "unit"
+
+
+def test_noise_is_marked_and_like_a_float() -> None:
+    for name, meaning in (("normal_like", "plain"), ("uniform_like", "unit")):
+        row = FUNCTIONS[name]
+        assert row.stochastic
+        assert not row.training
+        assert shape_of(row, {}, input=floats(N, T)) == TensorType("float", (N, T), meaning)
+    drawn = torch_callable(FUNCTIONS["normal_like"])(torch.zeros(4000))
+    assert abs(drawn.mean().item()) < 0.1
+    assert drawn.std().item() == pytest.approx(1.0, abs=0.1)
+    drawn = torch_callable(FUNCTIONS["uniform_like"])(torch.zeros(4000))
+    assert 0.0 <= drawn.min().item() < 0.01 < 0.99 < drawn.max().item() <= 1.0
+
+
+def test_the_largest_comes_alone_or_with_its_place() -> None:
+    assert shape_of(FUNCTIONS["max"], {}, input=floats(N, T)) == floats()
+    found = shape_of(FUNCTIONS["max"], {"dim": 1}, input=floats(N, T))
+    assert found == (floats(N), index(T, N))
 
 
 def test_a_reshape_of_unknown_sizes_is_exact() -> None:

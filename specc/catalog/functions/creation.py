@@ -1,4 +1,4 @@
-"""Rows of functions that make a tensor: of sizes alone, or like another."""
+"""Rows of functions that make a tensor: of sizes alone, or like another; numbers or noise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,50 @@ ROWS = (
         shape=creation.counted,
         family="creation",
     ),
+    FunctionRow(
+        "full",
+        "torch.full",
+        "size: sizes, fill_value: float",
+        "one number, of the run's precision",
+        shape=creation.created,
+        family="creation",
+    ),
+    FunctionRow(
+        "eye",
+        "torch.eye",
+        "n: size, m: size = None",
+        "the identity matrix, of the run's precision",
+        positional=(("n",), ("n", "m")),
+        shape=creation.identity,
+        family="creation",
+    ),
+    FunctionRow(
+        "linspace",
+        "torch.linspace",
+        "start: float, end: float, steps: size",
+        "steps numbers from start to end, of the run's precision",
+        shape=creation.spaced,
+        family="creation",
+    ),
     _like("ones_like", "ones of another's shape"),
     _like("zeros_like", "zeros of another's shape"),
     _like("full_like", "one number in another's shape", "input: tensor, fill_value: float"),
+    FunctionRow(
+        "normal_like",
+        "torch.randn_like",
+        "input: tensor",
+        "standard normal noise of another's shape",
+        shape=elementwise.floating,
+        stochastic=True,
+        family="like",
+    ),
+    FunctionRow(
+        "uniform_like",
+        "torch.rand_like",
+        "input: tensor",
+        "uniform noise from 0 to 1 of another's shape",
+        shape=elementwise.unit_noise,
+        stochastic=True,
+        family="like",
+    ),
 )

@@ -36,6 +36,9 @@ ROWS = (
     ),
     _row("torch.argmax", "the place of the largest", rules.placed, _PLACE),
     _row("torch.argmin", "the place of the smallest", rules.placed, _PLACE),
+    _row("torch.max", "the largest; with dim also its place", rules.found, _PLACE),
+    _row("torch.min", "the smallest; with dim also its place", rules.found, _PLACE),
+    _row("torch.prod", "the product", rules.multiplied, _PLACE),
     _row("torch.any", "true where one is", rules.decided, _DIMS),
     _row("torch.all", "true where all are", rules.decided, _DIMS),
     _row(
@@ -49,6 +52,18 @@ ROWS = (
         "the ord-norm",
         rules.spread,
         "ord: float = 2, dim: int | ints | none = None, keepdim: bool = False",
+    ),
+    _row(
+        "torch.sort",
+        "the elements in order along dim, and their places",
+        rules.ordered,
+        "dim: int = -1, descending: bool = False",
+    ),
+    _row(
+        "torch.argsort",
+        "the places of the elements in order along dim",
+        rules.order,
+        "dim: int = -1, descending: bool = False",
     ),
     _row(
         "torch.topk",

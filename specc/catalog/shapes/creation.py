@@ -20,6 +20,22 @@ def created(call: Call) -> TensorType:
     return TensorType(dtype if isinstance(dtype, str) else "float", shape)
 
 
+def identity(call: Call) -> TensorType:
+    """``eye(n, m)``: [n, m], or [n, n]."""
+    rows = as_size(call, "n", call.args["n"])
+    columns = rows if call.args["m"] is None else as_size(call, "m", call.args["m"])
+    at_least(call, "n", 0, (rows,))
+    at_least(call, "m", 0, (columns,))
+    return TensorType("float", (rows, columns))
+
+
+def spaced(call: Call) -> TensorType:
+    """``linspace(start, end, steps)``: [steps]."""
+    steps = as_size(call, "steps", call.args["steps"])
+    at_least(call, "steps", 0, (steps,))
+    return TensorType("float", (steps,))
+
+
 def counted(call: Call) -> TensorType:
     """``arange(start, end, step)``: int64, ``ceil((end - start) / step)`` places; E0307.
 

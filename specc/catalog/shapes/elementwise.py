@@ -45,6 +45,11 @@ def floating(call: Call) -> TensorType:
     return tensor.with_shape(tensor.shape)
 
 
+def unit_noise(call: Call) -> TensorType:
+    """As ``floating``, a float in [0, 1]."""
+    return replace(floating(call), meaning="unit")
+
+
 def numeric(call: Call) -> TensorType:
     """Any number in, the same dtype and shape out; E0306 for a bool."""
     tensor = call.tensor()

@@ -96,6 +96,41 @@ def placed(call: Call) -> TensorType:
     return TensorType("int64", _without(call, tensor, (place,)), "index", tensor.shape[place])
 
 
+def found(call: Call) -> ResultType:
+    """``max``, ``min``: one number; with ``dim`` the numbers and their places."""
+    tensor = call.tensor()
+    if call.args["dim"] is None:
+        return TensorType(tensor.dtype, _reduced_shape(call, tensor, dim_first=True))
+    place = axis(call, len(tensor.shape))
+    if not tensor.shape:
+        return TensorType(tensor.dtype, ()), TensorType("int64", ())
+    shape = _without(call, tensor, (place,))
+    places = TensorType("int64", shape, "index", tensor.shape[place])
+    return TensorType(tensor.dtype, shape), places
+
+
+def multiplied(call: Call) -> TensorType:
+    """``prod``: of everything, or along one ``dim``; as ``sum``."""
+    if call.args["dim"] is not None and call.tensor().shape:
+        axis(call, len(call.tensor().shape))
+    return summed(call)
+
+
+def ordered(call: Call) -> ResultType:
+    """``sort(input, dim)``: the values in order, and their places."""
+    tensor = call.tensor()
+    return TensorType(tensor.dtype, tensor.shape), order(call)
+
+
+def order(call: Call) -> TensorType:
+    """``argsort(input, dim)``: places along ``dim``."""
+    tensor = call.tensor()
+    place = axis(call, len(tensor.shape))
+    if not tensor.shape:
+        return TensorType("int64", ())
+    return TensorType("int64", tensor.shape, "index", tensor.shape[place])
+
+
 def top(call: Call) -> ResultType:
     """``topk(input, k, dim)``: the values and their places; E0307 for more than there are."""
     tensor = call.tensor()
