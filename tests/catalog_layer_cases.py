@@ -154,16 +154,29 @@ def _shape(draw: Draw, row: LayerRow) -> Case:
             shape[dim] = abs(math.prod(parts))
         return {"dim": dim, "unflattened_size": tuple(parts)}, {"input": floats(*shape)}
     if "Pad" in row.name:
-        low = -1 if row.name.startswith("Zero") else 0
-        if draw(st.integers(0, 4)):
-            shape = draw(st.lists(st.integers(3, 6), min_size=3, max_size=4))
-        padding = draw(st.integers(low, 3) | st.tuples(*([st.integers(low, 3)] * 4)))
-        return {"padding": padding}, {"input": floats(*shape)}
+        low = -1 if row.name.startswith(("Zero", "Constant")) else 0
+        dims = dims_of(row)
+        if draw(st.integers(0, 9)):
+            size = st.integers(3, 6)
+            rank = dims + draw(st.integers(1, 2))
+            shape = draw(st.lists(size, min_size=rank, max_size=rank))
+        padding = draw(st.integers(low, 3) | st.tuples(*([st.integers(low, 3)] * (2 * dims))))
+        value = {"value": 0.5} if row.name.startswith("Constant") else {}
+        return {"padding": padding, **value}, {"input": floats(*shape)}
     if row.name == "PixelShuffle":
         factor = draw(st.integers(1, 3))
         if len(shape) > 2 and draw(st.booleans()):
             shape[-3] *= factor**2
         return {"upscale_factor": factor}, {"input": floats(*shape)}
+    if row.name == "PixelUnshuffle":
+        factor = draw(st.integers(1, 3))
+        if len(shape) > 2 and draw(st.booleans()):
+            shape[-2:] = [shape[-2] * factor, shape[-1] * factor]
+        return {"downscale_factor": factor}, {"input": floats(*shape)}
+    if row.name == "ChannelShuffle":
+        return {"groups": draw(st.integers(1, 2))}, {"input": floats(*shape)}
+    if row.name in ("Fold", "Unfold"):
+        return _columns(draw, row)
     if row.name == "Upsample":
         shape = shape if len(shape) > 2 else [*shape, 3, 2]
         dims, mode = len(shape) - 2, draw(st.sampled_from(row.choices["mode"]))
@@ -177,11 +190,60 @@ def _shape(draw: Draw, row: LayerRow) -> Case:
     return {}, {"input": floats(*shape)}
 
 
+def _columns(draw: Draw, row: LayerRow) -> Case:
+    kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    args: dict[str, Any] = {
+        "kernel_size": kernel,
+        "stride": draw(st.integers(1, 2)),
+        "padding": draw(st.integers(0, 2)),
+        "dilation": draw(st.integers(1, 2)),
+    }
+    image = _image(draw, 2, draw(small), high=7)
+    if row.name == "Unfold":
+        return args, {"input": image}
+    height, width = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    places = 1
+    for size, each in zip((height, width), kernel, strict=True):
+        room = size + 2 * args["padding"] - args["dilation"] * (each - 1) - 1
+        places *= room // args["stride"] + 1
+    wrong = draw(st.sampled_from([0, 0, 0, 1]))
+    columns = (draw(small), draw(small) * kernel[0] * kernel[1], max(places, 1) + wrong)
+    return {"output_size": (height, width), **args}, {"input": floats(*columns)}
+
+
+def _cell(draw: Draw, row: LayerRow) -> Case:
+    hidden, shape = draw(small), [draw(small), draw(small)]
+    tensors: dict[str, Any] = {"input": floats(*shape[draw(st.sampled_from([0, 0, 0, 1])) :])}
+    if draw(st.booleans()):
+        wrong = draw(st.sampled_from([0, 0, 0, 1]))
+        state = floats(shape[0], hidden + wrong)
+        tensors["hx"] = (state, floats(shape[0], hidden)) if row.name == "LSTMCell" else state
+    return {"hidden_size": hidden, "bias": draw(st.booleans())}, tensors
+
+
+def _distance(draw: Draw, row: LayerRow) -> Case:
+    shape = draw(st.lists(small, max_size=3))
+    other = [draw(st.sampled_from([size, size, size, 1, 3])) for size in shape]
+    args: dict[str, Any] = (
+        {"dim": draw(st.integers(-len(shape) - 1, len(shape)))}
+        if row.name == "CosineSimilarity"
+        else {"keepdim": draw(st.booleans())}
+    )
+    return args, {
+        "x1": floats(*shape),
+        "x2": floats(*other[draw(st.integers(0, len(other))) if draw(st.booleans()) else 0 :]),
+    }
+
+
 def _activation(draw: Draw, row: LayerRow) -> Case:
     shape = draw(st.lists(small, max_size=4))
     args: dict[str, Any] = {}
     if "dim" in row.by_name:
         args["dim"] = draw(st.integers(-len(shape) - 1, len(shape)))
+    if row.name == "Threshold":
+        args = {"threshold": 0.5, "value": 1.0}
+    if row.name == "Softshrink":
+        args["lambd"] = draw(st.sampled_from([0.5, 0.0, -1.0]))
     if row.name == "PReLU":
         args["num_parameters"] = draw(st.integers(1, 3))
     if row.name == "GELU":
@@ -214,6 +276,10 @@ def _embedding(draw: Draw, row: LayerRow) -> Case:
     entries = draw(st.integers(1, 9))
     shape = draw(st.lists(small, max_size=3))
     args = {"embedding_dim": draw(small), "padding_idx": draw(st.none() | st.integers(-10, 9))}
+    if row.name == "EmbeddingBag":
+        args["mode"] = draw(st.sampled_from(row.choices["mode"]))
+        args["scale_grad_by_freq"] = draw(st.sampled_from([False, False, True]))
+        shape = draw(st.lists(small, min_size=1, max_size=3))
     if draw(st.booleans()):
         args["num_embeddings"] = entries + draw(st.integers(0, 3))
     return args, {"input": index(entries, *shape)}
@@ -275,6 +341,8 @@ def _attention(draw: Draw, row: LayerRow) -> Case:
 
 GENERATORS = {
     "attention": _attention,
+    "cell": _cell,
+    "distance": _distance,
     "convolution": _convolution,
     "pooling": _pooling,
     "normalization": _normalization,

@@ -42,6 +42,9 @@ STRICTER = {
     ("normalization", "E0301"): "as for convolutions (InstanceNorm)",
     ("recurrent", "E0301"): "as for convolutions: [T, D] is read as one sequence",
     ("attention", "E0301"): "as for recurrent layers",
+    ("cell", "E0301"): "as for recurrent layers",
+    ("distance", "E0301"): "PairwiseDistance: torch takes two scalars",
+    ("embedding", "E0301"): "EmbeddingBag: flat indices would want offsets",
     ("dropout", "E0301"): "torch only warns for a flattened value, and then drops elements",
     ("shape", "E0305"): "Upsample: torch gives an empty tensor",
 }
@@ -188,6 +191,7 @@ def _initial_case(row: LayerRow) -> tuple[dict[str, Any], dict[str, Any]]:
         ),
         "recurrent": ({"hidden_size": 100, "num_layers": 2}, {"input": floats(2, 3, 70)}),
         "embedding": ({"embedding_dim": 90}, {"input": index(80, 2, 3)}),
+        "cell": ({"hidden_size": 100}, {"input": floats(2, 70)}),
         "activation": ({"num_parameters": 5, "init": 0.1}, {"input": floats(2, 5)}),
     }
     if row.name == "MultiheadAttention":

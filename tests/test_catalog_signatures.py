@@ -60,6 +60,9 @@ LEFT_OUT = {
     "min_value": "deprecated",
     "output_size": "output_padding says it in the layer itself",
     "max_value": "deprecated",
+    "include_last_offset": "bags of one length have no offsets",
+    "offsets": "as include_last_offset",
+    "per_sample_weights": "for the sum alone: a product says it",
     "args": "ignored by torch",
     "kwargs": "ignored by torch",
 }

@@ -1,4 +1,4 @@
-"""Rows of the dense layers: Linear, Bilinear, Embedding."""
+"""Rows of the dense layers: Linear, Bilinear, Embedding; and of distances between vectors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import partial
 
 from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import linear as rules
+from specc.catalog.shapes import normalization
 
 ROWS = (
     LayerRow(
@@ -47,5 +48,38 @@ ROWS = (
         parameters=rules.embedding_parameters,
         initial=rules.embedding_initial,
         family="embedding",
+    ),
+    LayerRow(
+        "EmbeddingBag",
+        "nn.EmbeddingBag",
+        "num_embeddings: size = ?, embedding_dim: size, max_norm: float | none = None, "
+        "norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = 'mean', "
+        "sparse: bool = False, padding_idx: int | none = None",
+        "the mean, sum or largest of the vectors of a bag of indices",
+        choices={"mode": ("sum", "mean", "max")},
+        positional=(("embedding_dim",), ("num_embeddings", "embedding_dim")),
+        shape=rules.embedding_bag,
+        infer={"num_embeddings": rules.embedding_entries},
+        parameters=rules.embedding_parameters,
+        initial=rules.embedding_initial,
+        family="embedding",
+    ),
+    LayerRow(
+        "CosineSimilarity",
+        "nn.CosineSimilarity",
+        "dim: int = 1, eps: float = 1e-08",
+        "the cosine of the angle between two vectors",
+        shape=normalization.cosine_similarity,
+        forward="x1: tensor, x2: tensor",
+        family="distance",
+    ),
+    LayerRow(
+        "PairwiseDistance",
+        "nn.PairwiseDistance",
+        "p: float = 2.0, eps: float = 1e-06, keepdim: bool = False",
+        "the p-norm of the difference of two vectors",
+        shape=normalization.pairwise_distance,
+        forward="x1: tensor, x2: tensor",
+        family="distance",
     ),
 )

@@ -1,4 +1,4 @@
-"""Rows of recurrent layers. Their ``dropout`` is noise inside torch's own kernel."""
+"""Rows of recurrent layers and of their cells. ``dropout`` is noise inside torch's own kernel."""
 
 from __future__ import annotations
 
@@ -28,8 +28,28 @@ def _row(name: str, summary: str, before: str = "", after: str = "") -> LayerRow
     )
 
 
+def _cell(name: str, summary: str, after: str = "") -> LayerRow:
+    states = "tensors" if name == "LSTMCell" else "tensor"
+    return LayerRow(
+        name,
+        f"nn.{name}",
+        f"input_size: size = ?, hidden_size: size, bias: bool = True{after}",
+        summary,
+        choices={"nonlinearity": ("tanh", "relu")} if after else {},
+        shape=rules.cell,
+        infer={"input_size": rules.cell_input_size},
+        parameters=rules.cell_parameters,
+        initial=rules.cell_initial,
+        forward=f"input: tensor, hx: {states} | none = None",
+        family="cell",
+    )
+
+
 ROWS = (
     _row("RNN", "an Elman network: states, hidden", before="nonlinearity: str = 'tanh', "),
     _row("GRU", "gated recurrent units: states, hidden"),
     _row("LSTM", "long short-term memory: states, (hidden, cell)", after=", proj_size: int = 0"),
+    _cell("RNNCell", "one step of an RNN: hidden", ", nonlinearity: str = 'tanh'"),
+    _cell("GRUCell", "one step of a GRU: hidden"),
+    _cell("LSTMCell", "one step of an LSTM: hidden, cell"),
 )

@@ -11,6 +11,7 @@ from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import (
     as_size,
     axis,
+    axis_of,
     broadcast,
     known,
     layout,
@@ -19,6 +20,7 @@ from specc.catalog.shapes.common import (
     positive,
     promote,
     rearranged,
+    require_divisible,
     require_floating,
     require_rank,
 )
@@ -181,6 +183,31 @@ def along(call: Call) -> TensorType:
         )
     axis(call, len(tensor.shape))
     return tensor.with_shape(tensor.shape)
+
+
+def shrunk(call: Call) -> TensorType:
+    """``Softshrink(lambd)``: a float value; E0307 for a negative ``lambd``."""
+    if number(call, "lambd") < 0:
+        raise RuleError("E0307", f"lambd of {call.name} must be at least 0", argument="lambd")
+    return floating(call)
+
+
+def numeric_to_float(call: Call) -> TensorType:
+    """A number in, a float out; E0306 for a bool, which has no minus."""
+    numeric(call)
+    return to_float(call)
+
+
+def gated(call: Call) -> TensorType:
+    """``GLU(dim)``: the size of ``dim`` is halved; E0301, E0303, E0304, E0306."""
+    tensor = call.tensor()
+    require_floating(call, tensor)
+    place = axis_of(call, tensor)
+    size = tensor.shape[place]
+    half = require_divisible(
+        call, size, 2, f"{call.name}: dimension {place} of {tensor} has no two halves", "dim"
+    )
+    return tensor.with_shape((*tensor.shape[:place], half, *tensor.shape[place + 1 :]))
 
 
 def softmaxed(call: Call) -> TensorType:

@@ -18,6 +18,7 @@ from specc.catalog.shapes.common import (
     plain,
     positive,
     require_floating,
+    require_rank,
     require_same_dtype,
     told,
 )
@@ -155,7 +156,7 @@ def _require_index(call: Call, tensor: TensorType) -> None:
     if tensor.dtype not in ("int64", "int32"):
         raise RuleError(
             "E0306",
-            f"Embedding takes integer positions in its table; got {tensor}",
+            f"{call.name} takes integer positions in its table; got {tensor}",
             help="declare the input as index(k)[...], with k entries in the table",
         )
 
@@ -170,8 +171,8 @@ def embedding_entries(call: Call) -> Size:
             return as_size(call, "num_embeddings", written)
         raise RuleError(
             "E0308",
-            f"num_embeddings of Embedding cannot be told from {tensor}",
-            help="declare the input as index(k)[...], or write Embedding(num_embeddings, dim)",
+            f"num_embeddings of {call.name} cannot be told from {tensor}",
+            help=f"declare the input as index(k)[...], or write {call.name}(num_embeddings, dim)",
             argument="num_embeddings",
         )
     if written is None:
@@ -181,8 +182,8 @@ def embedding_entries(call: Call) -> Size:
     if table is not None and classes is not None and table < classes:
         raise RuleError(
             "E0309",
-            f"Embedding has {entries} entries, and {tensor} goes up to {classes - 1}",
-            help=f"write Embedding({tensor.classes}, ...), or leave num_embeddings out",
+            f"{call.name} has {entries} entries, and {tensor} goes up to {classes - 1}",
+            help=f"write {call.name}({tensor.classes}, ...), or leave num_embeddings out",
             argument="num_embeddings",
         )
     return entries
@@ -198,10 +199,26 @@ def embedding(call: Call) -> TensorType:
         if entries is not None and not -entries <= place < entries:
             raise RuleError(
                 "E0307",
-                f"padding_idx={place} of Embedding is outside its {entries} entries",
+                f"padding_idx={place} of {call.name} is outside its {entries} entries",
                 argument="padding_idx",
             )
     return TensorType("float", (*tensor.shape, size_of(call, "embedding_dim")))
+
+
+def embedding_bag(call: Call) -> TensorType:
+    """``[N, T]`` of indices to ``[N, embedding_dim]``; E0301, E0307 and as Embedding."""
+    tensor = call.tensor()
+    require_rank(call, tensor, (2,), "[N, T], a bag of indices for each example")
+    result = embedding(call)
+    if plain(call, "mode") == "max" and (
+        plain(call, "scale_grad_by_freq") or plain(call, "sparse")
+    ):
+        raise RuleError(
+            "E0307",
+            'EmbeddingBag with mode="max" has no sparse and no scaled gradient',
+            argument="mode",
+        )
+    return result.with_shape((result.shape[0], result.shape[2]))
 
 
 def embedding_parameters(call: Call) -> Tensors:

@@ -1,4 +1,4 @@
-"""Shape rules of RNN, GRU and LSTM, with their results nested as torch nests them.
+"""Shape rules of RNN, GRU, LSTM and their cells, with results nested as torch nests them.
 
 A batch is demanded: ``[N, T, D]`` with ``batch_first=true``, else ``[T, N, D]``. The argument
 ``dropout`` is noise inside torch's kernel, between the stacked layers.
@@ -25,7 +25,7 @@ from specc.catalog.shapes.linear import Initial, Tensors, size_of, uniform_withi
 from specc.ir import ResultType, TensorType
 from specc.sizes import Size
 
-_GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+_GATES = {"RNN": 1, "GRU": 3, "LSTM": 4, "RNNCell": 1, "GRUCell": 3, "LSTMCell": 4}
 
 
 def _require_sequence(call: Call) -> TensorType:
@@ -96,9 +96,10 @@ def _require_initial_state(call: Call, hidden: Shape, cell: Shape) -> None:
         return
     given = call.tensors["hx"]
     types = given if isinstance(given, tuple) else (given,)
-    wanted = (hidden, cell) if call.name == "LSTM" else (hidden,)
+    two = call.name.startswith("LSTM")
+    wanted = (hidden, cell) if two else (hidden,)
     if len(types) != len(wanted):
-        takes = "(hidden, cell)" if call.name == "LSTM" else "one hidden state"
+        takes = "(hidden, cell)" if two else "one hidden state"
         raise RuleError("E0302", f"{call.name} starts from {takes}; got {len(types)} values")
     for state, shape in zip(types, wanted, strict=True):
         error = RuleError(
@@ -148,4 +149,52 @@ def _parameters(call: Call) -> Iterator[tuple[str, Shape]]:
 def recurrent_initial(call: Call) -> Initial:
     """Every parameter uniform within ``1 / sqrt(hidden_size)``."""
     names = tuple(name for name, _ in _parameters(call))
+    return uniform_within(call, size_of(call, "hidden_size"), names)
+
+
+# ── cells ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _require_step(call: Call) -> TensorType:
+    tensor = call.tensor()
+    advice = None
+    if len(tensor.shape) == 3:
+        advice = f"for a whole sequence write {call.name.removesuffix('Cell')}"
+    require_rank(call, tensor, (2,), "[N, D], one step of a batch", advice)
+    require_floating(call, tensor)
+    return tensor
+
+
+def cell_input_size(call: Call) -> Size:
+    """The last size of the input."""
+    tensor = _require_step(call)
+    return told(call, "input_size", tensor.shape[-1], tensor)
+
+
+def cell(call: Call) -> ResultType:
+    """``[N, hidden_size]``, of LSTMCell twice: hidden and cell; E0301, E0302, E0307."""
+    tensor = _require_step(call)
+    positive(call, "hidden_size")
+    shape = (tensor.shape[0], size_of(call, "hidden_size"))
+    _require_initial_state(call, shape, shape)
+    state = tensor.with_shape(shape)
+    return (state, state) if call.name == "LSTMCell" else state
+
+
+def cell_parameters(call: Call) -> Tensors:
+    """``weight_ih, weight_hh, bias_ih, bias_hh``."""
+    hidden = size_of(call, "hidden_size")
+    rows = _GATES[call.name] * hidden
+    weights: Tensors = (
+        ("weight_ih", (rows, size_of(call, "input_size"))),
+        ("weight_hh", (rows, hidden)),
+    )
+    if not plain(call, "bias"):
+        return weights
+    return (*weights, ("bias_ih", (rows,)), ("bias_hh", (rows,)))
+
+
+def cell_initial(call: Call) -> Initial:
+    """Every parameter uniform within ``1 / sqrt(hidden_size)``."""
+    names = tuple(name for name, _ in cell_parameters(call))
     return uniform_within(call, size_of(call, "hidden_size"), names)

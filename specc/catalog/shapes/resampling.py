@@ -1,4 +1,4 @@
-"""Shape rules of padding, interpolation and pixel shuffling.
+"""Shape rules of padding, interpolation, pixel shuffling, and of images as columns of windows.
 
 The result's size of a scaled dimension is ``floor(size * factor)``, computed as torch does in
 double precision; for an unknown size the factor must be a fraction that binary numbers hold
@@ -201,3 +201,89 @@ def pixels_shuffled(call: Call) -> TensorType:
         argument="upscale_factor",
     )
     return tensor.with_shape((*batch, fewer, height * factor, width * factor))
+
+
+def pixels_unshuffled(call: Call) -> TensorType:
+    """``[..., C, H r, W r]`` to ``[..., C r², H, W]``; E0301, E0303."""
+    tensor = call.tensor()
+    if len(tensor.shape) < 3:
+        raise RuleError("E0301", f"{call.name} takes [..., C, H, W]; got {tensor}")
+    factor = as_size(call, "downscale_factor", call.args["downscale_factor"])
+    at_least(call, "downscale_factor", 1, (factor,))
+    *batch, channels, height, width = tensor.shape
+    coarse = tuple(
+        require_divisible(
+            call,
+            size,
+            factor,
+            f"{name} {size} is not divisible by downscale_factor {factor}",
+            argument="downscale_factor",
+        )
+        for name, size in (("height", height), ("width", width))
+    )
+    return tensor.with_shape((*batch, channels * factor * factor, *coarse))
+
+
+def channels_shuffled(call: Call) -> TensorType:
+    """``[N, C, ...]`` kept; E0301, E0303."""
+    tensor = call.tensor()
+    if len(tensor.shape) < 3:
+        raise RuleError("E0301", f"{call.name} takes [N, C, ...]; got {tensor}")
+    positive(call, "groups")
+    groups = as_size(call, "groups", call.args["groups"])
+    message = f"channels {tensor.shape[1]} is not divisible by groups {groups}"
+    require_divisible(call, tensor.shape[1], groups, message, argument="groups")
+    return tensor.with_shape(tensor.shape)
+
+
+# ── columns of windows ───────────────────────────────────────────────────────────────────────────
+
+
+def _windows(call: Call, tensor: TensorType, image: Shape) -> tuple[Size, Size]:
+    """How many windows there are in ``image``, and how many elements one has; E0305, E0307."""
+    kernel, stride, padding, dilation = (
+        as_sizes(call, name, 2) for name in ("kernel_size", "stride", "padding", "dilation")
+    )
+    for name, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
+        at_least(call, name, 1, sizes)
+    at_least(call, "padding", 0, padding)
+    count: Size = 1
+    for size, width, step, pad, gap in zip(image, kernel, stride, padding, dilation, strict=True):
+        have, wanted = size + 2 * pad, gap * (width - 1) + 1
+        message = f"the window of {call.name} is larger than its input: {wanted} over {have}"
+        error = RuleError("E0305", f"{message} of {tensor}", argument="kernel_size")
+        call.require_at_least(have, wanted, error)
+        count = count * ((have - wanted) // step + 1)
+    return count, kernel[0] * kernel[1]
+
+
+def unfolded(call: Call) -> TensorType:
+    """``[N, C, H, W]`` to ``[N, C * window, places]``; E0301, E0305."""
+    tensor = call.tensor()
+    require_rank(call, tensor, (4,), layout(2))
+    require_floating(call, tensor)
+    places, window = _windows(call, tensor, tensor.shape[2:])
+    return tensor.with_shape((tensor.shape[0], tensor.shape[1] * window, places))
+
+
+def folded(call: Call) -> TensorType:
+    """``[N, C * window, places]`` to ``[N, C, *output_size]``; E0301, E0302, E0303, E0305."""
+    tensor = call.tensor()
+    require_rank(call, tensor, (3,), "[N, C * window, places]")
+    require_floating(call, tensor)
+    image = as_sizes(call, "output_size", 2)
+    at_least(call, "output_size", 1, image)
+    places, window = _windows(call, tensor, image)
+    message = f"{call.name}: {tensor.shape[1]} of {tensor} is not divisible by a window of {window}"
+    channels = require_divisible(call, tensor.shape[1], window, message, argument="kernel_size")
+    call.require_equal(
+        tensor.shape[2],
+        places,
+        RuleError(
+            "E0302",
+            f"{call.name}: an image of {bracketed(image)} has {places} windows, and {tensor} has "
+            f"{tensor.shape[2]}",
+            argument="output_size",
+        ),
+    )
+    return tensor.with_shape((tensor.shape[0], channels, *image))
