@@ -145,11 +145,13 @@ def _arrangement_of_sizes(draw: Draw, row: FunctionRow, tensor: TensorType) -> C
         sizes = [draw(st.sampled_from([size, size, 3])) for size in tensor.shape]
         assume(front or sizes)
         return {"size": (*front, *sizes)}, {"input": tensor}
-    if row.name == "gather":
-        index_shape = tuple(draw(st.sampled_from([size, size, 1, 4])) for size in tensor.shape)
-        dtype = draw(st.sampled_from(["int64"] * 4 + ["float"]))
-        tensors: dict[str, Any] = {"input": tensor, "index": TensorType(dtype, index_shape)}
-        return {"dim": place}, tensors
+    if row.name == "movedim":
+        count = draw(st.integers(1, 2))
+        pair = [tuple(_dim(draw, tensor) for _ in range(count)) for _ in range(2)]
+        return {"source": pair[0], "destination": pair[1]}, {"input": tensor}
+    if row.name == "diagonal":
+        args = {"offset": draw(st.integers(-2, 2)), "dim1": _dim(draw, tensor), "dim2": place}
+        return args, {"input": tensor}
     others = []
     for _ in range(draw(st.integers(0, 2))):
         shape = list(tensor.shape)
@@ -159,6 +161,32 @@ def _arrangement_of_sizes(draw: Draw, row: FunctionRow, tensor: TensorType) -> C
             shape.append(2)
         others.append(TensorType(draw(DTYPE), tuple(shape)))
     return {"dim": place}, {"tensors": (tensor, *others)}
+
+
+def _indexing(draw: Draw, row: FunctionRow) -> Case:
+    tensor = _tensor(draw)
+    args: dict[str, Any] = {"dim": _dim(draw, tensor)}
+    if row.name == "repeat_interleave":
+        args["repeats"] = draw(st.integers(-1, 3))
+        if draw(st.integers(0, 2)) == 0:
+            args["dim"] = None
+        return args, {"input": tensor}
+    dtype = draw(st.sampled_from(["int64"] * 4 + ["float"]))
+    if row.name == "index_select":
+        shape: tuple[int, ...] = draw(st.sampled_from([(3,), (1,), (2, 2)]))
+        picks = [TensorType(dtype, shape), index(draw(small), *shape)]
+        return args, {"input": tensor, "index": draw(st.sampled_from(picks))}
+    shape = tuple(draw(st.sampled_from([size, size, 1, 4])) for size in tensor.shape)
+    tensors: dict[str, Any] = {"input": tensor, "index": TensorType(dtype, shape)}
+    if row.name == "gather":
+        return args, tensors
+    if row.name == "scatter" and draw(st.booleans()):
+        args["src"] = 1
+        return args, tensors
+    wide = tuple(size + draw(st.sampled_from([0, 0, 0, 1, -1])) for size in shape)
+    kind = draw(st.sampled_from([tensor.dtype] * 5 + ["float"]))
+    tensors["src"] = TensorType(kind, tuple(max(size, 1) for size in wide))
+    return args, tensors
 
 
 def _matrix(draw: Draw, row: FunctionRow) -> Case:
@@ -313,6 +341,7 @@ GENERATORS = {
     "elementwise": _elementwise,
     "reduction": _reduction,
     "arrangement": _arrangement,
+    "indexing": _indexing,
     "matrix": _matrix,
     "neural": _neural,
     "creation": _creation,

@@ -37,6 +37,10 @@ STRICTER = {
     ("clamp", "E0306"): "torch makes integers of bools",
     ("dropout", "E0306"): "torch drops integers too, and cannot scale them",
     ("flip", "E0301"): "torch flips a scalar",
+    ("diagonal", "E0305"): "torch gives an empty tensor",
+    ("index_select", "E0301"): "torch selects from a scalar",
+    ("index_select", "E0309"): "torch sees in the data whether an index is too large",
+    ("repeat_interleave", "E0301"): "torch repeats a scalar",
 }
 
 

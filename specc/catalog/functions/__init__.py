@@ -7,13 +7,22 @@ Non-goal: methods; ``x.T`` and ``x.mT`` are the language's own.
 
 from __future__ import annotations
 
-from specc.catalog.functions import arrangement, creation, elementwise, matrix, neural, reduction
+from specc.catalog.functions import (
+    arrangement,
+    creation,
+    elementwise,
+    indexing,
+    matrix,
+    neural,
+    reduction,
+)
 from specc.catalog.rows import FunctionRow
 
 ROWS: tuple[FunctionRow, ...] = (
     *elementwise.ROWS,
     *reduction.ROWS,
     *arrangement.ROWS,
+    *indexing.ROWS,
     *matrix.ROWS,
     *neural.ROWS,
     *creation.ROWS,

@@ -67,9 +67,15 @@ ROWS = (
     _row("tril", "zeros above the diagonal", rules.triangle, "input: tensor, diagonal: int = 0"),
     _row("triu", "zeros below the diagonal", rules.triangle, "input: tensor, diagonal: int = 0"),
     _row(
-        "gather",
-        "the elements that an index picks along dim",
-        rules.gathered,
-        "input: tensor, dim: int, index: tensor",
+        "movedim",
+        "dimensions moved to other places",
+        rules.dimensions_moved,
+        "input: tensor, source: int | ints, destination: int | ints",
+    ),
+    _row(
+        "diagonal",
+        "the diagonal of two dimensions, at the end",
+        rules.diagonal,
+        "input: tensor, offset: int = 0, dim1: int = 0, dim2: int = 1",
     ),
 )
