@@ -1,13 +1,11 @@
 """What an emitted module costs, next to the same model written by hand: forward and training step.
 
-Both run in turn within one benchmark, a pair a round, so that what else the machine does falls on
-both; the ratio of each pair is taken, and its median printed with its quartiles. Aim: 1.00 ± 0.02.
+Both run in turn within one benchmark, as the targets of ``specc bench`` do; the ratio of each pair
+is taken, and its median printed with its quartiles. Aim: 1.00 ± 0.02.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 import specc
+from specc.measure.timing import in_turn, ratios, spread
 
+SECONDS = 15.0
 SPECS = Path(__file__).parent.parent.parent / "specs"
 
 
@@ -87,24 +87,6 @@ def step_by_hand(
     return {"loss": loss.detach()}
 
 
-def ratio(ours: Callable[[], Any], theirs: Callable[[], Any], seconds: float = 15.0) -> list[float]:
-    """The ratio of each pair of runs, in turn, after a warm-up; the order alternates."""
-    for _ in range(20):
-        ours(), theirs()
-    ratios = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        order = (ours, theirs) if len(ratios) % 2 == 0 else (theirs, ours)
-        took = {}
-        for run in order:
-            start = time.perf_counter()
-            for _ in range(5):
-                run()
-            took[run] = time.perf_counter() - start
-        ratios.append(took[ours] / took[theirs])
-    return ratios
-
-
 @pytest.mark.parametrize("what", ["forward", "training step"])
 @pytest.mark.parametrize("name", list(CASES))
 def test_emitted_against_by_hand(name: str, what: str, benchmark: Any) -> None:
@@ -127,9 +109,12 @@ def test_emitted_against_by_hand(name: str, what: str, benchmark: Any) -> None:
             lambda: ours.training_step(optimizer, image, label),
             lambda: step_by_hand(theirs, same, image, label),
         )
-    ratios = benchmark.pedantic(ratio, args=runs, rounds=1, iterations=1)
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    benchmark.extra_info.update({"ratio": middle, "pairs": len(ratios)})
+    calls = dict(zip(("emitted", "by hand"), runs, strict=True))
+    times = benchmark.pedantic(in_turn, args=(calls, SECONDS), rounds=1, iterations=1)
+    found = spread(ratios(times["emitted"], times["by hand"]))
+    pairs = len(times["emitted"])
+    benchmark.extra_info.update({"ratio": found.median, "pairs": pairs})
     print(
-        f"\n{name} {what}: {middle:.3f} of by hand ({low:.3f} to {high:.3f}, {len(ratios)} pairs)"
+        f"\n{name} {what}: {found.median:.3f} of by hand"
+        f" ({found.low:.3f} to {found.high:.3f}, {pairs} pairs)"
     )
