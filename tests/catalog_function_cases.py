@@ -150,7 +150,10 @@ def _arrangement_of_sizes(draw: Draw, row: FunctionRow, tensor: TensorType) -> C
         pair = [tuple(_dim(draw, tensor) for _ in range(count)) for _ in range(2)]
         return {"source": pair[0], "destination": pair[1]}, {"input": tensor}
     if row.name == "diagonal":
-        args = {"offset": draw(st.integers(-2, 2)), "dim1": _dim(draw, tensor), "dim2": place}
+        if draw(st.integers(0, 3)):
+            tensor = _tensor(draw, least=2)
+        pair = (draw(st.sampled_from([0, 0, -2])), draw(st.sampled_from([1, -1, place])))
+        args = {"offset": draw(st.sampled_from([0, 0, 1, -1, 2])), "dim1": pair[0], "dim2": pair[1]}
         return args, {"input": tensor}
     others = []
     for _ in range(draw(st.integers(0, 2))):

@@ -6,6 +6,7 @@ from functools import partial
 
 from specc.catalog.rows import FunctionRow, ShapeRule
 from specc.catalog.shapes import arrangement as rules
+from specc.catalog.shapes import matrix
 
 
 def _row(name: str, summary: str, shape: ShapeRule, signature: str) -> FunctionRow:
@@ -64,8 +65,8 @@ ROWS = (
         rules.moved,
         "input: tensor, shifts: int | ints, dims: int | ints | none = None",
     ),
-    _row("tril", "zeros above the diagonal", rules.triangle, "input: tensor, diagonal: int = 0"),
-    _row("triu", "zeros below the diagonal", rules.triangle, "input: tensor, diagonal: int = 0"),
+    _row("tril", "zeros above the diagonal", matrix.triangle, "input: tensor, diagonal: int = 0"),
+    _row("triu", "zeros below the diagonal", matrix.triangle, "input: tensor, diagonal: int = 0"),
     _row(
         "movedim",
         "dimensions moved to other places",
@@ -75,7 +76,7 @@ ROWS = (
     _row(
         "diagonal",
         "the diagonal of two dimensions, at the end",
-        rules.diagonal,
+        matrix.diagonal,
         "input: tensor, offset: int = 0, dim1: int = 0, dim2: int = 1",
     ),
 )

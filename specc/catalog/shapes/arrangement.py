@@ -358,14 +358,6 @@ def moved(call: Call) -> TensorType:
     return rearranged(tensor, tensor.shape)
 
 
-def triangle(call: Call) -> TensorType:
-    """``tril`` and ``triu``: the last two dimensions are a matrix."""
-    tensor = call.tensor()
-    if len(tensor.shape) < 2:
-        raise RuleError("E0301", f"{call.name} takes a matrix; got {tensor}")
-    return tensor.with_shape(tensor.shape)
-
-
 def dimensions_moved(call: Call) -> TensorType:
     """``movedim(input, source, destination)``: the others keep their order; E0304, E0307."""
     tensor = call.tensor()
@@ -382,31 +374,3 @@ def dimensions_moved(call: Call) -> TensorType:
     rest = iter(place for place in range(rank) if place not in source)
     order = [placed[place] if place in placed else next(rest) for place in range(rank)]
     return rearranged(tensor, tuple(tensor.shape[place] for place in order))
-
-
-def diagonal(call: Call) -> TensorType:
-    """``diagonal(input, offset, dim1, dim2)``: E0304, E0305, E0307, E0308 for an unknown length."""
-    tensor = call.tensor()
-    rank = len(tensor.shape)
-    if rank < 2:
-        raise RuleError("E0301", f"diagonal takes a value of at least 2 dimensions; got {tensor}")
-    first, second = axis(call, rank, "dim1"), axis(call, rank, "dim2")
-    if first == second:
-        raise RuleError("E0307", "dim1 and dim2 of diagonal are the same", argument="dim2")
-    offset = integer(call, "offset")
-    one = tensor.shape[first] + min(offset, 0)
-    two = tensor.shape[second] - max(offset, 0)
-    length, other = known(call, one), known(call, two)
-    if one == two:
-        size: Size = one
-    elif length is not None and other is not None:
-        size = min(length, other)
-    else:
-        raise RuleError(
-            "E0308", f"diagonal: which of {one} and {two} of {tensor} is smaller cannot be told"
-        )
-    call.require_at_least(
-        size, 1, RuleError("E0305", f"offset {offset} leaves nothing of {tensor}")
-    )
-    rest = (s for place, s in enumerate(tensor.shape) if place not in (first, second))
-    return rearranged(tensor, (*rest, size))

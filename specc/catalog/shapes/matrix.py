@@ -1,4 +1,4 @@
-"""Shape rules of matrix products: matmul, bmm, einsum, scaled dot-product attention.
+"""Shape rules of matrices: matmul, bmm, einsum, scaled dot-product attention, diagonals.
 
 Products do not promote dtypes in torch, so both sides must have one: E0306.
 """
@@ -10,10 +10,13 @@ import re
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import (
     Shape,
+    axis,
     bracketed,
     broadcast,
+    integer,
     known,
     plain,
+    rearranged,
     require_floating,
     require_same_dtype,
 )
@@ -233,3 +236,42 @@ def _require_mask(call: Call, query: TensorType, scores: Shape) -> None:
             argument="attn_mask",
         )
     broadcast(call.require_equal, scores, mask.shape, call.value)
+
+
+# ── parts of matrices ─────────────────────────────────────────────────────────────────────────────
+
+
+def triangle(call: Call) -> TensorType:
+    """``tril`` and ``triu``: the last two dimensions are a matrix."""
+    tensor = call.tensor()
+    if len(tensor.shape) < 2:
+        raise RuleError("E0301", f"{call.name} takes a matrix; got {tensor}")
+    return tensor.with_shape(tensor.shape)
+
+
+def diagonal(call: Call) -> TensorType:
+    """``diagonal(input, offset, dim1, dim2)``: E0304, E0305, E0307, E0308 for an unknown length."""
+    tensor = call.tensor()
+    rank = len(tensor.shape)
+    if rank < 2:
+        raise RuleError("E0301", f"diagonal takes a value of at least 2 dimensions; got {tensor}")
+    first, second = axis(call, rank, "dim1"), axis(call, rank, "dim2")
+    if first == second:
+        raise RuleError("E0307", "dim1 and dim2 of diagonal are the same", argument="dim2")
+    offset = integer(call, "offset")
+    one = tensor.shape[first] + min(offset, 0)
+    two = tensor.shape[second] - max(offset, 0)
+    length, other = known(call, one), known(call, two)
+    if one == two:
+        size: Size = one
+    elif length is not None and other is not None:
+        size = min(length, other)
+    else:
+        raise RuleError(
+            "E0308", f"diagonal: which of {one} and {two} of {tensor} is smaller cannot be told"
+        )
+    call.require_at_least(
+        size, 1, RuleError("E0305", f"offset {offset} leaves nothing of {tensor}")
+    )
+    rest = (s for place, s in enumerate(tensor.shape) if place not in (first, second))
+    return rearranged(tensor, (*rest, size))
