@@ -38,6 +38,9 @@ TORCH_FREE = sorted(
         "specc.harness.matrix",
         "specc.harness.place",
         "specc.harness.verdict",
+        "specc.measure",
+        "specc.measure.attribute",
+        "specc.measure.lines",
     ]
 )
 
@@ -67,6 +70,8 @@ def test_every_torch_free_module_is_imported_without_torch() -> None:
         (("build", "--help"), 0),
         (("test", "--help"), 0),
         (("bless", "--help"), 0),
+        (("profile", "--help"), 0),
+        (("bench", "--help"), 0),
         (("explain", "E0203"), 0),
         (("explain",), 0),
     ],
