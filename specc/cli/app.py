@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from specc.cli.bench import bench
 from specc.cli.bless import bless
 from specc.cli.build import build
 from specc.cli.check import check
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (check, build, test, bless, profile, explain):
+for _verb in (check, build, test, bless, profile, bench, explain):
     app.command()(_verb)
 
 
