@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from catalog_layer_cases import GENERATORS as LAYER_GENERATORS
 from catalog_oracle import floats, index
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from specc.catalog import LAYERS
 from specc.catalog.rows import FunctionRow
 from specc.ir import TensorType
 
@@ -20,6 +23,7 @@ Case = tuple[dict[str, Any], dict[str, Any]]
 Draw = Any
 
 small = st.integers(1, 4)
+CONVOLUTION, _shape = LAYER_GENERATORS["convolution"], LAYER_GENERATORS["shape"]
 SHAPE = st.lists(small, max_size=4)
 DTYPE = st.sampled_from(["float", "float", "float", "int64", "bool"])
 
@@ -47,7 +51,15 @@ def _elementwise(draw: Draw, row: FunctionRow) -> Case:
     tensor = _tensor(draw)
     args: dict[str, Any] = {}
     tensors: dict[str, Any] = {"input": tensor}
-    if "other" in row.by_name:
+    if row.name == "lerp":
+        tensors["end"] = _partner(draw, tensor)
+        if draw(st.booleans()):
+            tensors["weight"] = _partner(draw, tensor)
+        else:
+            args["weight"] = 0.5
+        if draw(st.booleans()):
+            tensors = {name: replace(given, dtype="float") for name, given in tensors.items()}
+    elif "other" in row.by_name:
         tensors["other"] = _partner(draw, tensor)
     if row.name == "where":
         tensors = {
@@ -203,6 +215,32 @@ def _matrix(draw: Draw, row: FunctionRow) -> Case:
     if row.name == "bmm":
         right = [b, m + wrong, p][draw(st.sampled_from([0, 0, 0, 1])) :]
         return {}, {"input": floats(b, n, m), "mat2": floats(*right)}
+    if row.name == "baddbmm":
+        added = floats(*draw(st.sampled_from([(b, n, p), (n, p), (p,), (b, 1, p), (), (b, n, 7)])))
+        pair = {"batch1": floats(b, n, m), "batch2": floats(b, m + wrong, p)}
+        return {"beta": 0.5}, {"input": added, **pair}
+    if row.name == "dot":
+        return {}, {
+            "input": floats(n),
+            "tensor": floats(*[n + wrong, m][: draw(st.integers(0, 2))]),
+        }
+    if row.name == "cdist":
+        cut = draw(st.integers(0, 2))
+        return {}, {"x1": floats(*[b, n, m][cut:]), "x2": floats(b, p, m + wrong)}
+    if row.name == "embedding":
+        table = floats(n + 2, *[m, p][: draw(st.sampled_from([1, 1, 2]))])
+        tensor = draw(st.sampled_from([index(n + 2, b, p), index(9, b), floats(b)]))
+        return {"padding_idx": draw(st.none() | st.integers(-5, 5))}, {
+            "input": tensor,
+            "weight": table,
+        }
+    if row.name.endswith("_norm"):
+        over = draw(st.sampled_from([(p,), (m, p)]))
+        extra: dict[str, Any] = {"input": floats(b, m, p)}
+        for name in ("weight", "bias"):
+            if name in row.by_name and draw(st.booleans()):
+                extra[name] = floats(*over[:-1], over[-1] + draw(st.sampled_from([0, 0, 0, 1])))
+        return {"normalized_shape": (*over[:-1], over[-1] + wrong)}, extra
     if row.name == "outer":
         return {}, {"input": floats(n), "vec2": floats(*[m, p][: draw(st.sampled_from([1, 1, 2]))])}
     if row.name == "linear":
@@ -213,10 +251,11 @@ def _matrix(draw: Draw, row: FunctionRow) -> Case:
         if draw(st.booleans()):
             tensors["bias"] = floats(p + draw(st.sampled_from([0, 0, 1])))
         return {}, tensors
-    if row.name == "cosine_similarity":
+    if row.name in ("cosine_similarity", "pairwise_distance"):
         one = _tensor(draw, dtype="float")
         other_type = _partner(draw, one)
-        return {"dim": draw(st.integers(-2, 2))}, {"x1": one, "x2": floats(*other_type.shape)}
+        settings = {"dim": draw(st.integers(-2, 2))} if "dim" in row.by_name else {"keepdim": True}
+        return settings, {"x1": one, "x2": floats(*other_type.shape)}
     if row.name == "einsum":
         return _einsum(draw, (n, m, p, b), wrong)
     return _attention(draw, (n, m, p, b), wrong)
@@ -284,11 +323,37 @@ def _pool(draw: Draw, row: FunctionRow) -> Case:
     return args, {"input": tensor}
 
 
+SHUFFLES = {
+    "pixel_shuffle": LAYERS["PixelShuffle"],
+    "pixel_unshuffle": LAYERS["PixelUnshuffle"],
+    "unfold": LAYERS["Unfold"],
+    "fold": LAYERS["Fold"],
+}
+
+
+def _convolution(draw: Draw, row: FunctionRow) -> Case:
+    args, tensors = CONVOLUTION(draw, LAYERS[f"Conv{row.name[-2]}d"])
+    wanted = {a: v for a, v in args.items() if a in row.by_name and a != "bias"}
+    kernel = args["kernel_size"]
+    dims = int(row.name[-2])
+    width = kernel if isinstance(kernel, tuple) else (kernel,) * dims
+    into = tensors["input"].shape[1] if len(tensors["input"].shape) > 1 else 1
+    columns = max(into // args["groups"], 1) + draw(st.sampled_from([0] * 6 + [1]))
+    tensors["weight"] = floats(args["out_channels"], columns, *width)
+    if args["bias"]:
+        tensors["bias"] = floats(args["out_channels"] + draw(st.sampled_from([0] * 6 + [1])))
+    return wanted, tensors
+
+
 def _neural(draw: Draw, row: FunctionRow) -> Case:
     if "pool" in row.name:
         return _pool(draw, row)
     if row.name == "dropout":
         return {"p": draw(st.sampled_from([0.0, 0.5, 1.0, 1.5]))}, {"input": _tensor(draw)}
+    if row.name.startswith("conv"):
+        return _convolution(draw, row)
+    if row.name in SHUFFLES:
+        return _shape(draw, SHUFFLES[row.name])
     if row.name == "one_hot":
         classes = draw(st.integers(1, 5))
         shape = draw(SHAPE)

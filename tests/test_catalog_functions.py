@@ -36,6 +36,13 @@ from specc.sizes import symbol
 STRICTER = {
     ("clamp", "E0306"): "torch makes integers of bools",
     ("dropout", "E0306"): "torch drops integers too, and cannot scale them",
+    **{
+        (name, "E0301"): "torch takes a missing batch dimension, almost always a mistake"
+        for name in ("conv1d", "conv2d", "conv3d", "unfold", "fold")
+    },
+    ("embedding", "E0309"): "torch sees in the data whether an index is too large",
+    ("hardtanh", "E0306"): "torch takes integers, and cuts the bounds to them",
+    ("pairwise_distance", "E0301"): "torch takes two scalars",
     ("flip", "E0301"): "torch flips a scalar",
     ("diagonal", "E0305"): "torch gives an empty tensor",
     ("index_select", "E0301"): "torch selects from a scalar",

@@ -79,6 +79,9 @@ LEFT_OUT_HERE = {
         for dims in (1, 2, 3)
     },
     ("GroupNorm", "bias"): "torch 2.6 has it not",
+    ("embedding", "max_norm"): "it would change the table",
+    ("embedding", "norm_type"): "as max_norm",
+    ("cdist", "compute_mode"): "how, not what",
     ("MultiheadAttention", "need_weights"): "its other result would be nothing",
     **{
         (name, hint): "a hint that torch takes beside the mask itself"
@@ -244,6 +247,7 @@ OVERLOADS = {
     "std": "std.correction",
     "any": "any.dims",
     "max": "max.dim",
+    "lerp": "lerp.Tensor",
     "movedim": "movedim.intlist",
     "scatter": "scatter.src",
     "repeat_interleave": "repeat_interleave.self_int",

@@ -26,6 +26,22 @@ ROWS = (
         family="matrix",
     ),
     FunctionRow(
+        "baddbmm",
+        "torch.baddbmm",
+        "input: tensor, batch1: tensor, batch2: tensor, *, beta: float = 1, alpha: float = 1",
+        "beta input + alpha batch1 batch2, for each pair of a batch",
+        shape=matrix.batched_sum,
+        family="matrix",
+    ),
+    FunctionRow(
+        "dot",
+        "torch.dot",
+        "input: tensor, tensor: tensor",
+        "the inner product of two vectors",
+        shape=matrix.inner_product,
+        family="matrix",
+    ),
+    FunctionRow(
         "outer",
         "torch.outer",
         "input: tensor, vec2: tensor",
@@ -47,6 +63,50 @@ ROWS = (
         "input: tensor, weight: tensor, bias: tensor | none = None",
         "a dense layer with a given weight",
         shape=linear.linear_function,
+        family="matrix",
+    ),
+    FunctionRow(
+        "embedding",
+        "F.embedding",
+        "input: tensor, weight: tensor, padding_idx: int | none = None, "
+        "scale_grad_by_freq: bool = False, sparse: bool = False",
+        "rows of a given table, looked up by index",
+        shape=linear.embedding_function,
+        family="matrix",
+    ),
+    FunctionRow(
+        "layer_norm",
+        "F.layer_norm",
+        "input: tensor, normalized_shape: sizes, weight: tensor | none = None, "
+        "bias: tensor | none = None, eps: float = 1e-05",
+        "each vector of the last dimensions to mean 0 and variance 1",
+        shape=normalization.layer_norm_function,
+        family="matrix",
+    ),
+    FunctionRow(
+        "rms_norm",
+        "F.rms_norm",
+        "input: tensor, normalized_shape: sizes, weight: tensor | none = None, "
+        "eps: float | none = None",
+        "each vector of the last dimensions to root mean square 1",
+        since="2.4",
+        shape=normalization.layer_norm_function,
+        family="matrix",
+    ),
+    FunctionRow(
+        "pairwise_distance",
+        "F.pairwise_distance",
+        "x1: tensor, x2: tensor, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False",
+        "the p-norm of the difference of two vectors",
+        shape=normalization.pairwise_distance,
+        family="matrix",
+    ),
+    FunctionRow(
+        "cdist",
+        "torch.cdist",
+        "x1: tensor, x2: tensor, p: float = 2.0",
+        "the p-norm of every difference of two sets of vectors",
+        shape=matrix.distances,
         family="matrix",
     ),
     FunctionRow(

@@ -1,4 +1,4 @@
-"""Rows of the functional forms of layers: pooling, padding, resampling, dropout, one-hot."""
+"""Rows of the functional forms of layers: convolution, pooling, resampling, dropout, one-hot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 from specc.catalog.layers.shape import MODES
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import elementwise, linear, pooling, resampling
+from specc.catalog.shapes import convolution, elementwise, linear, pooling, resampling
 
 
 def _max(dims: int) -> FunctionRow:
@@ -47,7 +47,23 @@ def _adaptive(kind: str, dims: int) -> FunctionRow:
     )
 
 
+def _convolution(dims: int) -> FunctionRow:
+    return FunctionRow(
+        f"conv{dims}d",
+        f"F.conv{dims}d",
+        f"input: tensor, weight: tensor, bias: tensor | none = None, stride: int x{dims} = 1, "
+        f"padding: int x{dims} | str = 0, dilation: int x{dims} = 1, groups: int = 1",
+        "a convolution with a given weight",
+        choices={"padding": ("valid", "same")},
+        shape=partial(convolution.convolved_function, dims=dims),
+        family="neural",
+    )
+
+
+_WINDOW = "dilation: int x2 = 1, padding: int x2 = 0, stride: int x2 = 1"
+
 ROWS = (
+    *map(_convolution, (1, 2, 3)),
     *map(_max, (1, 2, 3)),
     *map(_average, (1, 2, 3)),
     *(_adaptive(kind, dims) for kind in ("avg", "max") for dims in (1, 2, 3)),
@@ -69,6 +85,38 @@ ROWS = (
         "resamples to a size, or by a factor",
         choices={"mode": MODES},
         shape=resampling.resampled,
+        family="neural",
+    ),
+    FunctionRow(
+        "pixel_shuffle",
+        "F.pixel_shuffle",
+        "input: tensor, upscale_factor: int",
+        "channels into a finer grid",
+        shape=resampling.pixels_shuffled,
+        family="neural",
+    ),
+    FunctionRow(
+        "pixel_unshuffle",
+        "F.pixel_unshuffle",
+        "input: tensor, downscale_factor: int",
+        "a grid into more channels of a coarser one",
+        shape=resampling.pixels_unshuffled,
+        family="neural",
+    ),
+    FunctionRow(
+        "unfold",
+        "F.unfold",
+        f"input: tensor, kernel_size: int x2, {_WINDOW}",
+        "each window of an image as a column",
+        shape=resampling.unfolded,
+        family="neural",
+    ),
+    FunctionRow(
+        "fold",
+        "F.fold",
+        f"input: tensor, output_size: int x2, kernel_size: int x2, {_WINDOW}",
+        "columns summed back into the windows of an image",
+        shape=resampling.folded,
         family="neural",
     ),
     FunctionRow(

@@ -23,6 +23,7 @@ from specc.catalog.shapes.common import (
     require_divisible,
     require_floating,
     require_rank,
+    require_same_dtype,
     told,
 )
 from specc.catalog.shapes.linear import Initial, Tensors, size_of, uniform_within
@@ -82,36 +83,66 @@ def convolved(call: Call, *, dims: int) -> TensorType:
     require_batch(call, tensor, dims)
     positive(call, "out_channels", "groups")
     kernel = as_sizes(call, "kernel_size", dims)
+    at_least(call, "kernel_size", 1, kernel)
+    out = size_of(call, "out_channels")
+    _require_groups(call, size_of(call, "in_channels"), out)
+    return tensor.with_shape((tensor.shape[0], out, *_spatial(call, tensor, kernel)))
+
+
+def convolved_function(call: Call, *, dims: int) -> TensorType:
+    """``F.conv2d(input, weight [out, in // groups, *kernel], bias [out])``; as the layer, E0302."""
+    tensor, weight = call.tensor(), call.tensor("weight")
+    require_batch(call, tensor, dims)
+    require_same_dtype(call, tensor, weight)
+    positive(call, "groups")
+    if len(weight.shape) != dims + 2:
+        raise RuleError(
+            "E0301",
+            f"{call.name} takes a weight of {dims + 2} dimensions; got {weight}",
+            argument="weight",
+        )
+    out, columns, *kernel = weight.shape
+    wanted = columns * size_of(call, "groups")
+    message = f"{call.name}: the weight {weight} takes {wanted} channels, and {tensor} has"
+    error = RuleError("E0302", f"{message} {tensor.shape[1]}", argument="weight")
+    call.require_equal(tensor.shape[1], wanted, error)
+    _require_groups(call, tensor.shape[1], out)
+    if call.has("bias"):
+        bias = call.tensor("bias")
+        require_same_dtype(call, tensor, bias)
+        error = RuleError(
+            "E0302", f"{call.name}: the bias of {weight} is [{out}]; got {bias}", argument="bias"
+        )
+        if len(bias.shape) != 1:
+            raise error
+        call.require_equal(bias.shape[0], out, error)
+    return tensor.with_shape((tensor.shape[0], out, *_spatial(call, tensor, tuple(kernel))))
+
+
+def _spatial(call: Call, tensor: TensorType, kernel: Shape) -> Shape:
+    """The spatial sizes of the result; E0305, E0307."""
+    dims = len(kernel)
     stride = as_sizes(call, "stride", dims)
     dilation = as_sizes(call, "dilation", dims)
-    for name, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
-        at_least(call, name, 1, sizes)
-    _require_groups(call)
+    at_least(call, "stride", 1, stride)
+    at_least(call, "dilation", 1, dilation)
     padding = _padding(call, stride, dims)
     if padding is None:
-        spatial = tensor.shape[2:]
-    else:
-        _require_paddable(call, tensor, padding)
-        spatial = tuple(
-            (size + 2 * pad - gap * (width - 1) - 1) // step + 1
-            for size, width, step, pad, gap in zip(
-                tensor.shape[2:], kernel, stride, padding, dilation, strict=True
-            )
-        )
-        room = (
-            (size + 2 * pad, gap * (width - 1) + 1)
-            for size, width, pad, gap in zip(
-                tensor.shape[2:], kernel, padding, dilation, strict=True
-            )
-        )
-        require_window(call, tensor, spatial, kernel, room)
-    return tensor.with_shape((tensor.shape[0], size_of(call, "out_channels"), *spatial))
+        return tensor.shape[2:]
+    _require_paddable(call, tensor, padding)
+    places = tuple(zip(tensor.shape[2:], kernel, stride, padding, dilation, strict=True))
+    spatial = tuple(
+        (size + 2 * pad - gap * (width - 1) - 1) // step + 1
+        for size, width, step, pad, gap in places
+    )
+    room = ((size + 2 * pad, gap * (width - 1) + 1) for size, width, _, pad, gap in places)
+    require_window(call, tensor, spatial, kernel, room)
+    return spatial
 
 
-def _require_groups(call: Call) -> None:
+def _require_groups(call: Call, into: Size, out: Size) -> None:
     groups = size_of(call, "groups")
-    for name in ("in_channels", "out_channels"):
-        channels = size_of(call, name)
+    for name, channels in (("in_channels", into), ("out_channels", out)):
         require_divisible(
             call,
             channels,
@@ -143,7 +174,7 @@ def _padding(call: Call, stride: Shape, dims: int) -> Shape | None:
 
 def _require_paddable(call: Call, tensor: TensorType, padding: Shape) -> None:
     """E0305 where ``reflect`` or ``circular`` would need more of the input than there is."""
-    mode = plain(call, "padding_mode")
+    mode = plain(call, "padding_mode") if "padding_mode" in call.args else "zeros"
     for size, pad in zip(tensor.shape[2:], padding, strict=True):
         if mode in ("reflect", "circular"):
             error = RuleError(
@@ -191,7 +222,7 @@ def transposed(call: Call, *, dims: int) -> TensorType:
         at_least(call, name, 1, sizes)
     at_least(call, "padding", 0, padding)
     at_least(call, "output_padding", 0, extra)
-    _require_groups(call)
+    _require_groups(call, size_of(call, "in_channels"), size_of(call, "out_channels"))
     for more, step, gap in zip(extra, stride, dilation, strict=True):
         values = [known(call, size) for size in (more, step, gap)]
         if None not in values and values[0] >= max(values[1], values[2]):  # type: ignore[operator, type-var]  # None is ruled out on this very line

@@ -23,6 +23,7 @@ from specc.catalog.shapes.common import (
     require_divisible,
     require_floating,
     require_rank,
+    require_same_dtype,
 )
 from specc.ir import Distribution, Static, TensorType
 from specc.sizes import Size
@@ -94,6 +95,24 @@ def pairwise(call: Call) -> TensorType:
 def pairwise_bool(call: Call) -> TensorType:
     """``logical_and(input, other)``."""
     return replace(pairwise(call), dtype="bool")
+
+
+def pairwise_float(call: Call) -> TensorType:
+    """``atan2(input, other)``: integers become floats of the run's precision."""
+    result = pairwise(call)
+    return result if result.floating else replace(result, dtype="float")
+
+
+def interpolated(call: Call) -> TensorType:
+    """``lerp(input, end, weight)``: broadcast shapes of one float dtype; E0302, E0306."""
+    tensor, end = call.tensor(), call.tensor("end")
+    require_floating(call, tensor)
+    require_same_dtype(call, tensor, end)
+    shape = broadcast(call.require_equal, tensor.shape, end.shape, call.value)
+    if call.has("weight"):
+        require_same_dtype(call, tensor, call.tensor("weight"))
+        shape = broadcast(call.require_equal, shape, call.tensor("weight").shape, call.value)
+    return tensor.with_shape(shape)
 
 
 def hard_tanh(call: Call) -> TensorType:

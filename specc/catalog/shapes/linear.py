@@ -231,6 +231,32 @@ def embedding_initial(call: Call) -> Initial:
     return (("weight", Distribution("normal", 0.0, 1.0)),)
 
 
+def embedding_function(call: Call) -> TensorType:
+    """``F.embedding(input, weight [K, D])``: E0301, E0306, E0307, E0309."""
+    tensor, weight = call.tensor(), call.tensor("weight")
+    _require_index(call, tensor)
+    require_floating(call, weight)
+    if len(weight.shape) != 2:
+        raise RuleError("E0301", f"embedding takes a table [K, D]; got {weight}", argument="weight")
+    entries = known(call, weight.shape[0])
+    classes = None if tensor.classes is None else known(call, tensor.classes)
+    if entries is not None and classes is not None and entries < classes:
+        raise RuleError(
+            "E0309",
+            f"the table {weight} has {entries} entries, and {tensor} goes up to {classes - 1}",
+            argument="weight",
+        )
+    if plain(call, "padding_idx") is not None and entries is not None:
+        place = integer(call, "padding_idx")
+        if not -entries <= place < entries:
+            raise RuleError(
+                "E0307",
+                f"padding_idx={place} of embedding is outside its {entries} entries",
+                argument="padding_idx",
+            )
+    return weight.with_shape((*tensor.shape, weight.shape[1]))
+
+
 def one_hot(call: Call) -> TensorType:
     """``[...]`` of int64 to int64 ``[..., num_classes]``; E0306, E0309 where it is too small."""
     tensor = call.tensor()

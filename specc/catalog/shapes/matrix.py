@@ -61,21 +61,64 @@ def matmul(call: Call) -> TensorType:
 
 def batched(call: Call) -> TensorType:
     """``bmm(input, mat2)``: ``[B, n, m]`` and ``[B, m, p]`` to ``[B, n, p]``."""
-    left, right = call.tensor("input"), call.tensor("mat2")
+    return _batched(call, call.tensor("input"), call.tensor("mat2"))
+
+
+def _batched(call: Call, left: TensorType, right: TensorType) -> TensorType:
     require_same_dtype(call, left, right)
     if len(left.shape) != 3 or len(right.shape) != 3:
         raise RuleError(
             "E0301",
-            f"bmm takes two values of 3 dimensions; got {left} and {right}",
+            f"{call.name} takes two values of 3 dimensions; got {left} and {right}",
             help="matmul takes any rank",
         )
     call.require_equal(
         left.shape[0],
         right.shape[0],
-        RuleError("E0302", f"bmm: {left} and {right} differ in their batch"),
+        RuleError("E0302", f"{call.name}: {left} and {right} differ in their batch"),
     )
     _inner(call, left, right, left.shape[2], right.shape[1])
     return TensorType(left.dtype, (*left.shape[:2], right.shape[2]))
+
+
+def batched_sum(call: Call) -> TensorType:
+    """``baddbmm(input, batch1, batch2)``: ``bmm`` of both, and an input that stretches to it."""
+    tensor, left, right = (call.tensor(name) for name in ("input", "batch1", "batch2"))
+    require_same_dtype(call, tensor, left)
+    result = _batched(call, left, right)
+    error = RuleError("E0302", f"baddbmm: {tensor} does not stretch to {result}", argument="input")
+    if len(tensor.shape) > 3:
+        raise error
+    pairs = zip(reversed(tensor.shape), reversed(result.shape), strict=False)
+    for size, wanted in pairs:
+        if known(call, size) != 1:
+            call.require_equal(size, wanted, error)
+    return result
+
+
+def inner_product(call: Call) -> TensorType:
+    """``dot(input, tensor)``: two vectors of one length to a number; E0301, E0302, E0306."""
+    left, right = call.tensor("input"), call.tensor("tensor")
+    require_same_dtype(call, left, right)
+    if left.dtype == "bool":
+        raise RuleError("E0306", f"dot takes numbers; got {left}")
+    if len(left.shape) != 1 or len(right.shape) != 1:
+        raise RuleError("E0301", f"dot takes two vectors; got {left} and {right}", help="use @")
+    _inner(call, left, right, left.shape[0], right.shape[0])
+    return TensorType(left.dtype, ())
+
+
+def distances(call: Call) -> TensorType:
+    """``cdist(x1, x2)``: ``[..., P, M]`` and ``[..., R, M]`` to ``[..., P, R]``; E0301, E0302."""
+    left, right = call.tensor("x1"), call.tensor("x2")
+    require_floating(call, left)
+    require_same_dtype(call, left, right)
+    if len(left.shape) < 2 or len(right.shape) < 2:
+        raise RuleError("E0301", f"cdist takes [..., P, M] twice; got {left} and {right}")
+    message = f"cdist: {left} and {right} differ in features"
+    call.require_equal(left.shape[-1], right.shape[-1], RuleError("E0302", message))
+    batch = broadcast(call.require_equal, left.shape[:-2], right.shape[:-2], call.value)
+    return left.with_shape((*batch, left.shape[-2], right.shape[-2]))
 
 
 def outer(call: Call) -> TensorType:

@@ -21,6 +21,7 @@ from specc.catalog.shapes.common import (
     require_divisible,
     require_floating,
     require_rank,
+    require_same_dtype,
     told,
 )
 from specc.catalog.shapes.linear import Initial, Tensors, size_of
@@ -235,6 +236,25 @@ def _layer_norm_names(call: Call) -> tuple[str, ...]:
 
 
 # ── functions ────────────────────────────────────────────────────────────────────────────────────
+
+
+def layer_norm_function(call: Call) -> TensorType:
+    """``F.layer_norm(input, normalized_shape, weight, bias)``: all of the trailing shape; E0302."""
+    tensor = call.tensor()
+    normalized_shape(call)
+    wanted = as_sizes(call, "normalized_shape")
+    for name in ("weight", "bias"):
+        if not call.has(name):
+            continue
+        given = call.tensor(name)
+        message = f"{name} of {call.name} is {bracketed(wanted)}; got {given}"
+        error = RuleError("E0302", message, argument=name)
+        if len(given.shape) != len(wanted):
+            raise error
+        for size, other in zip(given.shape, wanted, strict=True):
+            call.require_equal(size, other, error)
+        require_same_dtype(call, tensor, given)
+    return tensor.with_shape(tensor.shape)
 
 
 def cosine_similarity(call: Call) -> TensorType:

@@ -188,7 +188,7 @@ def pixels_shuffled(call: Call) -> TensorType:
     """``[..., C r², H, W]`` to ``[..., C, H r, W r]``; E0301, E0303."""
     tensor = call.tensor()
     if len(tensor.shape) < 3:
-        raise RuleError("E0301", f"PixelShuffle takes [..., C, H, W]; got {tensor}")
+        raise RuleError("E0301", f"{call.name} takes [..., C, H, W]; got {tensor}")
     positive(call, "upscale_factor")
     factor = as_size(call, "upscale_factor", call.args["upscale_factor"])
     at_least(call, "upscale_factor", 1, (factor,))
