@@ -59,11 +59,28 @@ ONE_RESULT = [
     ("float[N, 6, 8, 8]", "x -> GroupNorm(3) -> InstanceNorm2d(affine=true) -> RMSNorm"),
     ("float[N, 6, T]", "x -> LocalResponseNorm(2) -> MaxPool1d(2) -> AdaptiveMaxPool1d(1)"),
     ("float[N, 6, 8, 8]", "x -> ConvTranspose2d(4, 4, stride=2, padding=1) -> PixelShuffle(2)"),
+    ("float[N, T, 8]", "x -> TransformerEncoderLayer(2, 16, dropout=0.0, batch_first=true)"),
+    ("float[N, 6]", "x -> GRUCell(4) -> full_like(0.5)"),
+    ("float[N, 6]", "x + normal_like(x) * uniform_like(x)"),
+    ("float[N, 6]", "x @ eye(6) + full([6], 0.5) + linspace(0.0, 1.0, 6)"),
+    ("float[N, 6]", "x -> Unflatten(1, (2, 3)) -> repeat_interleave(2, dim=1) -> GLU(1)"),
+    ("float[N, 6]", "scatter(x, 1, argmax(x, dim=1, keepdim=true), 0.0)"),
+    ("float[N, 6]", "scatter_add(x, 1, argmax(x, dim=1, keepdim=true), x)"),
+    ("float[N, 6]", "layer_norm(x, [6]) -> rms_norm([6])"),
+    (
+        "float[N, 6, 8, 8]",
+        "x -> CircularPad2d(1) -> conv2d(ones(4, 6, 3, 3), stride=2) -> Unfold(2)",
+    ),
+    ("index(7)[N, 3]", "x -> EmbeddingBag(4)"),
     ("float[N, 6, 8, 8]", "x -> Upsample(scale_factor=2.0) -> ReflectionPad2d(1)"),
     ("float[N, 6, 8, 8]", 'x -> Conv2d(4, (3, 1), padding="same") -> ZeroPad2d((1, 1, 0, 0))'),
 ]
 
 TWO_RESULTS = [
+    ("float[N, T, 8]", "a, b = MultiheadAttention(2, batch_first=true)(x, x, x)"),
+    ("float[N, 6]", "a, b = x -> LSTMCell(4)"),
+    ("float[N, 6]", "a, b = x -> max(dim=1)"),
+    ("float[N, 6]", "a, b = x -> sort(descending=true)"),
     ("float[N, 6]", "a, b = chunk(x, 2, dim=-1)"),
     ("float[N, 6]", "a, b = x -> split((2, 4), dim=1)"),
     ("float[N, 6]", "a, b = x -> split(3, dim=1)"),
@@ -111,6 +128,7 @@ def _trained(statement: str, *, optimizer: str = "SGD(lr=0.1)", more: str = "") 
     )
 
 
+LABELLED = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
 THREE_TENSORS = {
     "GaussianNLLLoss": "value * value + 1.0",
     "CosineEmbeddingLoss": "side",
@@ -121,8 +139,10 @@ THREE_TENSORS = {
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_runs_in_a_step(name: str) -> None:
-    tensors = ["y", "label" if name in ("CrossEntropyLoss", "NLLLoss") else "value"]
+    tensors = ["y", "label" if name in LABELLED else "value"]
     tensors[0] = "sigmoid(y)" if name == "BCELoss" else "y"
+    if name == "HingeEmbeddingLoss":  # its targets are 1 and -1
+        tensors[1] = "sign(value - 0.5)"
     tensors += [THREE_TENSORS[name]] if name in THREE_TENSORS else []
     text = _trained(f'{name}({", ".join(tensors)}, reduction="sum")')
     module: Any = specc.loads(text)

@@ -66,6 +66,8 @@ def _classes(draw: Draw, row: FunctionRow) -> Case:
     if draw(st.booleans()):
         tensors["weight"] = floats(classes + draw(st.sampled_from([0, 0, 0, 1])))
     args: dict[str, Any] = {}
+    if "p" in row.by_name:
+        args["p"] = draw(st.sampled_from([1, 2, 3]))
     if "label_smoothing" in row.by_name:
         args["label_smoothing"] = draw(st.sampled_from([0.0, 0.1, 1.5]))
     return args, tensors
@@ -94,7 +96,8 @@ def _several(draw: Draw, row: FunctionRow) -> Case:
 
 
 def _loss(draw: Draw, row: FunctionRow) -> Case:
-    maker = _classes if row.name in ("CrossEntropyLoss", "NLLLoss") else _several
+    labelled = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
+    maker = _classes if row.name in labelled else _several
     args, tensors = maker(draw, row)
     args["reduction"] = draw(st.sampled_from(row.choices["reduction"]))
     if row.name.startswith("BCE") and draw(st.booleans()):

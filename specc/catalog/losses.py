@@ -125,4 +125,25 @@ ROWS = (
         rules.ranking,
         "input1: tensor, input2: tensor, target: tensor",
     ),
+    _row(
+        "HingeEmbeddingLoss",
+        "hinge_embedding_loss",
+        "x for pairs marked 1, max(0, margin - x) for pairs marked -1",
+        f"margin: float = 1.0, {_REDUCTION}",
+    ),
+    _row("SoftMarginLoss", "soft_margin_loss", "log(1 + exp(-target x))", _REDUCTION),
+    _row(
+        "MultiMarginLoss",
+        "multi_margin_loss",
+        "max(0, margin - x of the label + x of another)^p, over the other classes",
+        f"p: int = 1, margin: float = 1.0, {_WEIGHT}, {_REDUCTION}",
+        rules.multi_margin,
+    ),
+    _row(
+        "MultiLabelSoftMarginLoss",
+        "multilabel_soft_margin_loss",
+        "BCEWithLogitsLoss over several labels, their mean for each example",
+        f"{_WEIGHT}, {_REDUCTION}",
+        rules.multi_label,
+    ),
 )

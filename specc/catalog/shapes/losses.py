@@ -227,6 +227,27 @@ def cross_entropy(call: Call) -> TensorType:
     return _reduced(call, tensor, (*tensor.shape[:place], *tensor.shape[place + 1 :]))
 
 
+def multi_margin(call: Call) -> TensorType:
+    """MultiMarginLoss: ``[N, C]`` scores and ``[N]`` labels; E0301, E0307 for a p but 1 and 2."""
+    tensor = call.tensor("input")
+    if len(tensor.shape) not in (1, 2):
+        raise RuleError("E0301", f"{call.name} takes [N, C] or [C]; got {tensor}")
+    power = plain(call, "p")
+    if power not in (1, 2):
+        raise RuleError("E0307", f"p of {call.name} is 1 or 2, and is {power}", argument="p")
+    return class_indices(call)
+
+
+def multi_label(call: Call) -> TensorType:
+    """MultiLabelSoftMarginLoss: ``[..., C]`` scores and targets, a number for each ``[...]``."""
+    result = equal_shapes(call)
+    shape = call.tensor("input").shape
+    if not shape:
+        raise RuleError("E0301", f"{call.name} takes [N, C]; got {call.tensor('input')}")
+    _require_class_weight(call, shape[-1])
+    return _reduced(call, result, shape[:-1])
+
+
 # ── several inputs ───────────────────────────────────────────────────────────────────────────────
 
 
