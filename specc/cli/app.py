@@ -14,6 +14,7 @@ from specc.cli.build import build
 from specc.cli.check import check
 from specc.cli.explain import explain
 from specc.cli.profile import profile
+from specc.cli.show import show
 from specc.cli.test import test
 
 # rich's help and tracebacks cost more time than the whole of `specc explain`.
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (check, build, test, bless, profile, bench, explain):
+for _verb in (check, show, build, test, bless, profile, bench, explain):
     app.command()(_verb)
 
 

@@ -103,10 +103,10 @@ ROWS = {
         "a verb or an option that needs a package which is not installed",
         (
             "pytest-xdist runs cells on several processes, pytest-benchmark keeps the times of "
-            "`specc bench`; both are extras."
+            "`specc bench`, Graphviz draws for `specc show --plot`; they are extras."
         ),
         "specc test specs -n auto",
-        "pip install 'specc[parallel]' or 'specc[bench]', as the message says.",
+        "pip install 'specc[parallel]', 'specc[bench]' or 'specc[plot]', as the message says.",
     ),
     "E0714": Code(
         "a required device that is not there",
@@ -125,6 +125,12 @@ ROWS = {
         ),
         "specc profile specs/mlp.spec -o specs",
         "Name a new folder: -o runs/mlp",
+    ),
+    "E0716": Code(
+        "a picture that Graphviz did not make",
+        "A graph of thousands of layers takes it longer than the two minutes that it is given.",
+        "specc show specs/mlp.spec --plot mlp.svg",
+        "Draw less, with --depth 1 or --model NAME; or write a .dot file and lay it out yourself.",
     ),
     "E0801": Code(
         "no golden for this case",

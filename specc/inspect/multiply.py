@@ -1,0 +1,164 @@
+"""How many multiply-adds a call does: a rule for each layer and function that multiplies.
+
+One multiply-add is one product and the addition that takes it up: a convolution's, a dense layer's,
+a matrix product's. What is done once an element (an activation, a normalisation, a bias, pooling, a
+loss) counts as none; that is the convention of ``torch.utils.flop_counter.FlopCounterMode``, which
+counts two operations for each of these. A causal mask saves nothing, since torch's kernels need not
+use it. Non-goals: memory, time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call in numbers. ``inputs`` are the shapes of its tensors by the row's names (a list of
+    tensors is numbered: ``operands.0``), ``weights`` those of the layer's parameters."""
+
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    inputs: Mapping[str, Shape] = field(default_factory=dict)
+    outputs: tuple[Shape, ...] = ()
+    weights: Mapping[str, Shape] = field(default_factory=dict)
+
+
+Rule: TypeAlias = Callable[[Call], int]
+
+
+def _dense(call: Call) -> int:
+    """Each output element is a sum over the weight's last dimension."""
+    return math.prod(call.outputs[0]) * call.weights["weight"][-1]
+
+
+def _bilinear(call: Call) -> int:
+    """Each output element is a sum over all pairs of the two inputs' elements."""
+    return math.prod(call.outputs[0]) * math.prod(call.weights["weight"][1:])
+
+
+def _convolution(call: Call) -> int:
+    """Each output element is a sum over the kernel and the channels of its group."""
+    return math.prod(call.outputs[0]) * math.prod(call.weights["weight"][1:])
+
+
+def _transposed_convolution(call: Call) -> int:
+    """Each input element is spread over the kernel and the output channels of its group."""
+    return math.prod(call.inputs["input"]) * math.prod(call.weights["weight"][1:])
+
+
+def _recurrent(call: Call) -> int:
+    """At each position every weight matrix, of each layer and direction, is used once."""
+    matrices = sum(math.prod(shape) for shape in call.weights.values() if len(shape) == 2)
+    return math.prod(call.inputs["input"][:-1]) * matrices
+
+
+def _multihead(call: Call) -> int:
+    """What comes in is projected in and out, with attention between."""
+    query, key, value = (call.inputs[name] for name in ("query", "key", "value"))
+    extra = sum(bool(call.arguments.get(name)) for name in ("add_bias_kv", "add_zero_attn"))
+    return _projected_attention(call, query, key, value, extra)
+
+
+def _encoder(call: Call) -> int:
+    """Self-attention and the feed-forward net of ``TransformerEncoderLayer``."""
+    source = call.inputs["src"]
+    return _projected_attention(call, source, source, source) + _feed_forward(call, source)
+
+
+def _decoder(call: Call) -> int:
+    """As the encoder's, with attention to the memory."""
+    target, memory = call.inputs["tgt"], call.inputs["memory"]
+    attentions = _projected_attention(call, target, target, target)
+    attentions += _projected_attention(call, target, memory, memory)
+    return attentions + _feed_forward(call, target)
+
+
+def _projected_attention(call: Call, query: Shape, key: Shape, value: Shape, extra: int = 0) -> int:
+    """``extra`` places are added to the keys after they are projected."""
+    width = query[-1]
+    places = key[1 if call.arguments.get("batch_first") else 0] + extra
+    asked, offered = math.prod(query[:-1]), math.prod(key[:-1])
+    projections = 2 * asked * width * width + offered * width * (key[-1] + value[-1])
+    return projections + 2 * asked * places * width
+
+
+def _feed_forward(call: Call, through: Shape) -> int:
+    weights = (call.weights[f"linear{number}.weight"] for number in (1, 2))
+    return math.prod(through[:-1]) * sum(math.prod(weight) for weight in weights)
+
+
+LAYERS: Mapping[str, Rule] = {
+    "Linear": _dense,
+    "Bilinear": _bilinear,
+    **{f"Conv{dims}d": _convolution for dims in (1, 2, 3)},
+    **{f"ConvTranspose{dims}d": _transposed_convolution for dims in (1, 2, 3)},
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
+    "MultiheadAttention": _multihead,
+    "TransformerEncoderLayer": _encoder,
+    "TransformerDecoderLayer": _decoder,
+}
+
+
+def _product(call: Call) -> int:
+    """Each output element is a sum over the left side's last dimension."""
+    return math.prod(call.outputs[0]) * call.inputs["input"][-1]
+
+
+def _attention(call: Call) -> int:
+    """Scores of each query with each key, then their sum of the values."""
+    query, key, value = (call.inputs[name] for name in ("query", "key", "value"))
+    return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+def _einsum(call: Call) -> int:
+    """The operands are taken in from left to right, as torch does where opt_einsum is absent.
+
+    What only one side of a product has and nobody needs later is summed before, for no
+    multiply-add; each product then has one for every combination of the letters it still has.
+    """
+    equation = str(call.arguments["equation"]).replace(" ", "")
+    left, arrow, result = equation.partition("->")
+    operands = list(call.inputs.values())
+    terms = [
+        _letters(term, len(shape)) for term, shape in zip(left.split(","), operands, strict=True)
+    ]
+    sizes: dict[str, int] = {}
+    for term, shape in zip(terms, operands, strict=True):
+        for letter, size in zip(term, shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    if arrow:
+        dots = max((sum(letter.isdigit() for letter in term) for term in terms), default=0)
+        wanted = set(_letters(result, len(result.replace("...", "")) + dots))
+    else:
+        whole = [letter for term in terms for letter in term]
+        wanted = {letter for letter in whole if letter.isdigit() or whole.count(letter) == 1}
+    total, taken = 0, set(terms[0])
+    for position, term in enumerate(terms[1:], 1):
+        later = wanted.union(*terms[position + 1 :])
+        taken &= later | set(term)
+        right = set(term) & (later | taken)
+        total += math.prod(sizes[letter] for letter in taken | right)
+        taken = (taken | right) & later
+    return total
+
+
+def _letters(term: str, rank: int) -> list[str]:
+    """One name a dimension: those that ``...`` stands for are counted from the right, ``0`` the
+    last."""
+    before, dots, after = term.partition("...")
+    hidden = rank - len(before) - len(after) if dots else 0
+    return [*before, *(str(number) for number in reversed(range(hidden))), *after]
+
+
+FUNCTIONS: Mapping[str, Rule] = {
+    "matmul": _product,
+    "bmm": _product,
+    "linear": _product,
+    "einsum": _einsum,
+    "scaled_dot_product_attention": _attention,
+}

@@ -1,0 +1,76 @@
+"""The sizes that a model is shown on: the test's first row, with what the call says instead.
+
+Non-goals: which rows a test has (``specc.harness.matrix``), what is asked of them (``demands``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from specc import ir
+from specc.harness import matrix
+from specc.harness.demands import demands_of
+from specc.sizes import Atom, Size, symbols
+
+
+def alone(program: ir.Program, model: ir.Module) -> ir.Program:
+    """``program`` as if ``model`` were its only one, with its training where that is of it
+    alone."""
+    keep = program.train is not None and program.subject() is model
+    return replace(program, models=(model,), train=program.train if keep else None)
+
+
+def names(program: ir.Program) -> tuple[str, ...]:
+    """The unknown sizes of the inputs."""
+    return matrix.input_symbols(program)
+
+
+def choose(whole: ir.Program, program: ir.Program, asked: Mapping[str, int]) -> dict[str, int]:
+    """A number for every unknown size of ``program``, which is one model of ``whole``.
+
+    Raises SpecError: E0501 where the sizes break a condition or leave nothing of a tensor."""
+    wanted = names(program)
+    written = dict(whole.test.sizes[0]) if whole.test.sizes else {}
+    row = {name: value for name, value in {**written, **asked}.items() if name in wanted}
+    if not wanted:
+        return {}
+    if len(row) < len(wanted):
+        default = matrix.cases(replace(program, test=replace(whole.test, sizes=())))[0]
+        row = {**dict(default.sizes), **row}
+    ordered = tuple((name, row[name]) for name in wanted)
+    matrix.cases(replace(program, test=replace(whole.test, sizes=(ordered,))))
+    return dict(ordered)
+
+
+def conditions(program: ir.Program) -> tuple[ir.Condition, ...]:
+    """What is asked of the sizes of ``program``, its blocks' conditions in its inputs' terms; what
+    no sizes can break is left out."""
+    stated = demands_of(program).conditions.values()
+    return tuple(condition for condition in stated if not _always(condition))
+
+
+def _always(condition: ir.Condition) -> bool:
+    """Whether ``condition`` asks for no less than a size that only grows has at its least, where
+    every unknown is 1."""
+    if condition.relation not in (">=", ">") or not isinstance(condition.right, int):
+        return False
+    ones: dict[str, Size] = dict.fromkeys(symbols(condition.left), 1)
+    return _grows(condition.left) and bool(condition.holds(ones))
+
+
+def _grows(size: Size) -> bool:
+    """Whether ``size`` is never less where an unknown is more, as far as its form shows it."""
+    if isinstance(size, int):
+        return True
+    return all(
+        (factor > 0 or not monomial) and all(_atom_grows(atom) for atom in monomial)
+        for monomial, factor in size.terms
+    )
+
+
+def _atom_grows(atom: Atom) -> bool:
+    if isinstance(atom, str):
+        return True
+    below = atom.denominator
+    return isinstance(below, int) and below > 0 and _grows(atom.numerator)

@@ -1,0 +1,145 @@
+"""What trains what: the losses, and for each optimizer the parameters that its groups hold.
+
+Everything in the spec's own words, with counts. Non-goals: layout (``specc.report.show``), what a
+step computes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from specc import catalog, ir
+from specc.inspect import words
+from specc.inspect.tree import frozen_names
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Some parameters: how they were selected, how many tensors they are and how many elements."""
+
+    text: str
+    tensors: int
+    elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """One step: its terms as (name, expression), the loss last; its optimizer and what that
+    holds, group by group; the rest as one line each."""
+
+    name: str
+    terms: tuple[tuple[str, str], ...]
+    optimizer: str
+    shares: tuple[Share, ...]
+    others: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """All steps, what of the training's own module is no model, and what nothing trains."""
+
+    steps: tuple[StepFacts, ...]
+    members: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, str], ...]
+    untrained: Share | None
+
+
+def facts(program: ir.Program) -> TrainingFacts | None:
+    """What ``program`` trains; None where it trains nothing."""
+    train = program.train
+    if train is None:
+        return None
+    subject = program.subject()
+    counts = {name: math.prod(shape) for name, _, shape in subject.parameters()}
+    shared = {value: node for node in ir.flat_nodes(train.shared) for value in _results(node)}
+    steps = tuple(_step(step, counts, shared) for step in train.steps)
+    others = []
+    if train.accumulate > 1:
+        others.append(("accumulate", f"{train.accumulate} batches a step"))
+    if train.precision:
+        others.append(("precision", f"{train.precision} (autocast)"))
+    return TrainingFacts(
+        steps, tuple(_members(train)), tuple(others), _untrained(train, subject, counts)
+    )
+
+
+def _members(train: ir.Train) -> Iterable[tuple[str, str]]:
+    for member in train.members:
+        match member.kind:
+            case "copy":
+                yield "copy", f"{member.attribute} of {member.of} every {member.every}"
+            case "ema":
+                decay = words.literal(member.decay, {})
+                yield "ema", f"{member.attribute} of {member.of} decay {decay}"
+            case "model":
+                yield "model", f"{member.attribute}: {member.model}"
+
+
+def _untrained(train: ir.Train, subject: ir.Module, counts: Mapping[str, int]) -> Share | None:
+    left = dict(counts)
+    for name in frozen_names(subject):
+        left.pop(name, None)
+    twins = tuple(f"{one.attribute}." for one in train.members if one.kind != "model")
+    for step in train.steps:
+        if step.optimizer is not None:
+            for selection in (step.optimizer.rest, *(group.on for group in step.optimizer.groups)):
+                for name in selection.names:
+                    left.pop(name, None)
+    found = [name for name in left if not name.startswith(twins)]
+    if not found:
+        return None
+    names = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+    return Share(names, len(found), sum(counts[name] for name in found))
+
+
+def _step(
+    step: ir.Step, counts: Mapping[str, int], shared: Mapping[ir.Value, ir.Leaf]
+) -> StepFacts:
+    makers = {**shared, **{v: node for node in ir.flat_nodes(step.nodes) for v in _results(node)}}
+    named = {value for _, value in step.terms}
+    terms = tuple(
+        (name, words.expression(value, makers, named - {value})) for name, value in step.terms
+    )
+    optimizer, shares = "", []
+    if step.optimizer is not None:
+        optimizer = words.call(step.optimizer.type, step.optimizer.arguments, None, {})
+        for group in step.optimizer.groups:
+            text = words.call("group", group.arguments, None, {})
+            shares.append(_share(f"{text} on {group.on.text}", group.on, counts))
+        if step.optimizer.rest.names:
+            on = step.optimizer.rest.text
+            whole = "every other" if shares else "every parameter"
+            rest = whole if on in ("", "*") else f"on {on}"
+            shares.append(_share(rest, step.optimizer.rest, counts))
+    return StepFacts(step.name, terms, optimizer, tuple(shares), tuple(_others(step)))
+
+
+def _others(step: ir.Step) -> Iterable[tuple[str, str]]:
+    for regularizer in step.regularizers:
+        row = catalog.REGULARIZERS.get(regularizer.type)
+        text = words.call(regularizer.type, regularizer.arguments, row, {})
+        yield "regularize", f"{text} on {regularizer.on.text}"
+    for constraint in step.constraints:
+        row = catalog.CONSTRAINTS.get(constraint.type)
+        text = words.call(constraint.type, constraint.arguments, row, {})
+        yield "constrain", f"{text} on {constraint.on.text}"
+    if step.clip is not None:
+        text = words.call(
+            step.clip.type, step.clip.arguments, catalog.CLIPS.get(step.clip.type), {}
+        )
+        yield "clip", f"{text} on {step.clip.on.text}" if step.clip.on else text
+    if step.scheduler is not None:
+        text = words.call(step.scheduler.type, step.scheduler.arguments, None, {})
+        yield "scheduler", f"{text} per {step.scheduler.interval}"
+    for selection in step.frozen:
+        yield "freeze", f"on {selection.text}"
+
+
+def _share(text: str, on: ir.Selection, counts: Mapping[str, int]) -> Share:
+    return Share(text, len(on.names), sum(counts[name] for name in on.names))
+
+
+def _results(node: ir.Leaf) -> Iterable[ir.Value]:
+    return ir.result_values(node.result)

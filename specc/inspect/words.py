@@ -1,0 +1,256 @@
+"""A program's pieces in the spec's own words: arguments, shapes, indices, operators.
+
+One line of text for each, as the spec would write it. Non-goals: layout; making text safe for a
+terminal or a drawing, which is done where it is printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from types import NoneType
+
+from specc import catalog, ir
+from specc.catalog.rows import Argument, Row
+from specc.sizes import Poly, Quotient, Size, evaluate, floor_divide, symbol
+
+_TABLES: Mapping[str, Mapping[str, Row]] = {
+    "function": catalog.FUNCTIONS,
+    "loss": catalog.LOSSES,
+    "metric": catalog.METRICS,
+}
+HOLE = "·"  # where the tensor goes in ``0.5 * ·``
+
+
+def shape(sizes: Iterable[Size]) -> str:
+    """``[N, 3, H // 2, W // 2]``."""
+    return f"[{', '.join(str(tidy(size)) for size in sizes)}]"
+
+
+def tidy(size: Size) -> Size:
+    """``size`` with nested quotients as one: ``(x // a + b) // c`` is ``(x + a * b) // (a * c)``
+    for whole ``b`` and positive ``a``, ``c``. Strides in a row are read so."""
+    if isinstance(size, int):
+        return size
+    total: Size = 0
+    for monomial, factor in size.terms:
+        product: Size = factor
+        for atom in monomial:
+            product *= symbol(atom) if isinstance(atom, str) else _quotient(atom)
+        total += product
+    return total
+
+
+def _quotient(quotient: Quotient) -> Size:
+    above, below = tidy(quotient.numerator), tidy(quotient.denominator)
+    if isinstance(above, Poly) and isinstance(below, int) and below > 0:
+        (monomial, factor), *rest = above.terms
+        offset = dict(rest).get((), 0)
+        if factor == 1 and len(monomial) == 1 and len(rest) == (1 if offset else 0):
+            inner = monomial[0]
+            if (
+                isinstance(inner, Quotient)
+                and isinstance(inner.denominator, int)
+                and inner.denominator > 0
+            ):
+                inside = inner.numerator + inner.denominator * offset
+                return floor_divide(inside, inner.denominator * below)
+    return floor_divide(above, below)
+
+
+def literal(value: object, sizes: Mapping[str, Size]) -> str:
+    """A compile-time value, its sizes worked out as far as ``sizes`` tells; a tensor is a hole."""
+    match value:
+        case ir.Value():
+            return HOLE
+        case ir.Scalar():
+            return literal(value.value, sizes)
+        case Poly():
+            return str(tidy(evaluate(value, sizes)))
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return "none"
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case float():
+            return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+        case tuple():
+            inner = ", ".join(literal(item, sizes) for item in value)
+            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        case _:
+            return str(value)
+
+
+def call(called: str, arguments: ir.Arguments, row: Row | None, sizes: Mapping[str, Size]) -> str:
+    """``Conv2d(64, 3, stride=2)``: what the shapes tell and what is a tensor is left out, and what
+    comes in the signature's order up to there has no name."""
+    known = row.by_name if row else {}
+    order = [name for name, argument in known.items() if not _told(argument)]
+    written: list[str] = []
+    positional = True
+    for name, value in arguments:
+        argument = known.get(name)
+        if argument is not None and (_told(argument) or _default(argument, value, sizes)):
+            continue
+        # Python would take more without a name; a reader would not know what `64, 3, 2` says.
+        positional = (
+            positional
+            and argument is not None
+            and not argument.keyword_only
+            and order[len(written)] == name
+            and (argument.required or not written)
+        )
+        if argument is not None and argument.variadic and isinstance(value, tuple):
+            written += [literal(item, sizes) for item in value]
+        else:
+            text = literal(value, sizes)
+            written.append(text if positional else f"{name}={text}")
+    return f"{called}({', '.join(written)})" if written else called
+
+
+def _default(argument: Argument, value: ir.Operand, sizes: Mapping[str, Size]) -> bool:
+    plain = isinstance(argument.default, (bool, int, float, str, tuple, NoneType))
+    return plain and literal(argument.default, {}) == literal(value, sizes)
+
+
+def _told(argument: Argument) -> bool:
+    return argument.inferred or argument.is_tensor
+
+
+def layer(made: ir.Layer, sizes: Mapping[str, Size]) -> str:
+    """A layer's or block's type with its arguments, and what it is wrapped in."""
+    if made.module is None:
+        text = call(made.type, made.arguments, catalog.LAYERS.get(made.type), sizes)
+    else:
+        # All of them: two calls are told apart by what they come to, not by how they are written.
+        given = dict(made.arguments)
+        every = [(param.name, given.get(param.name, param.value)) for param in made.module.params]
+        text = call(made.type, tuple(every), None, sizes)
+    for wrapper in made.wrappers:
+        text += f" with {call(wrapper.type, wrapper.arguments, None, sizes)}"
+    return text
+
+
+def function(node: ir.FunctionCall, sizes: Mapping[str, Size]) -> str:
+    """A function, loss or metric with its arguments that are no tensors."""
+    return call(node.function, node.arguments, _TABLES[node.kind].get(node.function), sizes)
+
+
+def operation(node: ir.Operation, sizes: Mapping[str, Size]) -> str:
+    """``+``, or ``0.5 * ·`` where one side is no tensor."""
+    if len(node.operands) == 1:
+        return f"{node.operator}{' ' if node.operator.isalpha() else ''}{HOLE}"
+    if all(isinstance(operand, ir.Value) for operand in node.operands):
+        return node.operator
+    return f" {node.operator} ".join(literal(operand, sizes) for operand in node.operands)
+
+
+def subscript(node: ir.Subscript, sizes: Mapping[str, Size]) -> str:
+    """``[:, -1]``."""
+    return f"[{', '.join(_index(index, sizes) for index in node.indices)}]"
+
+
+def _index(index: ir.Index, sizes: Mapping[str, Size]) -> str:
+    match index:
+        case ir.EllipsisIndex():
+            return "..."
+        case ir.SliceIndex():
+            ends = [
+                "" if end is None else literal(end, sizes)
+                for end in (index.lower, index.upper, index.step)
+            ]
+            return ":".join(ends if index.step is not None else ends[:2])
+        case _:
+            return literal(index, sizes)
+
+
+def node(computed: ir.Leaf, sizes: Mapping[str, Size]) -> str:
+    """What a node that is no layer's call does."""
+    match computed:
+        case ir.FunctionCall():
+            return function(computed, sizes)
+        case ir.Operation():
+            return operation(computed, sizes)
+        case ir.Subscript():
+            return subscript(computed, sizes)
+        case ir.Transpose():
+            return f".{computed.attribute}"
+        case ir.ParameterRead():
+            return f"{computed.layer}.{computed.parameter}"
+        case ir.LayerCall():
+            return computed.layer
+
+
+# ── what a loss is ──────────────────────────────────────────────────────────────────────────────
+
+_DEEPEST = 8
+
+
+def expression(
+    value: ir.Value,
+    makers: Mapping[ir.Value, ir.Leaf],
+    named: Container[ir.Value],
+    depth: int = 0,
+) -> str:
+    """The expression that gives ``value``: ``kind_loss + 0.5 * size_loss``.
+
+    ``makers`` are the nodes that it may be made of; what is none of theirs, or is ``named``, goes
+    by its name, and so does what is too deep to be read."""
+    node = makers.get(value)
+    if node is None or depth > _DEEPEST or (depth and value in named):
+        return value.name
+
+    def inner(operand: object) -> str:
+        if isinstance(operand, ir.Value):
+            return expression(operand, makers, named, depth + 1)
+        if isinstance(operand, tuple):
+            return f"[{', '.join(inner(item) for item in operand)}]"
+        return literal(operand, {})
+
+    def side(operand: object, least: int) -> str:
+        """In brackets where it binds less than ``least``."""
+        text = inner(operand)
+        if not isinstance(operand, ir.Value) or text == operand.name:
+            return text
+        made = makers.get(operand)
+        loose = isinstance(made, ir.Operation) and _binding(made) < least
+        return f"({text})" if loose else text
+
+    match node:
+        case ir.Operation(operands=(only,)):
+            space = " " if node.operator.isalpha() else ""
+            return f"{node.operator}{space}{side(only, _binding(node))}"
+        case ir.Operation():
+            left, right = node.operands
+            power = node.operator == "**"  # which alone binds to the right
+            first = side(left, _binding(node) + power)
+            return f"{first} {node.operator} {side(right, _binding(node) + (not power))}"
+        case ir.FunctionCall():
+            tensors = [inner(item) for _, item in node.arguments if _has_tensor(item)]
+            plain = tuple((name, item) for name, item in node.arguments if not _has_tensor(item))
+            written = call("", plain, _TABLES[node.kind].get(node.function), {})[1:-1]
+            return f"{node.function}({', '.join([*tensors, *([written] if written else [])])})"
+        case ir.LayerCall():
+            return f"{node.layer}({', '.join(inner(item) for item in node.inputs)})"
+        case ir.Subscript():
+            return f"{side(node.value, _TIGHTEST)}{subscript(node, {})}"
+        case ir.Transpose():
+            return f"{side(node.value, _TIGHTEST)}.{node.attribute}"
+        case ir.ParameterRead():
+            return f"{node.layer}.{node.parameter}"
+
+
+def _binding(node: ir.Operation) -> int:
+    """How tightly an operator holds what stands beside it; ``_TIGHTEST`` is a call's."""
+    if len(node.operands) == 1:
+        return 3 if node.operator == "-" else 0
+    return {"+": 1, "-": 1, "**": 4}.get(node.operator, 2 if node.operator in _PRODUCTS else 0)
+
+
+_PRODUCTS, _TIGHTEST = ("*", "/", "//", "%", "@"), 5
+
+
+def _has_tensor(operand: ir.Operand) -> bool:
+    if isinstance(operand, tuple):
+        return any(_has_tensor(item) for item in operand)
+    return isinstance(operand, ir.Value)

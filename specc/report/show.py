@@ -1,0 +1,231 @@
+"""A program for the terminal: the table of its layers, totals, conditions, params, training.
+
+Data in, styled pieces out; every text of the spec is made safe first. Non-goals: counting
+(``specc.inspect``), pictures (``dot``).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from specc.inspect import words
+from specc.inspect.fold import folded
+from specc.inspect.training import Share, TrainingFacts
+from specc.inspect.tree import Entry
+from specc.inspect.view import ModelView
+from specc.report.style import Piece
+from specc.report.text import visible, width
+
+_HEAD = ("layer", "type", "output", "", "parameters", "multiply-adds", "activations", "line")
+_WIDEST_TYPE, _NARROWEST_TYPE = 44, 20
+
+
+def table(
+    view: ModelView, *, depth: int = 99, apart: bool = False, columns: int | None = None
+) -> Iterator[Piece]:
+    """The layers of ``view`` down to ``depth`` levels, alike ones folded unless ``apart``; below
+    the table what they come to, and what is asked of the sizes.
+
+    Where the table is wider than ``columns``, types are cut, down to their names."""
+    yield Piece(visible(view.tree.name), "bold")
+    line = f":{view.model.span.line}" if view.model.span else ""
+    sizes = ", ".join(f"{name}={value}" for name, value in view.sizes.items())
+    rest = [f"{visible(view.file)}{line}", *([f"on {sizes}"] if sizes else []), view.dtype]
+    yield Piece(f"  {' · '.join(rest)}\n\n", "dim")
+    rows = list(_rows(view.tree, view, depth, apart))
+    head = list(_HEAD)
+    head[3] = f"with {sizes}" if sizes and len(sizes) < 20 else "with sizes" if sizes else ""
+    yield from _columns([tuple(head), *rows], columns)
+    if any("×" in row[0] for row in rows):
+        yield Piece("a line with ×n is one of n alike; what is above it counts them all\n", "dim")
+    yield Piece("\n")
+    yield from _totals(view)
+    yield from _params(view)
+    yield from _conditions(view)
+
+
+def training(facts: TrainingFacts) -> Iterator[Piece]:
+    """What trains what."""
+    yield Piece("training\n", "bold")
+    lines: list[tuple[str, str]] = [*facts.members, *facts.others]
+    for step in facts.steps:
+        if step.name and len(facts.steps) > 1:
+            yield from _listed(lines)
+            lines = []
+            yield Piece(f"  step {visible(step.name)}\n", "bold")
+        lines += [(name, text) for name, text in step.terms]
+        if step.optimizer:
+            lines.append(("optimizer", step.optimizer))
+            lines += [("", f"{_share(share)}") for share in step.shares]
+        lines += step.others
+    if facts.untrained is not None:
+        lines.append(("no optimizer", _share(facts.untrained)))
+    yield from _listed(lines)
+
+
+def number(count: int) -> str:
+    """``9,408``, ``1.81 M``, ``3.64 G``: exact up to five digits, then three of them."""
+    if count < 100_000:
+        return f"{count:,}"
+    value, units = float(count), "kMGTPE"
+    for unit in units:
+        value /= 1000
+        if value < 999.5 or unit == units[-1]:
+            return f"{value:.3g} {unit}" if value < 999.5 else f"{value:,.0f} {unit}"
+    raise AssertionError("the last unit takes all")
+
+
+def memory(count: int) -> str:
+    """``512 B``, ``1.50 KiB``, ``44.6 MiB``."""
+    value, units = float(count), ("B", "KiB", "MiB", "GiB", "TiB")
+    for unit in units:
+        if value < 1023.5 or unit == units[-1]:
+            digits = 0 if unit == "B" or value >= 100 else 1 if value >= 10 else 2
+            return f"{value:,.{digits}f} {unit}"
+        value /= 1024
+    raise AssertionError("the last unit takes all")
+
+
+# ── the table ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _rows(tree: Entry, view: ModelView, depth: int, apart: bool) -> Iterator[tuple[str, ...]]:
+    yield _row(tree.name, tree, view, 0)
+    yield from _below(tree, view, depth, apart, 1)
+
+
+def _below(
+    entry: Entry, view: ModelView, depth: int, apart: bool, level: int
+) -> Iterator[tuple[str, ...]]:
+    if level > depth:
+        return
+    for group in folded(entry.children, apart):
+        first, name = group.first, group.first.name
+        if first.kind == "operation":
+            name = words.HOLE  # what it is stands beside, under its type
+        elif group.count > 1:
+            name += f" … {group.last}"
+        if group.count > 1:
+            name += f" ×{group.count}"
+        yield _row(name, first, view, level)
+        yield from _below(first, view, depth, apart, level + 1)
+
+
+def _row(name: str, entry: Entry, view: ModelView, level: int) -> tuple[str, ...]:
+    results = entry.results
+    if entry.kind == "container" and entry.children:
+        results = entry.children[-1].results  # a row of layers gives what its last one gives
+    parameters = f"{entry.costs.parameters:,}" if entry.costs.parameters else "-"
+    if entry.costs.frozen:
+        all_of_it = entry.costs.frozen == entry.costs.parameters
+        frozen = "frozen" if all_of_it else f"{entry.costs.frozen:,} frozen"
+        parameters += f" ({frozen})"
+    text = visible(entry.text) if entry.kind != "model" else ""
+    text = _cut(text, _WIDEST_TYPE)
+    if entry.calls > 1:
+        text += f" (called {entry.calls} times)"
+    where = str(entry.span.line) if entry.span else ""
+    if entry.span and entry.span.file != view.file:
+        where = f"{visible(entry.span.file)}:{where}"
+    return (
+        "  " * level + visible(name),
+        text if entry.calls or entry.kind in ("container", "model") else f"{text} (not called)",
+        ", ".join(visible(words.shape(result.shape)) for result in results) or "-",
+        ", ".join(words.shape(result.numbers) for result in results) if view.sizes else "",
+        parameters,
+        number(entry.costs.multiply_adds) if entry.costs.multiply_adds else "-",
+        memory(entry.costs.activation_bytes) if entry.costs.activation_bytes else "-",
+        where,
+    )
+
+
+_TYPE, _NUMBERS = 1, (4, 5, 6)
+
+
+def _columns(rows: Sequence[tuple[str, ...]], limit: int | None) -> Iterator[Piece]:
+    widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    shown = [column for column in range(len(rows[0])) if widths[column]]
+    over = sum(widths[column] + 2 for column in shown) - 2 - (limit or sys.maxsize)
+    if over > 0:
+        widths[_TYPE] = min(widths[_TYPE], max(widths[_TYPE] - over, _NARROWEST_TYPE))
+    for position, row in enumerate(rows):
+        cells = []
+        for column in shown:
+            text = _cut(row[column], widths[column])
+            gap = " " * (widths[column] - width(text))
+            cells.append(f"{gap}{text}" if column in _NUMBERS else f"{text}{gap}")
+        yield Piece("  ".join(cells).rstrip() + "\n", "" if position else "bold")
+
+
+def _cut(text: str, columns: int) -> str:
+    if width(text) <= columns:
+        return text
+    while width(text) >= columns:
+        text = text[:-1]
+    return f"{text}…"
+
+
+# ── below it ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _totals(view: ModelView) -> Iterator[Piece]:
+    costs = view.tree.costs
+    parameters = f"{costs.parameters:,} ({memory(costs.parameter_bytes)})"
+    if costs.frozen:
+        parameters += f", {costs.trainable:,} of them trainable, {costs.frozen:,} frozen"
+    lines = [("parameters", parameters)]
+    if costs.buffers:
+        lines.append(("buffers", f"{costs.buffers:,} ({memory(costs.buffer_bytes)})"))
+    lines += [
+        (
+            "multiply-adds",
+            f"{costs.multiply_adds:,} in one forward pass: products of matrices and convolutions",
+        ),
+        (
+            "activations",
+            f"{memory(costs.activation_bytes)}: all that one forward pass puts out, views apart",
+        ),
+    ]
+    yield from _listed(lines, 0)
+
+
+def _params(view: ModelView) -> Iterator[Piece]:
+    texts = []
+    for param in view.params:
+        text = f"{param.name}={words.literal(param.value, {})}"
+        if param.name in view.changed:
+            text += f" (--set; {words.literal(param.default, {})})"
+        texts.append(text)
+    if texts:
+        yield from _listed([("params", ", ".join(texts))], 0)
+
+
+def _conditions(view: ModelView) -> Iterator[Piece]:
+    lines = []
+    values = view.values
+    for condition in view.conditions:
+        left, right = words.tidy(condition.left), words.tidy(condition.right)
+        stated = f"{left} {condition.relation} {right}"
+        worked = words.literal(left, values), words.literal(right, values)
+        numbers = f" {condition.relation} ".join(worked)
+        if numbers != stated:
+            stated += f"  ({numbers})"
+        lines.append((f"line {condition.span.line}", f"{stated}: {condition.reason}"))
+    if lines:
+        yield Piece("conditions on the sizes\n", "bold")
+        yield from _listed(lines)
+
+
+def _share(share: Share) -> str:
+    tensors = "tensor" if share.tensors == 1 else "tensors"
+    return f"{share.text}: {share.tensors} {tensors}, {share.elements:,} parameters"
+
+
+def _listed(lines: Sequence[tuple[str, str]], indent: int = 2) -> Iterator[Piece]:
+    widest = max((width(visible(name)) for name, _ in lines), default=0)
+    widest = max(widest, 13)
+    for name, text in lines:
+        gap = " " * (widest - width(visible(name)))
+        yield Piece(f"{' ' * indent}{visible(name)}{gap}  ", "cyan")
+        yield Piece(f"{visible(text)}\n")
