@@ -233,15 +233,26 @@ def symbols(size: Size) -> frozenset[str]:
 
 def never_negative(size: Size) -> bool:
     """Whether ``size`` is at least 0 for all symbols of at least 1, as far as its form shows it."""
-    if isinstance(size, int):
-        return size >= 0
-    positive = sum(factor for _, factor in size.terms if factor > 0)
-    negative = [(monomial, factor) for monomial, factor in size.terms if factor < 0]
-    plain = all(isinstance(atom, str) for monomial, _ in size.terms for atom in monomial)
-    # Each product of symbols is at least 1, so a negative constant is held by enough of them.
-    return all(not monomial for monomial, _ in negative) and plain and (
-        positive + sum(factor for _, factor in negative) >= 0
-    )
+    if not _grows(size):
+        return False
+    lowest = evaluate(size, dict.fromkeys(symbols(size), 1))
+    return isinstance(lowest, int) and lowest >= 0
+
+
+def _grows(size: Size) -> bool:
+    """Whether no symbol makes ``size`` smaller as it grows, as far as its form shows it."""
+    for monomial, factor in _terms(size):
+        if monomial and factor < 0:
+            return False
+        for atom in monomial:
+            if isinstance(atom, Quotient):
+                fixed = isinstance(atom.denominator, int) and atom.denominator > 0
+                # A product with a quotient that may be negative need not grow.
+                if not fixed or not _grows(atom.numerator):
+                    return False
+                if len(monomial) > 1 and not never_negative(Poly({(atom,): 1})):
+                    return False
+    return True
 
 
 def _terms(size: Size) -> tuple[tuple[Monomial, int], ...]:

@@ -7,9 +7,11 @@ nothing else.
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from specc import garbage, ir
 from specc.emit.body import mark
+from specc.emit.classes import Classes, EmittedClass, classes_of
 from specc.emit.layout import identifier, literal
 from specc.emit.modules import constructor, forward
 from specc.emit.names import attribute_names, constant_names
@@ -29,15 +31,17 @@ def emit(program: ir.Program) -> str:
 def _emit(program: ir.Program) -> str:
     file = comment(program.file.replace("\\", "/").rsplit("/", 1)[-1])
     names = " and ".join(model.name for model in program.models)
+    classes = classes_of(program.models)
+    constants = constant_names(program, classes)
     parts = [] if program.train is None else helpers(program.train)
-    parts += [_class(program, model) for model in program.models]
+    parts += [_class(program, made, classes, constants) for made in classes.listed]
     body = "\n\n".join(parts)
     head = [
         f'"""{names}, from {file}: plain PyTorch, written by specc."""',
         _imports(body),
     ]
     if program.params:
-        head.append(_constants(program))
+        head.append(_constants(program, constants))
     return "\n\n".join(head) + "\n\n\n" + body
 
 
@@ -49,7 +53,14 @@ def class_names(program: ir.Program) -> dict[str, str]:
 def _imports(body: str) -> str:
     """The imports that the source below uses, and no others."""
     used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
-    lines = ["from typing import Any", ""] if "Any" in used else []
+    lines = ["import copy"] if "copy" in used else []
+    if "OrderedDict" in used:
+        lines.append("from collections import OrderedDict")
+    typed = [name for name in ("Any", "Final") if name in used]
+    if typed:
+        lines.append(f"from typing import {', '.join(typed)}")
+    if lines:
+        lines.append("")
     if "torch" in used:
         lines.append("import torch")
     if "F" in used:
@@ -58,8 +69,7 @@ def _imports(body: str) -> str:
     return "\n".join(lines)
 
 
-def _constants(program: ir.Program) -> str:
-    names = constant_names(program)
+def _constants(program: ir.Program, names: Mapping[str, str]) -> str:
     lines = []
     for param in program.params:
         value = param.value
@@ -71,14 +81,22 @@ def _constants(program: ir.Program) -> str:
     return "\n".join(lines)
 
 
-def _class(program: ir.Program, model: ir.Module) -> str:
-    constants = constant_names(program)
-    attributes = attribute_names(model, program)
-    body = [
-        constructor(model, constants, attributes),
-        forward(model, attributes),
-    ]
-    if program.train is not None and program.train.model == model.name:
-        body += methods(model, program.train, constants)
-    where = comment(mark(model.span))
-    return print_class(Class(model.name, "nn.Module", f"{model.name} of {where}.", body))
+def _class(
+    program: ir.Program, made: EmittedClass, classes: Classes, constants: Mapping[str, str]
+) -> str:
+    module = made.module
+    attributes = attribute_names(made, program)
+    body = [constructor(made, classes, constants, attributes)]
+    if not module.sequential:
+        body.append(forward(made, attributes))
+    train = program.train
+    if train is not None and not train.members and train.model == module.name:
+        body += methods(module, train, constants)
+    fields = sorted(flag for flag in made.flags.values() if flag not in made.optional)
+    base = "nn.Sequential" if module.sequential else "nn.Module"
+    return print_class(
+        Class(
+            made.name, base, f"{module.name} of {comment(mark(module.span))}.", body,
+            [f"{identifier(name)}: Final[bool]" for name in fields],
+        )
+    )  # fmt: skip

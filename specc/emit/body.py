@@ -2,22 +2,35 @@
 
 A value used once, on the line of the spec that made it, is written inside the expression that uses
 it; any other gets a variable: its own name, or ``x``. A name is taken over by a later value only
-when nothing reads the earlier one any more. Non-goal: what the nodes mean."""
+when nothing reads the earlier one any more. Loops and branches are ``flow``'s. Non-goal: what the
+nodes mean."""
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from specc import ir
-from specc.emit.expressions import Naming, dotted, of_node, of_size, operation
+from specc.emit.expressions import (
+    Naming,
+    call,
+    dotted,
+    of_node,
+    of_size,
+    operation,
+    path_expression,
+)
 from specc.emit.layout import flat
 from specc.emit.names import RESERVED
+from specc.emit.plan import Choice, Cycle, Part, Row
+from specc.emit.reads import Reader, leaf_values, readers, sizes_read, values_read
+from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, Statement
 from specc.errors import Span
-from specc.sizes import Poly, symbols
+from specc.sizes import symbols
 
 _TEMPORARIES: Final = ("x", "h", "y", "z", "u", "v")
 _LONGEST_NESTED: Final = 56
@@ -26,49 +39,61 @@ _LONGEST_NESTED: Final = 56
 class Body:
     """Builds the statements of one function whose parameters are ``parameters``.
 
-    ``params`` says how each of the spec's params is written there: ``self.width``, ``WIDTH``."""
+    ``params`` says how each of the spec's params is written there: ``self.width``, ``WIDTH``;
+    ``flags`` are the attributes
+    that tell which side of a choice was taken, ``optional`` those that are a layer or None."""
 
     def __init__(
         self,
         parameters: Sequence[ir.Value],
-        nodes: Sequence[ir.Node],
+        parts: Sequence[Part],
         results: Sequence[ir.Value],
         params: Mapping[str, str],
         *,
         taken: Iterable[str] = (),
+        flags: Mapping[int, str] | None = None,
+        optional: Iterable[str] = (),
     ) -> None:
         self.statements: list[Statement] = []
-        self._nodes = tuple(ir.flat_nodes(nodes))
+        self.flags = flags or {}
+        self.optional = frozenset(optional)
+        self.scope = Scope()
+        self.reads: Counter[int] = Counter(id(value) for value in results)
+        self._parts = parts
         self._parameters = parameters
         self._params = dict(params)
-        self._reads = Counter(id(value) for value in results)
-        for node in self._nodes:
-            for operand in ir.node_operands(node):
-                if isinstance(operand, ir.Value):
-                    self._reads[id(operand)] += 1
-        self._by_id = {
-            id(value): value for node in self._nodes for value in ir.result_values(node.result)
-        }
-        self._readers = self._only_readers()
+        values_read(parts, self.reads)
+        self._readers: dict[int, Reader] = {}
+        readers(parts, self._readers)
+        made = list(leaf_values(parts))
+        self._by_id = {id(value): value for value in made}
         # What each value is called, who holds each name, and the expressions not yet written.
         self._names: dict[int, str] = {}
         self._holders: dict[str, int] = {}
         self._pending: dict[int, ast.expr] = {}
         self._pending_reads: dict[int, list[int]] = {}
         self._collected: list[int] = []
+        # The variables that loops and branches assign, by the value that must end in each.
+        self._wanted: dict[int, str] = {}
+        self._elements: dict[int, ast.expr] = {}
+        self._lists: dict[tuple[int, ...], str] = {}
         self._taken = set(taken) | RESERVED
         self._user_names = {value.name for value in parameters} | {
-            value.name for value in self._by_id.values() if value.named
+            value.name for value in made if value.named
         }
         for value in parameters:
-            self._claim(value, value.name)
+            self.claim(value, value.name)
         self._sizes: dict[str, str] = {}
+        # The variables of the loops around, as they are written.
+        self._bound: dict[str, ast.expr] = {}
         self.naming = Naming(
             value=self._value,
             param=self._param,
             size=self._size,
             device=lambda: self._like(floating=False),
             precision=lambda: self._like(floating=True),
+            layer=self.layer,
+            sequence=self._sequence,
         )
 
     def parameter_names(self) -> list[str]:
@@ -77,9 +102,11 @@ class Body:
 
     def state(self, conditions: Iterable[ir.Condition]) -> None:
         """Asserts the conditions on the parameters' sizes, before anything is computed."""
-        listed = list(conditions)
+        listed = [condition for condition in conditions if not condition.refused_by_torch]
+        wanted: set[str] = set()
         for condition in listed:
-            self.bind_sizes(symbols(condition.left) | symbols(condition.right))
+            wanted |= symbols(condition.left) | symbols(condition.right)
+        self.bind_sizes(wanted | set(sizes_read(self._parts)))
         for condition in listed:
             test = operation(
                 condition.relation,
@@ -91,9 +118,23 @@ class Body:
 
     def build(self) -> None:
         """Writes every node; what is left pending is written by ``expression``."""
-        self._bind_sizes()
-        for node in self._nodes:
-            self._write(node)
+        self.bind_sizes(sizes_read(self._parts))
+        self.write(self._parts)
+
+    def write(self, parts: Sequence[Part]) -> None:
+        """Writes ``parts`` where ``statements`` stands now."""
+        for part in parts:
+            match part:
+                case ir.Make():
+                    continue
+                case Choice():
+                    write_choice(self, part)
+                case Cycle() if part.loop.kind == "list":
+                    write_list(self, part)
+                case Cycle() if part.loop.kind == "for":
+                    write_loop(self, part)
+                case _:
+                    self._write(part, id(parts))
 
     def expression(self, value: ir.Value) -> ast.expr:
         """``value`` where the function returns it or goes on with it."""
@@ -101,65 +142,159 @@ class Body:
 
     # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, node: ir.Leaf) -> None:
+    def _write(self, node: ir.Leaf | Row | Cycle, place: int) -> None:
         self._collected = []
-        expression = of_node(node, self.naming)
+        result: ir.Result
+        if isinstance(node, Row):
+            expression: ast.expr = call(self.layer(node.path), self._value(node.input))
+            result = node.result
+        elif isinstance(node, Cycle):
+            expression = call(self.layer(node.loop.path), self._value(node.initial[0]))
+            (result,) = node.loop.results
+        else:
+            expression = of_node(node, self.naming)
+            result = node.result
+        span = node.loop.span if isinstance(node, Cycle) else node.span
         reads = self._collected
-        if isinstance(node.result, ir.Value) and self._nests(node.result, node, expression):
-            self._pending[id(node.result)] = expression
-            self._pending_reads[id(node.result)] = reads
+        if isinstance(result, ir.Value) and self._nests(result, node, span, expression, place):
+            self._pending[id(result)] = expression
+            self._pending_reads[id(result)] = reads
             return
         for read in reads:
-            self._reads[read] -= 1
-        target = self._target(node.result)
-        self.statements.append(Assign(target, expression, mark(node.span)))
+            self.reads[read] -= 1
+        target = self._target(result)
+        self.statements.append(Assign(target, expression, mark(span)))
 
-    def _nests(self, value: ir.Value, node: ir.Leaf, expression: ast.expr) -> bool:
-        if value.named or self._reads[id(value)] != 1:
+    def _nests(
+        self, value: ir.Value, node: ir.Leaf | Row | Cycle, span: Span, expression: ast.expr,
+        place: int,
+    ) -> bool:  # fmt: skip
+        if value.named or self.reads[id(value)] != 1 or id(value) in self._wanted:
             return False
         if len(flat(expression)) > _LONGEST_NESTED:
             return False
-        reader = self._readers.get(id(value))
-        if reader is None:
+        found = self._readers.get(id(value))
+        if found is None:
             return True  # returned at once
+        reader, where = found
+        if where != place:
+            return False  # read inside a loop or a branch, or at its end
         simple = isinstance(node, ir.ParameterRead | ir.Transpose)
-        return simple or reader.span.line == node.span.line
-
-    def _only_readers(self) -> dict[int, ir.Leaf]:
-        readers: dict[int, ir.Leaf] = {}
-        for node in self._nodes:
-            for operand in ir.node_operands(node):
-                if isinstance(operand, ir.Value):
-                    readers[id(operand)] = node
-        return readers
+        line = reader.loop.span.line if isinstance(reader, Cycle) else (
+            reader.branch.span.line if isinstance(reader, Choice) else reader.span.line
+        )  # fmt: skip
+        return simple or line == span.line
 
     def _target(self, result: ir.Result) -> ast.expr:
         if isinstance(result, tuple):
             return ast.Tuple([self._target(item) for item in result], ast.Store())
-        wanted = result.name if result.named else self._temporary()
-        return ast.Name(self._claim(result, wanted), ast.Store())
+        wanted = self._wanted.get(id(result))
+        if wanted is not None and not self.held(wanted):
+            self.hold(result, wanted)
+            return ast.Name(wanted, ast.Store())
+        name = result.name if result.named else self.temporary()
+        return ast.Name(self.claim(result, name), ast.Store())
 
-    def _temporary(self) -> str:
+    def temporary(self) -> str:
+        """A name for what the spec did not name."""
         for candidate in _TEMPORARIES:
-            if candidate not in self._user_names and not self._held(candidate):
+            if candidate not in self._user_names and not self.held(candidate):
                 return candidate
         return _TEMPORARIES[0]
 
     # ── names ────────────────────────────────────────────────────────────────────────────────────
 
-    def _claim(self, value: ir.Value, wanted: str) -> str:
+    def claim(self, value: ir.Value, wanted: str) -> str:
         """A name for ``value``: the wanted one, or the next that nothing living holds."""
-        name, number = wanted, 1
-        while name in self._taken or self._held(name):
-            number += 1
-            name = f"{wanted}_{number}"
-        self._names[id(value)] = name
-        self._holders[name] = id(value)
+        name = self.free(wanted)
+        self.hold(value, name)
         return name
 
-    def _held(self, name: str) -> bool:
+    def free(self, wanted: str) -> str:
+        """``wanted``, or the next name like it that nothing living holds."""
+        name, number = wanted, 1
+        while name in self._taken or self.held(name):
+            number += 1
+            name = f"{wanted}_{number}"
+        return name
+
+    def reserve(self, wanted: str) -> str:
+        """A name like ``wanted`` that no value of this function has or takes."""
+        name, number = wanted, 1
+        while name in self._taken or name in self._user_names or self.held(name):
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        return name
+
+    def hold(self, value: ir.Value, name: str) -> None:
+        """``value`` is in the variable ``name`` from here on."""
+        self._names[id(value)] = name
+        self._holders[name] = id(value)
+
+    def want(self, value: ir.Value, name: str) -> None:
+        """``value`` must be in the variable ``name`` when its stretch ends."""
+        self._wanted[id(value)] = name
+
+    def name_of(self, value: ir.Value) -> str | None:
+        """The variable that holds ``value``; None while it is an expression."""
+        return self._names.get(id(value))
+
+    def held(self, name: str) -> bool:
+        """Whether something that is still read is in the variable ``name``."""
         holder = self._holders.get(name)
-        return holder is not None and self._reads[holder] > 0
+        return holder is not None and self.reads[holder] > 0
+
+    def take(self, value: ir.Value) -> ast.expr:
+        """``value`` read once, outside any node."""
+        self._collected = []
+        expression = self._value(value)
+        for read in self._collected:
+            self.reads[read] -= 1
+        return expression
+
+    def keep_list(self, values: Sequence[ir.Value], name: str) -> None:
+        """``values`` are the items of the list ``name``."""
+        self._lists[tuple(id(value) for value in values)] = name
+        for position, value in enumerate(values):
+            item = ast.Subscript(ast.Name(name), ast.Constant(position), ast.Load())
+            self._elements[id(value)] = item
+
+    def layer(self, path: str) -> ast.expr:
+        """The layer at ``path`` as it is reached here."""
+        scope: Scope | None = self.scope
+        while scope is not None and scope.cycle is not None:
+            local = scope.local(path)
+            if local is not None:
+                head, _, rest = local.partition(".")
+                return path_expression(scope.reached[head], rest)
+            scope = scope.outer
+        return path_expression(ast.Name("self"), path)
+
+    @contextmanager
+    def stretch(self, scope: Scope | None = None) -> Iterator[list[Statement]]:
+        """While open, statements go to a list of their own, and layers are those of ``scope``."""
+        before = self.statements, self.scope
+        self.statements = []
+        self.scope = scope or self.scope
+        try:
+            yield self.statements
+        finally:
+            self.statements, self.scope = before
+
+    @contextmanager
+    def variable(self, symbol: str, meaning: ast.expr) -> Iterator[None]:
+        """While open, the symbol of a loop's variable is written ``meaning``: a name, or, in
+        a round that stands alone, its value."""
+        before = self._bound.get(symbol)
+        self._bound[symbol] = meaning
+        try:
+            yield
+        finally:
+            if before is None:
+                del self._bound[symbol]
+            else:
+                self._bound[symbol] = before
 
     def _value(self, value: ir.Value) -> ast.expr:
         identity = id(value)
@@ -167,47 +302,62 @@ class Body:
             self._collected.extend([*self._pending_reads.pop(identity), identity])
             return self._pending.pop(identity)
         self._collected.append(identity)
+        if identity in self._elements:
+            return self._elements[identity]
         return ast.Name(self._names[identity], ast.Load())
 
+    def _sequence(self, operands: tuple[ir.Operand, ...]) -> ast.expr | None:
+        """The list whose items ``operands`` are, all of them in order."""
+        name = self._lists.get(tuple(id(operand) for operand in operands))
+        return None if name is None else ast.Name(name, ast.Load())
+
     def _param(self, param: str) -> ast.expr:
+        if param in self._bound:
+            return self._bound[param]
         return dotted(self._params[param])
 
     def _size(self, symbol: str) -> ast.expr:
-        if symbol in self._params:
-            return self._param(symbol)
-        return ast.Name(self._sizes[symbol], ast.Load())
-
-    def _bind_sizes(self) -> None:
-        """``N = image.shape[0]`` for each size that the nodes speak of."""
-        wanted: set[str] = set()
-        for node in self._nodes:
-            for operand in ir.node_operands(node):
-                if isinstance(operand, Poly):
-                    wanted |= symbols(operand)
-        self.bind_sizes(wanted)
+        if symbol in self._bound:
+            return self._bound[symbol]
+        if symbol in self._sizes:
+            return ast.Name(self._sizes[symbol], ast.Load())
+        return self._param(symbol)
 
     def bind_sizes(self, wanted: Iterable[str]) -> None:
         """Names the sizes, each read off the first parameter that has it alone in a dimension."""
+        found: dict[int, list[str]] = {}
         for symbol in sorted(set(wanted) - self._params.keys() - set(self._sizes)):
-            for parameter in self._parameters:
-                sizes = [str(size) for size in parameter.type.shape]
-                if symbol in sizes:
+            for index, parameter in enumerate(self._parameters):
+                if symbol in [str(size) for size in parameter.type.shape]:
+                    found.setdefault(index, []).append(symbol)
                     name = symbol
                     while name in self._taken or name in self._user_names:
                         name += "_"
                     self._taken.add(name)
                     self._sizes[symbol] = name
-                    shape = ast.Attribute(
-                        ast.Name(self._names[id(parameter)], ast.Load()), "shape", ast.Load()
-                    )
-                    dimension = ast.Constant(sizes.index(symbol))
-                    self.statements.append(
-                        Assign(
-                            ast.Name(name, ast.Store()),
-                            ast.Subscript(shape, dimension, ast.Load()),
-                        )
-                    )
                     break
+        for index, names in found.items():
+            self._unpack(self._parameters[index], names)
+
+    def _unpack(self, parameter: ir.Value, names: list[str]) -> None:
+        """``N, T, D = x.shape``, or ``N = x.shape[0]`` for a single size."""
+        sizes = [str(size) for size in parameter.type.shape]
+        shape = ast.Attribute(ast.Name(self._names[id(parameter)], ast.Load()), "shape", ast.Load())
+        if len(names) > 1:
+            firsts = {name: sizes.index(name) for name in names}
+            targets: list[ast.expr] = [
+                ast.Name(self._sizes[size] if firsts.get(size) == position else "_", ast.Store())
+                for position, size in enumerate(sizes)
+            ]
+            self.statements.append(Assign(ast.Tuple(targets, ast.Store()), shape))
+            return
+        dimension = ast.Constant(sizes.index(names[0]))
+        self.statements.append(
+            Assign(
+                ast.Name(self._sizes[names[0]], ast.Store()),
+                ast.Subscript(shape, dimension, ast.Load()),
+            )
+        )
 
     def _like(self, *, floating: bool) -> ast.expr:
         """Something that has the device (and the precision) that a made tensor wants."""
@@ -229,3 +379,7 @@ def mark(span: Span) -> str:
     """``mnist_cnn.spec:9``: where in the spec a statement comes from."""
     file = span.file.replace("\\", "/").rsplit("/", 1)[-1]
     return f"{file}:{span.line}"
+
+
+# Below, because what loops and branches write is bodies again.
+from specc.emit.flow import write_choice, write_list, write_loop  # noqa: E402  # a circle of two

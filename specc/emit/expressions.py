@@ -50,6 +50,9 @@ class Naming:
     # What gives a made tensor its device and precision: a tensor, a floating one.
     device: Callable[[], ast.expr]
     precision: Callable[[], ast.expr]
+    # How the layer at a path is reached, and the variable that holds just these values as a list.
+    layer: Callable[[str], ast.expr]
+    sequence: Callable[[tuple[ir.Operand, ...]], ast.expr | None]
 
 
 def dotted(path: str) -> ast.expr:
@@ -58,6 +61,17 @@ def dotted(path: str) -> ast.expr:
     node: ast.expr = ast.Name(first)
     for part in rest:
         node = ast.Attribute(node, part)
+    return node
+
+
+def path_expression(base: ast.expr, path: str) -> ast.expr:
+    """``self.h[0].attn`` of ``h.0.attn``: numbers are positions in a list of layers."""
+    node = base
+    for part in path.split(".") if path else ():
+        if part.isdigit():
+            node = ast.Subscript(node, ast.Constant(int(part)), ast.Load())
+        else:
+            node = ast.Attribute(node, part, ast.Load())
     return node
 
 
@@ -141,6 +155,9 @@ def of_operand(operand: ir.Operand, naming: Naming) -> ast.expr:
     if isinstance(operand, ir.Value):
         return naming.value(operand)
     if isinstance(operand, tuple) and any(isinstance(item, ir.Value) for item in operand):
+        whole = naming.sequence(operand)
+        if whole is not None:
+            return whole
         return ast.List([of_operand(item, naming) for item in operand], ast.Load())
     return of_static(cast(ir.Static, operand), naming)
 
@@ -172,10 +189,11 @@ def of_node(node: ir.Leaf, naming: Naming) -> ast.expr:
     """What computes the node's result."""
     match node:
         case ir.LayerCall():
-            return call(
-                dotted(f"self.{node.layer}"),
-                *(_layer_input(operand, naming) for operand in node.inputs),
-            )
+            inputs = [_layer_input(operand, naming) for operand in node.inputs]
+            keywords = [
+                ast.keyword(name, of_operand(operand, naming)) for name, operand in node.keywords
+            ]
+            return ast.Call(naming.layer(node.layer), inputs, keywords)
         case ir.FunctionCall():
             return _function(node, naming)
         case ir.Operation():
@@ -189,7 +207,7 @@ def of_node(node: ir.Leaf, naming: Naming) -> ast.expr:
             inner = indices[0] if len(indices) == 1 else ast.Tuple(indices, ast.Load())
             return ast.Subscript(naming.value(node.value), inner, ast.Load())
         case ir.ParameterRead():
-            return dotted(f"self.{node.layer}.{node.parameter}")
+            return path_expression(naming.layer(node.layer), node.parameter)
         case ir.Transpose():
             return ast.Attribute(naming.value(node.value), node.attribute, ast.Load())
 
@@ -230,3 +248,20 @@ def _index(index: ir.Index, naming: Naming) -> ast.expr:
             return naming.value(index)
         case _:
             return of_static(index, naming)
+
+
+def static_naming(param: Callable[[str], ast.expr]) -> Naming:
+    """For arguments of constructors and optimizers: compile-time values alone."""
+
+    def nothing() -> ast.expr:
+        raise AssertionError("compile-time values hold no tensors")
+
+    return Naming(
+        value=lambda value: nothing(),
+        param=param,
+        size=param,
+        device=nothing,
+        precision=nothing,
+        layer=lambda path: nothing(),
+        sequence=lambda operands: None,
+    )

@@ -141,6 +141,10 @@ def _flat(node: ast.expr) -> tuple[str, int]:
             return f"{{{pair}{_loops(node.generators)}}}", _ATOM
         case ast.GeneratorExp():
             return f"{flat(node.elt)}{_loops(node.generators)}", 0
+        case ast.Starred():
+            value = flat(node.value)
+            bare = isinstance(node.value, ast.GeneratorExp)
+            return f"*({value})" if bare else f"*{_at_least(node.value, 16)}", 0
         case ast.IfExp():
             body = f"{_at_least(node.body, 2)} if {_at_least(node.test, 2)}"
             return f"{body} else {_at_least(node.orelse, 1)}", 1
@@ -215,7 +219,11 @@ def _index_item(node: ast.expr) -> str:
 
 
 def _loops(generators: Sequence[ast.comprehension]) -> str:
-    return "".join(f" for {target(item.target)} in {flat(item.iter)}" for item in generators)
+    return "".join(
+        f" for {target(item.target)} in {flat(item.iter)}"
+        + "".join(f" if {flat(test)}" for test in item.ifs)
+        for item in generators
+    )
 
 
 def target(node: ast.expr) -> str:
@@ -259,6 +267,11 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
             return [*lines, f"{indent}]{tail}"]
         case ast.GeneratorExp():
             return _comprehension(node.elt, node.generators, indent)
+        case ast.Starred() if isinstance(node.value, ast.GeneratorExp):
+            inner = indent + STEP
+            lines = [f"{indent}{head}*("]
+            lines += _comprehension(node.value.elt, node.value.generators, inner)
+            return [*lines, f"{indent}){tail}"]
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
             inner = indent + STEP
             text = flat(node)
@@ -295,6 +308,8 @@ def _comprehension(
     lines = lay_out(element, indent)
     for item in generators:
         lines += lay_out(item.iter, indent, f"for {target(item.target)} in ")
+        for test in item.ifs:
+            lines += lay_out(test, indent, "if ")
     return lines
 
 

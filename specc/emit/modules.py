@@ -10,10 +10,12 @@ import ast
 from collections.abc import Mapping
 
 from specc import ir
-from specc.catalog import LAYERS
 from specc.emit.body import Body, mark
-from specc.emit.expressions import Naming, call, dotted, of_arguments
-from specc.emit.layout import STEP, WIDTH, identifier, literal
+from specc.emit.classes import Classes, EmittedClass
+from specc.emit.constructors import Maker
+from specc.emit.expressions import call, static_naming
+from specc.emit.inits import init_statements
+from specc.emit.layout import STEP, WIDTH, literal
 from specc.emit.names import argument_names
 from specc.emit.statements import (
     Assign,
@@ -31,72 +33,86 @@ ANNOTATIONS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "tu
 
 
 def constructor(
-    model: ir.Module, constants: Mapping[str, str], attributes: Mapping[str, str]
-) -> Function:
+    made: EmittedClass, classes: Classes, constants: Mapping[str, str],
+    attributes: Mapping[str, str],
+) -> Function:  # fmt: skip
     """``__init__``: keeps the params that ``forward`` speaks of, makes the layers."""
-    arguments = argument_names(model)
-    naming = _constructor_naming(arguments, constants)
-    body: list[Statement] = [
-        Evaluate(call(ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())))
-    ]
-    for name, attribute in attributes.items():
-        target = ast.Attribute(ast.Name("self"), attribute, ast.Store())
-        body.append(Assign(target, naming.param(name)))
-    for layer in model.layers:
-        row = LAYERS[layer.type]
-        positional, keywords = of_arguments(row, layer.arguments, naming)
-        target = ast.Attribute(ast.Name("self"), identifier(layer.name), ast.Store())
-        made = ast.Call(dotted(row.torch), positional, keywords)
-        body.append(Assign(target, made, mark(layer.span)))
-    return Function(
-        "__init__",
-        [
+    module = made.module
+    arguments = argument_names(module)
+    naming = static_naming(
+        lambda name: ast.Name(_argument(name, arguments, made, constants), ast.Load())
+    )
+    maker = Maker(naming, classes.form)
+    super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
+    body: list[Statement] = maker.fixed(made.parts)
+    if module.sequential:
+        stages = [value for _, value in maker.stages(made.parts, "")]
+        body.append(Evaluate(ast.Call(super_init, stages, [])))
+    else:
+        body.insert(0, Evaluate(call(super_init)))
+        for name, attribute in attributes.items():
+            target = ast.Attribute(ast.Name("self"), attribute, ast.Store())
+            body.append(Assign(target, naming.param(name)))
+        body += maker.statements(made.parts, made.flags)
+    body += init_statements(module, naming)
+    return Function("__init__", _parameters(made, arguments), "None", "", body)
+
+
+def _argument(
+    name: str, arguments: Mapping[str, str], made: EmittedClass, constants: Mapping[str, str]
+) -> str:
+    if name in arguments:
+        return arguments[name]
+    # What is neither a param nor a constant is a size, or the variable of a loop.
+    return constants.get(name, name)
+
+
+def _parameters(made: EmittedClass, arguments: Mapping[str, str]) -> list[Parameter]:
+    """Sizes first, as torch's layers take them, then what has no default, then what has one."""
+    module = made.module
+    if module.kind == "model":
+        return [
             Parameter(arguments[param.name], ANNOTATIONS[param.type], _default(param.value))
-            for param in model.params
-        ],
-        "None",
-        "",
-        body,
-    )
+            for param in module.params
+        ]
+    sizes = [Parameter(name, "int") for name in made.dimensions]
+    required = [param for param in module.params if param.default is None]
+    optional = [param for param in module.params if param.default is not None]
+    return [
+        *sizes,
+        *(Parameter(arguments[param.name], ANNOTATIONS[param.type]) for param in required),
+        *(
+            Parameter(arguments[param.name], ANNOTATIONS[param.type], _default(param.default))
+            for param in optional
+        ),
+    ]
 
 
-def forward(model: ir.Module, attributes: Mapping[str, str]) -> Function:
-    """``forward``: the model's nodes, in the spec's words; its docstring gives the shapes."""
+def forward(made: EmittedClass, attributes: Mapping[str, str]) -> Function:
+    """``forward``: the module's nodes, in the spec's words; its docstring gives the shapes."""
+    module = made.module
+    values = made.results()
     body = Body(
-        model.inputs,
-        model.nodes,
-        [output.value for output in model.outputs],
+        module.inputs,
+        made.parts,
+        values,
         {name: f"self.{attribute}" for name, attribute in attributes.items()},
+        flags=made.flags,
+        optional=made.optional,
     )
-    body.state(model.conditions)
+    body.state(module.conditions if module.kind == "model" else ())
     body.build()
-    results = [body.expression(output.value) for output in model.outputs]
+    results = [body.expression(value) for value in values]
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())
-    last = model.outputs[-1].value.span
+    last = values[-1].span
     inline = not isinstance(value, ast.Name | ast.Tuple)
     statements = [*body.statements, Return(value, mark(last) if inline else "")]
     return Function(
         "forward",
         [Parameter(name, "Tensor") for name in body.parameter_names()],
         _returns(len(results)),
-        _shapes(model),
+        _shapes(module),
         statements,
-    )
-
-
-def _constructor_naming(arguments: Mapping[str, str], constants: Mapping[str, str]) -> Naming:
-    def param(name: str) -> ast.expr:
-        return ast.Name(arguments.get(name) or constants[name], ast.Load())
-
-    def nothing() -> ast.expr:
-        raise AssertionError("a constructor's arguments hold no tensors")
-
-    return Naming(
-        value=lambda value: nothing(),
-        param=param,
-        size=param,
-        device=nothing,
-        precision=nothing,
     )
 
 

@@ -7,29 +7,37 @@ and sizes inside a function, which are ``body``'s."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from specc import ir
+from specc.emit.reads import sizes_read, symbols_of
 from specc.semantics.names import EMITTED_GLOBALS, EMITTED_METHODS, MODULE_ATTRIBUTES
-from specc.sizes import Poly, symbols
+from specc.sizes import symbols
+
+if TYPE_CHECKING:
+    from specc.emit.classes import Classes, EmittedClass
 
 RESERVED: Final = frozenset(
-    ["self", "super", "torch", "nn", "F", "Tensor", "Any", "float", "sum", "dict", "list", "tuple"]
+    "self super torch nn F Tensor Any Final OrderedDict copy float sum dict list tuple set map id len"
+    " range zip enumerate isinstance".split()
 )
 
 
-def constant_names(program: ir.Program) -> dict[str, str]:
+def constant_names(program: ir.Program, classes: Classes | None = None) -> dict[str, str]:
     """The file's params as constants of the emitted module: ``latent`` is ``LATENT``.
 
     A constant shares its name with nothing that any function of the file may call its own."""
     taken = set(RESERVED | EMITTED_GLOBALS | {"_"})
-    for model in program.models:
-        taken.add(model.name)
-        taken.update(argument_names(model).values())
-        taken.update(_names_of(model.inputs, model.nodes))
-        taken.update(output.name for output in model.outputs)
+    modules = [variant for made in classes.listed for variant in made.variants] if classes else []
+    for module in modules or program.models:
+        taken.add(module.name)
+        taken.update(argument_names(module).values())
+        taken.update(module.dimensions)
+        taken.update(_names_of(module.inputs, module.nodes))
+        taken.update(output.name for output in module.outputs)
     if program.train is not None:
         taken.update(_names_of(program.train.inputs, program.train.nodes))
+        taken.update(_names_of((), program.train.shared))
         taken.update(_names_of((), program.train.metric_nodes))
     names: dict[str, str] = {}
     for param in program.params:
@@ -39,17 +47,20 @@ def constant_names(program: ir.Program) -> dict[str, str]:
     return names
 
 
-def attribute_names(model: ir.Module, program: ir.Program) -> dict[str, str]:
+def attribute_names(made: EmittedClass, program: ir.Program) -> dict[str, str]:
     """The params that ``forward`` speaks of, and what the module keeps each as."""
-    used: set[str] = set()
-    for node in ir.flat_nodes(model.nodes):
-        for operand in ir.node_operands(node):
-            used |= _params_of(operand)
-    for condition in model.conditions:
-        used |= _params_of(condition.left) | _params_of(condition.right)
-    taken = MODULE_ATTRIBUTES | EMITTED_METHODS | {layer.name for layer in model.layers}
+    module = made.module
+    used = set(sizes_read(made.parts))
+    for condition in module.conditions if module.kind == "model" else ():
+        if condition.refused_by_torch:
+            continue
+        used |= symbols_of(condition.left) | symbols_of(condition.right)
+    layers = {layer.name.partition(".")[0] for layer in module.layers}
+    taken = MODULE_ATTRIBUTES | EMITTED_METHODS | layers | set(made.flags.values())
+    if module.sequential:
+        return {}
     found: dict[str, str] = {}
-    for name in sorted({param.name for param in (*program.params, *model.params)} & used):
+    for name in sorted({param.name for param in (*program.params, *module.params)} & used):
         # What begins with an underscore is torch's own in a module.
         wanted = f"param{name}" if name.startswith("_") else name
         found[name] = _distinct(wanted, taken | set(found.values()))
@@ -86,21 +97,3 @@ def _names_of(inputs: tuple[ir.Value, ...], nodes: tuple[ir.Node, ...]) -> Itera
         for value in ir.result_values(node.result):
             if value.named:
                 yield value.name
-
-
-def _params_of(operand: object) -> set[str]:
-    if isinstance(operand, Poly):
-        return set(symbols(operand))
-    if isinstance(operand, ir.Scalar):
-        return _form_params(operand.form)
-    return set()
-
-
-def _form_params(form: object) -> set[str]:
-    if isinstance(form, Poly):
-        return set(symbols(form))
-    if not isinstance(form, tuple):
-        return set()
-    if form[:1] == ("param",):
-        return {str(form[1])}
-    return set().union(*(_form_params(item) for item in form))

@@ -55,7 +55,25 @@ class For:
     body: Sequence[Statement]
 
 
-Statement = Assign | Evaluate | Return | Assert | For
+@dataclass(frozen=True, slots=True)
+class If:
+    """``if condition:`` and, where there is one, ``else:``."""
+
+    condition: ast.expr
+    body: Sequence[Statement]
+    otherwise: Sequence[Statement] = ()
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    """``with context:``."""
+
+    context: ast.expr
+    body: Sequence[Statement]
+
+
+Statement = Assign | Evaluate | Return | Assert | For | If | With
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +103,21 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """A class of methods alone."""
+    """A class of methods, and of the attributes that it annotates."""
 
     name: str
     base: str
     docstring: str
     body: Sequence[Function]
+    fields: Sequence[str] = field(default=())
 
 
 def print_class(node: Class) -> str:
     """The class as source text, ending with a newline."""
     lines = [f"class {identifier(node.name)}({node.base}):"]
     lines += _docstring(node.docstring, STEP)
+    if node.fields:
+        lines += ["", *(f"{STEP}{line}" for line in node.fields)]
     for function in node.body:
         lines.append("")
         lines += _function(function, STEP)
@@ -147,6 +168,22 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
     match statement:
         case For():
             lines = lay_out(statement.iterable, indent, f"for {target(statement.target)} in ", ":")
+            for inner in statement.body:
+                lines += print_statement(inner, indent + STEP)
+            return lines
+        case If():
+            lines = lay_out(statement.condition, indent, "if ", ":")
+            if statement.mark and len(lines) == 1:
+                lines = _marked(lines, statement.mark, indent)
+            for inner in statement.body:
+                lines += print_statement(inner, indent + STEP)
+            if statement.otherwise:
+                lines.append(f"{indent}else:")
+                for inner in statement.otherwise:
+                    lines += print_statement(inner, indent + STEP)
+            return lines
+        case With():
+            lines = lay_out(statement.context, indent, "with ", ":")
             for inner in statement.body:
                 lines += print_statement(inner, indent + STEP)
             return lines

@@ -11,8 +11,18 @@ from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, METRICS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
 from specc.catalog.rows import FormulaRow, Row
 from specc.emit.body import Body, mark
-from specc.emit.expressions import Naming, call, dotted, of_arguments, of_static
+from specc.emit.expressions import (
+    Naming,
+    call,
+    dotted,
+    of_arguments,
+    of_static,
+    path_expression,
+    static_naming,
+)
 from specc.emit.names import RESERVED
+from specc.emit.plan import as_parts
+from specc.emit.selections import FEW, parameters, unclaimed
 from specc.emit.statements import (
     Assign,
     Evaluate,
@@ -58,7 +68,7 @@ def helpers(train: ir.Train) -> list[str]:
 
 def _loss(train: ir.Train, constants: Mapping[str, str]) -> Function:
     terms = [value for _, value in train.terms]
-    body = Body(train.uses, train.nodes, terms, constants)
+    body = Body(train.uses, as_parts(train.nodes), terms, constants)
     body.state(train.conditions)
     body.build()
     result = ast.Dict(
@@ -78,7 +88,7 @@ def _metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
     values = [metric.value for metric in train.metrics]
     body = Body(
         train.metric_uses,
-        train.metric_nodes,
+        as_parts(train.metric_nodes),
         values,
         constants,
         taken=(METRICS[row].torch for row in METRICS),
@@ -108,10 +118,12 @@ def _penalty(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) ->
         formula = _formula(row, regularizer.arguments, constants)
         where = mark(regularizer.span)
         if len(regularizer.on.names) == 1:
-            total = _with_name(formula, "weight", dotted(f"self.{regularizer.on.names[0]}"))
+            total = _with_name(
+                formula, "weight", path_expression(ast.Name("self"), regularizer.on.names[0])
+            )
         else:
             weights = ast.Name("weights", ast.Load())
-            statements.append(Assign(weights, _parameters(model, regularizer.on), where))
+            statements.append(Assign(weights, parameters(model, regularizer.on), where))
             where = ""
             loop = ast.comprehension(ast.Name("weight"), weights, [], 0)
             stacked = call(dotted("torch.stack"), ast.ListComp(formula, [loop]))
@@ -135,7 +147,7 @@ def _constrain(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) 
         statements.append(
             For(
                 ast.Name("weight"),
-                _parameters(model, constraint.on, listed=True),
+                parameters(model, constraint.on, listed=True),
                 [Evaluate(formula, mark(constraint.span))],
             )
         )
@@ -198,14 +210,6 @@ def _folded(node: ast.expr) -> ast.expr:
     return node
 
 
-def _parameters(model: ir.Module, on: ir.Selection, *, listed: bool = False) -> ast.expr:
-    """The selected parameters: all of them by one call, some of them by name."""
-    everything = tuple(name for name, _, _ in model.parameters())
-    if on.names == everything and not listed:
-        return call(dotted("self.parameters"))
-    return ast.List([dotted(f"self.{name}") for name in on.names], ast.Load())
-
-
 # ── the optimizer, the step ──────────────────────────────────────────────────────────────────────
 
 
@@ -216,24 +220,10 @@ def _configure_optimizers(
     naming = _static_naming(constants)
     optimizer = train.optimizer
     row = OPTIMIZERS[optimizer.type]
-    parameters: ast.expr = _parameters(model, optimizer.rest)
+    chosen: ast.expr = parameters(model, optimizer.rest)
+    statements: list[Statement] = []
     if optimizer.groups:
-        groups: list[ast.expr] = []
-        if optimizer.rest.names:
-            groups.append(
-                ast.Dict(
-                    [ast.Constant("params")], [_parameters(model, optimizer.rest, listed=True)]
-                )
-            )
-        for group in optimizer.groups:
-            keys: list[ast.expr | None] = [ast.Constant("params")]
-            values = [_parameters(model, group.on, listed=True)]
-            for name, operand in group.arguments:
-                assert not isinstance(operand, ir.Value)
-                keys.append(ast.Constant(name))
-                values.append(of_static(operand, naming))  # type: ignore[arg-type]  # static
-            groups.append(ast.Dict(keys, values))
-        parameters = ast.List(groups, ast.Load())
+        chosen = _groups(model, optimizer, naming, statements)
     given = dict(optimizer.arguments)
     keywords = [
         ast.keyword(argument.name, of_static(given[argument.name], naming))  # type: ignore[arg-type]
@@ -241,13 +231,11 @@ def _configure_optimizers(
         if argument.name in given
     ]
     made_optimizer = ast.Name("optimizer", ast.Load())
-    statements: list[Statement] = [
+    statements.append(
         Assign(
-            made_optimizer,
-            ast.Call(dotted(row.torch), [parameters], keywords),
-            mark(optimizer.span),
+            made_optimizer, ast.Call(dotted(row.torch), [chosen], keywords), mark(optimizer.span)
         )
-    ]
+    )
     keys_: list[ast.expr | None] = [ast.Constant("optimizer")]
     values_: list[ast.expr] = [made_optimizer]
     if train.scheduler:
@@ -271,6 +259,41 @@ def _configure_optimizers(
         "The optimizer, and the scheduler with what it is stepped by.",
         statements,
     )
+
+
+def _groups(
+    model: ir.Module, optimizer: ir.Optimizer, naming: Naming, statements: list[Statement]
+) -> ast.expr:
+    """The list of groups; where what no group claims is much, it is said as just that."""
+    rest = optimizer.rest.names
+    apart = len(rest) > FEW
+    names = ["grouped"] if len(optimizer.groups) == 1 else [
+        f"group_{number}" for number in range(1, len(optimizer.groups) + 1)
+    ]  # fmt: skip
+    groups: list[ast.expr] = []
+    for name, group in zip(names, optimizer.groups, strict=True):
+        chosen = parameters(model, group.on, listed=True)
+        if apart:
+            statements.append(Assign(ast.Name(name, ast.Store()), chosen, mark(group.span)))
+            chosen = ast.Name(name)
+        keys: list[ast.expr | None] = [ast.Constant("params")]
+        values = [chosen]
+        for setting, operand in group.arguments:
+            assert not isinstance(operand, ir.Value)
+            keys.append(ast.Constant(setting))
+            values.append(of_static(operand, naming))  # type: ignore[arg-type]  # compile-time
+        groups.append(ast.Dict(keys, values))
+    if rest:
+        others = parameters(model, optimizer.rest, listed=True)
+        if apart:
+            claimed: ast.expr = ast.Name(names[0])
+            if len(names) > 1:
+                claimed = ast.List([ast.Starred(ast.Name(name)) for name in names], ast.Load())
+            identities = call(ast.Name("set"), call(ast.Name("map"), ast.Name("id"), claimed))
+            statements.append(Assign(ast.Name("claimed", ast.Store()), identities))
+            others = unclaimed(model, optimizer)
+        groups.insert(0, ast.Dict([ast.Constant("params")], [others]))
+    return ast.List(groups, ast.Load())
 
 
 def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> Function:
@@ -314,11 +337,11 @@ def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, st
     if train.constraints:
         statements.append(Evaluate(call(dotted("self.constrain"))))
     statements.append(Return(_detached(terms)))
-    parameters = [Parameter("optimizer", "torch.optim.Optimizer")]
-    parameters += [Parameter(name, "Tensor") for name in _step_inputs(model, train, names)]
+    arguments = [Parameter("optimizer", "torch.optim.Optimizer")]
+    arguments += [Parameter(name, "Tensor") for name in _step_inputs(model, train, names)]
     return Function(
         "training_step",
-        parameters,
+        arguments,
         "dict[str, Tensor]",
         "One step on one batch; the terms of the loss, detached.",
         statements,
@@ -333,7 +356,7 @@ def _clip(model: ir.Module, clip: ir.Clip, constants: Mapping[str, str]) -> ast.
     formula = _formula(CLIPS[clip.type], clip.arguments, constants)
     everything = tuple(name for name, _, _ in model.parameters())
     on = clip.on or ir.Selection("*", everything)
-    return _with_name(formula, "parameters", _parameters(model, on))
+    return _with_name(formula, "parameters", parameters(model, on))
 
 
 def _detached(terms: ast.expr) -> ast.expr:
@@ -345,16 +368,4 @@ def _detached(terms: ast.expr) -> ast.expr:
 
 
 def _static_naming(constants: Mapping[str, str]) -> Naming:
-    def param(name: str) -> ast.expr:
-        return ast.Name(constants[name], ast.Load())
-
-    def nothing() -> ast.expr:
-        raise AssertionError("an optimizer's settings hold no tensors")
-
-    return Naming(
-        value=lambda value: nothing(),
-        param=param,
-        size=param,
-        device=nothing,
-        precision=nothing,
-    )
+    return static_naming(lambda name: ast.Name(constants[name], ast.Load()))

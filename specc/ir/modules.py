@@ -35,6 +35,8 @@ class Condition:
     right: Size
     reason: str
     span: Span
+    # Whether torch itself refuses what breaks it, in clear words: nothing need be asserted.
+    refused_by_torch: bool = False
 
     def holds(self, values: Mapping[str, Size]) -> bool | None:
         """Whether it holds of ``values``; None where they leave a symbol open."""

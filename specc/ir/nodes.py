@@ -105,6 +105,8 @@ class LayerCall:
     inputs: tuple[Operand, ...]
     result: Result
     span: Span
+    # What its forward takes by name: a mask, ``need_weights=False``.
+    keywords: Arguments = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -301,6 +303,8 @@ def node_operands(node: Leaf) -> Iterator[Operand]:
     match node:
         case LayerCall():
             yield from _flat(node.inputs)
+            for _, argument in node.keywords:
+                yield from _flat(argument)
         case FunctionCall():
             for _, argument in node.arguments:
                 yield from _flat(argument)

@@ -6,7 +6,7 @@ Non-goal: what a body says, which ``models`` reads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from specc import ir
 from specc.catalog import suggest
@@ -104,7 +104,7 @@ def state_inner(
     except ZeroDivisionError:
         graph.error("E0303", f"{condition} divides by zero here", span)
         return
-    inner = ir.Condition(left, condition.relation, right, condition.reason, condition.span)
+    inner = replace(condition, left=left, right=right)
     holds = inner.holds(graph.params)
     if holds is None:
         if left != right or inner.relation in ("!=", "<", ">"):
@@ -234,22 +234,27 @@ def _bind_params(
         kind = parameter.type.name
         if kind not in TYPES:
             return None  # reported where the block is declared
-        item = bound.get(parameter.name)
-        if item is not None:
-            value = _given_value(graph, tree.name, parameter, item)
-            header.given.append((parameter.name, item.value))
+        said = bound.get(parameter.name)
+        if said is not None:
+            value = _given_value(graph, tree.name, parameter, said)
+            header.given.append((parameter.name, said.value))
         elif parameter.name in library_values:
             value = library_values[parameter.name].value
         else:
-            value = _default_value(graph, definition, parameter, scope, known, span, elaborate)
+            found = _default_value(graph, definition, parameter, scope, known, span, elaborate)
+            value = None if found is None else found[0]
+            if found is not None and _literal(parameter) is None:
+                header.given.append((parameter.name, _outside(found[1], header.meaning)))
         if value is None:
             return None
         scope[parameter.name] = in_scope(parameter.name, value)
         if isinstance(value, int) and not isinstance(value, bool):
             known[parameter.name] = value
-            written = item.value if item is not None else value
+            written = dict(header.given).get(parameter.name, value)
             header.meaning[parameter.name] = written if isinstance(written, int | Poly) else value
-        header.params.append(ir.Param(parameter.name, kind, value, value, parameter.span))
+        header.params.append(
+            ir.Param(parameter.name, kind, _literal(parameter), value, parameter.span)
+        )
     return header
 
 
@@ -283,7 +288,8 @@ def _given_value(graph: Graph, name: str, parameter: ast.Parameter, item: Given)
 def _default_value(
     graph: Graph, definition: Definition, parameter: ast.Parameter, scope: dict[str, Entity],
     known: dict[str, Size], span: Span, elaborate: Elaborate,
-) -> ir.Static:  # fmt: skip
+) -> tuple[ir.Static, Entity] | None:  # fmt: skip
+    """The default's value, and the default as an entity in the block's own terms."""
     kind = parameter.type.name
     if parameter.default is None:
         graph.error(
@@ -313,7 +319,26 @@ def _default_value(
             parameter.default.span,
         )
         return None
-    return float(value) if kind == "float" else value  # type: ignore[arg-type,return-value]  # is_of
+    plain: ir.Static = float(value) if kind == "float" else value  # type: ignore[arg-type,assignment]
+    return plain, entity
+
+
+def _literal(parameter: ast.Parameter) -> ir.Static:
+    """The default as the emitted constructor may say it: a number, a word; None for the rest."""
+    default = parameter.default
+    if isinstance(default, ast.Unary) and isinstance(default.operand, ast.Number):
+        return -default.operand.value if default.operator == "-" else None
+    if isinstance(default, ast.Number | ast.String | ast.Boolean):
+        value = default.value
+        return float(value) if parameter.type.name == "float" else value
+    return None
+
+
+def _outside(entity: Entity, meaning: dict[str, Size]) -> Entity:
+    """A compile-time value of the block in the caller's terms."""
+    if isinstance(entity, Poly):
+        return evaluate(entity, meaning)
+    return entity.value if isinstance(entity, ir.Scalar) else entity
 
 
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────

@@ -74,7 +74,7 @@ def make_layer(
         initial = row.initial(call)
         for wrapper in wrappers:
             parameters, buffers, initial = wrapped_tensors(
-                graph, wrapper, parameters, buffers, initial
+                graph, row.name, wrapper, parameters, buffers, initial
             )
     except RuleError as fault:
         graph.rule_error(fault, span, bound.spans, _incoming(inputs))

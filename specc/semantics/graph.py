@@ -151,7 +151,9 @@ class Graph:
                     raise refusal
                 return
             if not never_negative(difference):
-                self.conditions.append(ir.Condition(left, ">=", right, refusal.message, span))
+                self.conditions.append(
+                    ir.Condition(left, ">=", right, refusal.message, span, refused_by_torch=True)
+                )
 
         return require
 

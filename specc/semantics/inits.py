@@ -23,7 +23,7 @@ from specc.syntax import ast
 def with_inits(
     graph: Graph, module: ir.Module, inits: list[ast.Init], freezes: list[ast.Freeze]
 ) -> ir.Module:
-    """``module`` with its ``init`` and ``freeze`` statements, whose selectors see all its layers."""
+    """``module`` with its ``init`` and ``freeze``, whose selectors see all its layers."""
     if not inits and not freezes:
         return module
     if any(item.severity == "error" for item in graph.collector.items):

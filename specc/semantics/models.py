@@ -295,7 +295,7 @@ def _output(graph: Graph, statement: ast.Output, outputs: list[ir.Output]) -> No
             name = "output"
         else:
             name = f"output_{len(outputs) + 1}"
-        value = elaborate(graph, written, name)
+        value = elaborate(graph, written, name if isinstance(written, ast.Name) else None)
         if isinstance(value, Poison):
             graph.env.setdefault(name, POISON)
             outputs.append(

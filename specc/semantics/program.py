@@ -50,7 +50,7 @@ def build_program(
             if isinstance(item, ast.Parameter):
                 if any(param.name == item.name for param in file_params):
                     scope.error("E0220", f"`{item.name}` is declared twice", item.span,
-                                "two files of one spec cannot have a param of one name")  # fmt: skip
+                                "two files of a spec cannot have one param")  # fmt: skip
                     continue
                 param = declare_param(scope, item, settings, None)
                 if param is not None:

@@ -14,7 +14,7 @@ TYPES: Final = ("int", "float", "bool", "str", "tuple")
 
 
 def in_scope(name: str, value: ir.Static) -> Entity:
-    """A param as an entity: an int stays symbolic, so that the emitted source can speak of it by name."""
+    """A param as an entity: what stays symbolic, the emitted source can speak of by name."""
     if isinstance(value, bool) or isinstance(value, float | str):
         return ir.Scalar(value, ("param", name))
     if isinstance(value, int):

@@ -4,14 +4,14 @@ Non-goal: what a parametrization makes of the tensors, which is its row in the c
 
 from __future__ import annotations
 
-from specc import catalog, ir
-from specc.catalog import suggest
+from specc import ir
+from specc.catalog import WRAPPERS, suggest
+from specc.catalog.rows import Draws, Shapes, Wrapped
+from specc.semantics import static
 from specc.semantics.bind import Given, bind
 from specc.semantics.entities import to_operand
 from specc.semantics.graph import Elaborate, Graph
 from specc.syntax import ast
-
-WRAPPERS = getattr(catalog, "WRAPPERS", {})
 
 
 def read_wrappers(
@@ -49,6 +49,17 @@ def read_wrappers(
     return tuple(found)
 
 
-def wrapped_tensors(graph, wrapper, parameters, buffers, initial):  # type: ignore[no-untyped-def]
+def wrapped_tensors(
+    graph: Graph, layer: str, wrapper: ir.Wrapper, parameters: Shapes, buffers: Shapes,
+    initial: Draws,
+) -> tuple[Shapes, Shapes, Draws]:  # fmt: skip
+    """A layer's parameters, buffers and initial values once ``wrapper`` is on. Raises RuleError."""
     row = WRAPPERS[wrapper.type]
-    return row.tensors(parameters, buffers, initial)
+    settings: dict[str, ir.Static] = {
+        argument.name: argument.default  # type: ignore[misc]  # a literal of the row
+        for argument in row.arguments
+        if not argument.required
+    }
+    for name, value in wrapper.arguments:
+        settings[name] = static.plain(value, graph.params)  # type: ignore[arg-type]  # compile-time
+    return row.tensors(Wrapped(layer, parameters, buffers, initial, settings, graph.params))

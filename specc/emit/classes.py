@@ -1,0 +1,238 @@
+"""The classes of the emitted file: one for each model and block, however often it is used.
+
+The readings of one block are merged into a class whose arguments tell them apart. Where no one
+text says them all, there are as many classes as it takes, ``Block``, ``Block2``. Non-goal: what is
+written into a class (``modules``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from specc import ir
+from specc.emit.constructors import ClassForm
+from specc.emit.forms import Different, Standpoint
+from specc.emit.plan import Choice, Cycle, Part, Row, View, merge
+from specc.emit.reads import symbols_of
+
+
+@dataclass(slots=True, eq=False)
+class EmittedClass:
+    """One class: the readings that it stands for, the first of them to be printed from."""
+
+    name: str
+    variants: list[ir.Module]
+    parts: tuple[Part, ...]
+    canonical: dict[int, ir.Value]
+    dimensions: tuple[str, ...] = ()
+    flags: dict[int, str] = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
+
+    @property
+    def module(self) -> ir.Module:
+        return self.variants[0]
+
+    def results(self) -> list[ir.Value]:
+        """What ``forward`` returns."""
+        return [
+            self.canonical.get(id(output.value), output.value) for output in self.module.outputs
+        ]
+
+
+@dataclass(slots=True)
+class Classes:
+    """The classes in the order of the file, each after those it uses."""
+
+    listed: list[EmittedClass]
+    by_module: dict[int, EmittedClass]
+
+    def of(self, module: ir.Module) -> EmittedClass:
+        return self.by_module[id(module)]
+
+    def form(self, layer: ir.Layer) -> ClassForm:
+        """How the class of a block's layer is called."""
+        assert layer.module is not None
+        found = self.of(layer.module)
+        return ClassForm(found.name, found.dimensions)
+
+
+def classes_of(models: Sequence[ir.Module]) -> Classes:
+    """The classes that the models and the blocks inside them are of."""
+    readings: dict[str, list[ir.Module]] = {}
+    seen: set[int] = set()
+    for model in models:
+        for module in _inner_first(model, seen):
+            readings.setdefault(module.name, []).append(module)
+    found = Classes([], {})
+    taken = set(readings)
+    for name, modules in readings.items():
+        for number, made in enumerate(_merged(name, modules)):
+            if number:
+                made.name = _distinct(f"{name}{number + 1}", taken)
+                taken.add(made.name)
+            found.listed.append(made)
+            for variant in made.variants:
+                found.by_module[id(variant)] = made
+    _find_dimensions(found)
+    for made in found.listed:
+        _find_flags(made)
+    return found
+
+
+def _distinct(wanted: str, taken: set[str]) -> str:
+    while wanted in taken:
+        wanted += "_"
+    return wanted
+
+
+def _inner_first(module: ir.Module, seen: set[int]) -> Iterator[ir.Module]:
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    for layer in module.layers:
+        if layer.module is not None:
+            yield from _inner_first(layer.module, seen)
+    yield module
+
+
+def _merged(name: str, modules: Sequence[ir.Module]) -> list[EmittedClass]:
+    """All in one class if one text says them; or else one after the other where it fits."""
+    whole = _try(name, list(modules))
+    if whole is not None:
+        return [whole]
+    found: list[EmittedClass] = []
+    for module in modules:
+        for position, made in enumerate(found):
+            together = _try(name, [*made.variants, module])
+            if together is not None:
+                found[position] = together
+                break
+        else:
+            alone = _try(name, [module])
+            assert alone is not None, f"{name} differs from itself"
+            found.append(alone)
+    return found
+
+
+def _try(name: str, modules: list[ir.Module]) -> EmittedClass | None:
+    views = [
+        View(module.nodes, Standpoint(number, _values(module)))
+        for number, module in enumerate(modules)
+    ]
+    first = modules[0]
+    for view, module in zip(views[1:], modules[1:], strict=True):
+        for mine, canonical in zip(module.inputs, first.inputs, strict=True):
+            view.canonical[id(mine)] = canonical
+    try:
+        parts = merge(views)
+        for view, module in zip(views, modules, strict=True):
+            for output, wanted in zip(module.outputs, first.outputs, strict=True):
+                if view.of(output.value) is not views[0].of(wanted.value):
+                    raise Different("another output")
+    except Different:
+        return None
+    return EmittedClass(name, modules, parts, views[0].canonical)
+
+
+def _values(module: ir.Module) -> Mapping[str, object]:
+    return {**module.values, **{param.name: param.value for param in module.params}}
+
+
+# ── what a constructor must be told ──────────────────────────────────────────────────────────────
+
+
+def _find_dimensions(classes: Classes) -> None:
+    """Which shape names of its inputs each class needs to make its layers; a block inside may need
+    them for its own, and a block may be inside itself."""
+    changed = True
+    while changed:
+        changed = False
+        for made in classes.listed:
+            needed = set(constructor_symbols(made.parts, classes))
+            wanted = tuple(name for name in made.module.dimensions if name in needed)
+            if made.module.kind == "block" and wanted != made.dimensions:
+                made.dimensions = wanted
+                changed = True
+
+
+def constructor_symbols(parts: Sequence[Part], classes: Classes) -> Iterator[str]:
+    """The symbols that making the layers of ``parts`` speaks of."""
+    for part in parts:
+        match part:
+            case ir.Make():
+                layer = part.layer
+                for _, argument in layer.arguments:
+                    yield from _inside(argument)
+                for wrapper in layer.wrappers:
+                    for _, argument in wrapper.arguments:
+                        yield from _inside(argument)
+                if layer.module is not None:
+                    sizes = dict(layer.sizes)
+                    for name in classes.of(layer.module).dimensions:
+                        yield from _inside(sizes[name])
+            case Row():
+                yield from constructor_symbols(part.parts, classes)
+            case Cycle():
+                for bound in part.bounds or ():
+                    yield from _inside(bound)
+                yield from _inside(part.items)
+                for round_ in part.rounds:
+                    yield from constructor_symbols(round_.parts, classes)
+            case Choice():
+                yield from _inside(part.condition)
+                yield from constructor_symbols(part.yes or (), classes)
+                yield from constructor_symbols(part.no or (), classes)
+            case _:
+                continue
+
+
+def _inside(operand: object) -> set[str]:
+    if isinstance(operand, tuple):
+        return set().union(*(_inside(item) for item in operand))
+    return symbols_of(operand)
+
+
+# ── which side was taken ─────────────────────────────────────────────────────────────────────────
+
+
+def _find_flags(made: EmittedClass) -> None:
+    """The attribute that ``forward`` asks at each choice: a layer that is there or None, a param
+    that is true or false, or one made up."""
+    paths = {layer.name.partition(".")[0] for variant in made.variants for layer in variant.layers}
+    for choice in _choices(made.parts):
+        if choice.one_sided:
+            continue
+        yes, no = _made(choice.yes or ()), _made(choice.no or ())
+        own = [name for name in yes if name not in no and name not in made.optional]
+        if own:
+            made.flags[id(choice)] = own[0]
+            made.optional.add(own[0])
+            continue
+        condition = choice.condition
+        plain = isinstance(condition, ir.Scalar) and condition.form[0] == "param"
+        wanted = str(condition.form[1]) if plain and isinstance(condition, ir.Scalar) else "case"
+        made.flags[id(choice)] = _distinct(wanted, paths | set(made.flags.values()))
+
+
+def _choices(parts: Sequence[Part]) -> Iterator[Choice]:
+    for part in parts:
+        if isinstance(part, Choice):
+            yield part
+            yield from _choices(part.yes or ())
+            yield from _choices(part.no or ())
+
+
+def _made(parts: Sequence[Part]) -> list[str]:
+    """The attributes that parts make without being asked again."""
+    found: dict[str, None] = {}
+    for part in parts:
+        match part:
+            case ir.Make():
+                found[part.layer.name.partition(".")[0]] = None
+            case Row():
+                found[part.path.partition(".")[0]] = None
+            case Cycle() if part.loop.path:
+                found[part.loop.path.partition(".")[0]] = None
+            case _:
+                continue
+    return list(found)

@@ -1,0 +1,315 @@
+"""How a module makes its layers: the statements of ``__init__``, in the order of the
+``state_dict``.
+
+A row of layers is an ``nn.Sequential``; the layers of a loop are a list made by one expression.
+Non-goal: what the layers compute."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from specc import ir
+from specc.catalog import LAYERS, WRAPPERS
+from specc.emit.body import mark
+from specc.emit.expressions import (
+    Naming,
+    call,
+    dotted,
+    of_arguments,
+    of_static,
+    operation,
+    static_naming,
+)
+from specc.emit.forms import Different
+from specc.emit.layout import identifier
+from specc.emit.plan import Choice, Cycle, Part, Round, Row
+from specc.emit.scopes import Scope
+from specc.emit.statements import Assert, Assign, If, Statement
+from specc.sizes import Poly, symbols
+
+
+@dataclass(slots=True)
+class ClassForm:
+    """How a class of blocks is called: its name, and the dimensions and params that its constructor
+    takes, in order."""
+
+    name: str
+    dimensions: tuple[str, ...]
+
+
+class Maker:
+    """Writes what makes the layers of one class. ``naming`` is how params are called in
+    ``__init__``; ``class_of`` gives the class that a block's layer is of."""
+
+    def __init__(self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm]) -> None:
+        self.class_of = class_of
+        # The variable of a loop whose rounds are written one by one, as the value it has in each.
+        self.values: dict[str, ir.Static] = {}
+        self.naming = static_naming(self._param)
+        self._outer = naming
+
+    def _param(self, name: str) -> ast.expr:
+        if name in self.values:
+            return of_static(self.values[name], self._outer)
+        return self._outer.param(name)
+
+    @contextmanager
+    def _round(self, cycle: Cycle, round_: Round) -> Iterator[None]:
+        """While open, the variable of an unrolled loop is what it is in this round."""
+        if cycle.unrolled:
+            self.values[cycle.loop.variable] = round_.index
+        try:
+            yield
+        finally:
+            self.values.pop(cycle.loop.variable, None)
+
+    # ── statements ───────────────────────────────────────────────────────────────────────────────
+
+    def statements(self, parts: Sequence[Part], flags: Mapping[int, str]) -> list[Statement]:
+        """The assignments that make the layers of a class. ``flags`` names the attribute that
+        ``forward`` asks which side of a choice was taken, by the choice's identity."""
+        found: list[Statement] = []
+        scope = Scope()
+        for part in parts:
+            if isinstance(part, Choice):
+                found += self._choice(part, flags)
+                continue
+            for name, value, where in self.entries([part], scope):
+                target = ast.Attribute(ast.Name("self"), identifier(name), ast.Store())
+                found.append(Assign(target, value, where))
+        return found
+
+    def _choice(self, choice: Choice, flags: Mapping[int, str]) -> list[Statement]:
+        condition = of_static(choice.condition, self.naming)
+        if choice.one_sided:
+            taken = choice.yes is not None
+            only = choice.yes if taken else choice.no
+            inner = self.statements(only or (), flags)
+            test = condition if taken else ast.UnaryOp(ast.Not(), condition)
+            message = "only this case of `if` was built: build the spec again with these params"
+            return [Assert(test, message, mark(choice.branch.span)), *inner]
+        yes = self.statements(choice.yes or (), flags)
+        no = self.statements(choice.no or (), flags)
+        flag = flags.get(id(choice))
+        found: list[Statement] = []
+        if flag is not None and flag in made_by(yes):
+            nothing = ast.Attribute(ast.Name("self"), flag, ast.Store())
+            found.append(Assign(nothing, ast.Constant(None)))
+        elif flag is not None:
+            target = ast.Attribute(ast.Name("self"), flag, ast.Store())
+            found.append(Assign(target, condition, mark(choice.branch.span)))
+            condition = ast.Attribute(ast.Name("self"), flag, ast.Load())
+        if yes:
+            found.append(If(condition, yes, no, mark(choice.branch.span)))
+        elif no:
+            found.append(If(ast.UnaryOp(ast.Not(), condition), no, [], mark(choice.branch.span)))
+        return found
+
+    # ── expressions ──────────────────────────────────────────────────────────────────────────────
+
+    def entries(self, parts: Sequence[Part], scope: Scope) -> list[tuple[str, ast.expr, str]]:
+        """What the parts make in ``scope``: (local name, expression, mark), in order."""
+        found: list[tuple[str, ast.expr, str]] = []
+        for part in parts:
+            match part:
+                case ir.Make():
+                    found.append((_local(scope, part.layer.name), self.layer(part.layer),
+                                  mark(part.span)))  # fmt: skip
+                case Row():
+                    found.append((_local(scope, part.path), self.row(part, scope),
+                                  mark(part.span)))  # fmt: skip
+                case Cycle():
+                    found += self._cycle(part, scope)
+                case Choice():
+                    if not part.one_sided:
+                        raise Different("a layer of a loop that is there or not")
+                    found += self.entries(part.yes or part.no or (), scope)
+        return found
+
+    def layer(self, layer: ir.Layer) -> ast.expr:
+        """The call that makes a layer or block, inside its parametrizations."""
+        if layer.module is not None:
+            return self._block(layer)
+        row = LAYERS[layer.type]
+        positional, keywords = of_arguments(row, layer.arguments, self.naming)
+        made: ast.expr = ast.Call(dotted(row.torch), positional, keywords)
+        for wrapper in layer.wrappers:
+            of = WRAPPERS[wrapper.type]
+            more, by_name = of_arguments(of, wrapper.arguments, self.naming)
+            named = [ast.keyword(argument.name, value)
+                     for argument, value in zip(of.arguments, more, strict=False)]  # fmt: skip
+            made = ast.Call(dotted(of.torch), [made], [*named, *by_name])
+        return made
+
+    def _block(self, layer: ir.Layer) -> ast.expr:
+        assert layer.module is not None
+        form = self.class_of(layer)
+        sizes, given = dict(layer.sizes), dict(layer.arguments)
+        arguments: list[ast.expr] = [
+            of_static(sizes[name], self.naming) for name in form.dimensions
+        ]
+        keywords: list[ast.keyword] = []
+        by_place = True
+        for param in layer.module.params:
+            if param.name not in given:
+                by_place = False
+                if not _literal_default(layer.module, param):
+                    keywords.append(ast.keyword(param.name, of_static(param.value, self.naming)))
+                continue
+            operand = given[param.name]
+            assert not isinstance(operand, ir.Value)
+            value = of_static(operand, self.naming)  # type: ignore[arg-type]  # compile-time
+            if by_place and param.default is None:
+                arguments.append(value)
+            else:
+                by_place = False
+                keywords.append(ast.keyword(param.name, value))
+        return ast.Call(ast.Name(identifier(form.name)), arguments, keywords)
+
+    def row(self, row: Row, scope: Scope) -> ast.expr:
+        """``nn.Sequential(...)``; with labels, of an ordered dictionary of them."""
+        entries = self.stages(row.parts, row.path)
+        if all(name.isdigit() or name == "*" for name, _ in entries):
+            return call(dotted("nn.Sequential"), *(value for _, value in entries))
+        pairs: list[ast.expr] = [
+            ast.Tuple([ast.Constant(name), value], ast.Load()) for name, value in entries
+        ]
+        ordered = call(ast.Name("OrderedDict"), ast.List(pairs, ast.Load()))
+        return call(dotted("nn.Sequential"), ordered)
+
+    def stages(self, parts: Sequence[Part], path: str) -> list[tuple[str, ast.expr]]:
+        """The stages of a row: (name, expression), where ``*`` names several in a row."""
+        found: list[tuple[str, ast.expr]] = []
+        for part in parts:
+            match part:
+                case ir.Make():
+                    found.append((part.layer.name.rpartition(".")[2], self.layer(part.layer)))
+                case Row():
+                    found.append((part.path.rpartition(".")[2], self.row(part, Scope())))
+                case Cycle() if not part.loop.path or part.loop.path == path:
+                    found += self._spliced(part)
+                case Cycle():
+                    name, value, _ = self._cycle(part, Scope())[0]
+                    found.append((name.rpartition(".")[2], value))
+                case _:
+                    continue
+        return found
+
+    def _spliced(self, cycle: Cycle) -> list[tuple[str, ast.expr]]:
+        if cycle.unrolled:
+            stages = [self._only(cycle, round_) for round_ in cycle.rounds]
+            first = cycle.loop.offset
+            return [(str(first + position), stage) for position, stage in enumerate(stages)]
+        if not cycle.rounds:
+            return []
+        return [("*", ast.Starred(self._generator(cycle, self._only(cycle, cycle.rounds[0]))))]
+
+    def _only(self, cycle: Cycle, round_: Round) -> ast.expr:
+        with self._round(cycle, round_):
+            entries = [entry for part in round_.parts for entry in self._stage(part)]
+        return entries[0]
+
+    def _stage(self, part: Part) -> list[ast.expr]:
+        match part:
+            case ir.Make():
+                return [self.layer(part.layer)]
+            case Row():
+                return [self.row(part, Scope())]
+            case Cycle():
+                return [self._cycle(part, Scope())[0][1]]
+            case _:
+                return []
+
+    # ── loops ────────────────────────────────────────────────────────────────────────────────────
+
+    def _cycle(self, cycle: Cycle, scope: Scope) -> list[tuple[str, ast.expr, str]]:
+        loop = cycle.loop
+        where = mark(loop.span)
+        if loop.kind == "repeat":
+            if cycle.unrolled or not cycle.rounds:
+                stages = [self._only(cycle, round_) for round_ in cycle.rounds]
+            else:
+                stages = [ast.Starred(self._generator(cycle, self._only(cycle, cycle.rounds[0])))]
+            return [(_local(scope, loop.path), call(dotted("nn.Sequential"), *stages), where)]
+        each = []
+        for round_ in cycle.rounds:
+            with self._round(cycle, round_):
+                each.append(self.entries(round_.parts, Scope(scope, cycle, round_)))
+        if loop.path:
+            made = [_members(entries) for entries in each]
+            if not any(each):
+                return []
+            return [(_local(scope, loop.path), self._list(cycle, made), where)]
+        if not each:
+            return []
+        return [
+            (name, self._list(cycle, [entries[position][1] for entries in each]), spot)
+            for position, (name, _, spot) in enumerate(each[0])
+        ]
+
+    def _list(self, cycle: Cycle, made: list[ast.expr]) -> ast.expr:
+        if cycle.unrolled:
+            return call(dotted("nn.ModuleList"), ast.List(list(made), ast.Load()))
+        return call(dotted("nn.ModuleList"), self._generator(cycle, made[0]))
+
+    def _generator(self, cycle: Cycle, element: ast.expr) -> ast.expr:
+        variable = cycle.loop.variable
+        used = any(isinstance(n, ast.Name) and n.id == variable for n in ast.walk(element))
+        target = ast.Name(variable if used else "_", ast.Store())
+        loop = ast.comprehension(target, self.rounds_of(cycle), [], 0)
+        return ast.GeneratorExp(element, [loop])
+
+    def rounds_of(self, cycle: Cycle) -> ast.expr:
+        """What the loop goes through: ``range(depth)``, ``(16, 32)``."""
+        if cycle.bounds is None:
+            return of_static(cycle.items, self.naming)
+        return call(ast.Name("range"), *(of_static(bound, self.naming) for bound in cycle.bounds))
+
+    def fixed(self, parts: Sequence[Part]) -> list[Statement]:
+        """Asserts that an unrolled loop is asked for as many rounds as it was unrolled to."""
+        found: list[Statement] = []
+        for part in parts:
+            if not isinstance(part, Cycle):
+                continue
+            if part.unrolled and part.bounds is not None and any(map(_open, part.bounds)):
+                count: ast.expr = call(ast.Name("len"), self.rounds_of(part))
+                if len(part.bounds) == 1:
+                    count = of_static(part.bounds[0], self.naming)
+                test = operation("==", count, ast.Constant(part.times))
+                message = f"built for {part.times} rounds: build the spec again with these params"
+                found.append(Assert(test, message, mark(part.loop.span)))
+        return found
+
+
+def _open(bound: ir.Static) -> bool:
+    return isinstance(bound, Poly) and bool(symbols(bound))
+
+
+def _local(scope: Scope, path: str) -> str:
+    name = scope.local(path)
+    return path if name is None else name
+
+
+def _members(entries: list[tuple[str, ast.expr, str]]) -> ast.expr:
+    """One round's layers: the one without a name, or a dictionary of them."""
+    if len(entries) == 1 and not entries[0][0]:
+        return entries[0][1]
+    keys: list[ast.expr | None] = [ast.Constant(name) for name, _, _ in entries]
+    return call(dotted("nn.ModuleDict"), ast.Dict(keys, [value for _, value, _ in entries]))
+
+
+def _literal_default(module: ir.Module, param: ir.Param) -> bool:
+    """Whether the constructor's own default is this param's value."""
+    return param.default is not None
+
+
+def made_by(statements: Sequence[Statement]) -> set[str]:
+    """The attributes that the statements assign."""
+    return {
+        statement.target.attr
+        for statement in statements
+        if isinstance(statement, Assign) and isinstance(statement.target, ast.Attribute)
+    }

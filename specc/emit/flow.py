@@ -1,0 +1,322 @@
+"""Loops, lists and branches in a function's body.
+
+A variable that a loop or branch carries is one variable from beginning to end: what enters, what
+each round leaves, what comes after. Non-goal: the statements inside, which are the body's again."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from specc import ir
+from specc.emit.expressions import call, of_static, path_expression
+from specc.emit.forms import Different
+from specc.emit.plan import Choice, Cycle, Part, Round
+from specc.emit.reads import leaf_values, sizes_read, values_read
+from specc.emit.scopes import Scope, local_names
+from specc.emit.statements import Assign, Evaluate, For, If, Statement
+
+if TYPE_CHECKING:
+    from specc.emit.body import Body
+
+
+# ── for ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_loop(body: Body, cycle: Cycle) -> None:
+    """``for block in self.blocks: ...``, or each round in turn where they differ."""
+    loop = cycle.loop
+    if not cycle.rounds:
+        return
+    first = cycle.rounds[0]
+    variables = [
+        _carry(body, initial, entering, name, [first.parts])
+        for initial, entering, name in zip(cycle.initial, first.entering, loop.names, strict=True)
+    ]
+    outside = _outside(body, cycle)
+    for identity in outside:
+        body.reads[identity] += 1
+    for round_ in cycle.rounds:
+        for variable, entering in zip(variables, round_.entering, strict=True):
+            body.hold(entering, variable)
+        scope = Scope(body.scope, cycle, round_)
+        if cycle.unrolled:
+            _reach_by_position(body, cycle, scope)
+            before, body.scope = body.scope, scope
+            with body.variable(loop.variable, of_static(round_.index, body.naming)):
+                _round(body, round_, variables)
+            body.scope = before
+            continue
+        target, iterable, index = _header(body, cycle, scope)
+        with body.stretch(scope) as statements, body.variable(loop.variable, ast.Name(index)):
+            _round(body, round_, variables)
+        body.statements.append(For(target, iterable, statements))
+    for identity in outside:
+        body.reads[identity] -= 1
+    for variable, result in zip(variables, loop.results, strict=True):
+        body.hold(result, variable)
+
+
+def _round(body: Body, round_: Round, variables: Sequence[str]) -> None:
+    for variable, leaving in zip(variables, round_.leaving, strict=True):
+        body.want(leaving, variable)
+    body.write(round_.parts)
+    _move(body, list(zip(variables, round_.leaving, strict=True)))
+
+
+def _carry(
+    body: Body, initial: ir.Value, inner: ir.Value, wanted: str, inside: Sequence[Sequence[Part]]
+) -> str:
+    """The variable that carries ``initial`` into a loop, assigned where need be."""
+    counts: Counter[int] = Counter()
+    for parts in inside:
+        values_read(parts, counts)
+    alone = body.reads[id(initial)] == 1 and not counts[id(initial)]
+    if alone and body.name_of(initial) == wanted:
+        body.reads[id(initial)] -= 1
+        body.hold(inner, wanted)
+        return wanted
+    expression = body.take(initial)
+    variable = body.claim(inner, wanted)
+    body.statements.append(Assign(ast.Name(variable, ast.Store()), expression))
+    return variable
+
+
+def _move(body: Body, pairs: list[tuple[str, ir.Value]]) -> None:
+    """Puts each value into its variable where it is not there already, all at once."""
+    moves = [(name, value) for name, value in pairs if body.name_of(value) != name]
+    for name, value in pairs:
+        if (name, value) not in moves:
+            body.reads[id(value)] -= 1
+    if not moves:
+        return
+    targets: list[ast.expr] = [ast.Name(name, ast.Store()) for name, _ in moves]
+    values = [body.take(value) for _, value in moves]
+    one = len(moves) == 1
+    body.statements.append(
+        Assign(
+            targets[0] if one else ast.Tuple(targets, ast.Store()),
+            values[0] if one else ast.Tuple(values, ast.Load()),
+        )
+    )
+
+
+def _outside(body: Body, cycle: Cycle) -> set[int]:
+    """What the rounds read from outside, which every round must find unchanged."""
+    counts: Counter[int] = Counter()
+    made: set[int] = set()
+    for round_ in cycle.rounds:
+        values_read(round_.parts, counts)
+        for value in round_.leaving:
+            counts[id(value)] += 1
+        made |= {id(value) for value in (*round_.entering, *leaf_values(round_.parts))}
+    return counts.keys() - made
+
+
+def _header(body: Body, cycle: Cycle, scope: Scope) -> tuple[ast.expr, ast.expr, str]:
+    """The loop's target, what it goes through, and what its variable is called."""
+    loop = cycle.loop
+    assert scope.round is not None
+    names = local_names(scope.round.parts, scope)
+    counts = loop.variable in set(sizes_read(scope.round.parts))
+    index = body.reserve(loop.variable) if counts else loop.variable
+    if counts and (cycle.bounds is None or len(cycle.bounds) != 1):
+        raise Different("a loop that counts in its own way")
+    if not names:
+        bounds = [of_static(bound, body.naming) for bound in cycle.bounds or ()]
+        target = ast.Name(index if counts else "_", ast.Store())
+        if cycle.bounds is None:
+            raise Different("a loop over items without layers")
+        return target, call(ast.Name("range"), *bounds), index
+    outer = _reached_from_outside(body, cycle, names)
+    if loop.path:
+        variable = body.reserve(singular(loop.path.rpartition(".")[2]))
+        element = ast.Name(variable)
+        scope.reached = {
+            name: element if not name else ast.Subscript(element, ast.Constant(name), ast.Load())
+            for name in names
+        }
+        iterable: ast.expr = outer[0]
+        target_: ast.expr = ast.Name(variable, ast.Store())
+    else:
+        variables = [body.reserve(singular(name)) for name in names]
+        scope.reached = {
+            name: ast.Name(variable) for name, variable in zip(names, variables, strict=True)
+        }
+        stores: list[ast.expr] = [ast.Name(variable, ast.Store()) for variable in variables]
+        target_ = stores[0] if len(stores) == 1 else ast.Tuple(stores, ast.Store())
+        iterable = outer[0] if len(outer) == 1 else call(ast.Name("zip"), *outer)
+    if counts:
+        target_ = ast.Tuple([ast.Name(index, ast.Store()), target_], ast.Store())
+        iterable = call(ast.Name("enumerate"), iterable)
+    return target_, iterable, index
+
+
+def _reached_from_outside(body: Body, cycle: Cycle, names: list[str]) -> list[ast.expr]:
+    """The lists of layers that the loop goes through, as the scope around it reaches them."""
+    if cycle.loop.path:
+        return [body.layer(cycle.loop.path)]
+    scope = body.scope
+    if scope.cycle is None:
+        return [path_expression(ast.Name("self"), name) for name in names]
+    return [scope.reached[name] for name in names]
+
+
+def _reach_by_position(body: Body, cycle: Cycle, scope: Scope) -> None:
+    assert scope.round is not None
+    names = local_names(scope.round.parts, scope)
+    position = ast.Constant(scope.round.position)
+    if not names:
+        return
+    outer = _reached_from_outside(body, cycle, names)
+    if cycle.loop.path:
+        item = ast.Subscript(outer[0], position, ast.Load())
+        scope.reached = {
+            name: item if not name else ast.Subscript(item, ast.Constant(name), ast.Load())
+            for name in names
+        }
+    else:
+        scope.reached = {
+            name: ast.Subscript(base, position, ast.Load())
+            for name, base in zip(names, outer, strict=True)
+        }
+
+
+def singular(name: str) -> str:
+    """What one of several is called: ``blocks`` holds a ``block``."""
+    last = name.rstrip("_0123456789") or name
+    return last[:-1] if last.endswith("s") and not last.endswith("ss") and len(last) > 2 else (
+        last if last != name else f"{name}_layer" if len(name) < 3 else name
+    )  # fmt: skip
+
+
+# ── lists ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_list(body: Body, cycle: Cycle) -> None:
+    """``[expert(x) for expert in self.experts]``."""
+    loop = cycle.loop
+    name = body.reserve(loop.names[0])
+    outside = _outside(body, cycle)
+    for identity in outside:
+        body.reads[identity] += 1
+    if cycle.unrolled:
+        items = []
+        for round_ in cycle.rounds:
+            scope = Scope(body.scope, cycle, round_)
+            _reach_by_position(body, cycle, scope)
+            before, body.scope = body.scope, scope
+            body.write(round_.parts)
+            items.append(body.take(round_.leaving[0]))
+            body.scope = before
+        body.statements.append(Assign(ast.Name(name, ast.Store()), ast.List(items, ast.Load())))
+    else:
+        _comprehension(body, cycle, cycle.rounds[0], name)
+    for identity in outside:
+        body.reads[identity] -= 1
+    body.keep_list(loop.results, name)
+
+
+def _comprehension(body: Body, cycle: Cycle, round_: Round, name: str) -> None:
+    scope = Scope(body.scope, cycle, round_)
+    target, iterable, index = _header(body, cycle, scope)
+    with body.stretch(scope) as statements, body.variable(cycle.loop.variable, ast.Name(index)):
+        body.write(round_.parts)
+        value = body.take(round_.leaving[0])
+        appended = Evaluate(call(ast.Attribute(ast.Name(name), "append", ast.Load()), value))
+    whole = ast.Name(name, ast.Store())
+    if not statements:
+        loop = ast.comprehension(target, iterable, [], 0)
+        body.statements.append(Assign(whole, ast.ListComp(value, [loop])))
+        return
+    body.statements.append(Assign(whole, ast.List([], ast.Load())))
+    body.statements.append(For(target, iterable, [*statements, appended]))
+
+
+# ── if ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_choice(body: Body, choice: Choice) -> None:
+    """``if self.downsample is not None: ...``; of a branch with one side, that side alone."""
+    if choice.one_sided:
+        body.write(choice.yes if choice.yes is not None else choice.no or ())
+        return
+    branch = choice.branch
+    sides = [(choice.yes or (), choice.after_yes), (choice.no or (), choice.after_no)]
+    variables = [_chosen(body, choice, position, sides) for position in range(len(branch.names))]
+    written: list[list[Statement]] = []
+    for parts, after in sides:
+        moves = [
+            (variable, value)
+            for variable, value, before in zip(variables, after, choice.before, strict=True)
+            if value is not before
+        ]
+        with body.stretch() as statements, _side(body, choice, parts, variables):
+            for variable, value in moves:
+                body.want(value, variable)
+            body.write(parts)
+            _move(body, moves)
+        written.append(statements)
+    for variable, result in zip(variables, branch.results, strict=True):
+        body.hold(result, variable)
+    yes, no = written
+    test = _test(body, choice)
+    if yes:
+        body.statements.append(If(test, yes, no))
+    elif no:
+        body.statements.append(If(ast.UnaryOp(ast.Not(), test), no))
+
+
+def _chosen(
+    body: Body, choice: Choice, position: int,
+    sides: Sequence[tuple[Sequence[Part], Sequence[ir.Value]]],
+) -> str:  # fmt: skip
+    """The variable that holds a name's value after the branch; a side that leaves the name alone
+    needs it to hold the earlier value beforehand."""
+    name, before = choice.branch.names[position], choice.before[position]
+    if before is None:
+        return body.free(name)
+    kept = sum(after[position] is before for _, after in sides)
+    body.reads[id(before)] -= 1 + kept
+    counts: Counter[int] = Counter()
+    for parts, _ in sides:
+        values_read(parts, counts)
+    if body.name_of(before) == name and body.reads[id(before)] == counts[id(before)]:
+        return name  # nobody asks for the earlier value after the branch
+    if not kept:
+        return body.free(name)
+    body.reads[id(before)] += 1
+    expression = body.take(before)
+    variable = body.free(name)
+    body.statements.append(Assign(ast.Name(variable, ast.Store()), expression))
+    return variable
+
+
+@contextmanager
+def _side(
+    body: Body, choice: Choice, parts: Sequence[Part], variables: Sequence[str]
+) -> Iterator[None]:
+    """While open, an earlier value counts as read only as often as this side reads it: the other
+    side's reads do not keep its variable."""
+    counts: Counter[int] = Counter()
+    values_read(parts, counts)
+    parked: dict[int, int] = {}
+    for variable, before in zip(variables, choice.before, strict=True):
+        if before is not None and body.name_of(before) == variable:
+            body.hold(before, variable)
+            parked[id(before)] = body.reads[id(before)] - counts[id(before)]
+            body.reads[id(before)] = counts[id(before)]
+    yield
+    for identity, reads in parked.items():
+        body.reads[identity] += reads
+
+
+def _test(body: Body, choice: Choice) -> ast.expr:
+    flag = body.flags[id(choice)]
+    attribute = ast.Attribute(ast.Name("self"), flag, ast.Load())
+    if flag in body.optional:
+        return ast.Compare(attribute, [ast.IsNot()], [ast.Constant(None)])
+    return attribute

@@ -1,0 +1,116 @@
+"""``init`` and ``freeze`` at the end of a constructor.
+
+Non-goal: which parameters they are about."""
+
+from __future__ import annotations
+
+import ast
+
+from specc import ir
+from specc.catalog import INITS, LAYERS
+from specc.emit.body import mark
+from specc.emit.expressions import Naming, call, dotted, of_arguments, path_expression
+from specc.emit.selections import FEW, by_condition
+from specc.emit.statements import Evaluate, For, If, Statement
+
+
+def init_statements(module: ir.Module, naming: Naming) -> list[Statement]:
+    """What the constructor does with the parameters once they are there."""
+    found: list[Statement] = []
+    for initializer in module.initializers:
+        found += _init(module, initializer, naming)
+    for selection in module.frozen:
+        found += _freeze(module, selection)
+    return found
+
+
+def _init(module: ir.Module, init: ir.Initializer, naming: Naming) -> list[Statement]:
+    row = INITS[init.type]
+    positional, keywords = of_arguments(row, init.arguments, naming)
+    where = mark(init.span)
+
+    def fill(parameter: ast.expr) -> Evaluate:
+        return Evaluate(ast.Call(dotted(row.torch), [parameter, *positional], keywords), where)
+
+    by_type = _types(module, init.on)
+    if by_type is not None:
+        inner: list[Statement] = []
+        for name, types in by_type.items():
+            kind = types[0] if len(types) == 1 else ast.Tuple(types, ast.Load())
+            test: ast.expr = call(ast.Name("isinstance"), ast.Name("module"), kind)
+            parameter = ast.Attribute(ast.Name("module"), name, ast.Load())
+            if _may_lack(module, init.on, name):
+                there = ast.Compare(parameter, [ast.IsNot()], [ast.Constant(None)])
+                test = ast.BoolOp(ast.And(), [test, there])
+            inner.append(If(test, [fill(parameter)]))
+        return [For(ast.Name("module"), call(dotted("self.modules")), inner)]
+    paths = [path_expression(ast.Name("self"), name) for name in init.on.names]
+    if len(paths) == 1:
+        return [fill(paths[0])]
+    iterable = by_condition(module, init.on) if len(paths) > FEW else None
+    return [
+        For(
+            ast.Name("parameter"),
+            iterable or ast.List(paths, ast.Load()),
+            [fill(ast.Name("parameter"))],
+        )
+    ]
+
+
+def _types(module: ir.Module, on: ir.Selection) -> dict[str, list[ast.expr]] | None:
+    """``Linear.weight, Embedding.weight`` as {weight: [nn.Linear, nn.Embedding]}; None for what
+    says more than types."""
+    if " except " in on.text:
+        return None
+    if any("." in name for _, layer in module.all_layers for name, _ in layer.parameters):
+        return None  # a layer of layers, whose inner ones are of these types too
+    found: dict[str, list[ast.expr]] = {}
+    for pattern in on.text.split(", "):
+        head, _, rest = pattern.partition(".")
+        if head not in LAYERS or not rest.isidentifier():
+            return None
+        found.setdefault(rest, []).append(dotted(LAYERS[head].torch))
+    return found
+
+
+def _may_lack(module: ir.Module, on: ir.Selection, name: str) -> bool:
+    types = {pattern.partition(".")[0] for pattern in on.text.split(", ")}
+    return any(
+        name not in dict(layer.parameters) for _, layer in module.all_layers if layer.type in types
+    )
+
+
+def _freeze(module: ir.Module, selection: ir.Selection) -> list[Statement]:
+    off = ast.Constant(False)
+    if " except " not in selection.text:
+        paths = [pattern.removesuffix(".*") for pattern in selection.text.split(", ")]
+        modules = {path.rpartition(".")[0] for path in _module_paths(module)} | _module_paths(
+            module
+        )
+        if all(path == "*" or path in modules for path in paths):
+            return [
+                Evaluate(
+                    call(
+                        ast.Attribute(
+                            path_expression(ast.Name("self"), "" if path == "*" else path),
+                            "requires_grad_", ast.Load(),
+                        ),
+                        off,
+                    )
+                )
+                for path in paths
+            ]  # fmt: skip
+    names = [path_expression(ast.Name("self"), name) for name in selection.names]
+    iterable = by_condition(module, selection) if len(names) > FEW else None
+    stop = call(ast.Attribute(ast.Name("parameter"), "requires_grad_", ast.Load()), off)
+    return [For(ast.Name("parameter"), iterable or ast.List(names, ast.Load()), [Evaluate(stop)])]
+
+
+def _module_paths(module: ir.Module) -> set[str]:
+    """Every path at which a layer or a list of layers is."""
+    found: set[str] = set()
+    for path in (*(p for p, _ in module.all_layers), *(p for p, _ in module.all_blocks)):
+        while path:
+            found.add(path)
+            path = path.rpartition(".")[0]
+    return found

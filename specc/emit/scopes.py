@@ -1,0 +1,80 @@
+"""What a layer's path is called where it is made and where it is used: ``self.blocks``, ``block``.
+
+Inside a loop, a layer is reached by the loop's variable; its name there is its path without the
+loop's part. Non-goal: which layers there are."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from specc import ir
+from specc.emit.plan import Choice, Cycle, Part, Round, Row
+
+
+@dataclass(slots=True)
+class Scope:
+    """The layers of a module (no ``cycle``), or of one round of a loop inside it."""
+
+    outer: Scope | None = None
+    cycle: Cycle | None = None
+    round: Round | None = None
+    # What each local name is reached by in `forward`; the empty name is the loop's one layer.
+    reached: dict[str, ast.expr] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the paths of this round's layers, where that is one place."""
+        assert self.cycle is not None and self.round is not None
+        return f"{self.cycle.loop.path}.{self.round.position}"
+
+    def local(self, path: str) -> str | None:
+        """``path`` as it is called in this scope; None where it is from outside."""
+        if self.cycle is None or self.round is None:
+            return path
+        if self.cycle.loop.path:
+            if path == self.prefix:
+                return ""
+            inside = path.startswith(self.prefix + ".")
+            return path[len(self.prefix) + 1 :] if inside else None
+        assert self.outer is not None
+        outer = self.outer.local(path)
+        if outer is None:
+            return None
+        head, _, rest = outer.partition(".")
+        position, _, rest = rest.partition(".")
+        if position != str(self.round.position):
+            return None
+        return f"{head}.{rest}" if rest else head
+
+
+def local_names(parts: Sequence[Part], scope: Scope) -> list[str]:
+    """The names that the parts' layers have in ``scope``, in order: one for a list of layers."""
+    found: dict[str, None] = {}
+    for path in paths(parts):
+        name = scope.local(path)
+        if name is not None:
+            found[name.partition(".")[0]] = None
+    return list(found)
+
+
+def paths(parts: Sequence[Part]) -> Iterator[str]:
+    """The paths of what the parts make, in order."""
+    for part in parts:
+        match part:
+            case ir.Make():
+                yield part.layer.name
+            case Row():
+                yield from paths(part.parts)
+                if not part.parts:
+                    yield part.path
+            case Cycle():
+                if part.rounds:
+                    for round_ in part.rounds:
+                        yield from paths(round_.parts)
+                elif part.loop.path:
+                    yield part.loop.path
+            case Choice():
+                yield from paths(part.yes or ())
+                yield from paths(part.no or ())

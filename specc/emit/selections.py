@@ -1,0 +1,118 @@
+"""Selected parameters as a person would pick them: all, a few by name, many by what they are.
+
+``LayerNorm.*, *.bias`` over many layers is a condition on the module and the name; a few are
+written out. Non-goal: what a selector matches (``specc.semantics.selectors``)."""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from specc import ir
+from specc.catalog import LAYERS
+from specc.emit.expressions import call, dotted, path_expression
+
+# So many are still pleasant to read one after the other.
+FEW: Final = 8
+
+
+def parameters(module: ir.Module, on: ir.Selection, *, listed: bool = False) -> ast.expr:
+    """The selected parameters of ``self``; ``listed`` asks for a list, not an iterator."""
+    if not listed and on.names == _everything(module):
+        return call(dotted("self.parameters"))
+    inside = _all_inside(module, on)
+    if inside is not None and (not listed or len(on.names) > FEW):
+        whole = call(ast.Attribute(path_expression(ast.Name("self"), inside), "parameters"))
+        return call(ast.Name("list"), whole) if listed else whole
+    if len(on.names) > FEW:
+        found = by_condition(module, on)
+        if found is not None:
+            return found
+    return ast.List([path_expression(ast.Name("self"), name) for name in on.names], ast.Load())
+
+
+def unclaimed(module: ir.Module, optimizer: ir.Optimizer) -> ast.expr:
+    """What the optimizer steps and none of its groups does, where ``claimed`` holds the identities
+    of what they do."""
+    names = {*optimizer.rest.names, *(n for group in optimizer.groups for n in group.on.names)}
+    everything = ir.Selection("*", tuple(n for n in _everything(module) if n in names))
+    loop = ast.comprehension(
+        ast.Name("parameter", ast.Store()),
+        parameters(module, everything),
+        [
+            ast.Compare(
+                call(ast.Name("id"), ast.Name("parameter")), [ast.NotIn()], [ast.Name("claimed")]
+            )
+        ],
+        0,
+    )
+    return ast.ListComp(ast.Name("parameter"), [loop])
+
+
+def _all_inside(module: ir.Module, on: ir.Selection) -> str | None:
+    """The path whose parameters are just those selected."""
+    path = on.names[0].rpartition(".")[0] if on.names else ""
+    chosen = set(on.names)
+    while path:
+        inside = {name for name in _everything(module) if name.startswith(f"{path}.")}
+        if inside == chosen:
+            return path
+        if not inside < chosen:
+            return None
+        path = path.rpartition(".")[0]
+    return None
+
+
+def by_condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
+    """``[parameter for module in self.modules() ... if ...]``; None where no condition says it."""
+    test = condition(module, on)
+    if test is None:
+        return None
+    loops = [
+        ast.comprehension(ast.Name("module", ast.Store()), call(dotted("self.modules")), [], 0),
+        ast.comprehension(
+            ast.Tuple(
+                [ast.Name("name", ast.Store()), ast.Name("parameter", ast.Store())], ast.Store()
+            ),
+            call(dotted("module.named_parameters"), recurse=ast.Constant(False)),
+            [test],
+            0,
+        ),
+    ]
+    return ast.ListComp(ast.Name("parameter"), loops)
+
+
+def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
+    """The selection as a condition on ``module`` and ``name``, a parameter's name inside it."""
+    if " except " in on.text or any("." in name for _, layer in module.all_layers
+                                    for name, _ in layer.parameters):  # fmt: skip
+        return None
+    tests: list[ast.expr] = []
+    types: dict[str, list[ast.expr]] = {}
+    for pattern in on.text.split(", "):
+        head, _, rest = pattern.partition(".")
+        if "*" in rest.strip("*") or "?" in pattern or "." in rest:
+            return None
+        if head in LAYERS:
+            types.setdefault(rest or "*", []).append(dotted(LAYERS[head].torch))
+        elif head == "*" and rest and "*" not in rest:
+            tests.append(_named(rest))
+        else:
+            return None
+    for rest, rows in types.items():
+        kind = rows[0] if len(rows) == 1 else ast.Tuple(rows, ast.Load())
+        test: ast.expr = call(ast.Name("isinstance"), ast.Name("module"), kind)
+        if rest != "*":
+            if "*" in rest:
+                return None
+            test = ast.BoolOp(ast.And(), [test, _named(rest)])
+        tests.append(test)
+    return tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
+
+
+def _named(name: str) -> ast.expr:
+    return ast.Compare(ast.Name("name"), [ast.Eq()], [ast.Constant(name)])
+
+
+def _everything(module: ir.Module) -> tuple[str, ...]:
+    return tuple(name for name, _, _ in module.parameters())
