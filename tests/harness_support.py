@@ -36,7 +36,7 @@ N = symbol("N")
 HEADER = "import torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n\n\n"
 
 
-def span(line: int, file: str = "toy.spec") -> Span:
+def span(line: int, file: str = "") -> Span:
     return Span(file, line * 10, line * 10 + 5, line, 1)
 
 

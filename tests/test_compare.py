@@ -10,6 +10,7 @@ import torch
 from specc.harness.compare import Comparison, K, compare, observable
 from specc.harness.floor import Floor
 from specc.harness.golden import Golden, Leaf
+from specc.harness.lines import Spot
 from specc.harness.matrix import Case
 from specc.harness.recorder import Observation
 
@@ -42,9 +43,13 @@ def golden(*references: Observation, floor: float = 1e-6) -> Golden:
     return Golden(CASE, 0, "float32", 0, ("float32",), {}, (), leaves)
 
 
+def spot(name: str) -> Spot:
+    return Spot("m.spec", 3)
+
+
 def judged(reference: Observation, found: Observation | None) -> Comparison:
     seen = [] if found is None else [found]
-    return compare(golden(reference), seen, "float32", "m.spec", layers=True)
+    return compare(golden(reference), seen, "float32", spot, layers=True)
 
 
 ONES = [1.0, 1.0, 1.0, 1.0]
@@ -112,7 +117,7 @@ def test_a_fixed_precision_may_be_the_run_s() -> None:
 
 
 def test_a_value_that_the_golden_lacks_is_extra() -> None:
-    result = compare(golden(), [item(NAME, ONES)], "float32", "m.spec", layers=True)
+    result = compare(golden(), [item(NAME, ONES)], "float32", spot, layers=True)
     assert [finding.what for finding in result.findings] == ["extra"]
 
 
@@ -120,7 +125,7 @@ def test_another_torch_may_have_other_settings() -> None:
     name = "option/group0/decoupled"
     setting = item(name, [1.0], dtype="number", exact=True)
     assert judged(setting, None).findings == ()
-    assert compare(golden(), [setting], "float32", "m", layers=True).findings == ()
+    assert compare(golden(), [setting], "float32", spot, layers=True).findings == ()
     other = item(name, [1.0 + 1e-9], dtype="number", exact=True)
     assert judged(setting, other).findings[0].message == "is 1.000000001, expected 1"
 
@@ -134,29 +139,29 @@ def test_exact_things_must_be_equal() -> None:
 
 def test_the_unobservable_is_named_and_not_passed() -> None:
     noise = golden(item(NAME, [1e-17] * 4), floor=1e9)
-    result = compare(noise, [item(NAME, [5e-8] * 4)], "float32", "m", layers=True)
+    result = compare(noise, [item(NAME, [5e-8] * 4)], "float32", spot, layers=True)
     assert result.not_observable == (NAME,) and result.compared == 0 and result.findings == ()
-    assert compare(noise, [], "float32", "m", layers=True).findings[0].what == "missing"
+    assert compare(noise, [], "float32", spot, layers=True).findings[0].what == "missing"
     assert not observable(Floor(math.inf, math.inf))
 
 
 def test_what_counts_as_observable_is_found_when_lost() -> None:
     reference = item(NAME, ONES)
     result = compare(
-        golden(reference, floor=0.9 / K), [item(NAME, [0.0] * 4)], "float32", "m", layers=True
+        golden(reference, floor=0.9 / K), [item(NAME, [0.0] * 4)], "float32", spot, layers=True
     )
     assert result.findings and not result.not_observable
 
 
 def test_layers_are_left_out_where_a_target_has_none() -> None:
     layer = item("step0/layer/fc", ONES)
-    assert compare(golden(layer), [], "float32", "m", layers=False).findings == ()
-    assert compare(golden(layer), [], "float32", "m", layers=True).findings
+    assert compare(golden(layer), [], "float32", spot, layers=False).findings == ()
+    assert compare(golden(layer), [], "float32", spot, layers=True).findings
 
 
 def test_findings_are_in_the_order_of_the_data() -> None:
     names = ["step0/output/y", "step0/loss/loss", "step0/grad/b", "step0/grad/a"]
     references = [item(name, ONES) for name in names]
     wrong = [item(name, [2.0] * 4) for name in reversed(names)]
-    result = compare(golden(*references), wrong, "float32", "m", layers=True)
+    result = compare(golden(*references), wrong, "float32", spot, layers=True)
     assert [finding.name for finding in result.findings] == names

@@ -12,16 +12,17 @@ starts from the very numbers that every run starts from. Non-goal: running anyth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from specc.harness import samples, subject
 from specc.harness.matrix import Case
 from specc.harness.noise import integers, normal, uniform
 from specc.ir import Distribution, Module, Program, Value
-from specc.sizes import Size, evaluate
+from specc.sizes import Poly, Size, evaluate
 
 JITTER = 0.1
 # Plain ``int`` inputs have no bound in the spec; these are small counts.
@@ -51,25 +52,32 @@ class ClosedCase:
 
 
 def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") -> ClosedCase:
-    """Every number of ``case``. ``grid`` names the precision that must hold them exactly."""
-    model = program.model()
-    sizes: dict[str, Size] = {**program.param_values(model), **case.values()}
+    """Every number of ``case``. ``grid`` names the precision that must hold them exactly.
+
+    Raises CallError (E0806, E0807) where the spec's samples cannot be read or do not fit.
+    """
+    whole = program.subject()
+    sizes: dict[str, Size] = {**subject.known_sizes(program), **case.values()}
     seed = case.seed + 1_000_003 * draw
-    numbers = _Numbers(seed, getattr(torch, grid), sizes)
-    parameters = {}
-    for name, layer, shape in model.parameters():
-        initial = dict(layer.initial)[name.rpartition(".")[2]]
-        parameters[name] = numbers.weight(f"weight/{name}", shape, initial)
+    files = {name: samples.read(program, name) for name, _ in program.test.samples}
+    numbers = _Numbers(seed, getattr(torch, grid), sizes, files)
+    initial = whole.initial
+    parameters = {
+        name: numbers.weight(f"weight/{name}", shape, initial[name])
+        for name, _, shape in whole.parameters()
+    }
     buffers = {}
-    for full, _, shape in model.buffers():
+    for full, _, shape in whole.buffers():
         name = full.rpartition(".")[2]
         if name == "running_mean":
             buffers[full] = numbers.around(full, shape, 0.0)
         elif name == "running_var":
             buffers[full] = numbers.around(full, shape, 1.0)
-    labels = program.train.inputs if program.train else ()
     batches = tuple(
-        Batch(numbers.values(model.inputs, step), numbers.values(labels, step))
+        Batch(
+            numbers.values(subject.model_inputs(program), step),
+            numbers.values(subject.train_inputs(program), step),
+        )
         for step in range(case.steps if case.mode == "train" else 1)
     )
     return ClosedCase(case, draw, parameters, buffers, batches)
@@ -79,8 +87,8 @@ def example_batch(program: Program, model: Module, case: Case) -> tuple[Tensor, 
     """One batch of inputs of ``model`` on the sizes of ``case``: float64 or integers, on the
     CPU.
     """
-    sizes: dict[str, Size] = {**program.param_values(model), **case.values()}
-    numbers = _Numbers(case.seed, torch.float32, sizes)
+    sizes: dict[str, Size] = {**program.param_values(model), **model.values, **case.values()}
+    numbers = _Numbers(case.seed, torch.float32, sizes, {})
     return tuple(numbers.value(value, 0) for value in model.inputs)
 
 
@@ -93,7 +101,8 @@ def lowest_precision(dtypes: Sequence[str]) -> str:
 class _Numbers:
     seed: int
     grid: torch.dtype
-    sizes: dict[str, Size]
+    sizes: Mapping[str, Size]
+    files: Mapping[str, samples.Samples]
 
     def on_grid(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.grid).to(torch.float64)
@@ -131,8 +140,14 @@ class _Numbers:
         kind = value.type
         shape = self.shape(kind.shape)
         name = f"input/{value.name}"
-        if kind.meaning == "index":
-            classes = evaluate(kind.classes or 1, self.sizes)
+        classes = evaluate(kind.classes or 1, self.sizes) if kind.meaning == "index" else None
+        if value.name in self.files:
+            assert not isinstance(classes, Poly), f"{kind} has an open number of classes"
+            found = samples.batch(self.files[value.name], value, shape, classes, step)
+            if found.is_floating_point():
+                return self.on_grid(found)
+            return found if kind.dtype == "bool" else found.to(_integer(kind.dtype))
+        if classes is not None:
             assert isinstance(classes, int), f"{kind} has an open number of classes"
             return integers(self.seed, name, shape, classes, step=step)
         if kind.meaning == "unit":
@@ -140,6 +155,11 @@ class _Numbers:
         if kind.dtype == "bool":
             return integers(self.seed, name, shape, 2, step=step).to(torch.bool)
         if not kind.floating:
-            dtype = torch.int64 if kind.dtype == "int" else getattr(torch, kind.dtype)
-            return integers(self.seed, name, shape, INT_BOUND, step=step).to(dtype)
+            drawn = integers(self.seed, name, shape, INT_BOUND, step=step)
+            return drawn.to(_integer(kind.dtype))
         return self.on_grid(normal(self.seed, name, shape, step=step))
+
+
+def _integer(dtype: str) -> torch.dtype:
+    found: torch.dtype = torch.int64 if dtype == "int" else getattr(torch, dtype)
+    return found

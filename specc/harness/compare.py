@@ -8,11 +8,12 @@ goldens hold floors, not verdicts. Non-goals: running (``observe``), what a user
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from specc.harness.floor import Floor, error_of
 from specc.harness.golden import Golden, Leaf
+from specc.harness.lines import Spot
 from specc.harness.recorder import Observation
 from specc.harness.verdict import Finding
 
@@ -40,13 +41,18 @@ def observable(floor: Floor) -> bool:
 
 
 def compare(
-    golden: Golden, observed: Sequence[Observation], dtype: str, file: str, *, layers: bool
+    golden: Golden,
+    observed: Sequence[Observation],
+    dtype: str,
+    spot_of: Callable[[str], Spot],
+    *,
+    layers: bool,
 ) -> Comparison:
     """``observed`` against ``golden`` in ``dtype``; ``layers`` says that the run shows layer
     outputs.
 
-    ``file`` is the spec's, for the findings. A golden without floors in ``dtype`` is the caller's
-    to refuse.
+    ``spot_of`` tells where a name is computed, for the findings. A golden without floors in
+    ``dtype`` is the caller's to refuse.
     """
     seen = {item.name: item for item in observed}
     findings: list[Finding] = []
@@ -57,12 +63,12 @@ def compare(
         if not layers and "/layer/" in name:
             continue
         found = seen.pop(name, None)
-        line = found.line if found is not None else leaf.reference.line
+        spot = spot_of(name)
         if found is None and _is_setting(name):
             continue
-        difference = _structure(leaf.reference, found, dtype)
+        difference = _structure(leaf, found, dtype)
         if difference is not None:
-            findings.append(Finding(name, difference[0], file, line, difference[1]))
+            findings.append(Finding(name, difference[0], spot.file, spot.line, difference[1]))
             continue
         if found is None or found.values is None:
             continue
@@ -70,7 +76,7 @@ def compare(
             compared += 1
             message = _exact(leaf.reference, found)
             if message is not None:
-                findings.append(Finding(name, "values", file, line, message))
+                findings.append(Finding(name, "values", spot.file, spot.line, message))
             continue
         floor = leaf.floors[dtype]
         if not observable(floor):
@@ -81,10 +87,12 @@ def compare(
         worst = max(worst, count)
         if not count <= K:
             message = _message(leaf.reference, found, floor, count)
-            findings.append(Finding(name, "values", file, line, message, count))
+            findings.append(Finding(name, "values", spot.file, spot.line, message, count))
     for name, item in seen.items():
         if item.values is not None and not _is_setting(name):
-            findings.append(Finding(name, "extra", file, item.line, "the golden has no such value"))
+            spot = spot_of(name)
+            message = "the golden has no such value"
+            findings.append(Finding(name, "extra", spot.file, spot.line, message))
     return Comparison(tuple(findings), tuple(hidden), worst, compared)
 
 
@@ -93,10 +101,9 @@ def _is_setting(name: str) -> bool:
     return name.startswith(("setting/", "option/"))
 
 
-def _structure(
-    reference: Observation, found: Observation | None, run_dtype: str
-) -> tuple[str, str] | None:
+def _structure(leaf: Leaf, found: Observation | None, run_dtype: str) -> tuple[str, str] | None:
     """(kind, message) where the two are not even comparable."""
+    reference = leaf.reference
     if reference.values is None:
         if found is not None and found.values is not None:
             return "extra", "is a tensor, and the golden says that there is none"
@@ -104,7 +111,10 @@ def _structure(
     if found is None or found.values is None:
         return "missing", "is missing (None is not zero)"
     # ``float`` is the run's precision; a spec may also fix one, which can be the same.
-    has, wanted = (run_dtype if d == "float" else d for d in (found.dtype, reference.dtype))
+    # Under autocast a leaf is what eager gave it when it was blessed.
+    floor = leaf.floors.get(run_dtype)
+    asked = floor.dtype if floor is not None and floor.dtype else reference.dtype
+    has, wanted = (run_dtype if d == "float" else d for d in (found.dtype, asked))
     if has != wanted:
         return "dtype", f"has dtype {has}, expected {wanted}"
     if found.shape != reference.shape:

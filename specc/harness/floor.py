@@ -64,10 +64,12 @@ _STUDENT = (
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """Relative to the reference's RMS (absolute where that is zero)."""
+    """Relative to the reference's RMS (absolute where that is zero). ``dtype`` is the leaf's own
+    where the run gives it another than the reference's: under autocast."""
 
     rms: float
     largest: float
+    dtype: str = ""
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ def look_for_kinks(
     with threads(1):
         for name in dtypes:
             for scale in (AMPLIFICATION, -AMPLIFICATION):
-                mode = RandomRounding(seed, getattr(torch, name), scale=scale)
+                mode = _rounding(program, name, seed, scale=scale)
                 run = _run(program, found.closed, source, name, mode)
                 found.amplified.setdefault(name, []).append(run)
                 kinks = differing_decisions(found.decisions, mode.log)
@@ -133,10 +135,9 @@ def floors(
     samples: list[Run] = []
     for number in range(runs):
         regroup = number % 2 == 1
-        mode = RandomRounding(1000 + number, getattr(torch, dtype), regroup=regroup)
+        mode = _rounding(program, dtype, 1000 + number, regroup=regroup)
         with threads(2 if number in TWO_THREADS else 1), plain_kernels(regroup):
             samples.append(_run(program, found.closed, source, dtype, mode))
-    unit = float(torch.finfo(getattr(torch, dtype)).eps)
     indexed = [_by_name(run) for run in samples]
     amplified = [_by_name(run) for run in found.amplified[dtype]]
     with threads(1):
@@ -148,7 +149,13 @@ def floors(
     for leaf in found.run.observations:
         if leaf.values is None or leaf.exact:
             continue
-        floor = floor_of(leaf, [run.get(leaf.name) for run in indexed], unit)
+        found_in = [run.get(leaf.name) for run in indexed]
+        own = next((sample.dtype for sample in found_in if sample is not None), leaf.dtype)
+        kind = dtype if own == "float" else own
+        unit = float(torch.finfo(getattr(torch, kind)).eps)
+        floor = floor_of(leaf, found_in, unit)
+        if own != leaf.dtype:
+            floor = replace(floor, dtype=own)
         floor = _with_turns(leaf, floor, [run.get(leaf.name) for run in turned])
         result[leaf.name] = _with_jumps(leaf, floor, [run.get(leaf.name) for run in amplified])
     return result
@@ -224,8 +231,10 @@ def _with_turns(leaf: Observation, floor: Floor, turned: Sequence[Observation | 
         size = error_of(leaf, sample)
         if size is None:
             return Floor(math.inf, math.inf)
-        floor = Floor(
-            max(floor.rms, size[0] / JUMP_FLOORS), max(floor.largest, size[1] / JUMP_FLOORS)
+        floor = replace(
+            floor,
+            rms=max(floor.rms, size[0] / JUMP_FLOORS),
+            largest=max(floor.largest, size[1] / JUMP_FLOORS),
         )
     return floor
 
@@ -250,6 +259,16 @@ def _run(
     return observe(
         program, closed, source, Setting("eager", "cpu", dtype, layers=True, around=lambda: mode)
     )
+
+
+def _rounding(
+    program: Program, dtype: str, seed: int, *, scale: float = 1.0, regroup: bool = False
+) -> RandomRounding:
+    """Random rounding in the run's precision, and in that of autocast where the spec asks for
+    one."""
+    precision = program.train.precision if program.train else ""
+    lower = getattr(torch, precision) if precision else None
+    return RandomRounding(seed, getattr(torch, dtype), scale=scale, regroup=regroup, lower=lower)
 
 
 def _by_name(run: Run) -> Mapping[str, Observation]:

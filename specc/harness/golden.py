@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shlex
 import struct
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from torch import Tensor
 from specc.errors import GoldenCorrupt, GoldenMissing, GoldenStale
 from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import Floor
+from specc.harness.lines import Lines
 from specc.harness.matrix import Case
 from specc.harness.noise import VERSION as GENERATOR_VERSION
 from specc.harness.place import golden_folder, project_root
 from specc.harness.recorder import Observation
+from specc.harness.samples import digests
 from specc.harness.sketch import BUCKETS, is_sketched
 from specc.harness.storage import present, replace_folder
 from specc.ir import Program
@@ -88,7 +91,8 @@ def write(program: Program, golden: Golden, root: Path) -> Path:
 def read(program: Program, case: Case, root: Path) -> Golden:
     """The golden of ``case``.
 
-    Raises GoldenMissing (E0801), GoldenCorrupt (E0802) or GoldenStale (E0803).
+    Raises GoldenMissing (E0801), GoldenCorrupt (E0802) or GoldenStale (E0803), and CallError
+    (E0806) where the samples of an input cannot be read.
     """
     folder = present(golden_folder(program, case, root))
     bless = f"specc bless {shlex.quote(program.file)}"
@@ -127,8 +131,8 @@ def _json(program: Program, golden: Golden) -> str:
     head: dict[str, Any] = {
         "format": FORMAT,
         "spec": fingerprint(program),
-        "model": program.model().name,
-        "params": {p.name: str(p.value) for p in (*program.params, *program.model().params)},
+        "model": program.subject().name,
+        "params": _params(program),
         "case": {
             "sizes": dict(case.sizes),
             "seed": case.seed,
@@ -138,6 +142,7 @@ def _json(program: Program, golden: Golden) -> str:
             "grid": golden.grid,
             "kinks": golden.kinks,
         },
+        "samples": digests(program),
         "observation": OBSERVATION,
         "generator": GENERATOR_VERSION,
         "dtypes": list(golden.dtypes),
@@ -145,13 +150,30 @@ def _json(program: Program, golden: Golden) -> str:
         "notes": list(golden.notes),
     }
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-    rows = ",\n".join(f"    {json.dumps(_row(leaf))}" for leaf in golden.leaves)
+    places = _Places(program)
+    rows = ",\n".join(f"    {json.dumps(_row(leaf, places))}" for leaf in golden.leaves)
     return "{\n" + "\n".join(lines) + '\n  "tensors": [\n' + rows + "\n  ]\n}\n"
 
 
-def _row(leaf: Leaf) -> dict[str, Any]:
+class _Places:
+    """The file of what a program that uses others computes there, from its own folder."""
+
+    def __init__(self, program: Program) -> None:
+        self._own = program.file
+        self._lines = Lines(program)
+
+    def of(self, name: str) -> dict[str, str]:
+        """``{"file": ...}`` where ``name`` is computed in another file than the program's."""
+        file = self._lines.of(name).file
+        if file == self._own:
+            return {}
+        folder = Path(self._own).resolve().parent
+        return {"file": Path(os.path.relpath(Path(file).resolve(), folder)).as_posix()}
+
+
+def _row(leaf: Leaf, places: _Places) -> dict[str, Any]:
     item = leaf.reference
-    row: dict[str, Any] = {"name": item.name, "line": item.line}
+    row: dict[str, Any] = {"name": item.name, "line": item.line, **places.of(item.name)}
     if item.values is None:
         return row | {"kind": "absent"}
     count = math.prod(item.shape)
@@ -167,6 +189,9 @@ def _row(leaf: Leaf) -> dict[str, Any]:
         row["nonfinite"] = item.nonfinite
     if item.exact:
         row["exact"] = True
+    dtypes = {name: floor.dtype for name, floor in leaf.floors.items() if floor.dtype}
+    if dtypes:
+        row["dtypes"] = dtypes
     if leaf.floors:
         row["floors"] = {
             name: [_short(floor.rms), _short(floor.largest)] for name, floor in leaf.floors.items()
@@ -247,6 +272,10 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
         before = getattr(header.case, name)
         if before != value:
             changed.append(f"{name} was {_told(before)} and is {_told(value)}")
+    samples = digests(program)
+    for name in sorted(samples.keys() | header.samples.keys()):
+        if samples.get(name) != header.samples.get(name):
+            changed.append(f"the samples of {name} have changed")
     if header.observation != OBSERVATION:
         changed.append(f"what is observed was version {header.observation} and is {OBSERVATION}")
     if header.generator != GENERATOR_VERSION:
@@ -254,7 +283,7 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
             f"the portable generator was version {header.generator} and is {GENERATOR_VERSION}"
         )
     if header.spec != fingerprint(program):
-        params = {p.name: str(p.value) for p in (*program.params, *program.model().params)}
+        params = _params(program)
         moved = [
             f"param {name} was {before} and is {params.get(name, 'gone')}"
             for name, before in header.params.items()
@@ -267,6 +296,11 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
             f"the golden of {program.file}, case {case.id}, is stale: {'; '.join(changed)}",
             help=f"if the change is meant: {bless}",
         )
+
+
+def _params(program: Program) -> dict[str, str]:
+    subject = program.subject()
+    return {param.name: str(param.value) for param in (*program.params, *subject.params)}
 
 
 def _told(value: object) -> str:
@@ -317,4 +351,5 @@ def _leaf(row: Row, tensors: dict[str, Tensor], folder: Path, bless: str) -> Lea
         row.rms,
         row.largest,
     )
-    return Leaf(observation, {name: Floor(*pair) for name, pair in row.floors.items()})
+    floors = {name: Floor(*pair, row.dtypes.get(name, "")) for name, pair in row.floors.items()}
+    return Leaf(observation, floors)

@@ -33,6 +33,7 @@ class Row(_Strict):
 
     name: _Name
     line: _Count
+    file: Annotated[str, Field(max_length=500)] = ""
     kind: Literal["whole", "sketch", "absent"]
     shape: Annotated[list[_Count], Field(max_length=16)] = []
     dtype: Annotated[str, Field(max_length=20)] = ""
@@ -42,6 +43,7 @@ class Row(_Strict):
     nonfinite: Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")] = ""
     exact: bool = False
     floors: dict[_Name, tuple[_Size, _Size]] = {}
+    dtypes: dict[_Name, Annotated[str, Field(max_length=20)]] = {}
 
     # JSON has no tuples; strict mode would refuse the list.
     @field_validator("floors", mode="before")
@@ -60,6 +62,7 @@ class Header(_Strict):
     model: _Name
     params: dict[_Name, str]
     case: CaseRow
+    samples: dict[_Name, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     observation: int
     generator: int
     dtypes: Annotated[list[_Name], Field(max_length=10)]

@@ -5,7 +5,7 @@ Non-goal: naming and comparing what they copy (``recorder``, ``compare``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -14,18 +14,29 @@ from torch import Tensor, nn
 
 
 class GradientHooks:
-    """Copies every parameter's gradient when backward has finished it, and again before the
-    step.
+    """Copies every parameter's gradient when backward has finished it, and again before the step
+    of the optimizer that has it.
+
+    ``raw`` and ``clipped`` are by the training step's name, then the parameter's; ``current`` tells
+    which step runs. Only the steps in ``optimizers`` are seen clipped.
     """
 
-    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer | None) -> None:
-        self.raw: dict[str, Tensor] = {}
-        self.clipped: dict[str, Tensor] = {}
-        self.optimizer = optimizer
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizers: Mapping[str, torch.optim.Optimizer],
+        current: Callable[[], str] = lambda: "",
+    ) -> None:
+        self.raw: dict[str, dict[str, Tensor]] = {}
+        self.clipped: dict[str, dict[str, Tensor]] = {}
+        self.optimizers = optimizers
+        self._current = current
+        self._names = {id(p): name for name, p in module.named_parameters()}
         self._module = module
         self._handles: list[Any] = []
 
     def clear(self) -> None:
+        """Forget what was copied."""
         self.raw.clear()
         self.clipped.clear()
 
@@ -34,8 +45,8 @@ class GradientHooks:
             if parameter.requires_grad:
                 hook = self._saver(name)
                 self._handles.append(parameter.register_post_accumulate_grad_hook(hook))
-        if self.optimizer is not None:
-            self._handles.append(self.optimizer.register_step_pre_hook(self._before_step))
+        for step, optimizer in self.optimizers.items():
+            self._handles.append(optimizer.register_step_pre_hook(self._before(step, optimizer)))
 
     def __exit__(self, *exception: object) -> None:
         for handle in self._handles:
@@ -44,32 +55,43 @@ class GradientHooks:
     def _saver(self, name: str) -> Callable[[Tensor], None]:
         def save(parameter: Tensor) -> None:
             if parameter.grad is not None:
-                self.raw[name] = parameter.grad.detach().clone()
+                found = self.raw.setdefault(self._current(), {})
+                found[name] = parameter.grad.detach().clone()
 
         return save
 
-    def _before_step(self, *arguments: object) -> None:
-        for name, parameter in self._module.named_parameters():
-            if parameter.grad is not None:
-                self.clipped[name] = parameter.grad.detach().clone()
+    def _before(self, step: str, optimizer: torch.optim.Optimizer) -> Callable[..., None]:
+        def copy_gradients(*arguments: object) -> None:
+            self.clipped[step] = gradients_of(optimizer, self._names)
+
+        return copy_gradients
+
+
+def gradients_of(
+    optimizer: torch.optim.Optimizer | IdleOptimizer, names: Mapping[int, str]
+) -> dict[str, Tensor]:
+    """Copies of the gradients that an optimizer has before it, by the parameter's name."""
+    return {
+        names[id(parameter)]: parameter.grad.detach().clone()
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if parameter.grad is not None and id(parameter) in names
+    }
 
 
 @contextmanager
 def layer_hooks(
-    module: nn.Module, names: Iterable[str], captured: dict[str, Tensor]
+    module: nn.Module, names: Iterable[str], seen: Callable[[str, Tensor], None]
 ) -> Iterator[None]:
-    """While open, the outputs of the layers ``names`` go to ``captured`` as ``layer/<name>``.
+    """While open, ``seen`` is told the outputs of the layers ``names``, as ``layer/<name>``.
 
-    In the order of the calls; a layer's further results are ``/1``, ``/2``, its further calls
-    ``#2``, ``#3``.
+    In the order of the calls; a layer's further results are ``/1``, ``/2``.
     """
 
     def hook(name: str) -> Callable[..., None]:
         def capture(layer: nn.Module, arguments: Any, result: Any) -> None:
             for position, tensor in enumerate(flat_tensors(result)):
-                key = f"layer/{name}" + (f"/{position}" if position else "")
-                calls = sum(k == key or k.startswith(f"{key}#") for k in captured)
-                captured[f"{key}#{calls + 1}" if calls else key] = tensor.detach().clone()
+                seen(f"layer/{name}" + (f"/{position}" if position else ""), tensor)
 
         return capture
 
@@ -90,10 +112,21 @@ def flat_tensors(result: Any) -> list[Tensor]:
 
 
 class IdleOptimizer:
-    """Stands where a step wants an optimizer, and moves nothing."""
+    """Stands where a step wants an optimizer, and moves nothing; ``before`` is called in the place
+    of a step."""
 
-    def zero_grad(self) -> None:
-        """Keeps the gradients: nothing here reads them."""
+    def __init__(
+        self, like: torch.optim.Optimizer, before: Callable[[], None] = lambda: None
+    ) -> None:
+        self.param_groups: list[dict[str, Any]] = like.param_groups
+        self._before = before
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drops the gradients of its parameters."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def step(self) -> None:
         """Leaves every parameter as it is."""
+        self._before()

@@ -44,13 +44,14 @@ def judge(program: Program, cell: Cell, root: Path, source: str | None = None) -
         source = _emitted(program)
     closed = _closed(_Key(program), cell.case, golden.draw, golden.grid)
     eager = cell.target == "eager"
-    setting = Setting(cell.target, cell.device, cell.dtype, layers=eager)
+    setting = Setting(cell.target, cell.device, cell.dtype, layers=eager, layout=cell.layout)
+    lines = Lines(program)
     began = time.perf_counter()
     try:
         run = observe(program, closed, source, setting)
     except RunFailed as error:
-        line = Lines(program).of(f"{error.place}/run/")
-        finding = Finding(error.place, "run", program.file, line, f"stopped: {error.message}")
+        spot = lines.of(f"{error.place}/run/")
+        finding = Finding(error.place, "run", spot.file, spot.line, f"stopped: {error.message}")
         took = time.perf_counter()
         return Verdict(
             "regressed",
@@ -58,7 +59,7 @@ def judge(program: Program, cell: Cell, root: Path, source: str | None = None) -
             seconds_torch=took - began,
             seconds_total=took - start,
         )
-    result = compare(golden, run.observations, cell.dtype, program.file, layers=eager)
+    result = compare(golden, run.observations, cell.dtype, lines.of, layers=eager)
     return Verdict(
         "regressed" if result.findings else "passed",
         result.worst,

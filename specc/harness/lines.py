@@ -1,63 +1,115 @@
-"""The spec line that computes each observed value; torch-free. Non-goal: columns and carets."""
+"""Where in the specs each observed value is computed; torch-free. Non-goal: columns and carets."""
 
 from __future__ import annotations
 
-from specc.ir import LayerCall, Program, flat_nodes
+from dataclasses import dataclass
+
+from specc.errors import Span
+from specc.harness import subject
+from specc.ir import Program, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A line (from 1) of a spec: the program's own, or one that it uses."""
+
+    file: str
+    line: int
 
 
 class Lines:
-    """Looks up the line of an observation's name (``step0/grad/conv1.weight``) in one program."""
+    """Looks up the place of an observation's name (``step0/grad/conv1.weight``) in one program."""
 
     def __init__(self, program: Program) -> None:
-        model, train = program.model(), program.train
-        self._calls = {
-            node.layer: node.span.line
-            for node in flat_nodes(model.nodes)
-            if isinstance(node, LayerCall)
-        }
-        self._layers = {layer.name: layer.span.line for layer in model.layers}
+        self._file = program.file
+        self._whole = program.subject().span
+        self._calls = {path: call.span for path, call in subject.layer_calls(program).items()}
+        self._layers = {path: layer.span for path, layer in program.subject().all_layers}
+        train = program.train
+        outputs = {output.name: output.value.span for output in program.subject().outputs}
+        inputs = [*subject.model_inputs(program), *subject.train_inputs(program)]
         self._named = {
-            "output": {output.name: output.value.span.line for output in model.outputs},
-            "input_grad": {value.name: value.span.line for value in model.inputs},
+            "output": outputs,
+            "input_grad": {value.name: value.span for value in inputs},
         }
-        self._model = model.span.line
-        self._stage: dict[str, int] = {}
         if train is not None:
-            self._named["loss"] = {name: value.span.line for name, value in train.terms}
-            metrics = {metric.name: metric.span.line for metric in train.metrics}
+            for value in train.shared_values:
+                outputs.setdefault(value.name, value.span)
+            for member in train.members:
+                model = next((m for m in program.models if m.name == member.model), None)
+                for output in model.outputs if model else ():
+                    outputs[f"{member.attribute}.{output.name}"] = output.value.span
+            self._named["loss"] = {
+                subject.prefixed(step.name, name): value.span
+                for step in train.steps
+                for name, value in step.terms
+            }
+            metrics = {metric.name: metric.span for metric in train.metrics}
             self._named |= {"metric": metrics, "metric_half_right": metrics}
-            if train.regularizers:
-                self._stage["penalty"] = train.regularizers[0].span.line
-            if train.clip:
-                self._stage["clipped_grad"] = train.clip.span.line
-            if train.optimizer:
-                line = train.optimizer.span.line
-                self._stage |= {"delta": line, "state": line, "lr": line}
-            if train.constraints:
-                self._stage["constrained"] = train.constraints[0].span.line
-            self._scheduler = train.scheduler.span.line if train.scheduler else None
-        else:
-            self._scheduler = None
+        self._steps = {step.name: _spans_of(step) for step in subject.steps(program)}
+        self._owners = {
+            name: step.name
+            for step in reversed(subject.steps(program))
+            if step.optimizer is not None
+            for selection in (step.optimizer.rest, *(g.on for g in step.optimizer.groups))
+            for name in selection.names
+        }
+        self._members = {
+            member.attribute: member.span
+            for member in (train.members if train else ())
+            if member.span is not None
+        }
 
-    def of(self, name: str) -> int:
-        """The line (from 1) of what computes ``name``; the model's own line where nothing is
-        closer.
-        """
-        step, kind, *rest = name.split("/")
-        key = rest[-1] if rest else ""
-        if step == "option":
-            return self._stage.get("lr", self._model)
-        if step == "setting":
-            return self._layers.get(kind.rpartition(".")[0], self._model)
-        if self._scheduler is not None and (
-            kind == "schedule" or (kind == "lr" and step != "step0")
-        ):
-            return self._scheduler
-        if kind in self._stage:
-            return self._stage[kind]
-        if kind in self._named:
-            return self._named[kind].get(key, self._model)
+    def of(self, name: str) -> Spot:
+        """The line of what computes ``name``; the model's own where nothing is closer."""
+        span = self._span(name) or self._whole
+        return Spot(span.file or self._file, span.line)
+
+    def _span(self, name: str) -> Span | None:
+        when, *rest = name.split("/")
+        if when == "setting":
+            return self._layers.get(rest[0].rpartition(".")[0])
+        if when == "option":
+            return self._steps.get(rest[0] if len(rest) > 2 else "", {}).get("lr")
+        kind, *rest = rest
+        key = "/".join(rest).split("#")[0]
+        if kind in self._named and key in self._named[kind]:
+            return self._named[kind][key]
         if kind == "layer":
-            return self._calls.get(rest[0].split("#")[0], self._model)
-        layer = key.rpartition(".")[0]
-        return self._layers.get(layer, self._model)
+            return self._calls.get(key.split("/")[0])
+        last = rest[-1] if rest else ""
+        if kind == "delta":
+            owner = self._owners.get(last)
+            if owner is None:
+                return self._members.get(last.partition(".")[0]) or self._layer_of(last)
+            return self._steps[owner].get("delta")
+        step = rest[0] if rest and rest[0] in self._steps else ""
+        spans = self._steps.get(step, {})
+        if kind == "lr" and when != "step0":
+            return spans.get("schedule") or spans.get("lr")
+        return spans.get(kind) or self._layer_of(last)
+
+    def _layer_of(self, parameter: str) -> Span | None:
+        """The layer that holds ``parameter``; a parametrized one lies deeper than its layer."""
+        path = parameter.rpartition(".")[0]
+        while path:
+            if path in self._layers:
+                return self._layers[path]
+            path = path.rpartition(".")[0]
+        return None
+
+
+def _spans_of(step: Step) -> dict[str, Span]:
+    """The lines of a step, by the kind of what they say."""
+    found: dict[str, Span] = {}
+    if step.regularizers:
+        found["penalty"] = step.regularizers[0].span
+    if step.clip:
+        found["clipped_grad"] = step.clip.span
+    if step.optimizer:
+        found |= dict.fromkeys(("delta", "state", "lr"), step.optimizer.span)
+    if step.constraints:
+        found["constrained"] = step.constraints[0].span
+    if step.scheduler:
+        found["schedule"] = step.scheduler.span
+    return found

@@ -11,22 +11,14 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from specc.errors import Collector, Diagnostic, SpecError
-from specc.ir import (
-    Condition,
-    LayerCall,
-    Module,
-    Program,
-    TensorType,
-    Value,
-    flat_nodes,
-    result_values,
-)
-from specc.sizes import Size, evaluate, symbols
+from specc.harness import subject
+from specc.harness.demands import Demands, demands_of, sizes_text, violations
+from specc.ir import Program
+from specc.sizes import Size, symbols
 
 # A batch of four shows a reduction over the batch; one and a prime show what four hides (a squeezed
 # dimension, a block size that happens to divide).
@@ -35,8 +27,6 @@ EXTRA_BATCHES = (1, 7)
 # Tried in turn for each other symbol until the program's conditions hold.
 CANDIDATES = (8, 6, 5, 12, 16, 10, 9, 24, 32, 7, 11, 4, 3, 2, 1, 48, 64, 96, 128, 224, 256)
 MAX_ATTEMPTS = 20_000
-# In float64 this is 16 GiB.
-MOST_ELEMENTS = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +66,14 @@ class Cell:
     dtype: str
     mode: str
     case: Case
+    layout: str = "contiguous"
 
     @property
     def id(self) -> str:
-        """``compile-cpu-float32-train``, with ``-N2-T16`` where the case's name needs it."""
-        return f"{self.target}-{self.device}-{self.dtype}-{self.case.id}"
+        """``compile-cpu-float32-train``, with ``-N2-T16`` where the case's name needs it, and with
+        the layout where it is not the usual one."""
+        layout = "" if self.layout == "contiguous" else f"-{self.layout}"
+        return f"{self.target}-{self.device}-{self.dtype}{layout}-{self.case.id}"
 
 
 def cells(
@@ -96,11 +89,12 @@ def cells(
     """
     plan = program.test
     return tuple(
-        Cell(target, device, dtype, case.mode, case)
+        Cell(target, device, dtype, case.mode, case, layout)
         for case in cases(program)
         for target in targets or plan.targets
         for device in devices or plan.devices
         for dtype in dtypes or plan.dtypes
+        for layout in plan.layouts
     )
 
 
@@ -108,20 +102,20 @@ def cases(program: Program) -> tuple[Case, ...]:
     """Every case of ``program``: each row of sizes in each mode. Raises as ``cells`` does."""
     plan = program.test
     written = bool(plan.sizes)
-    rows = _written_rows(program) if written else _default_rows(program)
+    demands = demands_of(program)
+    rows = _written_rows(program, demands) if written else _default_rows(program, demands)
     return tuple(
         Case(row, plan.seed, plan.steps, mode, several=len(rows) > 1)
         for row in rows
         for mode in plan.modes
-        if written or mode != "train" or not _single_value_statistics(program, dict(row))
+        if written or mode != "train" or not demands.single_value_statistics(dict(row))
     )
 
 
 def input_symbols(program: Program) -> tuple[str, ...]:
     """The unknown sizes of the inputs that a case must choose, in order of appearance."""
-    model = program.model()
-    inputs = [*model.inputs, *(program.train.inputs if program.train else ())]
-    known = program.param_values(model)
+    inputs = [*subject.model_inputs(program), *subject.train_inputs(program)]
+    known = subject.known_sizes(program)
     found: dict[str, None] = {}
     for value in inputs:
         for size in value.type.shape:
@@ -129,14 +123,14 @@ def input_symbols(program: Program) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _written_rows(program: Program) -> list[tuple[tuple[str, int], ...]]:
+def _written_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, int], ...]]:
     names = input_symbols(program)
     collector = Collector()
     rows = []
-    span = program.train.span if program.train else program.model().span
+    span = program.train.span if program.train else program.subject().span
     for row in program.test.sizes:
         values = dict(row)
-        text = ", ".join(f"{name}={value}" for name, value in row)
+        text = sizes_text(values)
         for name in values.keys() - set(names):
             near = difflib.get_close_matches(name, names, 1, 0.3)
             collector.error(
@@ -154,7 +148,7 @@ def _written_rows(program: Program) -> list[tuple[tuple[str, int], ...]]:
                 help=f"add {name}=4",
             )
         if not missing and values.keys() <= set(names):
-            collector.items.extend(_violations(program, values))
+            collector.items.extend(violations(program, demands, values))
             rows.append(tuple((name, values[name]) for name in names))
     if collector.failed:
         raise SpecError(collector.sorted())
@@ -167,10 +161,10 @@ def _listed(names: Sequence[str]) -> str:
     )
 
 
-def _default_rows(program: Program) -> list[tuple[tuple[str, int], ...]]:
+def _default_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, int], ...]]:
     names = input_symbols(program)
     if not names:
-        faults = _violations(program, {})
+        faults = violations(program, demands, {})
         if faults:
             raise SpecError(faults)
         return [()]
@@ -179,7 +173,7 @@ def _default_rows(program: Program) -> list[tuple[tuple[str, int], ...]]:
     first_faults: list[Diagnostic] | None = None
     for choice in itertools.islice(_choices(len(others)), MAX_ATTEMPTS):
         sizes = dict(zip(others, choice, strict=True)) | {batch: DEFAULT_BATCH}
-        faults = _violations(program, sizes)
+        faults = violations(program, demands, sizes)
         if not faults:
             break
         first_faults = first_faults or faults
@@ -188,7 +182,9 @@ def _default_rows(program: Program) -> list[tuple[tuple[str, int], ...]]:
         raise SpecError(first_faults)
     rows = [sizes, *(sizes | {batch: value} for value in EXTRA_BATCHES)]
     return [
-        tuple((name, row[name]) for name in names) for row in rows if not _violations(program, row)
+        tuple((name, row[name]) for name in names)
+        for row in rows
+        if not violations(program, demands, row)
     ]
 
 
@@ -201,127 +197,3 @@ def _choices(count: int) -> Iterator[tuple[int, ...]]:
         return
     yield from itertools.islice(itertools.permutations(CANDIDATES, count), MAX_ATTEMPTS // 2)
     yield from itertools.product(CANDIDATES, repeat=count)
-
-
-def _violations(program: Program, sizes: dict[str, int]) -> list[Diagnostic]:
-    """E0501 for each condition and each shape that does not hold on ``sizes``."""
-    model = program.model()
-    values: dict[str, Size] = {**program.param_values(model), **sizes}
-    text = ", ".join(f"{name}={value}" for name, value in sizes.items())
-    collector = Collector()
-    for name, size in sizes.items():
-        if size < 1:
-            collector.error(
-                "E0501",
-                f"sizes {text}: {name} must be at least 1",
-                model.span,
-                help=f"try {name}=4",
-            )
-    if collector.failed:
-        return collector.sorted()
-    for condition in (*model.conditions, *(program.train.conditions if program.train else ())):
-        _check_condition(condition, values, text, collector)
-    for value in _all_values(program, model):
-        _check_shape(value, values, text, collector)
-    if not collector.failed:
-        _check_memory(program, model, values, text, collector)
-    return collector.sorted()
-
-
-def _check_memory(
-    program: Program, model: Module, values: dict[str, Size], text: str, collector: Collector
-) -> None:
-    """E0501 for a tensor that no test machine could hold, rather than an end without a word."""
-    for value in _all_values(program, model):
-        count = _elements(value.type, values)
-        if count > MOST_ELEMENTS:
-            collector.error(
-                "E0501",
-                f"sizes {text or 'of this model'} make {value.name!r} {count:,} elements large",
-                value.span,
-                help=f"a test holds at most {MOST_ELEMENTS:,} in one tensor: choose smaller sizes",
-            )
-            return
-
-
-def _elements(kind: TensorType, values: dict[str, Size]) -> int:
-    known = [evaluate(size, values) for size in kind.shape]
-    return math.prod(size for size in known if isinstance(size, int))
-
-
-def _check_condition(
-    condition: Condition, values: dict[str, Size], text: str, collector: Collector
-) -> None:
-    try:
-        holds = condition.holds(values)
-        left, right = evaluate(condition.left, values), evaluate(condition.right, values)
-        numbers = f"{left} {condition.relation} {right} is false"
-    except ZeroDivisionError:
-        holds, numbers = False, "it divides by zero"
-    if holds is False:
-        collector.error(
-            "E0501",
-            f"sizes {text} break {condition}: {numbers}",
-            condition.span,
-            help=condition.reason,
-        )
-
-
-def _check_shape(value: Value, values: dict[str, Size], text: str, collector: Collector) -> None:
-    for position, size in enumerate(value.type.shape):
-        try:
-            number = evaluate(size, values)
-        except ZeroDivisionError:
-            number = 0
-        if isinstance(number, int) and number < 1:
-            collector.error(
-                "E0501",
-                f"sizes {text} leave nothing of {value.name!r}: dimension {position} is"
-                f" {size} = {number}",
-                value.span,
-                help="choose larger sizes, or a smaller kernel, stride or slice",
-            )
-            return
-
-
-def _all_values(program: Program, model: Module) -> Iterator[Value]:
-    yield from model.inputs
-    for node in flat_nodes(model.nodes):
-        yield from result_values(node.result)
-    if program.train:
-        yield from program.train.inputs
-        for node in flat_nodes(program.train.nodes):
-            yield from result_values(node.result)
-
-
-def _single_value_statistics(program: Program, sizes: dict[str, int]) -> bool:
-    """Whether a layer would take batch statistics of one value a channel, which torch refuses.
-
-    Told by the running mean in its buffers, of one entry a channel.
-    """
-    model = program.model()
-    values: dict[str, Size] = {**program.param_values(model), **sizes}
-    running = {
-        layer.name: shape
-        for layer in model.layers
-        for name, shape in layer.buffers
-        if name == "running_mean"
-    }
-    for node in flat_nodes(model.nodes):
-        if isinstance(node, LayerCall) and node.layer in running:
-            result = next(result_values(node.result))
-            count = numel(result.type, values)
-            channels = numel(TensorType("float", running[node.layer]), values)
-            if count == channels:
-                return True
-    return False
-
-
-def numel(kind: TensorType, values: dict[str, Size]) -> int:
-    """The number of elements of a tensor of this type, where its symbols have ``values``."""
-    total = 1
-    for size in kind.shape:
-        number = evaluate(size, values)
-        assert isinstance(number, int), f"{size} is not decided by {values}"
-        total *= number
-    return total

@@ -5,15 +5,15 @@ Non-goals: running (``observe``), comparing (``compare``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from specc.harness.hooks import GradientHooks
 from specc.harness.lines import Lines
 from specc.harness.sketch import represent
+from specc.harness.subject import prefixed
 from specc.ir import Program
 
 
@@ -48,41 +48,40 @@ class Recorder:
 
     def __init__(self, program: Program, dtype: torch.dtype, statistics: bool) -> None:
         self.observations: list[Observation] = []
-        self.model = program.model()
+        self.whole = program.subject()
         self.lines = Lines(program)
         self.dtype = dtype
         self.statistics = statistics
 
-    def forward(self, prefix: str, captured: dict[str, Tensor], terms: dict[str, Tensor]) -> None:
-        for key, tensor in captured.items():
+    def captured(self, prefix: str, found: Mapping[str, Tensor]) -> None:
+        """Outputs of layers, models and shared values."""
+        for key, tensor in found.items():
             self.tensor(f"{prefix}/{key}", tensor)
+
+    def terms(self, prefix: str, terms: Mapping[str, Tensor]) -> None:
+        """The terms of the losses, and the penalties."""
         for name, value in terms.items():
-            kind = "penalty" if name == "penalty" else "loss"
+            kind = "penalty" if name.rpartition("/")[2] == "penalty" else "loss"
             self.tensor(f"{prefix}/{kind}/{name}", value)
 
     def gradients(
-        self, prefix: str, module: nn.Module, seen: GradientHooks, inputs: Sequence[Tensor]
+        self, prefix: str, module: nn.Module, found: Mapping[str, Tensor], wanted: Container[str]
     ) -> None:
-        names = [name for name, _ in module.named_parameters()]
-        for name in reversed(names):
-            self.tensor(f"{prefix}/grad/{name}", seen.raw.get(name))
-        for value, tensor in zip(self.model.inputs, inputs, strict=True):
-            if tensor.is_floating_point():
-                self.tensor(f"{prefix}/input_grad/{value.name}", tensor.grad)
-        if seen.optimizer is not None:
-            for name in reversed(names):
-                self.tensor(f"{prefix}/clipped_grad/{name}", seen.clipped.get(name))
+        """Gradients, last layer first; that one of ``wanted`` is None is recorded as well."""
+        for name in reversed([name for name, _ in module.named_parameters()]):
+            if name in found or name in wanted:
+                self.tensor(f"{prefix}/{name}", found.get(name))
 
     def settings(self, module: nn.Module) -> None:
         """The floats that layers are set up with: an eps or a momentum can be far below any
         noise.
         """
-        for layer in self.model.layers:
-            for name, value in vars(module.get_submodule(layer.name)).items():
+        for path, _ in self.whole.all_layers:
+            for name, value in vars(module.get_submodule(path)).items():
                 if isinstance(value, float) and not name.startswith("_"):
-                    self.exact(f"setting/{layer.name}.{name}", value)
+                    self.exact(f"setting/{path}.{name}", value)
 
-    def options(self, optimizer: torch.optim.Optimizer) -> None:
+    def options(self, step: str, optimizer: torch.optim.Optimizer) -> None:
         """The numbers that each parameter group is set up with, for the same reason.
 
         Left out are the switches that choose between honest implementations of the same step.
@@ -94,16 +93,23 @@ class Recorder:
                     continue
                 for position, part in enumerate(parts):
                     key = f"{name}.{position}" if isinstance(option, (tuple, list)) else name
-                    self.exact(f"option/group{number}/{key}", float(part))
+                    owner = prefixed(step, f"group{number}")
+                    self.exact(f"option/{owner}/{key}", float(part))
 
-    def state(self, prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def state(
+        self, prefix: str, module: nn.Module, step: str, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """What an optimizer keeps of each of its parameters."""
         keys: dict[str, None] = {}
         for state in optimizer.state.values():
             keys.update(dict.fromkeys(state))
+        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
         for key in keys:
             for name, parameter in module.named_parameters():
+                if id(parameter) not in own:
+                    continue
                 value = optimizer.state.get(parameter, {}).get(key)
-                full = f"{prefix}/state/{key}/{name}"
+                full = f"{prefix}/state/{prefixed(step, key)}/{name}"
                 if isinstance(value, (int, float)) or (value is not None and value.dim() == 0):
                     # A counter: torch keeps it in its default precision, whatever the run's.
                     self.exact(full, float(value))
@@ -111,13 +117,14 @@ class Recorder:
                     self.tensor(full, value)
 
     def buffers(self, prefix: str, module: nn.Module) -> None:
-        known = {f"{layer.name}.{name}" for layer in self.model.layers for name, _ in layer.buffers}
+        """The buffers that the spec knows of, and those of parametrizations."""
+        known = {name for name, _, _ in self.whole.buffers()}
         for name, buffer in module.named_buffers():
-            if name in known:
+            if name in known or ".parametrizations." in f".{name}":
                 self.tensor(f"{prefix}/buffer/{name}", buffer)
 
     def tensor(self, name: str, tensor: Tensor | None) -> None:
-        line = self.lines.of(name)
+        line = self.lines.of(name).line
         if tensor is None:
             self.observations.append(Observation(name, line))
             return
@@ -149,7 +156,7 @@ class Recorder:
         self.observations.append(
             Observation(
                 name,
-                self.lines.of(name),
+                self.lines.of(name).line,
                 vector,
                 (len(values),) if len(values) > 1 else (),
                 "number",

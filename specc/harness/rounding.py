@@ -41,6 +41,9 @@ _EXACT = frozenset(
 class RandomRounding(Decisions):
     """Move each result of ``dtype`` by up to ``scale`` units, at random from ``seed``.
 
+    Under autocast, ``lower`` is the precision that it computes in: results in it are moved by its
+    own units, and so is what is cast to it, because a compiler may leave the cast out.
+
     A negative ``scale`` gives the mirror image: every move the other way.
 
     ``regroup`` takes fused operations apart and splits sums; the decisions are then not recorded,
@@ -54,14 +57,17 @@ class RandomRounding(Decisions):
         *,
         scale: float = 1.0,
         regroup: bool = False,
+        lower: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        unit = torch.finfo(dtype).eps * scale
-        wide = torch.rand(_POOL, generator=generator, dtype=torch.float64)
-        self._pool = (1.0 + unit * (2.0 * wide - 1.0)).to(dtype)
+        wide = 2.0 * torch.rand(_POOL, generator=generator, dtype=torch.float64) - 1.0
+        self._pools = {
+            each: (1.0 + torch.finfo(each).eps * scale * wide).to(each)
+            for each in {dtype, lower or dtype}
+        }
         self._random = random.Random(seed)
-        self._dtype = dtype
+        self._lower = lower
         self._regroup = regroup
 
     def __torch_dispatch__(
@@ -87,6 +93,8 @@ class RandomRounding(Decisions):
         if not self._regroup:
             self.note(func._schema.name.removeprefix("aten::"), args, result)
         kind = _kind(func)
+        if func._schema.name == "aten::_to_copy" and result.dtype == self._lower:
+            kind = "fresh"
         if kind == "fresh":
             self._move_all(result)
         elif kind == "written":
@@ -103,17 +111,18 @@ class RandomRounding(Decisions):
 
     def _move(self, tensor: Tensor) -> None:
         count = tensor.numel()
-        if tensor.dtype != self._dtype or count == 0:
+        pool = self._pools.get(tensor.dtype)
+        if pool is None or count == 0:
             return
         if tensor.dim() == 0 and float(tensor).is_integer():
             return  # a counter such as Adam's step: an integer is exact on every machine
         if count <= _POOL // 2:
             start = self._random.randrange(_POOL - count)
-            factor = self._pool[start : start + count]
+            factor = pool[start : start + count]
         else:
             repeats = -(-count // _POOL)
             shift = self._random.randrange(_POOL)
-            factor = self._pool.roll(shift).repeat(repeats)[:count]
+            factor = pool.roll(shift).repeat(repeats)[:count]
         tensor.mul_(factor.view(tensor.shape))
 
 

@@ -1,0 +1,105 @@
+"""The live module of a case: the emitted class with the case's weights and portable noise.
+
+Non-goals: making the numbers (``case``), running the module (``observe``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import torch
+from torch import Tensor, nn
+
+from specc.harness.case import ClosedCase
+from specc.harness.noise import integers, make_portable, normal
+from specc.harness.redraw import give_keys, redrawn
+from specc.ir import Program
+from specc.targets.live import module_class
+
+
+class RunFailed(Exception):
+    """The run stopped: ``place`` is the stage (``build``, ``step0``, ``eval``), ``message`` why."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A module in the case's mode; ``notes`` say what noise is not in the case."""
+
+    module: nn.Module
+    notes: tuple[str, ...]
+
+
+def bare(program: Program, closed: ClosedCase, source: str, dtype: torch.dtype) -> nn.Module:
+    """The module with the case's weights, in the case's mode; its noise is still torch's.
+
+    Raises RunFailed where it takes other parameters than the spec's.
+    """
+    stem = PurePath(program.file).stem
+    module = module_class(redrawn(source).source, program.subject().name, stem)()
+    module.to(dtype=dtype)
+    module.train(closed.case.mode == "train")
+    _load(dict(module.named_parameters()), closed.parameters, "parameter")
+    # Buffers that the spec does not know of (a mask, a counter) keep what the class gave them.
+    buffers = dict(module.named_buffers())
+    known = {name: buffers[name] for name in closed.buffers if name in buffers}
+    _load(known, {name: closed.buffers[name] for name in known}, "buffer")
+    for name, buffer in buffers.items():
+        if ".parametrizations." in f".{name}":
+            _fill_parametrization(closed.case.seed, name, buffer)
+    return module
+
+
+def with_portable_noise(module: nn.Module, source: str, seed: int) -> Built:
+    """``module`` itself, drawing from the portable generator alone as far as that can be had."""
+    found = redrawn(source)
+    give_keys(module, seed, found.sites)
+    report = make_portable(module, seed)
+    notes = (
+        *(f"noise switched off: {item}" for item in (*report.silenced, *found.silenced)),
+        *(f"noise not under control: {item}" for item in (*report.uncovered, *found.uncovered)),
+    )
+    return Built(module, notes)
+
+
+def _fill_parametrization(seed: int, name: str, buffer: Tensor) -> None:
+    """What a parametrization keeps beside its weights, which torch draws: the vectors of a power
+    iteration (of length 1), and the orthogonal matrix that another starts from."""
+    last = name.rpartition(".")[2]
+    with torch.no_grad():
+        if last in ("_u", "_v"):
+            drawn = normal(seed, f"buffer/{name}", tuple(buffer.shape))
+            buffer.copy_(drawn / drawn.square().sum().sqrt())
+        elif last == "base" and buffer.dim() >= 2:
+            # Ones with signs, one in each row and column: orthogonal to the bit on every machine.
+            rows, columns = buffer.shape[-2:]
+            least = min(rows, columns)
+            signs = 2.0 * integers(seed, f"buffer/{name}", (least,), 2).to(torch.float64) - 1.0
+            start = torch.zeros(rows, columns, dtype=torch.float64)
+            start[:least, :least] = torch.diag(signs)
+            buffer.copy_(start.expand(buffer.shape))
+
+
+def _load(into: dict[str, Tensor], values: dict[str, Tensor], what: str) -> None:
+    missing = [name for name in values if name not in into]
+    extra = [name for name in into if name not in values]
+    if missing or extra:
+        text = "; ".join(
+            [f"no {what} {name}" for name in missing]
+            + [f"a {what} {name} too many" for name in extra]
+        )
+        raise RunFailed("build", f"the module's {what}s are not the spec's: {text}")
+    with torch.no_grad():
+        for name, value in values.items():
+            if into[name].shape != value.shape:
+                raise RunFailed(
+                    "build",
+                    f"{what} {name} has shape {list(into[name].shape)}, the spec says"
+                    f" {list(value.shape)}",
+                )
+            into[name].copy_(value)

@@ -1,0 +1,193 @@
+"""One run on its way: the module, its shell, what is recorded, and how a failure is told.
+
+What ``observe`` and ``training`` share. Non-goal: the order of what happens, which is theirs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from specc.errors import SpeccError
+from specc.harness import build, subject
+from specc.harness.build import RunFailed
+from specc.harness.case import ClosedCase
+from specc.harness.hooks import flat_tensors, layer_hooks
+from specc.harness.noise import set_step
+from specc.harness.recorder import Observation, Recorder
+from specc.harness.standin import Captured, stand_in, with_forward
+from specc.ir import Program, Value
+
+Around = Callable[[], AbstractContextManager[Any]]
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run showed, in data-flow order, and the seconds that torch took for it."""
+
+    observations: list[Observation] = field(default_factory=list)
+    seconds_torch: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How to run: the target, where, in which precision and memory layout; ``layers`` asks for each
+    layer's output of the first step, ``statistics`` for ``rms`` and ``largest``. ``around`` is
+    entered for each step: floors run inside it."""
+
+    target: str
+    device: str
+    dtype: str
+    layers: bool = False
+    statistics: bool = False
+    around: Around = nullcontext
+    layout: str = "contiguous"
+
+
+class Running:
+    """A case in one target."""
+
+    def __init__(self, program: Program, closed: ClosedCase, source: str, setting: Setting) -> None:
+        self.program = program
+        self.closed = closed
+        self.setting = setting
+        self.dtype: torch.dtype = getattr(torch, setting.dtype)
+        self.seen = Recorder(program, self.dtype, setting.statistics)
+        self.result = Run(self.seen.observations)
+        self.captured = Captured()
+        with self.stage("build"):
+            self.module = self._build(source)
+            self.shell = self._shell()
+
+    # ── building ─────────────────────────────────────────────────────────────────────────────────
+
+    def _build(self, source: str) -> nn.Module:
+        module = build.bare(self.program, self.closed, source, self.dtype)
+        module.to(device=self.setting.device)
+        if self.setting.layout == "channels_last":
+            for parameter in module.parameters():
+                parameter.data = self._laid_out(parameter.data)
+        # Before the noise inside kernels is set to zero: its rate is a setting like any other.
+        self.seen.settings(module)
+        built = build.with_portable_noise(module, source, self.closed.case.seed)
+        set_step(module, 0)
+        self.result.notes = built.notes
+        return module
+
+    def _shell(self) -> Any:
+        """The module with the target's runnables in the place of the models' forwards: its own, or
+        its members'. What belongs to training stays eager."""
+        train = subject.of_several(self.program)
+        if train is None:
+            names = [output.name for output in self.program.subject().outputs]
+            return stand_in(self.module, self.setting.target, self._capturing(names))
+        shared = [value.name for value in train.shared_values]
+        capture = self._capturing(shared)
+
+        def forward(*arguments: Tensor) -> Any:
+            result = type(shell).forward(shell, *arguments)
+            capture(result)
+            return result
+
+        shell = with_forward(self.module, forward)
+        for member in train.members:
+            model = next(m for m in self.program.models if m.name == member.model)
+            names = [f"{member.attribute}.{output.name}" for output in model.outputs]
+            shell._modules[member.attribute] = stand_in(
+                self.module.get_submodule(member.attribute),
+                self.setting.target,
+                self._capturing(names),
+            )
+        for step in train.steps:
+            self._announced(shell, step.name)
+        return shell
+
+    def _capturing(self, names: Sequence[str]) -> Callable[[Any], None]:
+        def capture(result: Any) -> None:
+            for name, tensor in zip(names, flat_tensors(result), strict=False):
+                self.captured.add(f"output/{name}", tensor)
+
+        return capture
+
+    def _announced(self, shell: Any, step: str) -> None:
+        """Let the step's loss say that the step runs now."""
+        name = subject.method(step, "loss")
+        compute = getattr(shell, name)
+
+        def loss(*arguments: Tensor) -> Any:
+            self.captured.step = step
+            return compute(*arguments)
+
+        setattr(shell, name, loss)
+
+    # ── running ──────────────────────────────────────────────────────────────────────────────────
+
+    def layers_seen(self, wanted: bool) -> AbstractContextManager[None]:
+        """Forgets what was captured, and captures layers' outputs where they are asked for."""
+        self.captured.clear()
+        if not (self.setting.layers and wanted):
+            return nullcontext()
+        calls = subject.layer_calls(self.program)
+        train = subject.of_several(self.program)
+        members = {member.attribute for member in train.members} if train else set()
+        paths = [path for path in calls if path not in members]
+        return layer_hooks(self.shell, paths, self.captured.add)
+
+    @contextmanager
+    def stage(self, place: str) -> Iterator[None]:
+        """Times what torch does and turns whatever it raises into RunFailed."""
+        start = time.perf_counter()
+        try:
+            yield
+        except (RunFailed, SpeccError):
+            raise
+        except (Exception, SystemExit) as error:
+            # Whatever the user's edited source or a backend raises is a finding, not a traceback;
+            # nor may a source that calls exit() end the judging.
+            text = str(error).strip().splitlines()
+            message = f"{type(error).__name__}: {text[0] if text else 'no message'}"
+            raise RunFailed(place, message[:400]) from error
+        finally:
+            self.result.seconds_torch += time.perf_counter() - start
+
+    def tensors(
+        self, values: Sequence[tuple[str, Tensor]], grad: bool | frozenset[str]
+    ) -> tuple[Tensor, ...]:
+        """A batch's values as the run wants them; ``grad`` says whose gradient is kept."""
+        found = []
+        for name, value in values:
+            floating = value.is_floating_point()
+            dtype = self.dtype if floating else value.dtype
+            tensor = self._laid_out(value.to(self.setting.device, dtype).clone())
+            kept = grad if isinstance(grad, bool) else name in grad
+            found.append(tensor.requires_grad_(kept and floating))
+        return tuple(found)
+
+    def _laid_out(self, tensor: Tensor) -> Tensor:
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        if self.setting.layout != "channels_last" or tensor.dim() not in formats:
+            return tensor
+        return tensor.contiguous(memory_format=formats[tensor.dim()])
+
+    def by_value(
+        self, inputs: Sequence[Tensor], results: Sequence[Tensor], labels: Sequence[Tensor]
+    ) -> dict[int, Tensor]:
+        """The tensor of each value that losses and metrics may read; ``results`` are what the
+        forward gave."""
+        train = subject.of_several(self.program)
+        if train is None:
+            given: list[Value] = [output.value for output in self.program.subject().outputs]
+        else:
+            given = list(train.shared_values)
+        known = [*subject.model_inputs(self.program), *given, *subject.train_inputs(self.program)]
+        return {
+            id(value): tensor
+            for value, tensor in zip(known, [*inputs, *results, *labels], strict=True)
+        }

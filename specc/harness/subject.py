@@ -1,0 +1,131 @@
+"""What a test builds and runs, seen as a whole: inputs, and every node in the order of the data.
+
+A program is one model, or a training of several: then the class ``Training`` is what is built, and
+what its methods compute follows on what its members do. Torch-free. Non-goal: running it
+(``observe``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+from specc.ir import (
+    LayerCall,
+    Leaf,
+    Module,
+    Node,
+    Place,
+    Program,
+    Step,
+    Train,
+    Value,
+    flat_nodes,
+    node_operands,
+    walk,
+)
+from specc.sizes import Size
+
+
+def of_several(program: Program) -> Train | None:
+    """The training, where it is a class of its own that holds the models; None where one model
+    trains itself."""
+    train = program.train
+    return train if train is not None and train.module is not None else None
+
+
+def model_inputs(program: Program) -> tuple[Value, ...]:
+    """The inputs of the one model; a training of several has none but what a batch brings."""
+    return () if of_several(program) else program.subject().inputs
+
+
+def train_inputs(program: Program) -> tuple[Value, ...]:
+    """What a batch brings beside the model's inputs."""
+    return program.train.inputs if program.train else ()
+
+
+def known_sizes(program: Program) -> dict[str, Size]:
+    """The sizes that the spec itself decides, by name."""
+    subject = program.subject()
+    return {**program.param_values(subject), **subject.values}
+
+
+def nodes(program: Program, values: dict[str, Size]) -> Iterator[tuple[Leaf, Place]]:
+    """Every node of the model and its training, each with its place; blocks are entered.
+
+    ``values`` are the sizes of the inputs; those that the spec decides are added."""
+    subject, train = program.subject(), program.train
+    found: dict[int, Node] = {id(node): node for node in subject.nodes}
+    if train is not None:
+        following = (*train.shared, *train.nodes, *train.metric_nodes)
+        found |= {id(node): node for node in following}
+    whole = dataclasses.replace(subject, nodes=tuple(found.values()))
+    yield from walk(whole, {**known_sizes(program), **values})
+
+
+def layer_calls(program: Program) -> dict[str, LayerCall]:
+    """The first call of each layer and block of the subject by its full path, in the order of the
+    data."""
+    found: dict[str, LayerCall] = {}
+    for node, place in nodes(program, {}):
+        if isinstance(node, LayerCall):
+            found.setdefault(place.prefix + node.layer, node)
+    return found
+
+
+def reaching_inputs(program: Program) -> frozenset[str]:
+    """The train inputs that go into a member: those whose gradient says something of it."""
+    train = of_several(program)
+    if train is None:
+        return frozenset()
+    inputs = {id(value): value.name for value in train.inputs}
+    return frozenset(
+        inputs[id(operand)]
+        for node in flat_nodes((*train.shared, *train.nodes))
+        if isinstance(node, LayerCall)
+        for operand in node_operands(node)
+        if id(operand) in inputs
+    )
+
+
+def steps(program: Program) -> tuple[Step, ...]:
+    """The steps of training, in their order."""
+    return program.train.steps if program.train else ()
+
+
+def prefixed(step: str, name: str) -> str:
+    """``discriminator/loss``; the unnamed step's names stand alone."""
+    return f"{step}/{name}" if step else name
+
+
+def method(step: str, name: str) -> str:
+    """``discriminator_loss``; the unnamed step's methods stand alone."""
+    return f"{step}_{name}" if step else name
+
+
+def blocks(module: Module, prefix: str = "") -> Iterator[tuple[str, Module]]:
+    """``module`` and every block inside it, each with the path in front of its layers' names."""
+    stack = [(prefix, module)]
+    while stack:
+        path, each = stack.pop()
+        yield path, each
+        for layer in reversed(each.layers):
+            if layer.module is not None:
+                stack.append((f"{path}{layer.name}.", layer.module))
+
+
+def is_numbered(train: Train) -> bool:
+    """Whether a step is told the number of its batch."""
+    return train.accumulate > 1 or any(member.kind == "copy" for member in train.members)
+
+
+def period(train: Train) -> int:
+    """After how many batches everything that does not happen each batch has happened together."""
+    return math.lcm(train.accumulate, *(m.every for m in train.members if m.kind == "copy"))
+
+
+def first_batch(train: Train, count: int) -> int:
+    """The number of the first of ``count`` batches to run: so that what happens now and then
+    happens among them, and where there is room one batch shows what follows on it."""
+    return max(0, period(train) - max(count - 1, 1))
