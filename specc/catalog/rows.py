@@ -182,9 +182,10 @@ def no_tensors(call: Call) -> Shapes:
     return ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
-    """What every row has. ``torch`` is how the emitted source writes it: ``nn.Conv2d``, ``F.relu``.
+    """What every row has; a row equals itself alone. ``torch`` is how the emitted source writes it:
+    ``nn.Conv2d``, ``F.relu``.
 
     ``choices`` lists the legal strings of an argument; ``positional`` lists the legal sets of
     positional arguments where 'all but the inferred, in order' is not what users expect.
@@ -209,7 +210,7 @@ class Row:
         return {argument.name: argument for argument in self.arguments}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerRow(Row):
     """A layer. ``forward`` is the signature of its ``forward``, in torch's names, order and
     defaults: what a call of the layer takes. Its static arguments reach the rules in ``Call.args``.
@@ -243,7 +244,7 @@ class LayerRow(Row):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FunctionRow(Row):
     """A stateless function, a loss or a metric: tensors are among the arguments.
 
@@ -258,12 +259,12 @@ class FunctionRow(Row):
     family: str = field(default="", kw_only=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OptimizerRow(Row):
     """An optimizer: the first argument of torch's constructor, ``params``, is left out."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SchedulerRow(Row):
     """A scheduler: torch's first argument, ``optimizer``, is left out.
 
@@ -277,7 +278,7 @@ class SchedulerRow(Row):
 InitRule: TypeAlias = Callable[[Mapping[str, Static], tuple[int, ...]], Distribution]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class InitRow(Row):
     """An initialiser: torch's first argument, ``tensor``, is left out.
 
@@ -312,7 +313,7 @@ class InitRow(Row):
         return self.rule({**defaults, **given}, shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Wrapped:
     """What a wrapper's rule sees: the type of the layer, its tensors, the wrapper's settings.
 
@@ -336,7 +337,7 @@ class Wrapped:
 WrapRule: TypeAlias = Callable[[Wrapped], "tuple[Shapes, Shapes, Draws]"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WrapperRow(Row):
     """A parametrization of one of a layer's tensors; torch's first argument, ``module``, is left
     out.
@@ -349,7 +350,7 @@ class WrapperRow(Row):
     buffers: Mapping[str, Literal["unit", "identity"]] = field(default_factory=dict, kw_only=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FormulaRow(Row):
     """A regularizer, a constraint or a clip: ``formula`` is Python over its arguments and
     ``weight``.
