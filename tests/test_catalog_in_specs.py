@@ -14,7 +14,7 @@ import torch
 from catalog_oracle import DTYPES
 
 import specc
-from specc.catalog import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
+from specc.catalog import INITS, LOSSES, METRICS, OPTIMIZERS, SCHEDULERS, WRAPPERS
 from specc.ir import TensorType
 from specc.semantics import analyse
 from specc.sizes import evaluate
@@ -203,3 +203,47 @@ def test_a_scheduler_is_torchs_own(name: str) -> None:
     assert type(made["scheduler"]) is getattr(torch.optim.lr_scheduler, name)
     assert made["interval"] == "epoch"
     assert ("monitor" in made) == SCHEDULERS[name].monitors
+
+
+# ── parts of layers: their tensors are told before torch makes them ──────────────────────────────
+
+PARTED = {
+    "spectral_norm": "x -> Linear(5) with spectral_norm(n_power_iterations=2)",
+    "weight_norm": "x -> Linear(5) with weight_norm(dim=none)",
+    "orthogonal": 'x -> Linear(5) with orthogonal(orthogonal_map="cayley")',
+    "attention": "x -> TransformerEncoderLayer(2, 16, batch_first=true)",
+}
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_the_parts_of_a_layer_are_named_as_torch_names_them(name: str) -> None:
+    text = f"spec 1\nmodel M {{\n  input x: float[N, T, 6]\n  y = {PARTED[name]}\n  output y\n}}\n"
+    model = analyse(text, "m.spec", {}).models[0]
+    module = specc.loads(text)
+    assert [(path, shape) for path, _, shape in model.parameters()] == [
+        (path, tuple(tensor.shape)) for path, tensor in module.named_parameters()
+    ]
+    assert [(path, shape) for path, _, shape in model.buffers()] == [
+        (path, tuple(tensor.shape)) for path, tensor in module.named_buffers()
+    ]
+
+
+def test_every_wrapper_is_tried_in_a_spec() -> None:
+    assert set(PARTED) >= set(WRAPPERS)
+
+
+@pytest.mark.parametrize("name", INITS)
+def test_an_initialiser_fills_what_it_selects(name: str) -> None:
+    settings = {"constant_": "val=0.25", "sparse_": "sparsity=0.5"}.get(name, "")
+    layer = "Conv1d(6, 3)" if name == "dirac_" else "Linear(6)"
+    text = (
+        "spec 1\nmodel M {\n  input x: float[N, 6, 6]\n"
+        f"  y = x -> {layer}\n  init {name}({settings}) on *.weight\n  output y\n}}\n"
+    )
+    (made,) = analyse(text, "m.spec", {}).models[0].initializers
+    assert made.type == name
+    torch.manual_seed(1)
+    weight = next(iter(specc.loads(text).parameters()))
+    torch.manual_seed(1)
+    plain = next(iter(specc.loads(text.replace("  init", "  # init")).parameters()))
+    assert not torch.equal(weight, plain)
