@@ -131,6 +131,8 @@ def _call_name(
 ) -> Entity:
     name = callee.name
     entity = graph.env.get(name)
+    if name in graph.members:
+        return call_member(graph, name, [item.value for item in given], [], None, span, hint)
     if isinstance(entity, LayerHandle):
         graph.used.add(name)
         return apply_handle(graph, entity, given, span, hint, elaborate)

@@ -4,6 +4,7 @@ Non-goals: opening files (``front`` does, and knows the project's root), and wha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,18 +13,19 @@ from specc.errors import Collector, Span
 from specc.syntax import ast
 from specc.syntax.parse import Parsed
 
-# The path as written, the file that says it, where: the used file's name and what it says; None
-# where it could not be read, which is reported.
-ReadUsed: TypeAlias = Callable[[str, str, Span], "tuple[str, Parsed] | None"]
+# The path as written, the file that says it, where: the used file's name and what it says (None of
+# the spec itself, whose tree is at hand); None where it cannot be used, which is reported.
+ReadUsed: TypeAlias = Callable[[str, str, Span], "tuple[str, Parsed | None] | None"]
 
 
 @dataclass(frozen=True, slots=True)
 class UsedFile:
-    """One file of a spec as read."""
+    """One file of a spec as read. ``complete`` says that all it uses could be."""
 
     name: str
     tree: ast.SpecFile
     unread: frozenset[str]
+    complete: bool
 
 
 def used_files(
@@ -41,9 +43,11 @@ def _visit(
     parsed: Parsed, file: str, above: list[str], found: dict[str, UsedFile], collector: Collector,
     read_used: ReadUsed | None,
 ) -> None:  # fmt: skip
+    complete = True
     for item in parsed.tree.items:
         if not isinstance(item, ast.Use):
             continue
+        before, complete = complete, False
         if read_used is None:
             collector.error(
                 "E0240",
@@ -56,8 +60,9 @@ def _visit(
         if used is None:
             continue
         name, inner = used
-        if name in (*above, file):
-            way = [entry.rpartition("/")[2] for entry in (*above, file, name)]
+        way = [*above, file, name]
+        if name in way[:-1]:
+            way = _short(way[way.index(name) :])
             collector.error(
                 "E0239",
                 f"these files use each other in a circle: {' -> '.join(way)}",
@@ -66,5 +71,13 @@ def _visit(
             )
             continue
         if name not in found:
+            assert inner is not None  # only the spec itself has none, and it is above
             _visit(inner, name, [*above, file], found, collector, read_used)
-    found[file] = UsedFile(file, parsed.tree, parsed.unread)
+        complete = before
+    found[file] = UsedFile(file, parsed.tree, parsed.unread, complete)
+
+
+def _short(names: list[str]) -> list[str]:
+    """The names without the folder that all of them are in."""
+    shared = os.path.commonpath([os.path.dirname(name) for name in names])
+    return [os.path.relpath(name, shared or ".") for name in names]

@@ -1,11 +1,10 @@
-"""Whether a value depends on the model's parameters, so that a loss of it can be stepped on.
+"""What a loss depends on, as autograd would follow it: the layers and members it goes back to.
 
-Follows the nodes as autograd does: from the parameters through whatever makes floats of floats.
 Non-goal: gradients that exist and are zero everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from specc import ir
@@ -14,23 +13,78 @@ from specc.catalog import FUNCTIONS
 _STOPS: Final = frozenset(["detach", "stop_gradient"])
 
 
-def has_gradient(model: ir.Module, nodes: Iterable[ir.Node], value: ir.Value) -> bool:
-    """Whether ``value``, made by the model's nodes and then by ``nodes``, has a gradient."""
-    learned = {
-        layer.name
-        for layer in model.layers
-        if layer.parameters or (layer.module is not None and any(layer.module.parameters()))
-    }
-    carried: set[int] = set()
-    for node in ir.flat_nodes((*model.nodes, *nodes)):
+def reached(
+    subject: ir.Module, nodes: Sequence[ir.Node], loss: ir.Value,
+    frozen: Iterable[ir.Selection] = (), only: Sequence[ir.Node] | None = None,
+) -> set[str]:  # fmt: skip
+    """The paths of the layers with parameters that ``loss`` has a gradient to.
+
+    ``nodes`` compute it; those frozen learn nothing but pass gradients on. ``only`` asks for those
+    that are called by these nodes."""
+    learning = _learning(subject, frozen)
+    leaves = list(ir.flat_nodes(nodes))
+    asked = None if only is None else {id(node) for node in ir.flat_nodes(only)}
+    aliases = _aliases(nodes)
+    needed = {id(loss)}
+    found: set[str] = set()
+    for node in reversed(leaves):
+        made = [value for value in ir.result_values(node.result) if value.type.floating]
+        if not any(id(value) in needed or aliases.get(id(value), set()) & needed for value in made):
+            continue
         if isinstance(node, ir.FunctionCall) and _stops(node):
             continue
-        starts = isinstance(node, ir.ParameterRead) or (
-            isinstance(node, ir.LayerCall) and node.layer in learned
-        )
-        if starts or any(id(operand) in carried for operand in ir.node_operands(node)):
-            carried.update(id(made) for made in ir.result_values(node.result) if made.type.floating)
-    return id(value) in carried
+        if isinstance(node, ir.LayerCall | ir.ParameterRead) and node.layer in learning:
+            if asked is None or id(node) in asked:
+                found.add(node.layer)
+        needed.update(id(o) for o in ir.node_operands(node) if isinstance(o, ir.Value))
+    return found
+
+
+def _aliases(nodes: Sequence[ir.Node]) -> dict[int, set[int]]:
+    """What else each value is called: at the end of a chain, a loop or a branch, in a round."""
+    found: dict[int, set[int]] = {}
+
+    def name(value: ir.Value | None, other: ir.Value) -> None:
+        if value is not None:
+            found.setdefault(id(value), set()).update({id(other), *found.get(id(other), ())})
+
+    def visit(inner: Sequence[ir.Node]) -> None:
+        for node in reversed(inner):
+            match node:
+                case ir.Loop():
+                    after = node.results
+                    for number, iteration in reversed(list(enumerate(node.iterations))):
+                        if node.kind == "list":
+                            name(iteration.leaving[0], node.results[number])
+                        else:
+                            for value, later in zip(iteration.leaving, after, strict=True):
+                                name(value, later)
+                            after = iteration.entering
+                        visit(iteration.nodes)
+                    if node.kind != "list":
+                        for value, later in zip(node.initial, after, strict=True):
+                            name(value, later)
+                case ir.Branch():
+                    for value, later in zip(node.after, node.results, strict=True):
+                        name(value, later)
+                    visit(node.nodes)
+                case ir.Chain():
+                    visit(node.nodes)
+                case _:
+                    continue
+
+    visit(nodes)
+    return found
+
+
+def _learning(subject: ir.Module, frozen: Iterable[ir.Selection]) -> set[str]:
+    still = subject.frozen_names | {name for selection in frozen for name in selection.names}
+    names = {name for name, _, _ in subject.parameters()} - still
+    return {
+        layer.name
+        for layer in subject.layers
+        if any(name.startswith(f"{layer.name}.") for name in names)
+    }
 
 
 def _stops(node: ir.FunctionCall) -> bool:

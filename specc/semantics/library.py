@@ -67,3 +67,5 @@ class Library:
     # How many layers each module that was read makes, blocks entered.
     counts: dict[int, int] = field(default_factory=dict)
     made: int = 0
+    # Whether every file that the spec uses could be read: what is missing may stand in another.
+    complete: bool = True

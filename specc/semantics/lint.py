@@ -54,6 +54,7 @@ def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
 
 def lint_train(model: ir.Module, train: ir.Train, collector: Collector) -> None:
     """Reports losses fed by what they already do themselves."""
+    model = train.module or model
     made_by = _producers(model) | _from_nodes(train.nodes)
     for node in ir.flat_nodes(train.nodes):
         if not isinstance(node, ir.FunctionCall) or node.kind != "loss":
@@ -78,7 +79,12 @@ def _from_nodes(nodes: Iterable[ir.Node]) -> dict[int, ir.Leaf]:
 
 def _type_of(node: ir.Leaf | None, model: ir.Module) -> str:
     if isinstance(node, ir.LayerCall):
-        return model.layer(node.layer).type
+        layer = model.layer(node.layer)
+        if layer.module is None or len(layer.module.outputs) != 1:
+            return layer.type
+        # What a block gives is what its last layer gives.
+        inner = _producers(layer.module).get(id(layer.module.outputs[0].value))
+        return _type_of(inner, layer.module)
     return node.function if isinstance(node, ir.FunctionCall) else ""
 
 

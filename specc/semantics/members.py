@@ -5,11 +5,14 @@ done with the results (``train``)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.blocks import call_block, instantiate
 from specc.semantics.entities import POISON, Entity, is_poisoned
 from specc.semantics.graph import Graph, Hint
+from specc.syntax import ast
 
 
 def call_member(
@@ -45,3 +48,46 @@ def call_member(
 def no_expressions(graph: Graph, expression: object, hint: Hint = None) -> Entity:
     """Params of a model are known before ``train`` begins: there is nothing to read."""
     raise AssertionError("a model's params have values")
+
+
+def mentioned(block: ast.Train, models: Mapping[str, object]) -> list[str]:
+    """The models that ``train`` calls by name, in the order of their declaration."""
+    found: set[str] = set()
+    for statement in block.body:
+        inner = statement.body if isinstance(statement, ast.Step) else (statement,)
+        for item in inner:
+            if isinstance(item, ast.Assign):
+                _callees(item.value, found)
+            elif isinstance(item, ast.Metric):
+                _callees(item.call, found)
+    return [name for name in models if name in found]
+
+
+def _callees(expression: ast.Expression, found: set[str]) -> None:
+    match expression:
+        case ast.Call():
+            if isinstance(expression.callee, ast.Name):
+                found.add(expression.callee.name)
+            else:
+                _callees(expression.callee, found)
+            for argument in expression.arguments:
+                _callees(argument.value, found)
+        case ast.Pipeline():
+            _callees(expression.source, found)
+            for stage in expression.stages:
+                if isinstance(stage.target, ast.Name):
+                    found.add(stage.target.name)
+                else:
+                    _callees(stage.target, found)
+        case ast.Binary():
+            _callees(expression.left, found)
+            _callees(expression.right, found)
+        case ast.Unary():
+            _callees(expression.operand, found)
+        case ast.Sequence():
+            for item in expression.items:
+                _callees(item, found)
+        case ast.Subscript() | ast.Attribute():
+            _callees(expression.value, found)
+        case ast.Comprehension():
+            _callees(expression.element, found)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
 from specc.errors import Span
-from specc.semantics.entities import Entity
+from specc.semantics.entities import POISON, Entity
 from specc.semantics.graph import Graph
 
 
@@ -32,6 +32,8 @@ def unknown(graph: Graph, name: str, span: Span) -> Entity:
             span,
             f"feed it with a pipe: `x -> {name}`",
         )
+    if not graph.library.complete and name[:1].isupper():
+        return POISON  # the file that has it may be the one that was reported
     everything = [*graph.env, *LAYERS, *FUNCTIONS, *LOSSES, *METRICS, *graph.modules]
     close = suggest(name, everything)
     if name in ("True", "False", "None"):

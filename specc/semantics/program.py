@@ -35,14 +35,15 @@ def build_program(
 
     ``read_used`` reads a file that the spec uses; without it there is none to read."""
     tree = parsed.tree
-    _check_version(tree, collector)
     settings = Settings(params)
     library = Library(build=build_module, declare_input=declare_input, run=run)
     files = used_files(parsed, file, collector, read_used)
+    library.complete = all(used.complete for used in files)
     file_params: list[ir.Param] = []
     known: list[str] = []
     scopes: list[Graph] = []
     for used in files:
+        _check_version(used.tree, collector)
         scope = _file_scope(used, library, collector)
         scopes.append(scope)
         known += _known_params(used.tree)
@@ -189,10 +190,9 @@ def _train(
         collector.error(
             "E0409", "there is already a `train`", block.span._replace(end=block.span.start + 5)
         )
-    model, graph = models[0]
-    train = TrainBuilder(model, graph, scope.env, collector).build(blocks[0])
-    if not collector.failed:
-        lint_train(model, train, collector)
+    train = TrainBuilder(models, scope.env, collector).build(blocks[0])
+    if train is not None and not collector.failed:
+        lint_train(next(m for m, _ in models if m.name == train.model), train, collector)
     return train
 
 

@@ -8,6 +8,8 @@ match."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from specc import ir
 from specc.catalog import LAYERS, suggest
@@ -15,18 +17,51 @@ from specc.errors import Collector
 from specc.syntax import ast
 
 
-def resolve(selector: ast.Selector, model: ir.Module, collector: Collector) -> ir.Selection | None:
+@dataclass(frozen=True, slots=True)
+class Among:
+    """How selectors name the members of training: each model's name to its attribute, and the
+    attributes that never learn. Without members, a selector is about the one model."""
+
+    members: Mapping[str, str] = field(default_factory=dict)
+    still: tuple[str, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        return len(self.members) > 1
+
+    def learning(self, module: ir.Module) -> tuple[str, ...]:
+        """The parameters that an optimizer may step."""
+        return tuple(
+            name for name, _, _ in module.parameters() if name.partition(".")[0] not in self.still
+        )
+
+    def patterns(self, pattern: str) -> tuple[str, ...]:
+        """A pattern as the members' parameters are named: from the training module."""
+        if not self.members:
+            return (pattern,)
+        head, _, rest = pattern.partition(".")
+        if head in self.members:
+            return (f"{self.members[head]}.{rest or '*'}",)
+        if head in LAYERS or self.several:
+            return (pattern,)
+        return (pattern, f"{next(iter(self.members.values()))}.{pattern}")
+
+
+def resolve(
+    selector: ast.Selector, model: ir.Module, collector: Collector, among: Among | None = None
+) -> ir.Selection | None:
     """The parameters that ``selector`` picks, in the model's order; None where it was reported."""
+    among = among or Among()
     chosen: set[str] = set()
     failed = False
     for pattern in selector.patterns:
-        names = matches(pattern.text, model)
+        names = among_matches(pattern.text, model, among)
         if not names:
             _nothing(pattern, model, collector)
             failed = True
         chosen |= names
     for pattern in selector.excluded:
-        names = matches(pattern.text, model) & chosen
+        names = among_matches(pattern.text, model, among) & chosen
         if not names:
             _nothing(pattern, model, collector, " of what stands before `except`")
             failed = True
@@ -43,6 +78,14 @@ def resolve(selector: ast.Selector, model: ir.Module, collector: Collector) -> i
     if selector.excluded:
         text += " except " + ", ".join(pattern.text for pattern in selector.excluded)
     return ir.Selection(text, ordered)
+
+
+def among_matches(pattern: str, model: ir.Module, among: Among) -> set[str]:
+    """As ``matches``, of training's members."""
+    names: set[str] = set()
+    for text in among.patterns(pattern):
+        names |= matches(text, model)
+    return {name for name in names if name.partition(".")[0] not in among.still}
 
 
 def matches(pattern: str, model: ir.Module) -> set[str]:

@@ -84,6 +84,8 @@ def _stage(
             stage.wrappers[0].span,
             "write it behind the layer itself",
         )
+    if name in graph.members:
+        return call_member(graph, name, [value], given, stage.label, span, hint)
     if isinstance(entity, LayerHandle):
         graph.used.add(name)
         _no_label(graph, stage, "its name was given where it was declared")

@@ -1,40 +1,33 @@
-"""``train``: the loss and its terms, penalties, constraints, clipping, optimizer, scheduler,
-metrics.
+"""``train``: what a batch brings, the models that learn, their steps, copies and averages, metrics.
 
-What stands here sees the model from outside: its inputs and outputs by name, and what a batch
-brings. Non-goal: several steps or models, which the language has and this version does not build.
-"""
+Most often there is one model and one step, which sees the model from outside: its inputs and
+outputs by name. Where models are called by name, or there are several steps, training is a module
+of its own that holds the models as members. Non-goal: what is inside a step (``steps``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from specc import ir
-from specc.catalog import (
-    CLIPS,
-    CONSTRAINTS,
-    METRICS,
-    OPTIMIZERS,
-    REGULARIZERS,
-    SCHEDULERS,
-    suggest,
-)
-from specc.catalog.rows import Row
+from specc.catalog import METRICS
 from specc.errors import Collector, Span
-from specc.semantics.bind import bind
+from specc.semantics import static
 from specc.semantics.calls import call_function, given_arguments
-from specc.semantics.entities import POISON, Entity, describe, is_poisoned, to_operand
+from specc.semantics.entities import POISON, Entity, Items, is_poisoned, is_static, to_static
 from specc.semantics.expressions import elaborate
-from specc.semantics.gradients import has_gradient
+from specc.semantics.gradients import reached
 from specc.semantics.graph import Graph
+from specc.semantics.members import call_member, mentioned
 from specc.semantics.models import assign, declare_input
-from specc.semantics.selectors import could_match, resolve
-from specc.semantics.settings import check_optimizer, check_ranges, check_scheduler
-from specc.semantics.uses import visible_uses
+from specc.semantics.names import check_name
+from specc.semantics.selectors import Among
+from specc.semantics.steps import StepBuilder, find_row
+from specc.semantics.uses import closure, visible_uses
 from specc.syntax import ast
 
-_NO_ARGUMENTS: Final[tuple[ast.Argument, ...]] = ()
+_MOST_BATCHES = 2**31
 
 
 class TrainBuilder:
@@ -42,12 +35,41 @@ class TrainBuilder:
 
     def __init__(
         self,
-        model: ir.Module,
-        scope: Graph,
+        models: Sequence[tuple[ir.Module, Graph]],
         file_env: Mapping[str, Entity],
         collector: Collector,
     ) -> None:
-        env: dict[str, Entity] = dict(file_env)
+        self.models = {model.name: (model, graph) for model, graph in models}
+        self.collector = collector
+        self.file_env = file_env
+        # A layer that was reported is missing from the model: that its parameters are is no news.
+        self.incomplete = collector.failed
+        self.inputs: list[ir.Value] = []
+        self.metrics: list[tuple[ast.Metric, ast.Expression]] = []
+        self.accumulate = 1
+        self.precision: Literal["", "bfloat16", "float16"] = ""
+        self.said: set[str] = set()
+
+    def build(self, block: ast.Train) -> ir.Train | None:
+        names = mentioned(block, self.models)
+        first = next(iter(self.models.values()))
+        several = any(isinstance(item, ast.Step | ast.Copy | ast.Ema) for item in block.body)
+        if names or several:
+            return self._members(block, names or [first[0].name], explicit=bool(names))
+        if len(self.models) > 1:
+            self.collector.error(
+                "E0410",
+                f"there are {len(self.models)} models, and `train` calls none of them",
+                block.span._replace(end=block.span.start + 5),
+                f"call them: `y = {first[0].name}(x)`",
+            )
+            return None
+        return self._alone(block, *first)
+
+    # ── one model, one step ──────────────────────────────────────────────────────────────────────
+
+    def _alone(self, block: ast.Train, model: ir.Module, scope: Graph) -> ir.Train:
+        env: dict[str, Entity] = dict(self.file_env)
         # Sizes of the model's inputs are known here too; the model's own params are not.
         env.update({name: scope.env[name] for name in scope.dimensions})
         env.update({value.name: value for value in model.inputs})
@@ -57,319 +79,362 @@ class TrainBuilder:
                 for output in model.outputs
             }
         )
-        self.model = model
-        # A layer that was reported is missing from the model: that its parameters are is no news.
-        self.incomplete = collector.failed
-        self.collector = collector
-        self.graph = Graph(
-            kind="train",
-            collector=collector,
-            params=dict(scope.params),
-            env=env,
-            library=scope.library,
-            unread=scope.unread,
-        )
-        self.hidden = {param.name for param in model.params}
-        self.inputs: list[ir.Value] = []
-        self.terms: dict[str, ir.Value] = {}
-        self.regularizers: list[ir.Regularizer] = []
-        self.constraints: list[ir.Constraint] = []
-        self.clips: list[ir.Clip] = []
-        self.optimizers: list[ir.Optimizer] = []
-        self.schedulers: list[ir.Scheduler] = []
-        self.metrics: list[tuple[ast.Metric, ast.Expression]] = []
-        self.optimizer_given = False
-
-    def build(self, block: ast.Train) -> ir.Train:
+        graph = self._graph(scope, env)
+        step = StepBuilder("", graph, model, Among(), block.span, self.incomplete)
         for statement in block.body:
-            self._statement(statement)
-        if "loss" not in self.terms and not self.graph.unread and "loss" not in self.graph.env:
-            self.collector.error(
-                "E0403", "train has no loss", block.span._replace(end=block.span.start + 5),
-                "write `loss = CrossEntropyLoss(logits, label)`",
-            )  # fmt: skip
-        loss_nodes = tuple(self.graph.nodes)
-        conditions = tuple(dict.fromkeys(self.graph.conditions))
-        metrics = list(self._metrics())
-        metric_nodes = tuple(self.graph.nodes[len(loss_nodes) :])
-        self._gradient(loss_nodes)
-        terms = {name: value for name, value in self.terms.items() if name != "loss"}
-        if "loss" in self.terms:
-            terms["loss"] = self.terms["loss"]
-        visible = (*(output.value for output in self.model.outputs), *self.model.inputs)
-        visible = (*visible, *self.inputs)
-        step = ir.Step(
-            name="",
-            nodes=loss_nodes,
-            terms=tuple(terms.items()),
-            uses=visible_uses(loss_nodes, terms.values(), visible, conditions),
-            regularizers=tuple(self.regularizers),
-            constraints=tuple(self.constraints),
-            clip=self.clips[0] if self.clips else None,
-            optimizer=self.optimizers[0] if self.optimizers else None,
-            scheduler=self.schedulers[0] if self.schedulers else None,
-            frozen=(),
-            span=block.span,
-            conditions=conditions,
-        )
+            if not step.take(statement):
+                self._statement(graph, statement)
+        visible = (*(output.value for output in model.outputs), *model.inputs, *self.inputs)
+        made = step.finish(visible)
+        self._gradient(step, (*model.nodes, *made.nodes), model)
+        metrics, metric_nodes = self._metrics(graph, made.nodes)
         return ir.Train(
-            model=self.model.name,
+            model=model.name,
             inputs=tuple(self.inputs),
-            steps=(step,),
-            metrics=tuple(metrics),
+            steps=(made,),
+            metrics=metrics,
             metric_nodes=metric_nodes,
             metric_uses=visible_uses(metric_nodes, (metric.value for metric in metrics), visible),
             span=block.span,
+            accumulate=self.accumulate,
+            precision=self.precision,
+            conditions=made.conditions,
+        )
+
+    def _graph(self, scope: Graph, env: dict[str, Entity]) -> Graph:
+        return Graph(
+            kind="train", collector=self.collector, params=dict(scope.params), env=env,
+            library=scope.library, unread=scope.unread,
+        )  # fmt: skip
+
+    # ── several models, several steps ────────────────────────────────────────────────────────────
+
+    def _members(self, block: ast.Train, names: list[str], *, explicit: bool) -> ir.Train:
+        scope = self.models[names[0]][1]
+        env = dict(self.file_env)
+        graph = self._graph(scope, env)
+        if explicit:
+            graph.params = {
+                name: value for name, value in graph.params.items() if name in self.file_env
+            }
+        members = self._named_members(block, names)
+        graph.members = {member.attribute if member.kind != "model" else member.model: member
+                         for member in members}  # fmt: skip
+        subject = self._subject(members, block.span)
+        among = Among({m.model: m.attribute for m in members if m.kind == "model"},
+                      tuple(m.attribute for m in members if m.kind != "model"))  # fmt: skip
+        if not explicit:
+            self._call_the_model(graph, names[0], members[0])
+        steps = [item for item in block.body if isinstance(item, ast.Step)]
+        whole = StepBuilder("", graph, subject, among, block.span, self.incomplete)
+        built: list[tuple[StepBuilder, ir.Step]] = []
+        for statement in block.body:
+            if isinstance(statement, ast.Step):
+                built.append(self._step(statement, graph, subject, among, built))
+            elif steps and isinstance(statement, ast.Assign):
+                assign(graph, statement)
+            elif steps and isinstance(
+                statement, ast.Optimizer | ast.Scheduler | ast.Clip | ast.Regularize | ast.Constrain
+            ):
+                word = type(statement).__name__.lower()
+                self.collector.error(
+                    "E0412",
+                    f"there are steps: `{word}` stands in the step that it is for",
+                    statement.span,
+                    "move it into a `step`",
+                )
+            elif not whole.take(statement):
+                self._statement(graph, statement)
+        shared: tuple[ir.Node, ...] = ()
+        values: tuple[ir.Value, ...] = ()
+        if steps:
+            shared = tuple(graph.nodes)
+            values = tuple(
+                value for node in ir.flat_nodes(shared) for value in ir.result_values(node.result)
+            )
+        else:
+            built.append((whole, whole.finish(tuple(self.inputs))))
+        made = [
+            builder.finish((*values, *self.inputs)) if steps else step for builder, step in built
+        ]
+        read = {id(value) for step in made for value in step.uses}
+        shared_values = tuple(value for value in values if id(value) in read)
+        if steps:
+            shared = closure(shared, shared_values)
+        for builder, step in zip((builder for builder, _ in built), made, strict=True):
+            self._gradient(builder, (*shared, *step.nodes), subject)
+        self._once(made, shared, subject)
+        everything = (*shared, *(node for step in made for node in step.nodes))
+        metrics, metric_nodes = self._metrics(graph, everything)
+        of_steps = [condition for step in made for condition in step.conditions]
+        conditions = tuple(dict.fromkeys((*graph.conditions, *of_steps)))
+        inputs = tuple(self.inputs)
+        return ir.Train(
+            model=names[0],
+            inputs=inputs,
+            steps=tuple(made),
+            metrics=metrics,
+            metric_nodes=metric_nodes,
+            metric_uses=visible_uses(metric_nodes, (metric.value for metric in metrics), inputs),
+            span=block.span,
+            members=members,
+            shared=shared,
+            shared_uses=visible_uses(shared, shared_values, inputs, tuple(graph.conditions)),
+            shared_values=shared_values,
+            module=replace(
+                subject,
+                inputs=inputs,
+                nodes=(*subject.nodes, *shared),
+                outputs=tuple(ir.Output(value.name, value) for value in shared_values),
+                conditions=conditions,
+                values=graph.params,
+            ),
+            accumulate=self.accumulate,
+            precision=self.precision,
             conditions=conditions,
         )
 
-    def _gradient(self, nodes: tuple[ir.Node, ...]) -> None:
+    def _step(
+        self, statement: ast.Step, graph: Graph, subject: ir.Module, among: Among,
+        built: list[tuple[StepBuilder, ir.Step]],
+    ) -> tuple[StepBuilder, ir.Step]:  # fmt: skip
+        if any(builder.name == statement.name for builder, _ in built):
+            self.collector.error(
+                "E0409", f"there is already a step `{statement.name}`",
+                statement.span._replace(end=statement.span.start + 4), "give it another name",
+            )  # fmt: skip
+        check_name(statement.name, statement.span, self.collector, "step")
+        inner = self._graph(graph, dict(graph.env))
+        inner.params, inner.members, inner.called = graph.params, graph.members, graph.called
+        inner.env.pop("loss", None)
+        builder = StepBuilder(
+            statement.name, inner, subject, among, statement.span, self.incomplete
+        )
+        for item in statement.body:
+            builder.take(item)
+        return builder, builder.finish(())
+
+    def _call_the_model(self, graph: Graph, name: str, member: ir.Member) -> None:
+        """The inputs of the one model are the batch's, and its outputs are known by name."""
+        model, scope = self.models[name]
+        for dimension in scope.dimensions:
+            graph.env[dimension] = scope.env[dimension]
+        self.inputs += model.inputs
+        graph.env.update({value.name: value for value in model.inputs})
+        outputs = tuple(output.name for output in model.outputs)
+        hint = outputs[0] if len(outputs) == 1 else outputs
+        result = call_member(graph, name, list(model.inputs), [], None, model.span, hint)
+        items = result.items if isinstance(result, Items) else (result,)
+        graph.env.update(zip(outputs, items, strict=False))
+
+    def _named_members(self, block: ast.Train, names: list[str]) -> tuple[ir.Member, ...]:
+        members = []
+        taken: set[str] = set()
+        for name in names:
+            attribute = name.lower()
+            while attribute in taken:
+                attribute += "_"
+            taken.add(attribute)
+            members.append(ir.Member(attribute, name, "model", span=self.models[name][0].span))
+        attributes = {member.model: member.attribute for member in members}
+        for statement in block.body:
+            if not isinstance(statement, ast.Copy | ast.Ema):
+                continue
+            word = "copy" if isinstance(statement, ast.Copy) else "ema"
+            if not check_name(statement.name, statement.span, self.collector, word):
+                continue
+            if statement.name in taken or statement.name in self.models:
+                self.collector.error(
+                    "E0409", f"there is already something called `{statement.name}`",
+                    statement.span, "give it another name",
+                )  # fmt: skip
+                continue
+            if statement.of not in attributes:
+                self.collector.error(
+                    "E0413",
+                    f"there is no model `{statement.of}` to {word}",
+                    statement.span,
+                    f"one of {', '.join(attributes)}",
+                )
+                continue
+            taken.add(statement.name)
+            members.append(self._twin(statement, attributes[statement.of]))
+        return tuple(members)
+
+    def _twin(self, statement: ast.Copy | ast.Ema, of: str) -> ir.Member:
+        scope = self._graph(next(iter(self.models.values()))[1], dict(self.file_env))
+        span = statement.span
+        if isinstance(statement, ast.Copy):
+            every = self._number(scope, statement.every, "a copy is made every so many batches")
+            return ir.Member(statement.name, statement.of, "copy", of, every or 1, span=span)
+        entity = elaborate(scope, statement.decay)
+        value = static.plain(to_static(entity), scope.params) if is_static(entity) else None
+        if not isinstance(value, int | float) or not 0 <= value < 1:
+            if not is_poisoned(entity):
+                self.collector.error(
+                    "E0414", "the decay of an average is a number from 0 to 1, without 1",
+                    statement.decay.span, "write `decay 0.999`",
+                )  # fmt: skip
+            value = 0.0
+        decay: ir.Static = to_static(entity) if isinstance(entity, ir.Scalar) else float(value)
+        return ir.Member(statement.name, statement.of, "ema", of, decay=decay, span=span)
+
+    def _subject(self, members: Sequence[ir.Member], span: Span) -> ir.Module:
+        """Training as a module: it makes its members."""
+        makes = []
+        for member in members:
+            model, graph = self.models[member.model]
+            layer = ir.Layer(
+                member.attribute, member.model, (), (), (), (), member.span or span, module=model,
+                values=graph.params,
+            )  # fmt: skip
+            makes.append(ir.Make(layer, layer.span))
+        frozen = tuple(
+            ir.Selection(f"{member.attribute}.*", tuple(
+                f"{member.attribute}.{name}"
+                for name, _, _ in self.models[member.model][0].parameters()
+            ))
+            for member in members if member.kind != "model"
+        )  # fmt: skip
+        return ir.Module("Training", (), (), tuple(makes), (), (), span, frozen=frozen)
+
+    # ── statements that belong to no step ────────────────────────────────────────────────────────
+
+    def _statement(self, graph: Graph, statement: ast.Statement) -> None:
+        match statement:
+            case ast.Input():
+                value = declare_input(graph, statement)
+                if value is not None:
+                    self.inputs.append(value)
+            case ast.Metric():
+                self.metrics.append((statement, statement.call))
+            case ast.Accumulate():
+                self._say_once("accumulate", statement.span)
+                count = self._number(graph, statement.count, "so many batches make one step")
+                self.accumulate = count or 1
+            case ast.Precision():
+                self._say_once("precision", statement.span)
+                self._precision(statement)
+            case ast.Copy() | ast.Ema():
+                return  # read before the others, which may call them
+            case _:
+                word = {"If": "`if`", "For": "`for`"}.get(type(statement).__name__, "this")
+                self.collector.error(
+                    "E0204", f"{word} stands in a model or block, not in `train`",
+                    statement.span._replace(end=statement.span.start + 3),
+                    "compute it in the model, and put it out",
+                )  # fmt: skip
+
+    def _say_once(self, word: str, span: Span) -> None:
+        if word in self.said:
+            self.collector.error("E0409", f"there is already one `{word}`", span, "say it once")
+        self.said.add(word)
+
+    def _precision(self, statement: ast.Precision) -> None:
+        if statement.name in ("bfloat16", "float16"):
+            self.precision = "bfloat16" if statement.name == "bfloat16" else "float16"
+        elif statement.name != "float32":
+            self.collector.error(
+                "E0505", f"`{statement.name}` is no precision to train in", statement.span,
+                "one of bfloat16, float16, float32",
+            )  # fmt: skip
+
+    def _number(self, graph: Graph, written: ast.Expression, what: str) -> int | None:
+        entity = elaborate(graph, written)
+        if is_poisoned(entity):
+            return None
+        try:
+            value = static.plain(to_static(entity), graph.params) if is_static(entity) else None
+        except static.Undecided:
+            value = None
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < _MOST_BATCHES:
+            self.collector.error(
+                "E0414", f"{what}: a whole number of at least 1", written.span, "write 1 or more"
+            )
+            return None
+        return value
+
+    # ── gradients ────────────────────────────────────────────────────────────────────────────────
+
+    def _gradient(self, step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Module) -> None:
         """Reports a loss that no step could make smaller."""
-        loss = self.terms.get("loss")
-        learns = self.optimizers and not self.regularizers and not self.incomplete
-        if loss is not None and learns and not has_gradient(self.model, nodes, loss):
+        loss = step.terms.get("loss")
+        if loss is None or not step.optimizers or step.regularizers or self.incomplete:
+            return
+        found = reached(subject, nodes, loss, step.frozen)
+        if not found:
             self.collector.error(
                 "E0404",
                 "this loss depends on no parameter of the model: there is nothing to step on",
                 loss.span,
                 "make it from an output that the layers compute in floats",
             )
-
-    def _statement(self, statement: ast.Statement) -> None:
-        match statement:
-            case ast.Input():
-                value = declare_input(self.graph, statement)
-                if value is not None:
-                    self.inputs.append(value)
-            case ast.Assign():
-                self._assign(statement)
-            case ast.Regularize():
-                self._penalty(statement)
-            case ast.Constrain():
-                self._constraint(statement)
-            case ast.Clip():
-                self._clip(statement)
-            case ast.Optimizer():
-                self._optimizer(statement)
-            case ast.Scheduler():
-                self._scheduler(statement)
-            case ast.Metric():
-                self.metrics.append((statement, statement.call))
-            case _:
-                self.collector.error("E0190", "not built yet", statement.span)
-
-    # ── the loss ─────────────────────────────────────────────────────────────────────────────────
-
-    def _assign(self, statement: ast.Assign) -> None:
-        assign(self.graph, statement)
-        target = statement.targets[0].name if len(statement.targets) == 1 else None
-        value = self.graph.env.get(target) if target else None
-        if target is None:
             return
-        if isinstance(value, ir.Value) and value.type.shape == () and value.type.floating:
-            self.terms[target] = value
-        elif target == "loss" and isinstance(value, ir.Value):
+        optimizer = step.optimizers[0]
+        stepped = {*optimizer.rest.names, *(n for g in optimizer.groups for n in g.on.names)}
+        if not any(name == path or name.startswith(f"{path}.") for name in stepped
+                   for path in found):  # fmt: skip
             self.collector.error(
-                "E0404",
-                f"the loss is one number; this is {value.type}",
-                statement.value.span,
-                "take its mean() or its sum()",
+                "E0415",
+                f"this optimizer steps {optimizer.rest.text or 'its groups'}, and the loss reaches"
+                f" {', '.join(sorted(found)[:4])} alone",
+                optimizer.span,
+                "step what the loss is computed from; `detach` stops gradients",
             )
-        elif target == "loss" and not is_poisoned(value):
-            self.collector.error(
-                "E0404", f"the loss is one number of the model; this is {describe(value)}",
-                statement.value.span,
-            )  # fmt: skip
 
-    # ── what is done to parameters ───────────────────────────────────────────────────────────────
-
-    def _row(
-        self, call: ast.Expression, table: Mapping[str, Row], what: str
-    ) -> tuple[Row | None, tuple[ast.Argument, ...]]:
-        if isinstance(call, ast.Name):
-            name, arguments = call.name, _NO_ARGUMENTS
-        elif isinstance(call, ast.Call) and isinstance(call.callee, ast.Name):
-            name, arguments = call.callee.name, call.arguments
-        else:
-            self.collector.error("E0405", f"this is no {what}", call.span, f"one of {_list(table)}")
-            return None, ()
-        row = table.get(name)
-        if row is None:
-            close = suggest(name, table)
-            self.collector.error(
-                "E0405",
-                f"there is no {what} called `{name}`",
-                call.span,
-                f"did you mean `{close}`?" if close else f"one of {_list(table)}",
-            )
-        return row, arguments
-
-    def _settings(
-        self, row: Row, arguments: tuple[ast.Argument, ...], span: Span, *, by_name: bool = False
-    ) -> ir.Arguments | None:
-        given = given_arguments(self.graph, arguments, elaborate)
-        bound = bind(row, given, span, self.collector, self.graph.params, keyword_only=by_name)
-        if bound.failed or not check_ranges(row, bound, self.collector, self.graph.params):
-            return None
-        if by_name and not given:
-            self.collector.error("E0402", "a group without settings changes nothing", span)
-            return None
-        return tuple(
-            (argument.name, to_operand(bound.values[argument.name]))
-            for argument in row.arguments
-            if argument.name in bound.values
-        )
-
-    def _select(self, selector: ast.Selector, row: Row | None = None) -> ir.Selection | None:
-        patterns = (*selector.patterns, *selector.excluded)
-        # What is missing may be a reported layer's; a parameter that no layer has is not.
-        excused = self.incomplete and all(could_match(pattern.text) for pattern in patterns)
-        collector = Collector() if excused else self.collector
-        selection = resolve(selector, self.model, collector)
-        rank = getattr(row, "rank", 0)
-        if selection is None or row is None:
-            return selection
-        shapes = {name: shape for name, _, shape in self.model.parameters()}
-        for name in selection.names:
-            if len(shapes[name]) < rank:
+    def _once(
+        self, steps: Sequence[ir.Step], shared: tuple[ir.Node, ...], subject: ir.Module
+    ) -> None:
+        """Reports a shared value that two losses go back through: the second would find its graph
+        gone."""
+        seen: str | None = None
+        for step in steps:
+            loss = dict(step.terms).get("loss")
+            if loss is None or step.optimizer is None or len(steps) < 2:
+                continue
+            inside = reached(subject, (*shared, *step.nodes), loss, step.frozen)
+            own = reached(subject, step.nodes, loss, step.frozen)
+            made_there = {
+                node.layer for node in ir.flat_nodes(shared) if isinstance(node, ir.LayerCall)
+            }
+            through = (inside - own) | (inside & made_there & self._through(shared, step, subject))
+            if not through:
+                continue
+            if seen is not None:
                 self.collector.error(
-                    "E0406",
-                    f"{row.name} wants parameters of at least {rank} dimensions;"
-                    f" `{name}` has {len(shapes[name])}",
-                    selector.span,
-                    "select the weights: `on *.weight`",
+                    "E0416",
+                    f"the steps `{seen}` and `{step.name}` both go back through"
+                    f" {', '.join(sorted(through))}, which is computed once before them",
+                    loss.span,
+                    "compute it inside each step, or `detach` it in one",
                 )
-                return None
-        return selection
-
-    def _penalty(self, statement: ast.Regularize) -> None:
-        row, arguments = self._row(statement.call, REGULARIZERS, "regularizer")
-        on = self._select(statement.on, row)
-        settings = self._settings(row, arguments, statement.call.span) if row else None
-        if row and on and settings is not None:
-            self.regularizers.append(ir.Regularizer(row.name, settings, on, statement.span))
-
-    def _constraint(self, statement: ast.Constrain) -> None:
-        row, arguments = self._row(statement.call, CONSTRAINTS, "constraint")
-        on = self._select(statement.on, row)
-        settings = self._settings(row, arguments, statement.call.span) if row else None
-        if row and on and settings is not None:
-            self.constraints.append(ir.Constraint(row.name, settings, on, statement.span))
-
-    def _clip(self, statement: ast.Clip) -> None:
-        row, arguments = self._row(statement.call, CLIPS, "clip")
-        on = self._select(statement.on) if statement.on else None
-        settings = self._settings(row, arguments, statement.call.span) if row else None
-        if self._second(self.clips, "clip", statement.span):
-            return
-        if row and settings is not None and (on or not statement.on):
-            self.clips.append(ir.Clip(row.name, settings, on, statement.span))
-
-    def _optimizer(self, statement: ast.Optimizer) -> None:
-        self.optimizer_given = True
-        row, arguments = self._row(statement.call, OPTIMIZERS, "optimizer")
-        everything = tuple(name for name, _, _ in self.model.parameters())
-        on = self._select(statement.on) if statement.on else ir.Selection("*", everything)
-        settings = self._settings(row, arguments, statement.call.span) if row else None
-        if self._second(self.optimizers, "optimizer", statement.span):
-            return
-        if not everything and self.incomplete:
-            return
-        if not everything:
-            self.collector.error(
-                "E0407", f"{self.model.name} has no parameters to optimize", statement.span
-            )
-            return
-        groups: list[ir.Group] = []
-        claimed: dict[str, str] = {}
-        for written in statement.groups:
-            group = self._group(row, written, on, claimed)
-            if group is not None:
-                groups.append(group)
-        if row is None or settings is None or on is None:
-            return
-        if not check_optimizer(row.name, settings, statement.span, self.collector):
-            return
-        rest = tuple(name for name in on.names if name not in claimed)
-        self.optimizers.append(
-            ir.Optimizer(
-                row.name, settings, tuple(groups), ir.Selection(on.text, rest), statement.span
-            )
-        )
-
-    def _group(
-        self,
-        row: Row | None,
-        written: ast.Group,
-        on: ir.Selection | None,
-        claimed: dict[str, str],
-    ) -> ir.Group | None:
-        selection = self._select(written.on)
-        settings = (
-            self._settings(row, written.arguments, written.span, by_name=True) if row else None
-        )
-        if selection is None or on is None:
-            return None
-        for name in selection.names:
-            if name not in on.names:
-                self.collector.error(
-                    "E0402", f"`{name}` is not among the optimizer's parameters", written.on.span
-                )
-                return None
-            if name in claimed:
-                self.collector.error(
-                    "E0402",
-                    f"`{name}` is in two groups: `{claimed[name]}` and `{selection.text}`",
-                    written.on.span,
-                    "leave it out of one with `except`",
-                )
-                return None
-        claimed.update(dict.fromkeys(selection.names, selection.text))
-        if settings is None:
-            return None
-        return ir.Group(settings, selection, written.span)
-
-    def _scheduler(self, statement: ast.Scheduler) -> None:
-        row, arguments = self._row(statement.call, SCHEDULERS, "scheduler")
-        settings = self._settings(row, arguments, statement.call.span) if row else None
-        interval = statement.interval or "epoch"
-        if interval not in ("step", "epoch"):
-            self.collector.error(
-                "E0408",
-                f"a scheduler moves `per step` or `per epoch`, not per {interval}",
-                statement.span,
-            )
-            return
-        if self._second(self.schedulers, "scheduler", statement.span):
-            return
-        if not self.optimizer_given:
-            self.collector.error(
-                "E0408", "a scheduler wants an optimizer before it", statement.span
-            )
-            return
-        optimizer = self.optimizers[0] if self.optimizers else None
-        if row and settings is not None:
-            if not check_scheduler(row.name, settings, optimizer, statement.span, self.collector):
                 return
-            kind: Literal["step", "epoch"] = "step" if interval == "step" else "epoch"
-            self.schedulers.append(ir.Scheduler(row.name, settings, kind, statement.span))
+            seen = step.name
 
-    def _second(self, present: list[object] | list[ir.Clip] | list[ir.Optimizer]
-                | list[ir.Scheduler], what: str, span: Span) -> bool:  # fmt: skip
-        if present:
-            self.collector.error("E0409", f"there is already one {what}", span, "say it once")
-        return bool(present)
+    def _through(self, shared: tuple[ir.Node, ...], step: ir.Step, subject: ir.Module) -> set[str]:
+        """The members whose shared results the step's loss goes back to."""
+        loss = dict(step.terms)["loss"]
+        return reached(subject, (*shared, *step.nodes), loss, step.frozen, only=shared)
 
     # ── metrics ──────────────────────────────────────────────────────────────────────────────────
 
-    def _metrics(self) -> Iterator[ir.Metric]:
+    def _metrics(
+        self, graph: Graph, before: tuple[ir.Node, ...]
+    ) -> tuple[tuple[ir.Metric, ...], tuple[ir.Node, ...]]:
+        """The metrics, and what computes them from what ``train`` can see."""
+        count = len(graph.nodes)
+        found = tuple(self._each_metric(graph))
+        nodes = closure((*before, *graph.nodes[count:]), [metric.value for metric in found])
+        return found, nodes
+
+    def _each_metric(self, graph: Graph) -> Iterator[ir.Metric]:
         names: set[str] = set()
         for statement, call in self.metrics:
-            row, arguments = self._row(call, METRICS, "metric")
+            row, arguments = find_row(self.collector, call, METRICS, "metric")
             if row is None:
                 continue
-            given = given_arguments(self.graph, arguments, elaborate)
-            value = call_function(self.graph, "metric", METRICS[row.name], given, call.span, None)
+            given = given_arguments(graph, arguments, elaborate)
+            value = call_function(graph, "metric", METRICS[row.name], given, call.span, None)
             if not isinstance(value, ir.Value):
                 continue
             name = row.name
@@ -377,7 +442,3 @@ class TrainBuilder:
                 name = f"{row.name}_{sum(known.startswith(row.name) for known in names) + 1}"
             names.add(name)
             yield ir.Metric(name, value, statement.span)
-
-
-def _list(table: Mapping[str, Row]) -> str:
-    return ", ".join(table)

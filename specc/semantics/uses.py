@@ -5,7 +5,7 @@ Non-goal: building the nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from specc import ir
 from specc.sizes import Poly, symbols
@@ -35,6 +35,23 @@ def visible_uses(
     order = {id(value): index for index, value in enumerate(visible)}
     unique = {id(value): value for value in chosen}
     return tuple(sorted(unique.values(), key=lambda value: order[id(value)]))
+
+
+def closure(nodes: Sequence[ir.Node], wanted: Iterable[ir.Value]) -> tuple[ir.Node, ...]:
+    """Those of ``nodes`` that ``wanted`` is computed by, in order."""
+    needed = {id(value) for value in wanted}
+    kept: list[ir.Node] = []
+    for node in reversed(nodes):
+        inner = list(ir.flat_nodes((node,)))
+        made = {id(value) for leaf in inner for value in ir.result_values(leaf.result)}
+        made |= {id(value) for value in getattr(node, "results", ())}
+        if not made & needed:
+            continue
+        kept.append(node)
+        for leaf in inner:
+            needed.update(id(o) for o in ir.node_operands(leaf) if isinstance(o, ir.Value))
+        needed.update(id(value) for value in getattr(node, "initial", ()))
+    return tuple(reversed(kept))
 
 
 def _tells(value: ir.Value, name: str) -> bool:

@@ -1,0 +1,326 @@
+"""One step of training: its loss and terms, penalties, constraints, clipping, optimizer, scheduler.
+
+Most often it is the whole of ``train``; with several, each ``step`` has one. Non-goals: what steps
+share, and members (``train``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from specc import ir
+from specc.catalog import CLIPS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULERS, suggest
+from specc.catalog.rows import Row
+from specc.errors import Collector, Span
+from specc.semantics.bind import bind
+from specc.semantics.calls import given_arguments
+from specc.semantics.entities import describe, is_poisoned, to_operand
+from specc.semantics.expressions import elaborate
+from specc.semantics.graph import Graph
+from specc.semantics.models import assign
+from specc.semantics.selectors import Among, could_match, resolve
+from specc.semantics.settings import check_optimizer, check_ranges, check_scheduler
+from specc.semantics.uses import visible_uses
+from specc.syntax import ast
+
+_NO_ARGUMENTS: Final[tuple[ast.Argument, ...]] = ()
+
+
+class StepBuilder:
+    """Gathers one step. ``subject`` is whose parameters selectors pick from, ``among`` how they
+    name its members."""
+
+    def __init__(
+        self, name: str, graph: Graph, subject: ir.Module, among: Among, span: Span,
+        incomplete: bool,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.graph = graph
+        self.model = subject
+        self.among = among
+        self.span = span
+        # A layer that was reported is missing from the model: that its parameters are is no news.
+        self.incomplete = incomplete
+        self.collector = graph.collector
+        self.terms: dict[str, ir.Value] = {}
+        self.regularizers: list[ir.Regularizer] = []
+        self.constraints: list[ir.Constraint] = []
+        self.clips: list[ir.Clip] = []
+        self.optimizers: list[ir.Optimizer] = []
+        self.schedulers: list[ir.Scheduler] = []
+        self.frozen: list[ir.Selection] = []
+        self.optimizer_given = False
+
+    def take(self, statement: ast.Statement) -> bool:
+        """Reads a statement that a step may hold; False for any other."""
+        match statement:
+            case ast.Assign():
+                self._assign(statement)
+            case ast.Regularize():
+                self._penalty(statement)
+            case ast.Constrain():
+                self._constraint(statement)
+            case ast.Clip():
+                self._clip(statement)
+            case ast.Optimizer():
+                self._optimizer(statement)
+            case ast.Scheduler():
+                self._scheduler(statement)
+            case ast.Freeze():
+                on = self._select(statement.on)
+                if on is not None:
+                    self.frozen.append(on)
+            case _:
+                return False
+        return True
+
+    def finish(self, visible: tuple[ir.Value, ...]) -> ir.Step:
+        """The step; ``visible`` are the values from outside that it may read."""
+        if "loss" not in self.terms and not self.graph.unread and "loss" not in self.graph.env:
+            word = "step" if self.name else "train"
+            what = f"the step `{self.name}`" if self.name else "train"
+            self.collector.error(
+                "E0403", f"{what} has no loss",
+                self.span._replace(end=self.span.start + len(word)),
+                "write `loss = CrossEntropyLoss(logits, label)`",
+            )  # fmt: skip
+        nodes = tuple(self.graph.nodes)
+        conditions = tuple(dict.fromkeys(self.graph.conditions))
+        terms = {name: value for name, value in self.terms.items() if name != "loss"}
+        if "loss" in self.terms:
+            terms["loss"] = self.terms["loss"]
+        return ir.Step(
+            name=self.name,
+            nodes=nodes,
+            terms=tuple(terms.items()),
+            uses=visible_uses(nodes, terms.values(), visible, conditions),
+            regularizers=tuple(self.regularizers),
+            constraints=tuple(self.constraints),
+            clip=self.clips[0] if self.clips else None,
+            optimizer=self.optimizers[0] if self.optimizers else None,
+            scheduler=self.schedulers[0] if self.schedulers else None,
+            frozen=tuple(self.frozen),
+            span=self.span,
+            conditions=conditions,
+        )
+
+    # ── the loss ─────────────────────────────────────────────────────────────────────────────────
+
+    def _assign(self, statement: ast.Assign) -> None:
+        assign(self.graph, statement)
+        target = statement.targets[0].name if len(statement.targets) == 1 else None
+        value = self.graph.env.get(target) if target else None
+        if target is None:
+            return
+        if isinstance(value, ir.Value) and value.type.shape == () and value.type.floating:
+            self.terms[target] = value
+        elif target == "loss" and isinstance(value, ir.Value):
+            self.collector.error(
+                "E0404",
+                f"the loss is one number; this is {value.type}",
+                statement.value.span,
+                "take its mean() or its sum()",
+            )
+        elif target == "loss" and not is_poisoned(value):
+            self.collector.error(
+                "E0404", f"the loss is one number of the model; this is {describe(value)}",
+                statement.value.span,
+            )  # fmt: skip
+
+    # ── what is done to parameters ───────────────────────────────────────────────────────────────
+
+    def _settings(
+        self, row: Row, arguments: tuple[ast.Argument, ...], span: Span, *, by_name: bool = False
+    ) -> ir.Arguments | None:
+        given = given_arguments(self.graph, arguments, elaborate)
+        bound = bind(row, given, span, self.collector, self.graph.params, keyword_only=by_name)
+        if bound.failed or not check_ranges(row, bound, self.collector, self.graph.params):
+            return None
+        if by_name and not given:
+            self.collector.error("E0402", "a group without settings changes nothing", span)
+            return None
+        return tuple(
+            (argument.name, to_operand(bound.values[argument.name]))
+            for argument in row.arguments
+            if argument.name in bound.values
+        )
+
+    def _select(self, selector: ast.Selector, row: Row | None = None) -> ir.Selection | None:
+        patterns = (*selector.patterns, *selector.excluded)
+        # What is missing may be a reported layer's; a parameter that no layer has is not.
+        excused = self.incomplete and all(could_match(pattern.text) for pattern in patterns)
+        collector = Collector() if excused else self.collector
+        selection = resolve(selector, self.model, collector, self.among)
+        rank = getattr(row, "rank", 0)
+        if selection is None or row is None:
+            return selection
+        shapes = {name: shape for name, _, shape in self.model.parameters()}
+        for name in selection.names:
+            if len(shapes[name]) < rank:
+                self.collector.error(
+                    "E0406",
+                    f"{row.name} wants parameters of at least {rank} dimensions;"
+                    f" `{name}` has {len(shapes[name])}",
+                    selector.span,
+                    "select the weights: `on *.weight`",
+                )
+                return None
+        return selection
+
+    def _penalty(self, statement: ast.Regularize) -> None:
+        row, arguments = find_row(self.collector, statement.call, REGULARIZERS, "regularizer")
+        on = self._select(statement.on, row)
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        if row and on and settings is not None:
+            self.regularizers.append(ir.Regularizer(row.name, settings, on, statement.span))
+
+    def _constraint(self, statement: ast.Constrain) -> None:
+        row, arguments = find_row(self.collector, statement.call, CONSTRAINTS, "constraint")
+        on = self._select(statement.on, row)
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        if row and on and settings is not None:
+            self.constraints.append(ir.Constraint(row.name, settings, on, statement.span))
+
+    def _clip(self, statement: ast.Clip) -> None:
+        row, arguments = find_row(self.collector, statement.call, CLIPS, "clip")
+        on = self._select(statement.on) if statement.on else None
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        if self._second(self.clips, "clip", statement.span):
+            return
+        if row and settings is not None and (on or not statement.on):
+            self.clips.append(ir.Clip(row.name, settings, on, statement.span))
+
+    def _optimizer(self, statement: ast.Optimizer) -> None:
+        self.optimizer_given = True
+        row, arguments = find_row(self.collector, statement.call, OPTIMIZERS, "optimizer")
+        everything = self.among.learning(self.model)
+        if statement.on is None and self.among.several:
+            self.collector.error(
+                "E0411",
+                "there are several models: say which of them this optimizer steps",
+                statement.span,
+                f"write `{_head(statement.call)}(...) on {next(iter(self.among.members))}`",
+            )
+            return
+        on = self._select(statement.on) if statement.on else ir.Selection("*", everything)
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        if self._second(self.optimizers, "optimizer", statement.span):
+            return
+        if not everything and self.incomplete:
+            return
+        if not everything:
+            self.collector.error(
+                "E0407", f"{self.model.name} has no parameters to optimize", statement.span
+            )
+            return
+        groups: list[ir.Group] = []
+        claimed: dict[str, str] = {}
+        for written in statement.groups:
+            group = self._group(row, written, on, claimed)
+            if group is not None:
+                groups.append(group)
+        if row is None or settings is None or on is None:
+            return
+        if not check_optimizer(row.name, settings, statement.span, self.collector):
+            return
+        rest = tuple(name for name in on.names if name not in claimed)
+        self.optimizers.append(
+            ir.Optimizer(
+                row.name, settings, tuple(groups), ir.Selection(on.text, rest), statement.span
+            )
+        )
+
+    def _group(
+        self,
+        row: Row | None,
+        written: ast.Group,
+        on: ir.Selection | None,
+        claimed: dict[str, str],
+    ) -> ir.Group | None:
+        selection = self._select(written.on)
+        settings = (
+            self._settings(row, written.arguments, written.span, by_name=True) if row else None
+        )
+        if selection is None or on is None:
+            return None
+        for name in selection.names:
+            if name not in on.names:
+                self.collector.error(
+                    "E0402", f"`{name}` is not among the optimizer's parameters", written.on.span
+                )
+                return None
+            if name in claimed:
+                self.collector.error(
+                    "E0402",
+                    f"`{name}` is in two groups: `{claimed[name]}` and `{selection.text}`",
+                    written.on.span,
+                    "leave it out of one with `except`",
+                )
+                return None
+        claimed.update(dict.fromkeys(selection.names, selection.text))
+        if settings is None:
+            return None
+        return ir.Group(settings, selection, written.span)
+
+    def _scheduler(self, statement: ast.Scheduler) -> None:
+        row, arguments = find_row(self.collector, statement.call, SCHEDULERS, "scheduler")
+        settings = self._settings(row, arguments, statement.call.span) if row else None
+        interval = statement.interval or "epoch"
+        if interval not in ("step", "epoch"):
+            self.collector.error(
+                "E0408",
+                f"a scheduler moves `per step` or `per epoch`, not per {interval}",
+                statement.span,
+            )
+            return
+        if self._second(self.schedulers, "scheduler", statement.span):
+            return
+        if not self.optimizer_given:
+            self.collector.error(
+                "E0408", "a scheduler wants an optimizer before it", statement.span
+            )
+            return
+        optimizer = self.optimizers[0] if self.optimizers else None
+        if row and settings is not None:
+            if not check_scheduler(row.name, settings, optimizer, statement.span, self.collector):
+                return
+            kind: Literal["step", "epoch"] = "step" if interval == "step" else "epoch"
+            self.schedulers.append(ir.Scheduler(row.name, settings, kind, statement.span))
+
+    def _second(self, present: list[object] | list[ir.Clip] | list[ir.Optimizer]
+                | list[ir.Scheduler], what: str, span: Span) -> bool:  # fmt: skip
+        if present:
+            self.collector.error("E0409", f"there is already one {what}", span, "say it once")
+        return bool(present)
+
+
+def find_row(
+    collector: Collector, call: ast.Expression, table: Mapping[str, Row], what: str
+) -> tuple[Row | None, tuple[ast.Argument, ...]]:
+    """The row that ``call`` names and its arguments; None where it was reported."""
+    if isinstance(call, ast.Name):
+        name, arguments = call.name, _NO_ARGUMENTS
+    elif isinstance(call, ast.Call) and isinstance(call.callee, ast.Name):
+        name, arguments = call.callee.name, call.arguments
+    else:
+        collector.error("E0405", f"this is no {what}", call.span, f"one of {_list(table)}")
+        return None, ()
+    row = table.get(name)
+    if row is None:
+        close = suggest(name, table)
+        collector.error(
+            "E0405",
+            f"there is no {what} called `{name}`",
+            call.span,
+            f"did you mean `{close}`?" if close else f"one of {_list(table)}",
+        )
+    return row, arguments
+
+
+def _head(call: ast.Expression) -> str:
+    callee = call.callee if isinstance(call, ast.Call) else call
+    return callee.name if isinstance(callee, ast.Name) else "SGD"
+
+
+def _list(table: Mapping[str, Row]) -> str:
+    return ", ".join(table)
