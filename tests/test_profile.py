@@ -86,6 +86,7 @@ class M(nn.Module):
                 x
                 + 1.0
             )
+        x = x * 2.0  # m.spec:7
         return x * 2.0  # m.spec:7
 
 
@@ -260,6 +261,46 @@ def test_a_training_step_by_line(spec: Path, tmp_path: Path) -> None:
     assert sum(row.own_us for row in found.lines) == pytest.approx(found.step_us, rel=0.01)
     assert found.kernels == ()
     assert len(json.loads(as_json(found))["lines"]) == len(found.lines)
+
+
+BLOCKS = """spec 1
+
+block Half(width: int) {
+  input x: float[N, C]
+  y = x -> Linear(width) -> ReLU
+  output y -> Linear(C)
+}
+
+model Net {
+  input x: float[N, 8]
+  a = x -> Half(16)
+  b = a -> rows: repeat(3) Half(32)
+  output a + b -> tail: {
+    Linear(4)
+    -> Dropout(0.1)
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["eager", "export"])
+def test_lines_of_blocks_and_of_rows_of_layers(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "blocks.spec"
+    path.write_text(BLOCKS, encoding="utf-8")
+    found = profile(front.read(path), tmp_path / "run", target=target, steps=2, sizes={"N": 4})
+    lines = by_line(found)
+    # The block four times, its callers once each, and the stages of a row at their own lines.
+    assert {number: row.calls for number, row in lines.items()} == {
+        5: 4, 6: 4, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1,
+    }  # fmt: skip
+    assert lines[5].forward_allocated == 2 * 4 * (16 + 3 * 32) * 4
+    assert lines[6].forward_allocated == 4 * 4 * 8 * 4
+    assert lines[14].forward_allocated == 4 * 4 * 4
+    for number in (11, 12):
+        assert lines[number].total_us > 5 * lines[number].own_us
+    blocks = lines[5].own_us + lines[6].own_us
+    callers = sum(lines[number].total_us - lines[number].own_us for number in (11, 12))
+    assert callers == pytest.approx(blocks, rel=0.01)
 
 
 @pytest.mark.parametrize("target", ["torchscript", "export"])

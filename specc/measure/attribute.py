@@ -90,7 +90,9 @@ def attribute(events: Iterable[Event], marks: Set[str], updates: Set[str]) -> At
         elif event.name in marks or event.name == MODEL:
             phase = "update" if event.name in updates else outer.phase
             place = _Place((*outer.ranges, event.name), phase)
-            lines[event.name].calls += 1
+            # A stage of a row of layers may be on the line that calls the row.
+            if outer.ranges[-1:] != (event.name,):
+                lines[event.name].calls += 1
         else:
             place = outer
             if event.sequence >= 0 and event.forward_thread == 0:

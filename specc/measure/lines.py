@@ -116,7 +116,8 @@ def _choose(
     chosen: dict[int, tuple[int, str]],
 ) -> None:
     """The statements to announce: first line to last line and mark. Those of a marked loop that
-    have no mark of their own have the loop's."""
+    have no mark of their own have the loop's; neighbours of one mark are announced as one."""
+    previous: tuple[int, str] | None = None
     for node in body:
         name = _mark_of(node, comments) or around
         if isinstance(node, ast.For | ast.While | ast.If | ast.With):
@@ -125,7 +126,13 @@ def _choose(
         elif name is not None and isinstance(
             node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return
         ):
-            chosen[node.lineno] = (node.end_lineno or node.lineno, name)
+            first = node.lineno
+            if previous is not None and previous[1] == name:
+                first = previous[0]
+            chosen[first] = (node.end_lineno or node.lineno, name)
+            previous = (first, name)
+            continue
+        previous = None
 
 
 def _mark_of(node: ast.stmt, comments: Mapping[int, tuple[str, bool]]) -> str | None:

@@ -153,7 +153,7 @@ def _announcer(
         called = runnable
         if target == "export":
             assert isinstance(runnable, nn.Module)
-            called = announcing(runnable, lines, _in_sequence(model, stages)).run
+            called = announcing(runnable, model, lines, _in_sequence(model, stages)).run
 
         def forward(*inputs: Any) -> Any:
             with record_function(MODEL):
@@ -174,27 +174,36 @@ def _in_sequence(module: nn.Module, stages: Mapping[str, str]) -> dict[str, str]
     }
 
 
-@contextmanager
-def _stage_ranges(module: nn.Module, stages: Mapping[str, str]) -> Iterator[None]:
-    """Hooks that announce the stages of every ``nn.Sequential``."""
-    open_ranges: list[record_function] = []
+class _Hooked:
+    """Ranges that a pair of hooks opens and closes."""
 
-    def entering(name: str) -> Callable[..., None]:
+    def __init__(self) -> None:
+        self._open: list[record_function] = []
+
+    def entering(self, name: str) -> Callable[..., None]:
+        """A hook that opens the range called ``name``."""
+
         def hook(*_: object) -> None:
             entered = record_function(name)
             entered.__enter__()
-            open_ranges.append(entered)
+            self._open.append(entered)
 
         return hook
 
-    def leaving(*_: object) -> None:
-        open_ranges.pop().__exit__(None, None, None)
+    def leaving(self, *_: object) -> None:
+        """The hook that closes the range opened last."""
+        self._open.pop().__exit__(None, None, None)
 
+
+@contextmanager
+def _stage_ranges(module: nn.Module, stages: Mapping[str, str]) -> Iterator[None]:
+    """Hooks that announce the stages of every ``nn.Sequential``."""
+    ranges = _Hooked()
     with ExitStack() as stack:
         for path, name in _in_sequence(module, stages).items():
             stage = module.get_submodule(path)
-            stack.callback(stage.register_forward_pre_hook(entering(name)).remove)
-            stack.callback(stage.register_forward_hook(leaving).remove)
+            stack.callback(stage.register_forward_pre_hook(ranges.entering(name)).remove)
+            stack.callback(stage.register_forward_hook(ranges.leaving).remove)
         yield
 
 
@@ -202,25 +211,13 @@ def _stage_ranges(module: nn.Module, stages: Mapping[str, str]) -> Iterator[None
 def _optimizer_ranges(program: Program, ready: Prepared) -> Iterator[None]:
     """Hooks that announce each optimizer's line while it steps."""
     steps = program.train.steps if program.train is not None else ()
-    by_name = {step.name: step.optimizer for step in steps if step.optimizer is not None}
-    open_ranges: list[record_function] = []
-
-    def entering(name: str) -> Callable[..., None]:
-        def hook(*_: object) -> None:
-            entered = record_function(name)
-            entered.__enter__()
-            open_ranges.append(entered)
-
-        return hook
-
-    def leaving(*_: object) -> None:
-        open_ranges.pop().__exit__(None, None, None)
-
+    spans = {step.name: step.optimizer.span for step in steps if step.optimizer is not None}
+    ranges = _Hooked()
     with ExitStack() as stack:
         for name, optimizer in ready.optimizers.items():
-            row = by_name.get(name) or next(iter(by_name.values()))
-            stack.callback(optimizer.register_step_pre_hook(entering(mark(row.span))).remove)
-            stack.callback(optimizer.register_step_post_hook(leaving).remove)
+            line = mark(spans[name])
+            stack.callback(optimizer.register_step_pre_hook(ranges.entering(line)).remove)
+            stack.callback(optimizer.register_step_post_hook(ranges.leaving).remove)
         yield
 
 
@@ -292,6 +289,8 @@ def _events(events: list[Any], device: str) -> Iterator[Event]:
     )
     for each in own:
         parent = each.cpu_parent
+        # A range starts nothing on a device itself, but torch may count it as if it did.
+        of_device = 0.0 if each.is_user_annotation else each.self_device_time_total
         yield Event(
             each.id,
             None if parent is None else parent.id,
@@ -299,7 +298,7 @@ def _events(events: list[Any], device: str) -> Iterator[Event]:
             each.thread,
             each.fwd_thread or 0,
             each.sequence_nr,
-            each.self_device_time_total if on_device else each.self_cpu_time_total,
+            of_device if on_device else each.self_cpu_time_total,
             each.self_device_memory_usage if on_device else each.self_cpu_memory_usage,
         )
 

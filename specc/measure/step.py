@@ -7,6 +7,8 @@ generator. Non-goals: timing, judging numbers (``specc.harness``).
 from __future__ import annotations
 
 import copy
+import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,9 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from specc.errors import CallError, SpeccError, TargetError
+from specc.harness import subject
 from specc.harness.case import example_batch
 from specc.harness.hooks import flat_tensors
 from specc.harness.matrix import Case, cases, input_symbols
+from specc.harness.standin import with_forward
 from specc.ir import Program, Train
 from specc.targets import TARGETS, notes_of
 from specc.targets.live import module_class
@@ -77,24 +81,21 @@ def prepare(
     refuses the model.
     """
     check_device(device)
-    subject = program.subject()
     with torch.random.fork_rng(devices=[]), failures(target, program.file):
         torch.manual_seed(case.seed)
-        module = module_class(source, subject.name, PurePath(program.file).stem)()
+        module = module_class(source, program.subject().name, PurePath(program.file).stem)()
     module.to(device).train(case.mode == "train")
-    train = program.train
-    several = train is not None and train.module is not None
-    inputs = () if several else subject.inputs
-    labels = train.inputs if train is not None else ()
+    inputs, labels = subject.model_inputs(program), subject.train_inputs(program)
     # Model inputs and training inputs are values alike; one batch has both.
-    batch = example_batch(program, replace(subject, inputs=(*inputs, *labels)), case)
+    batch = example_batch(program, replace(program.subject(), inputs=(*inputs, *labels)), case)
     tensors = [
         tensor.to(device, torch.float32 if tensor.is_floating_point() else tensor.dtype)
         for tensor in batch
     ]
     with failures(target, program.file):
-        if train is not None and several:
-            return _of_several(module, tensors, train, target, wrap)
+        several = subject.of_several(program)
+        if several is not None:
+            return _of_several(module, tensors, several, target, wrap)
         return _of_one(program, module, tensors[: len(inputs)], tensors, target, wrap)
 
 
@@ -138,19 +139,12 @@ def _of_one(
     """A model that trains itself: its own methods, with the runnable for its forward."""
     runnable = TARGETS[target].runnable(module, tuple(inputs))
     called: Call = runnable if wrap is None else wrap(runnable, module)
-    shell: Any = module
-    if called is not module:
-        shell = copy.copy(module)  # shares parameters, buffers and submodules
-        shell.forward = called
-    optimizers = _optimizers(module)
-    for_step = next(iter(optimizers.values()), None)
+    shell = module if called is module else with_forward(module, called)
+    optimizers = _optimizers(module, program.train)
 
     def forward() -> Any:
         with torch.no_grad():
             return called(*inputs)
-
-    def step() -> Any:
-        return shell.training_step(for_step, *batch)
 
     def backward_alone() -> Any:
         module.zero_grad()
@@ -159,34 +153,33 @@ def _of_one(
         if loss.requires_grad:
             loss.backward()
 
-    return Prepared(
-        module,
-        forward,
-        step if optimizers else backward_alone,
-        bool(optimizers),
-        optimizers,
-        notes_of(runnable),
-    )
+    trains = program.train is not None and bool(optimizers)
+    step = _step(shell, program.train, optimizers, batch) if trains else backward_alone
+    return Prepared(module, forward, step, trains, optimizers, notes_of(runnable))
 
 
 def _loss(
     program: Program, shell: Any, inputs: list[Tensor], outputs: list[Tensor], labels: list[Tensor]
 ) -> Tensor:
-    """What is differentiated without an optimizer: the spec's loss, or the sum of the outputs."""
-    train = program.train
-    if train is None:
+    """What is differentiated without an optimizer: the spec's losses, or the sum of the outputs."""
+    if program.train is None:
         parts = [output.sum() for output in outputs if output.requires_grad]
         return torch.stack(parts).sum() if parts else torch.zeros(())
     known = [
-        *program.subject().inputs,
+        *subject.model_inputs(program),
         *(output.value for output in program.subject().outputs),
-        *train.inputs,
+        *subject.train_inputs(program),
     ]
     values = {
         id(value): tensor for value, tensor in zip(known, [*inputs, *outputs, *labels], strict=True)
     }
-    loss: Tensor = shell.loss(*(values[id(value)] for value in train.uses))["loss"]
-    return loss + shell.penalty() if train.regularizers else loss
+    losses: list[Tensor] = []
+    for step in program.train.steps:
+        terms = getattr(shell, subject.method(step.name, "loss"))
+        losses.append(terms(*(values[id(value)] for value in step.uses))["loss"])
+        if step.regularizers:
+            losses.append(getattr(shell, subject.method(step.name, "penalty"))())
+    return torch.stack(losses).sum()
 
 
 def _of_several(
@@ -197,57 +190,84 @@ def _of_several(
     wrap: Callable[[Call, nn.Module], Call] | None,
 ) -> Prepared:
     """A training of several models: each member is called as the target calls it."""
-    optimizers = _optimizers(module)
-    shell: Any = copy.copy(module)
-    shell._modules = dict(module._modules)
+    optimizers = _optimizers(module, train)
+    shell = module
     notes: list[str] = []
-    seen = _member_inputs(module, optimizers, batch, train)
-    for name, inputs in seen.items():
-        member = getattr(module, name)
-        runnable = TARGETS[target].runnable(member, inputs)
-        notes += [f"{name}: {note}" for note in notes_of(runnable)]
-        called = runnable if wrap is None else wrap(runnable, member)
-        if called is not member:
-            stand_in = copy.copy(member)
-            stand_in.forward = called
-            shell._modules[name] = stand_in
+    if target != "eager" or wrap is not None:
+        shell = with_forward(module, functools.partial(type(module).forward, module))
+        for name, seen in _member_inputs(module, train, batch).items():
+            member = module.get_submodule(name)
+            calls: dict[object, Call] = {}
+            for inputs in seen:
+                runnable = TARGETS[target].runnable(member, inputs)
+                notes += [f"{name}: {note}" for note in notes_of(runnable)]
+                calls[_shapes(inputs)] = runnable if wrap is None else wrap(runnable, member)
+            shell._modules[name] = with_forward(member, _by_shapes(calls))
     return Prepared(
         module,
         None,
-        lambda: shell.training_step(optimizers, *batch),
+        _step(shell, train, optimizers, batch),
         bool(optimizers),
         optimizers,
-        tuple(notes),
+        tuple(dict.fromkeys(notes)),
     )
 
 
+def _by_shapes(calls: Mapping[object, Call]) -> Call:
+    """The call made for the shapes that it is given; of a single one, that one itself."""
+    if len(calls) == 1:
+        return next(iter(calls.values()))
+    return lambda *inputs: calls[_shapes(inputs)](*inputs)
+
+
+def _shapes(inputs: Sequence[Tensor]) -> object:
+    return tuple((tensor.shape, tensor.dtype) for tensor in inputs)
+
+
 def _member_inputs(
-    module: nn.Module,
-    optimizers: dict[str, torch.optim.Optimizer],
-    batch: Sequence[Tensor],
-    train: Train,
-) -> dict[str, tuple[Tensor, ...]]:
-    """What each member is called with, by its attribute: seen in one step of a twin."""
-    twin: Any = copy.deepcopy(module)
-    found: dict[str, tuple[Tensor, ...]] = {}
+    module: nn.Module, train: Train, batch: Sequence[Tensor]
+) -> dict[str, list[tuple[Tensor, ...]]]:
+    """What each member is called with, by its attribute, once for each shape: seen in one step of
+    a twin."""
+    twin = copy.deepcopy(module)
+    found: dict[str, dict[object, tuple[Tensor, ...]]] = {}
 
     def seeing(name: str) -> Call:
         def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            found.setdefault(name, tuple(tensor.detach().clone() for tensor in inputs))
+            of_member = found.setdefault(name, {})
+            of_member.setdefault(_shapes(inputs), tuple(each.detach().clone() for each in inputs))
 
         return hook
 
     for member in train.members:
-        getattr(twin, member.attribute).register_forward_pre_hook(seeing(member.attribute))
-    twin.training_step(_optimizers(twin), *batch)
-    return found
+        twin.get_submodule(member.attribute).register_forward_pre_hook(seeing(member.attribute))
+    _step(twin, train, _optimizers(twin, train), batch)()
+    return {name: list(each.values()) for name, each in found.items()}
 
 
-def _optimizers(module: Any) -> dict[str, torch.optim.Optimizer]:
+def _step(
+    shell: Any, train: Train | None, optimizers: dict[str, Any], batch: Sequence[Tensor]
+) -> Callable[[], Any]:
+    """The emitted ``training_step`` with what this training wants ahead of the batch: its
+    optimizers, a gradient scaler for float16, the number of the batch where it counts."""
+    assert train is not None  # only a training has optimizers
+    ahead: list[Any] = [optimizers if _named(train) else optimizers[""]]
+    if train.precision == "float16":
+        ahead.append(torch.amp.GradScaler(batch[0].device.type))
+    if not subject.is_numbered(train):
+        return lambda: shell.training_step(*ahead, *batch)
+    numbers = itertools.count()
+    return lambda: shell.training_step(*ahead, next(numbers), *batch)
+
+
+def _optimizers(module: Any, train: Train | None) -> dict[str, torch.optim.Optimizer]:
     """The optimizers by the names of their steps; ``""`` for the only one; none without any."""
-    if not hasattr(module, "configure_optimizers"):
+    if train is None or not hasattr(module, "configure_optimizers"):
         return {}
     configured: dict[str, Any] = module.configure_optimizers()
-    if "optimizer" in configured:
-        return {"": configured["optimizer"]}
-    return {name: each["optimizer"] for name, each in configured.items()}
+    each = configured if _named(train) else {"": configured}
+    return {name: found["optimizer"] for name, found in each.items()}
+
+
+def _named(train: Train) -> bool:
+    return any(step.name for step in train.steps)
