@@ -70,6 +70,9 @@ def show(
     params = parse(settings or ())
     asked = sizes(size or ())
     shown = [view(file, model=model, params=params, asked=asked, dtype=dtype) for file in files]
+    if plot is not None:
+        drawn = shown[0].graph(depth, apart)
+        picture.write(dot.dot(drawn, str(files[0])), plot)
     # A file or a pipe has no edge to keep within.
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if json:
@@ -81,7 +84,5 @@ def show(
         if program.training is not None:
             write(report.training(program.training))
     if plot is not None:
-        drawn = shown[0].graph(depth, apart)
-        picture.write(dot.dot(drawn, str(files[0])), plot)
         typer.echo(str(plot), err=json)
     return 0

@@ -151,14 +151,16 @@ class _Drawer:
         path = f"{scope.prefix}{layer.name}"
         name = layer.name.removeprefix(scope.said)
         text = words.layer(layer, scope.values)
-        if layer.module is None or scope.depth >= self.depth or path in self.called:
-            kind: VertexKind = "layer" if layer.module is None else "block"
+        if layer.module is None:
             row = catalog.LAYERS.get(layer.type)
-            family = row.family if row and layer.module is None else ""
-            again = " (shared)" if path in self.called else ""
-            self._computed(kind, name, f"{text}{again}", family, node, scope)
-            if not again:
-                self.canvas.bind(self.called, path, len(self.canvas.vertices) - 1)
+            self._vertex(path, "layer", name, text, row.family if row else "", node, scope)
+            return
+        if scope.depth >= self.depth or path in self.called:
+            # Closed as a block that is entered is, so that alike ones are drawn once.
+            cluster = Cluster("round", name, "")
+            with self.canvas.enclosed(cluster, scope.items):
+                inside = replace(scope, items=cluster.items)
+                self._vertex(path, "block", name, text, "", node, inside)
             return
         block = layer.module
         sizes = ir.input_sizes(block, node.inputs, scope.values)
@@ -175,6 +177,23 @@ class _Drawer:
             results = ir.result_values(node.result)
             for value, output in zip(results, block.outputs, strict=True):
                 self.canvas.bind(scope.sources, value, inner.sources[output.value])
+
+    def _vertex(
+        self,
+        path: str,
+        kind: VertexKind,
+        name: str,
+        text: str,
+        family: str,
+        node: ir.LayerCall,
+        scope: _Scope,
+    ) -> None:
+        again = path in self.called
+        vertex = self._computed(
+            kind, name, f"{text} (again)" if again else text, family, node, scope
+        )
+        if not again:
+            self.canvas.bind(self.called, path, vertex.number)
 
     def _leaf(self, node: ir.Leaf, scope: _Scope) -> None:
         text = words.node(node, scope.values)

@@ -97,7 +97,7 @@ LAYERS: Mapping[str, Rule] = {
     "Bilinear": _bilinear,
     **{f"Conv{dims}d": _convolution for dims in (1, 2, 3)},
     **{f"ConvTranspose{dims}d": _transposed_convolution for dims in (1, 2, 3)},
-    **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
+    **dict.fromkeys(("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell"), _recurrent),
     "MultiheadAttention": _multihead,
     "TransformerEncoderLayer": _encoder,
     "TransformerDecoderLayer": _decoder,
@@ -107,6 +107,15 @@ LAYERS: Mapping[str, Rule] = {
 def _product(call: Call) -> int:
     """Each output element is a sum over the left side's last dimension."""
     return math.prod(call.outputs[0]) * call.inputs["input"][-1]
+
+
+def _added_product(call: Call) -> int:
+    return math.prod(call.outputs[0]) * call.inputs["batch1"][-1]
+
+
+def _convolution_with(call: Call) -> int:
+    """As the layer's, with a given weight."""
+    return math.prod(call.outputs[0]) * math.prod(call.inputs["weight"][1:])
 
 
 def _attention(call: Call) -> int:
@@ -119,7 +128,8 @@ def _einsum(call: Call) -> int:
     """The operands are taken in from left to right, as torch does where opt_einsum is absent.
 
     What only one side of a product has and nobody needs later is summed before, for no
-    multiply-add; each product then has one for every combination of the letters it still has.
+    multiply-add; each product that is summed then has one for every combination of the letters it
+    still has.
     """
     equation = str(call.arguments["equation"]).replace(" ", "")
     left, arrow, result = equation.partition("->")
@@ -142,8 +152,10 @@ def _einsum(call: Call) -> int:
         later = wanted.union(*terms[position + 1 :])
         taken &= later | set(term)
         right = set(term) & (later | taken)
-        total += math.prod(sizes[letter] for letter in taken | right)
-        taken = (taken | right) & later
+        together = taken | right
+        if not together <= later:
+            total += math.prod(sizes[letter] for letter in together)
+        taken = together & later
     return total
 
 
@@ -158,7 +170,9 @@ def _letters(term: str, rank: int) -> list[str]:
 FUNCTIONS: Mapping[str, Rule] = {
     "matmul": _product,
     "bmm": _product,
+    "baddbmm": _added_product,
     "linear": _product,
+    **{f"conv{dims}d": _convolution_with for dims in (1, 2, 3)},
     "einsum": _einsum,
     "scaled_dot_product_attention": _attention,
 }

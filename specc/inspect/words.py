@@ -90,7 +90,10 @@ def call(called: str, arguments: ir.Arguments, row: Row | None, sizes: Mapping[s
     positional = True
     for name, value in arguments:
         argument = known.get(name)
-        if argument is not None and (_told(argument) or _default(argument, value, sizes)):
+        if argument is not None and _told(argument):
+            continue
+        # What is first says what it is about: Dropout(0.5), though that is the default.
+        if argument is not None and name != order[0] and _default(argument, value, sizes):
             continue
         # Python would take more without a name; a reader would not know what `64, 3, 2` says.
         positional = (
@@ -205,6 +208,8 @@ def expression(
             return expression(operand, makers, named, depth + 1)
         if isinstance(operand, tuple):
             return f"[{', '.join(inner(item) for item in operand)}]"
+        if isinstance(operand, ir.Scalar) and operand.form[0] == "param":
+            return str(operand.form[1])
         return literal(operand, {})
 
     def side(operand: object, least: int) -> str:

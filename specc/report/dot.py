@@ -52,8 +52,9 @@ class _Writer:
         for edge in graph.edges:
             self.outgoing[edge.tail].append(edge)
             self.incoming[edge.head].append(edge)
-        self._stack(graph.items)
+        self.given: set[int] = set()
         self.clusters = 0
+        self._stack(graph.items)
 
     def lines(self, note: str) -> Iterator[str]:
         title = f"<b>{_text(self.graph.title)}</b>"
@@ -88,6 +89,8 @@ class _Writer:
                 self._stack(item.items)
                 last = None
                 continue
+            if item.kind == "input":
+                self.given.add(item.number)
             if last is not None and self._follows(last, item):
                 first = self.stack_of[last.number]
                 self.rows[first].append(item)
@@ -109,7 +112,10 @@ class _Writer:
         )
 
     def _skips(self, edge: Edge) -> bool:
-        """Whether something else leads from the edge's tail to its head as well: a residual."""
+        """Whether something else that is computed leads from the edge's tail to its head: a
+        residual."""
+        if edge.tail in self.given:
+            return False
         ahead = [other.head for other in self.outgoing[edge.tail] if other.head != edge.head]
         seen: set[int] = set()
         while ahead:
@@ -167,7 +173,7 @@ class _Writer:
         # The shape that leaves the table stands at its edge.
         before = ["", *(row.shape for row in rows)]
         shown = [
-            row.shape if row.shape != prior else ""
+            row.shape if row.shape not in (prior, "[]") else ""
             for prior, row in zip(before, rows[:-1], strict=False)
         ] + [""]
         cells = []

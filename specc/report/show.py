@@ -98,7 +98,8 @@ def _rows(tree: Entry, view: ModelView, depth: int, apart: bool) -> Iterator[tup
 def _below(
     entry: Entry, view: ModelView, depth: int, apart: bool, level: int
 ) -> Iterator[tuple[str, ...]]:
-    if level > depth:
+    """The lines below ``entry``, ``depth`` blocks down, each two columns in for each ``level``."""
+    if not depth:
         return
     for group in folded(entry.children, apart):
         first, name = group.first, group.first.name
@@ -109,7 +110,9 @@ def _below(
         if group.count > 1:
             name += f" ×{group.count}"
         yield _row(name, first, view, level)
-        yield from _below(first, view, depth, apart, level + 1)
+        # A list of layers is no block of its own.
+        left = depth if first.kind == "container" else depth - 1
+        yield from _below(first, view, left, apart, level + 1)
 
 
 def _row(name: str, entry: Entry, view: ModelView, level: int) -> tuple[str, ...]:
