@@ -13,6 +13,7 @@ from specc import garbage, ir
 from specc.emit.body import mark
 from specc.emit.classes import Classes, EmittedClass, classes_of
 from specc.emit.layout import identifier, literal
+from specc.emit.members import training_class
 from specc.emit.modules import constructor, forward
 from specc.emit.names import attribute_names, constant_names
 from specc.emit.statements import Class, comment, print_class
@@ -35,6 +36,8 @@ def _emit(program: ir.Program) -> str:
     constants = constant_names(program, classes)
     parts = [] if program.train is None else helpers(program.train)
     parts += [_class(program, made, classes, constants) for made in classes.listed]
+    if program.train is not None and program.train.module is not None:
+        parts.append(print_class(training_class(program.train, constants)))
     body = "\n\n".join(parts)
     head = [
         f'"""{names}, from {file}: plain PyTorch, written by specc."""',

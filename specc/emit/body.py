@@ -187,13 +187,19 @@ class Body:
 
     def _target(self, result: ir.Result) -> ast.expr:
         if isinstance(result, tuple):
-            return ast.Tuple([self._target(item) for item in result], ast.Store())
+            return ast.Tuple([self._item(item) for item in result], ast.Store())
         wanted = self._wanted.get(id(result))
         if wanted is not None and not self.held(wanted):
             self.hold(result, wanted)
             return ast.Name(wanted, ast.Store())
         name = result.name if result.named else self.temporary()
         return ast.Name(self.claim(result, name), ast.Store())
+
+    def _item(self, result: ir.Result) -> ast.expr:
+        """One of several results; what nothing reads needs no name."""
+        if isinstance(result, ir.Value) and not result.named and not self.reads[id(result)]:
+            return ast.Name("_", ast.Store())
+        return self._target(result)
 
     def temporary(self) -> str:
         """A name for what the spec did not name."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from specc.emit.classes import Classes, EmittedClass
 
 RESERVED: Final = frozenset(
-    "self super torch nn F Tensor Any Final OrderedDict copy float sum dict list tuple set map id len"
-    " range zip enumerate isinstance".split()
+    "self super torch nn F Tensor Any Final OrderedDict copy float sum dict list tuple set map id"
+    " len range zip enumerate isinstance".split()
 )
 
 

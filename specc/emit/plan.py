@@ -6,7 +6,7 @@ finds it, or raises ``Different``. Non-goal: how it is printed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, Union
 
@@ -395,8 +395,11 @@ def _round(entries: Sequence[tuple[View, ir.Iteration, int]]) -> Round:
 def _choice(pairs: Sequence[Pair]) -> Choice:
     node = pairs[0][1]
     assert isinstance(node, ir.Branch)
-    branches = [(view, other) for view, other in pairs if isinstance(other, ir.Branch)]
-    _same(pairs, "names")
+    written = [(view, other) for view, other in pairs if isinstance(other, ir.Branch)]
+    # A name that only one side gives is not known after it: no reading of the other side has it.
+    shared = set(node.names).intersection(*(branch.names for _, branch in written))
+    branches = [(view, _of_names(branch, shared)) for view, branch in written]
+    node = branches[0][1]
     condition = agree([(branch.condition, view.at) for view, branch in branches])
     before: list[ir.Value | None] = []
     for k in range(len(node.names)):
@@ -429,6 +432,18 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
         return Choice(condition, yes[0], no[0], (), (), (), node)
     _alias(pairs, [branch.results for _, branch in branches])
     return Choice(condition, yes[0], no[0], tuple(before), yes[1], no[1], node)
+
+
+def _of_names(branch: ir.Branch, names: Set[str]) -> ir.Branch:
+    """The branch as far as it concerns ``names``."""
+    kept = [k for k, name in enumerate(branch.names) if name in names]
+    return replace(
+        branch,
+        names=tuple(branch.names[k] for k in kept),
+        before=tuple(branch.before[k] for k in kept),
+        after=tuple(branch.after[k] for k in kept),
+        results=tuple(branch.results[k] for k in kept),
+    )
 
 
 def _chooses(parts: Sequence[Part]) -> bool:

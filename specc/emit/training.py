@@ -1,59 +1,69 @@
-"""How a model learns, as methods of its class: ``loss``, ``penalty``, ``constrain``, ``metrics``,
-``configure_optimizers``, ``training_step``. Each is written only where the spec asks for it.
-"""
+"""How models learn, as methods: ``loss``, ``penalty``, ``constrain``, ``metrics``,
+``configure_optimizers``, ``training_step``, each written only where the spec asks for it.
+
+They are the model's own where one model has one step, and those of the class ``Training`` where
+there is more to it (``members``)."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from specc import ir
-from specc.catalog import CLIPS, CONSTRAINTS, METRICS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
-from specc.catalog.rows import FormulaRow, Row
+from specc.catalog import METRICS, REGULARIZERS
+from specc.catalog.rows import Row
 from specc.emit.body import Body, mark
-from specc.emit.expressions import (
-    Naming,
-    call,
-    dotted,
-    of_arguments,
-    of_static,
-    path_expression,
-    static_naming,
-)
+from specc.emit.expressions import call, dotted
 from specc.emit.names import RESERVED
+from specc.emit.optimizers import configure
+from specc.emit.penalties import clipping, constrain, penalty
 from specc.emit.plan import as_parts
-from specc.emit.selections import FEW, parameters, unclaimed
 from specc.emit.statements import (
     Assign,
     Evaluate,
-    For,
     Function,
+    If,
     Parameter,
     Return,
     Statement,
+    With,
 )
 
-_STEP_NAMES = frozenset(["optimizer", "terms", "total", "name", "term"])
+_STEP_NAMES = frozenset(
+    "optimizer optimizers scaler batch terms losses total name term loss".split()
+)
 
 
 def methods(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> list[Function]:
-    """The methods in the order in which a step runs through them."""
-    found = [_loss(train, constants)]
-    if train.regularizers:
-        found.append(_penalty(model, train, constants))
+    """The methods of a model that trains itself, in the order in which a step runs through
+    them."""
+    step = train.steps[0]
+    found = step_methods(model, step, "", constants)
     if train.metrics:
-        found.append(_metrics(train, constants))
-    if train.constraints:
-        found.append(_constrain(model, train, constants))
-    if train.optimizer:
-        found.append(_configure_optimizers(model, train, constants))
+        found.insert(2 if step.regularizers else 1, metrics(train, constants))
+    if step.optimizer:
+        found.append(configure(model, step, "configure_optimizers", constants))
         found.append(_training_step(model, train, constants))
+    return found
+
+
+def step_methods(
+    model: ir.Module, step: ir.Step, prefix: str, constants: Mapping[str, str]
+) -> list[Function]:
+    """The loss of a step and what goes with it."""
+    found = [loss(step, prefix, constants)]
+    if step.regularizers:
+        found.append(penalty(model, step, prefix, constants))
+    if step.constraints:
+        found.append(constrain(model, step, prefix, constants))
     return found
 
 
 def helpers(train: ir.Train) -> list[str]:
     """Source of the module-level functions that penalties and metrics call, each once."""
-    rows: list[Row] = [REGULARIZERS[regularizer.type] for regularizer in train.regularizers]
+    rows: list[Row] = [
+        REGULARIZERS[regularizer.type] for step in train.steps for regularizer in step.regularizers
+    ]
     rows += [
         METRICS[node.function]
         for node in ir.flat_nodes(train.metric_nodes)
@@ -66,17 +76,18 @@ def helpers(train: ir.Train) -> list[str]:
 # ── the loss, the metrics ────────────────────────────────────────────────────────────────────────
 
 
-def _loss(train: ir.Train, constants: Mapping[str, str]) -> Function:
-    terms = [value for _, value in train.terms]
-    body = Body(train.uses, as_parts(train.nodes), terms, constants)
-    body.state(train.conditions)
+def loss(step: ir.Step, prefix: str, constants: Mapping[str, str]) -> Function:
+    """``loss``: the terms by name."""
+    terms = [value for _, value in step.terms]
+    body = Body(step.uses, as_parts(step.nodes), terms, constants)
+    body.state(step.conditions)
     body.build()
     result = ast.Dict(
-        [ast.Constant(name) for name, _ in train.terms],
+        [ast.Constant(name) for name, _ in step.terms],
         [body.expression(value) for value in terms],
     )
     return Function(
-        "loss",
+        f"{prefix}loss",
         [Parameter(name, "Tensor") for name in body.parameter_names()],
         "dict[str, Tensor]",
         "The named terms of the loss; the last is what is minimised.",
@@ -84,7 +95,8 @@ def _loss(train: ir.Train, constants: Mapping[str, str]) -> Function:
     )
 
 
-def _metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
+def metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
+    """``metrics``: each by name."""
     values = [metric.value for metric in train.metrics]
     body = Body(
         train.metric_uses,
@@ -108,255 +120,154 @@ def _metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
     )
 
 
-# ── penalties, constraints ───────────────────────────────────────────────────────────────────────
+# ── the step ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _penalty(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> Function:
-    statements: list[Statement] = []
-    for index, regularizer in enumerate(train.regularizers):
-        row = REGULARIZERS[regularizer.type]
-        formula = _formula(row, regularizer.arguments, constants)
-        where = mark(regularizer.span)
-        if len(regularizer.on.names) == 1:
-            total = _with_name(
-                formula, "weight", path_expression(ast.Name("self"), regularizer.on.names[0])
-            )
-        else:
-            weights = ast.Name("weights", ast.Load())
-            statements.append(Assign(weights, parameters(model, regularizer.on), where))
-            where = ""
-            loop = ast.comprehension(ast.Name("weight"), weights, [], 0)
-            stacked = call(dotted("torch.stack"), ast.ListComp(formula, [loop]))
-            total = call(ast.Attribute(stacked, "sum", ast.Load()))
-        penalty = ast.Name("penalty", ast.Load())
-        value = total if index == 0 else ast.BinOp(penalty, ast.Add(), total)
-        statements.append(Assign(penalty, value, where))
-    if len(train.regularizers) == 1:
-        last = statements.pop()
-        assert isinstance(last, Assign)
-        statements.append(Return(last.value, last.mark))
-    else:
-        statements.append(Return(ast.Name("penalty", ast.Load())))
-    return Function("penalty", [], "Tensor", "What is added to the loss.", statements)
+def variables(values: Sequence[ir.Value], names: dict[int, str]) -> None:
+    """Adds what the values are called in ``training_step``: their names, where those are free."""
+    for value in values:
+        name = value.name
+        while name in _STEP_NAMES | RESERVED or name in names.values():
+            name += "_"
+        names.setdefault(id(value), name)
 
 
-def _constrain(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> Function:
-    statements: list[Statement] = []
-    for constraint in train.constraints:
-        formula = _formula(CONSTRAINTS[constraint.type], constraint.arguments, constants)
-        statements.append(
-            For(
-                ast.Name("weight"),
-                parameters(model, constraint.on, listed=True),
-                [Evaluate(formula, mark(constraint.span))],
-            )
-        )
-    return Function(
-        "constrain",
-        [],
-        "None",
-        "Puts the parameters back where the constraints want them.",
-        statements,
-        decorators=["torch.no_grad()"],
-    )
-
-
-def _formula(row: FormulaRow, arguments: ir.Arguments, constants: Mapping[str, str]) -> ast.expr:
-    """The row's formula with its arguments put in; what it passes on by keyword and the spec left
-    out is left to torch's own default."""
-    naming = _static_naming(constants)
-    given = dict(arguments)
-    values: dict[str, ast.expr] = {}
-    for argument in row.arguments:
-        operand = given.get(argument.name, argument.default)
-        assert not isinstance(operand, ir.Value)
-        values[argument.name] = of_static(operand, naming)  # type: ignore[arg-type]  # static args
-
-    tree = ast.parse(row.formula, mode="eval").body
-    if isinstance(tree, ast.Call):
-        tree.keywords = [
-            item for item in tree.keywords if item.arg not in row.by_name or item.arg in given
-        ]
-    for name, value in values.items():
-        tree = _with_name(tree, name, value)
-    return _folded(tree)
-
-
-def _with_name(tree: ast.expr, name: str, value: ast.expr) -> ast.expr:
-    """``tree`` with ``value`` wherever it says ``name``."""
-
-    class Put(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return value if node.id == name else node
-
-    result = Put().visit(tree)
-    assert isinstance(result, ast.expr)
-    return result
-
-
-def _folded(node: ast.expr) -> ast.expr:
-    """``0.5 * 0.0001`` as the number it is: nobody writes the product of two literals."""
-    if isinstance(node, ast.BinOp):
-        left, right = _folded(node.left), _folded(node.right)
-        if (
-            isinstance(node.op, ast.Mult)
-            and isinstance(left, ast.Constant)
-            and isinstance(right, ast.Constant)
-            and isinstance(left.value, int | float)
-            and isinstance(right.value, int | float)
-        ):
-            return ast.Constant(left.value * right.value)
-        return ast.BinOp(left, node.op, right)
-    return node
-
-
-# ── the optimizer, the step ──────────────────────────────────────────────────────────────────────
-
-
-def _configure_optimizers(
-    model: ir.Module, train: ir.Train, constants: Mapping[str, str]
-) -> Function:
-    assert train.optimizer is not None
-    naming = _static_naming(constants)
-    optimizer = train.optimizer
-    row = OPTIMIZERS[optimizer.type]
-    chosen: ast.expr = parameters(model, optimizer.rest)
-    statements: list[Statement] = []
-    if optimizer.groups:
-        chosen = _groups(model, optimizer, naming, statements)
-    given = dict(optimizer.arguments)
-    keywords = [
-        ast.keyword(argument.name, of_static(given[argument.name], naming))  # type: ignore[arg-type]
-        for argument in row.arguments
-        if argument.name in given
+def step_parameters(train: ir.Train, inputs: Sequence[str]) -> list[Parameter]:
+    """What ``training_step`` takes: optimizers, a scaler, the number of the batch, its tensors."""
+    named = bool(train.steps[0].name)
+    found = [
+        Parameter("optimizers", "dict[str, torch.optim.Optimizer]")
+        if named
+        else Parameter("optimizer", "torch.optim.Optimizer")
     ]
-    made_optimizer = ast.Name("optimizer", ast.Load())
-    statements.append(
-        Assign(
-            made_optimizer, ast.Call(dotted(row.torch), [chosen], keywords), mark(optimizer.span)
-        )
-    )
-    keys_: list[ast.expr | None] = [ast.Constant("optimizer")]
-    values_: list[ast.expr] = [made_optimizer]
-    if train.scheduler:
-        scheduler = SCHEDULERS[train.scheduler.type]
-        positional, keywords = of_arguments(scheduler, train.scheduler.arguments, naming)
-        made = ast.Call(dotted(scheduler.torch), [made_optimizer, *positional], keywords)
-        target = ast.Name("scheduler", ast.Load())
-        statements.append(Assign(target, made, mark(train.scheduler.span)))
-        inner_keys: list[ast.expr | None] = [ast.Constant("scheduler"), ast.Constant("interval")]
-        inner: list[ast.expr] = [target, ast.Constant(train.scheduler.interval)]
-        if scheduler.monitors:
-            inner_keys.append(ast.Constant("monitor"))
-            inner.append(ast.Constant("loss"))
-        keys_.append(ast.Constant("lr_scheduler"))
-        values_.append(ast.Dict(inner_keys, inner))
-    statements.append(Return(ast.Dict(keys_, values_)))
-    return Function(
-        "configure_optimizers",
-        [],
-        "dict[str, Any]",
-        "The optimizer, and the scheduler with what it is stepped by.",
-        statements,
-    )
+    if train.precision == "float16":
+        found.append(Parameter("scaler", "torch.amp.GradScaler"))
+    if counts_batches(train):
+        found.append(Parameter("batch", "int"))
+    return [*found, *(Parameter(name, "Tensor") for name in inputs)]
 
 
-def _groups(
-    model: ir.Module, optimizer: ir.Optimizer, naming: Naming, statements: list[Statement]
-) -> ast.expr:
-    """The list of groups; where what no group claims is much, it is said as just that."""
-    rest = optimizer.rest.names
-    apart = len(rest) > FEW
-    names = ["grouped"] if len(optimizer.groups) == 1 else [
-        f"group_{number}" for number in range(1, len(optimizer.groups) + 1)
-    ]  # fmt: skip
-    groups: list[ast.expr] = []
-    for name, group in zip(names, optimizer.groups, strict=True):
-        chosen = parameters(model, group.on, listed=True)
-        if apart:
-            statements.append(Assign(ast.Name(name, ast.Store()), chosen, mark(group.span)))
-            chosen = ast.Name(name)
-        keys: list[ast.expr | None] = [ast.Constant("params")]
-        values = [chosen]
-        for setting, operand in group.arguments:
-            assert not isinstance(operand, ir.Value)
-            keys.append(ast.Constant(setting))
-            values.append(of_static(operand, naming))  # type: ignore[arg-type]  # compile-time
-        groups.append(ast.Dict(keys, values))
-    if rest:
-        others = parameters(model, optimizer.rest, listed=True)
-        if apart:
-            claimed: ast.expr = ast.Name(names[0])
-            if len(names) > 1:
-                claimed = ast.List([ast.Starred(ast.Name(name)) for name in names], ast.Load())
-            identities = call(ast.Name("set"), call(ast.Name("map"), ast.Name("id"), claimed))
-            statements.append(Assign(ast.Name("claimed", ast.Store()), identities))
-            others = unclaimed(model, optimizer)
-        groups.insert(0, ast.Dict([ast.Constant("params")], [others]))
-    return ast.List(groups, ast.Load())
+def counts_batches(train: ir.Train) -> bool:
+    """Whether a training step must be told the number of its batch."""
+    return train.accumulate > 1 or any(member.kind == "copy" for member in train.members)
+
+
+def every(count: int) -> ast.expr:
+    """Whether this batch ends a row of ``count``: ``(batch + 1) % 4 == 0``."""
+    number = ast.BinOp(ast.Name("batch"), ast.Add(), ast.Constant(1))
+    rest = ast.BinOp(number, ast.Mod(), ast.Constant(count))
+    return ast.Compare(rest, [ast.Eq()], [ast.Constant(0)])
+
+
+def cast(train: ir.Train, device_of: str, body: list[Statement]) -> list[Statement]:
+    """``body`` under autocast, where the spec asks for it."""
+    if not train.precision:
+        return body
+    device = dotted(f"{device_of}.device.type")
+    context = call(dotted("torch.autocast"), device, dtype=dotted(f"torch.{train.precision}"))
+    return [With(context, body)]
+
+
+def minimise(
+    model: ir.Module, train: ir.Train, step: ir.Step, prefix: str, terms: str,
+    constants: Mapping[str, str],
+) -> tuple[list[Statement], list[Statement]]:  # fmt: skip
+    """From the terms of a step's loss: its backward pass, and what then moves the parameters."""
+    optimizer: ast.expr = ast.Name("optimizer")
+    if step.name:
+        optimizer = ast.Subscript(ast.Name("optimizers"), ast.Constant(step.name), ast.Load())
+    table = ast.Name(terms)
+    total: ast.expr = ast.Subscript(table, ast.Constant("loss"), ast.Load())
+    backward: list[Statement] = []
+    if step.regularizers:
+        extra = ast.Subscript(table, ast.Constant("penalty"), ast.Load())
+        backward.append(Assign(extra, call(dotted(f"self.{prefix}penalty"))))
+        total = ast.BinOp(total, ast.Add(), extra)
+    if train.accumulate > 1:
+        total = ast.BinOp(total, ast.Div(), ast.Constant(train.accumulate))
+    scaled = train.precision == "float16"
+    if scaled:
+        total = call(dotted("scaler.scale"), total)
+    backward.append(Evaluate(call(ast.Attribute(total, "backward", ast.Load()))))
+    moves: list[Statement] = []
+    if step.clip:
+        if scaled:
+            moves.append(Evaluate(call(dotted("scaler.unscale_"), optimizer)))
+        moves.append(Evaluate(clipping(model, step.clip, constants), mark(step.clip.span)))
+    if scaled:
+        moves.append(Evaluate(call(dotted("scaler.step"), optimizer)))
+    else:
+        moves.append(Evaluate(call(ast.Attribute(optimizer, "step", ast.Load()))))
+    if step.constraints:
+        moves.append(Evaluate(call(dotted(f"self.{prefix}constrain"))))
+    zero = Evaluate(call(ast.Attribute(optimizer, "zero_grad", ast.Load())))
+    if train.accumulate > 1:
+        return backward, [*moves, zero]
+    return [zero, *backward], moves
 
 
 def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> Function:
-    assert train.optimizer is not None
-    taken = _STEP_NAMES | RESERVED
+    step = train.steps[0]
     names: dict[int, str] = {}
-    for value in (*model.inputs, *train.inputs):
-        name = value.name
-        while name in taken or name in names.values():
-            name += "_"
-        names[id(value)] = name
+    variables((*model.inputs, *train.inputs), names)
+    inputs = [names[id(value)] for value in (*model.inputs, *train.inputs)]
     outputs: list[ast.expr] = []
     for output in model.outputs:
-        name = output.name
-        if id(output.value) not in names:
-            while name in taken or name in names.values():
-                name += "_"
-            names[id(output.value)] = name
-            outputs.append(ast.Name(name, ast.Store()))
-        else:
+        if id(output.value) in names:
             outputs.append(ast.Name("_", ast.Store()))
+            continue
+        name = output.name
+        while name in _STEP_NAMES | RESERVED or name in names.values():
+            name += "_"
+        names[id(output.value)] = name
+        outputs.append(ast.Name(name, ast.Store()))
     result = outputs[0] if len(outputs) == 1 else ast.Tuple(outputs, ast.Store())
-    inputs = [ast.Name(names[id(value)]) for value in model.inputs]
-    terms = ast.Name("terms", ast.Load())
-    loss = ast.Subscript(terms, ast.Constant("loss"), ast.Load())
-    uses = [ast.Name(names[id(value)]) for value in train.uses]
-    statements: list[Statement] = [
-        Evaluate(call(dotted("optimizer.zero_grad"))),
-        Assign(result, call(ast.Name("self"), *inputs)),
-        Assign(terms, call(dotted("self.loss"), *uses)),
+    uses = [ast.Name(names[id(value)]) for value in step.uses]
+    forward: list[Statement] = [
+        Assign(
+            result,
+            call(ast.Name("self"), *(ast.Name(names[id(value)]) for value in model.inputs)),
+        ),
+        Assign(ast.Name("terms"), call(dotted("self.loss"), *uses)),
     ]
-    total: ast.expr = loss
-    if train.regularizers:
-        penalty = ast.Subscript(terms, ast.Constant("penalty"), ast.Load())
-        statements.append(Assign(penalty, call(dotted("self.penalty"))))
-        total = ast.BinOp(loss, ast.Add(), penalty)
-    statements.append(Evaluate(call(ast.Attribute(total, "backward", ast.Load()))))
-    if train.clip:
-        statements.append(Evaluate(_clip(model, train.clip, constants), mark(train.clip.span)))
-    statements.append(Evaluate(call(dotted("optimizer.step"))))
-    if train.constraints:
-        statements.append(Evaluate(call(dotted("self.constrain"))))
-    statements.append(Return(_detached(terms)))
-    arguments = [Parameter("optimizer", "torch.optim.Optimizer")]
-    arguments += [Parameter(name, "Tensor") for name in _step_inputs(model, train, names)]
+    backward, moves = minimise(model, train, step, "", "terms", constants)
+    statements: list[Statement] = []
+    if train.accumulate == 1:
+        statements.append(backward.pop(0))
+    statements += cast(train, inputs[0], forward)
+    statements += frozen_during(step, backward)
+    if train.accumulate > 1:
+        statements.append(If(every(train.accumulate), [*moves, *update(train)]))
+    else:
+        statements += [*moves, *update(train)]
+    statements.append(Return(_detached(ast.Name("terms", ast.Load()))))
     return Function(
         "training_step",
-        arguments,
+        step_parameters(train, inputs),
         "dict[str, Tensor]",
         "One step on one batch; the terms of the loss, detached.",
         statements,
     )
 
 
-def _step_inputs(model: ir.Module, train: ir.Train, names: dict[int, str]) -> list[str]:
-    return [names[id(value)] for value in (*model.inputs, *train.inputs)]
+def update(train: ir.Train) -> list[Statement]:
+    """The scaler's own step, after those of the optimizers."""
+    scaled = train.precision == "float16"
+    return [Evaluate(call(dotted("scaler.update")))] if scaled else []
 
 
-def _clip(model: ir.Module, clip: ir.Clip, constants: Mapping[str, str]) -> ast.expr:
-    formula = _formula(CLIPS[clip.type], clip.arguments, constants)
-    everything = tuple(name for name, _, _ in model.parameters())
-    on = clip.on or ir.Selection("*", everything)
-    return _with_name(formula, "parameters", parameters(model, on))
+def frozen_during(step: ir.Step, body: list[Statement]) -> list[Statement]:
+    """``body`` while what the step freezes keeps no gradients of its own."""
+    found: list[Statement] = []
+    for flag in (False, True):
+        for selection in step.frozen:
+            for path in dict.fromkeys(name.partition(".")[0] for name in selection.names):
+                found.append(
+                    Evaluate(call(dotted(f"self.{path}.requires_grad_"), ast.Constant(flag)))
+                )
+        if not flag:
+            found += body
+    return found
 
 
 def _detached(terms: ast.expr) -> ast.expr:
@@ -365,7 +276,3 @@ def _detached(terms: ast.expr) -> ast.expr:
     items = call(ast.Attribute(terms, "items", ast.Load()))
     detached = call(dotted("term.detach"))
     return ast.DictComp(ast.Name("name"), detached, [ast.comprehension(pair, items, [], 0)])
-
-
-def _static_naming(constants: Mapping[str, str]) -> Naming:
-    return static_naming(lambda name: ast.Name(constants[name], ast.Load()))

@@ -21,7 +21,12 @@ from specc.semantics.gradients import reached
 from specc.semantics.graph import Graph
 from specc.semantics.members import call_member, mentioned
 from specc.semantics.models import assign, declare_input
-from specc.semantics.names import check_name
+from specc.semantics.names import (
+    EMITTED_METHODS,
+    MODULE_ATTRIBUTES,
+    check_label,
+    check_name,
+)
 from specc.semantics.selectors import Among
 from specc.semantics.steps import StepBuilder, find_row
 from specc.semantics.uses import closure, visible_uses
@@ -232,7 +237,7 @@ class TrainBuilder:
         taken: set[str] = set()
         for name in names:
             attribute = name.lower()
-            while attribute in taken:
+            while attribute in taken or attribute in MODULE_ATTRIBUTES | EMITTED_METHODS:
                 attribute += "_"
             taken.add(attribute)
             members.append(ir.Member(attribute, name, "model", span=self.models[name][0].span))
@@ -241,7 +246,7 @@ class TrainBuilder:
             if not isinstance(statement, ast.Copy | ast.Ema):
                 continue
             word = "copy" if isinstance(statement, ast.Copy) else "ema"
-            if not check_name(statement.name, statement.span, self.collector, word):
+            if not check_label(statement.name, statement.span, self.collector):
                 continue
             if statement.name in taken or statement.name in self.models:
                 self.collector.error(
@@ -296,7 +301,10 @@ class TrainBuilder:
             ))
             for member in members if member.kind != "model"
         )  # fmt: skip
-        return ir.Module("Training", (), (), tuple(makes), (), (), span, frozen=frozen)
+        name = "Training"
+        while name in next(iter(self.models.values()))[1].library.definitions:
+            name += "_"
+        return ir.Module(name, (), (), tuple(makes), (), (), span, frozen=frozen)
 
     # ── statements that belong to no step ────────────────────────────────────────────────────────
 

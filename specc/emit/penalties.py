@@ -1,0 +1,132 @@
+"""What a step does to parameters beside stepping them: penalties, constraints, clipping.
+
+Non-goal: the step itself (``training``)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from specc import ir
+from specc.catalog import CLIPS, CONSTRAINTS, REGULARIZERS
+from specc.catalog.rows import FormulaRow
+from specc.emit.body import mark
+from specc.emit.expressions import Naming, call, dotted, of_static, path_expression, static_naming
+from specc.emit.selections import parameters
+from specc.emit.statements import Assign, Evaluate, For, Function, Return, Statement
+
+
+def constant_naming(constants: Mapping[str, str]) -> Naming:
+    """How a training's settings speak of the file's params."""
+    return static_naming(lambda name: ast.Name(constants[name], ast.Load()))
+
+
+def penalty(model: ir.Module, step: ir.Step, prefix: str, constants: Mapping[str, str]) -> Function:
+    """What the regularizers of a step add to its loss."""
+    statements: list[Statement] = []
+    for index, regularizer in enumerate(step.regularizers):
+        row = REGULARIZERS[regularizer.type]
+        formula = _formula(row, regularizer.arguments, constants)
+        where = mark(regularizer.span)
+        if len(regularizer.on.names) == 1:
+            total = _with_name(
+                formula, "weight", path_expression(ast.Name("self"), regularizer.on.names[0])
+            )
+        else:
+            weights = ast.Name("weights", ast.Load())
+            statements.append(Assign(weights, parameters(model, regularizer.on), where))
+            where = ""
+            loop = ast.comprehension(ast.Name("weight"), weights, [], 0)
+            stacked = call(dotted("torch.stack"), ast.ListComp(formula, [loop]))
+            total = call(ast.Attribute(stacked, "sum", ast.Load()))
+        sum_ = ast.Name("penalty", ast.Load())
+        value = total if index == 0 else ast.BinOp(sum_, ast.Add(), total)
+        statements.append(Assign(sum_, value, where))
+    if len(step.regularizers) == 1:
+        last = statements.pop()
+        assert isinstance(last, Assign)
+        statements.append(Return(last.value, last.mark))
+    else:
+        statements.append(Return(ast.Name("penalty", ast.Load())))
+    return Function(f"{prefix}penalty", [], "Tensor", "What is added to the loss.", statements)
+
+
+def constrain(
+    model: ir.Module, step: ir.Step, prefix: str, constants: Mapping[str, str]
+) -> Function:
+    """What puts parameters back after a step."""
+    statements: list[Statement] = []
+    for constraint in step.constraints:
+        formula = _formula(CONSTRAINTS[constraint.type], constraint.arguments, constants)
+        statements.append(
+            For(
+                ast.Name("weight"),
+                parameters(model, constraint.on, listed=True),
+                [Evaluate(formula, mark(constraint.span))],
+            )
+        )
+    return Function(
+        f"{prefix}constrain",
+        [],
+        "None",
+        "Puts the parameters back where the constraints want them.",
+        statements,
+        decorators=["torch.no_grad()"],
+    )
+
+
+def _formula(row: FormulaRow, arguments: ir.Arguments, constants: Mapping[str, str]) -> ast.expr:
+    """The row's formula with its arguments put in; what it passes on by keyword and the spec left
+    out is left to torch's own default."""
+    naming = constant_naming(constants)
+    given = dict(arguments)
+    values: dict[str, ast.expr] = {}
+    for argument in row.arguments:
+        operand = given.get(argument.name, argument.default)
+        assert not isinstance(operand, ir.Value)
+        values[argument.name] = of_static(operand, naming)  # type: ignore[arg-type]  # static args
+
+    tree = ast.parse(row.formula, mode="eval").body
+    if isinstance(tree, ast.Call):
+        tree.keywords = [
+            item for item in tree.keywords if item.arg not in row.by_name or item.arg in given
+        ]
+    for name, value in values.items():
+        tree = _with_name(tree, name, value)
+    return _folded(tree)
+
+
+def _with_name(tree: ast.expr, name: str, value: ast.expr) -> ast.expr:
+    """``tree`` with ``value`` wherever it says ``name``."""
+
+    class Put(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return value if node.id == name else node
+
+    result = Put().visit(tree)
+    assert isinstance(result, ast.expr)
+    return result
+
+
+def _folded(node: ast.expr) -> ast.expr:
+    """``0.5 * 0.0001`` as the number it is: nobody writes the product of two literals."""
+    if isinstance(node, ast.BinOp):
+        left, right = _folded(node.left), _folded(node.right)
+        if (
+            isinstance(node.op, ast.Mult)
+            and isinstance(left, ast.Constant)
+            and isinstance(right, ast.Constant)
+            and isinstance(left.value, int | float)
+            and isinstance(right.value, int | float)
+        ):
+            return ast.Constant(left.value * right.value)
+        return ast.BinOp(left, node.op, right)
+    return node
+
+
+def clipping(model: ir.Module, clip: ir.Clip, constants: Mapping[str, str]) -> ast.expr:
+    """The call that clips the gradients of a step."""
+    formula = _formula(CLIPS[clip.type], clip.arguments, constants)
+    everything = tuple(name for name, _, _ in model.parameters() if name not in model.frozen_names)
+    on = clip.on or ir.Selection("*", everything)
+    return _with_name(formula, "parameters", parameters(model, on))
