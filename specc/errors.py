@@ -152,6 +152,10 @@ class Collector:
         return any(item.severity == "error" for item in self.items)
 
     def sorted(self) -> list[Diagnostic]:
-        """The diagnostics in the order of the file, each once."""
+        """The diagnostics by file and in its order, each once; first those of the call."""
         unique = dict.fromkeys(self.items)
-        return sorted(unique, key=lambda item: (item.span.start if item.span else -1, item.code))
+        return sorted(
+            unique,
+            key=lambda item: (*((item.span.file, item.span.start) if item.span else ("", -1)),
+                              item.code),
+        )  # fmt: skip

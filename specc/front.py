@@ -1,21 +1,28 @@
 """A path to a checked program: the checks on the file itself, then the front end. Imports no torch.
 
-A spec is read as data: nothing in it runs, and nothing outside it is opened.
+A spec is read as data: nothing in it runs, and nothing is opened but the specs that it uses, which
+must lie inside its project. Non-goal: what the files say (``semantics``).
 """
 
 from __future__ import annotations
 
+import json
 import os
+import posixpath
 import stat
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Final
 
 from specc import ir
+from specc.catalog import suggest
 from specc.errors import CallError, Collector, Diagnostic, Span, SpeccError, SpecError
+from specc.roots import project_root
 from specc.semantics import analyse_into
+from specc.syntax.parse import Parsed, parse
 
 LARGEST_FILE: Final = 16 * 2**20
+SUFFIX: Final = ".spec"
 
 
 def read(path: str | os.PathLike[str], params: Mapping[str, object] | None = None) -> ir.Program:
@@ -41,8 +48,9 @@ def check(
     if fault is not None:
         return None, [fault], {}
     collector = Collector()
-    program = analyse_into(text, file, params or {}, collector)
-    return program, collector.sorted(), {file: text}
+    used = UsedFiles(file, collector)
+    program = analyse_into(text, file, params or {}, collector, used.read)
+    return program, collector.sorted(), {file: text, **used.sources}
 
 
 def check_text(
@@ -55,6 +63,112 @@ def check_text(
     collector = Collector()
     program = analyse_into(text, file, params or {}, collector)
     return program, collector.sorted(), {file: text}
+
+
+class UsedFiles:
+    """Reads what the spec ``file`` and the specs that it uses say they use.
+
+    A path is relative to the file that says it. What is used lies inside the root of the project of
+    ``file``, links followed; what does not, and what is no spec, is reported and never opened.
+    ``sources`` are the texts, by the names that spans have."""
+
+    def __init__(self, file: str, collector: Collector) -> None:
+        self.sources: dict[str, str] = {}
+        self._collector = collector
+        self._folder = os.path.dirname(file)
+        self._root = os.fspath(project_root(file))
+        # Each file by its place, links resolved, so that one used by two ways is one.
+        self._names = {os.path.realpath(file): file}
+        self._places = {file: os.path.realpath(file)}
+        self._trees: dict[str, Parsed] = {}
+
+    def read(self, path: str, from_file: str, span: Span) -> tuple[str, Parsed | None] | None:
+        """The name of what ``use "path"`` in ``from_file`` is, and what it says (None of the spec
+        itself, which is being read).
+
+        What cannot be used is reported at ``span`` (E0240, E0244) and gives None."""
+        fault = _refused(path)
+        if fault is not None:
+            self._refuse(path, *fault, span)
+            return None
+        folder = os.path.dirname(self._places[from_file])
+        written = os.path.normpath(os.path.join(folder, path))
+        place = os.path.realpath(written)
+        if not self._inside(written) or not self._inside(place):
+            link = " through a link" if self._inside(written) else ""
+            self._collector.error(
+                "E0244",
+                f"{_quoted(path)} leads out of the project{link}: its root is {self._root}",
+                span,
+                "keep the blocks that it uses inside the project",
+            )
+            return None
+        if place not in self._names:
+            found = self._text(path, place, span)
+            if found is None:
+                return None
+            name = self._name(place)
+            self._names[place], self._places[name] = name, place
+            self.sources[name] = found
+            self._trees[name] = parse(found, name, self._collector)
+        name = self._names[place]
+        return name, self._trees.get(name)
+
+    def _inside(self, place: str) -> bool:
+        return os.path.commonpath([self._root, place]) == self._root
+
+    def _name(self, place: str) -> str:
+        """``place`` as it is said beside the spec's own path: ``specs/blocks/attention.spec``."""
+        return os.path.join(self._folder, os.path.relpath(place, os.path.realpath(self._folder)))
+
+    def _refuse(self, path: str, reason: str, advice: str | None, span: Span) -> None:
+        self._collector.error("E0240", f"cannot use {_quoted(path)}: {reason}", span, advice)
+
+    def _text(self, path: str, place: str, span: Span) -> str | None:
+        """The text of the spec at ``place``; None where it was reported that there is none."""
+        try:
+            text, fault = _text(place)
+        except CallError as refusal:
+            reason = refusal.message.replace(repr(place), "it").removeprefix("cannot read it: ")
+            advice = None if os.path.exists(place) else _nearest(path, place)
+            self._refuse(path, reason, advice, span)
+            return None
+        if fault is not None:
+            reason = fault.message.replace("this file", "it").replace("this", "it")
+            self._refuse(path, reason, fault.help, span)
+            return None
+        return text
+
+
+def _refused(path: str) -> tuple[str, str | None] | None:
+    """Why a path is none that a spec may use, by its form alone, and what to write."""
+    if any(not character.isprintable() for character in path):
+        return "there is an unprintable character in it", None
+    if os.path.isabs(path) or PureWindowsPath(path).anchor or path.startswith("~"):
+        return "it is absolute", 'say it relative to this file: `use "blocks/attention.spec"`'
+    if "\\" in path:
+        return "there is a backslash in it", "write `/` between folder and file"
+    if not path.endswith(SUFFIX):
+        return f"it does not end in {SUFFIX}", 'a used file is a spec: `use "attention.spec"`'
+    return None
+
+
+def _nearest(path: str, place: str) -> str | None:
+    """The file beside ``place``, written ``path``, that has the most similar name."""
+    folder, name = os.path.split(place)
+    try:
+        with os.scandir(folder) as entries:
+            names = [item.name for item in entries if item.name.endswith(SUFFIX) and item.is_file()]
+    except OSError:
+        return None
+    close = suggest(name, sorted(names))
+    if close is None:
+        return None
+    return f"did you mean {_quoted(posixpath.join(posixpath.dirname(path), close))}?"
+
+
+def _quoted(path: str) -> str:
+    return json.dumps(path, ensure_ascii=False)
 
 
 def _text(file: str) -> tuple[str, Diagnostic | None]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from specc.codes import calls, names, shapes, text, training
+from specc.codes import calls, names, shapes, structure, text, training
 from specc.codes.form import Code
 
 CODES: Final[Mapping[str, Code]] = {
     **text.ROWS,
     **names.ROWS,
+    **structure.ROWS,
     **shapes.ROWS,
     **training.ROWS,
     **calls.ROWS,

@@ -84,7 +84,7 @@ ROWS = {
             "The text is right, and this version of specc does not build it yet; nothing is left "
             "out silently."
         ),
-        "y = x -> repeat(2) Linear(8)",
-        "Write the layers out, or use a newer specc.",
+        "layouts channels_last",
+        "Leave it out, or use a newer specc.",
     ),
 }

@@ -7,26 +7,11 @@ from pathlib import Path
 from specc.errors import CallError
 from specc.harness.matrix import Case
 from specc.ir import Program
+from specc.roots import GOLDEN, project_root
 
-FOLDER = "golden"
-_MARKS = ("pyproject.toml", ".git")
+__all__ = ["FOLDER", "golden_folder", "project_root"]
 
-
-def project_root(spec_path: Path | str) -> Path:
-    """The folder that holds ``golden/`` for this spec.
-
-    The nearest ancestor that has a ``golden`` folder, else the nearest with a pyproject.toml or a
-    .git, else the spec's own folder.
-    """
-    own = Path(spec_path).resolve().parent
-    above = (own, *own.parents)
-    for folder in above:
-        if (folder / FOLDER).is_dir():
-            return folder
-    for folder in above:
-        if any((folder / mark).exists() for mark in _MARKS):
-            return folder
-    return own
+FOLDER = GOLDEN
 
 
 def golden_folder(program: Program, case: Case, root: Path) -> Path:
