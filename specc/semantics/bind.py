@@ -189,7 +189,7 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
             continue
         # Each of a variadic argument's values is of its type.
         items = value.items if argument.variadic and isinstance(value, Items) else (value,)
-        if not all(any(_fits(item, kind, params) for kind in argument.types) for item in items):
+        if not all(any(fits(item, kind, params) for kind in argument.types) for item in items):
             wanted = " or ".join(_describe_kind(kind) for kind in argument.types)
             told = [other.name for other in row.arguments if other.inferred]
             collector.error(
@@ -216,14 +216,15 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
     return bound
 
 
-def _fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
+def fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
+    """Whether ``value`` is of the catalogue's type ``kind``."""
     if " x" in kind:
         base, count = kind.split(" x")
         if isinstance(value, Items):
             return len(value.items) == int(count) and all(
-                _fits(item, base, params) for item in value.items
+                fits(item, base, params) for item in value.items
             )
-        return base in ("int", "size") and _fits(value, base, params)
+        return base in ("int", "size") and fits(value, base, params)
     scalar = value.value if isinstance(value, ir.Scalar) else value
     match kind:
         case "tensor":
@@ -239,7 +240,7 @@ def _fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
                 return isinstance(evaluate(value, params), int)
             return _is_int(value)
         case "float":
-            return isinstance(scalar, float) or _fits(value, "int", params)
+            return isinstance(scalar, float) or fits(value, "int", params)
         case "bool":
             return isinstance(scalar, bool)
         case "str" | "dtype":
@@ -248,7 +249,7 @@ def _fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
             return value is None
         case "ints" | "sizes" | "floats":
             return isinstance(value, Items) and all(
-                _fits(item, kind[:-1], params) for item in value.items
+                fits(item, kind[:-1], params) for item in value.items
             )
     raise ValueError(f"the catalogue has a type that binding does not know: {kind}")
 

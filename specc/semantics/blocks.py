@@ -24,7 +24,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
-from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key
+from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key, Library
 from specc.semantics.values import TYPES, article, in_scope, is_of
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
@@ -70,6 +70,7 @@ def make_block(graph: Graph, path: str, name: str, use: Use, span: Span) -> None
         span=span, module=use.module, sizes=use.sizes, values=graph.params,
     )  # fmt: skip
     graph.layers[path] = layer
+    graph.size += use.count - 1
     graph.nodes.append(ir.Make(layer, span))
 
 
@@ -112,9 +113,10 @@ def state_inner(
     elif not holds:
         graph.error(
             "E0242",
-            f"here {inner} does not hold, and the block needs {condition}",
+            f"the block needs {condition}, and here that would be {inner}",
             span,
-            condition.reason,
+            "feed it another size, or change what asks for it",
+            (f"{condition.reason} ({condition.span.file}:{condition.span.line})",),
         )
 
 
@@ -143,6 +145,7 @@ def instantiate(
     if values is None:
         return None
     dimensions = tuple(local.dimensions)
+    local.trail = (_use(definition, header, span), *graph.trail)
     key: Key = (
         name,
         tuple(param.value for param in header.params),
@@ -156,15 +159,8 @@ def instantiate(
         library.instances[key] = instance
     if instance.module is None:
         return None
-    library.made += instance.count
-    if library.made > MOST_LAYERS:
-        if library.made - instance.count <= MOST_LAYERS:
-            graph.error(
-                "E0245",
-                f"this spec has more than {MOST_LAYERS:,} layers",
-                span,
-                "make its `repeat`, `for` and nested blocks smaller",
-            )
+    if graph.size + instance.count > MOST_LAYERS:
+        too_many(graph, span)
         return None
     return Use(
         instance.module,
@@ -172,6 +168,16 @@ def instantiate(
         tuple((name, to_operand(value)) for name, value in header.given),
         tuple((dimension, header.meaning[dimension]) for dimension in dimensions),
         header.meaning,
+    )
+
+
+def too_many(graph: Graph, span: Span) -> Entity:
+    """An E0245 at what makes the layers of this model or block more than there may be."""
+    return graph.error(
+        "E0245",
+        f"with this there are more than {MOST_LAYERS:,} layers",
+        span,
+        "make the counts of `repeat` and `for` smaller, or nest less",
     )
 
 
@@ -352,12 +358,9 @@ def _scope(graph: Graph, definition: Definition, header: _Header, span: Span) ->
         env[param.name] = in_scope(param.name, param.value)
         if isinstance(param.value, int) and not isinstance(param.value, bool):
             params[param.name] = param.value
-    tree = definition.tree
-    shown = ", ".join(f"{param.name}={_shown(param.value)}" for param in header.params)
-    note = f"{tree.name}({shown}) is used at {span.file.rpartition('/')[2]}:{span.line}"
     return Graph(
         kind="model", collector=graph.collector, params=params, env=env, library=graph.library,
-        unread=definition.unread, trail=(note, *graph.trail[:4]),
+        unread=definition.unread, trail=(_use(definition, header, span), *graph.trail),
     )  # fmt: skip
 
 
@@ -395,12 +398,12 @@ def _fits(
     said = f"`{declared.name}` of {name} is {wanted}, and {came} comes in"
     same_kind = wanted.dtype == came.dtype or (wanted.dtype == "float" and came.floating)
     if not same_kind or (wanted.meaning == "index" and came.meaning != "index"):
-        graph.error("E0242", said, span, "its type is another")
+        graph.error("E0242", said, span, "feed it a value of the type that it says")
         return False
     if len(wanted.shape) != len(came.shape):
         graph.error(
             "E0242", f"{said}: {len(wanted.shape)} dimensions are wanted", span,
-            "reshape the value, or take the mean over a dimension",
+            "reshape the value, or change what the block's input says",
         )  # fmt: skip
         return False
     pairs = list(zip(wanted.shape, came.shape, strict=True))
@@ -418,7 +421,10 @@ def _fits(
         difference = evaluate(expected, graph.params) - evaluate(actual, graph.params)
         if isinstance(difference, int):
             if difference:
-                graph.error("E0242", f"{said}: {expected} is not {actual}", span)
+                graph.error(
+                    "E0242", f"{said}: {actual} where {expected} is wanted", span,
+                    "reshape the value, or change what the block's input says",
+                )  # fmt: skip
                 return False
         else:
             reason = f"{name} wants `{declared.name}` to be {wanted}"
@@ -435,8 +441,7 @@ def _read(
 ) -> Instance | None:  # fmt: skip
     library = local.library
     name = definition.tree.name
-    same = sum(active[0] == name for active in library.active)
-    if key in library.active or same >= DEEPEST // 2:
+    if key in library.active or (len(library.active) >= DEEPEST and _goes_on(library, key)):
         local.error(
             "E0236",
             f"`{name}` uses itself without end",
@@ -449,7 +454,7 @@ def _read(
             "E0237",
             f"blocks are nested more than {DEEPEST} deep here",
             span,
-            "nest less, or use `repeat` or `for`",
+            "nest less; what comes one after the other is `repeat` or `for`",
         )
         return None
     library.active.append(key)
@@ -468,3 +473,26 @@ def _read(
 
 def _shown(value: ir.Static) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).lower()
+
+
+def _use(definition: Definition, header: _Header, span: Span) -> str:
+    """``Stage(depth=2) is used at resnet.spec:30, where C is 64``."""
+    params = ", ".join(f"{param.name}={_shown(param.value)}" for param in header.params)
+    name = f"{definition.tree.name}({params})" if params else definition.tree.name
+    own = {param.name for param in header.params}
+    sizes = ", ".join(f"{size} is {of}" for size, of in header.meaning.items()
+                      if size not in own and size != str(of))  # fmt: skip
+    return f"{name} is used at {span.file}:{span.line}" + (f", where {sizes}" if sizes else "")
+
+
+def _goes_on(library: Library, key: Key) -> bool:
+    """Whether a block that is inside itself comes no closer to an end: none of its params is a
+    number that sinks towards zero from use to use."""
+    uses = [(*active[1], *active[2]) for active in library.active if active[0] == key[0]]
+    if not uses:
+        return False
+    pairs = zip(uses[-1], (*key[1], *key[2]), strict=True)
+    return not any(
+        isinstance(before, int) and isinstance(now, int) and before > now >= 0
+        for before, now in pairs
+    )

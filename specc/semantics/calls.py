@@ -5,15 +5,15 @@ refuses is reported at the argument that caused it, with the type that came in."
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from specc import ir
-from specc.catalog import LAYERS
+from specc.catalog import LAYERS, suggest
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import Span
-from specc.semantics.bind import Bound, Given, bind
+from specc.semantics.bind import Bound, Given, bind, fits
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -90,16 +90,29 @@ def make_layer(
     return True
 
 
-def apply_layer(graph: Graph, name: str, inputs: list[Entity], span: Span, hint: Hint) -> Entity:
-    """The layer called ``name`` applied to ``inputs``."""
+def apply_layer(
+    graph: Graph, name: str, inputs: list[Entity], span: Span, hint: Hint,
+    by_name: Sequence[Given] = (),
+) -> Entity:  # fmt: skip
+    """The layer at the path ``name`` applied to ``inputs``; ``by_name`` is what its forward takes
+    beside them: a mask, a switch."""
     layer = graph.layers[name]
     row = LAYERS[layer.type]
     tensors = _layer_tensors(graph, row, inputs, span)
-    if tensors is None:
+    keywords = forward_keywords(graph, row, inputs, by_name)
+    if tensors is None or keywords is None:
         return POISON
+    tensors.update(
+        (item.name or "", item.value.type) for item in by_name if isinstance(item.value, ir.Value)
+    )
+    switches = {key: _static(value) for key, value in keywords if not isinstance(value, ir.Value)}
     call = Call(
         name=row.name,
-        args={**_defaults(row), **{key: _static(value) for key, value in layer.arguments}},
+        args={
+            **_defaults(row),
+            **{key: _static(value) for key, value in layer.arguments},
+            **switches,
+        },
         tensors=tensors,
         params=graph.params,
         require_equal=graph.require_equal(span),
@@ -116,8 +129,42 @@ def apply_layer(graph: Graph, name: str, inputs: list[Entity], span: Span, hint:
     except RuleError as fault:
         return graph.rule_error(fault, span, {}, _incoming(inputs))
     operands = tuple(to_operand(item) for item in inputs)
-    graph.nodes.append(ir.LayerCall(name, operands, result, span))
+    graph.nodes.append(ir.LayerCall(name, operands, result, span, keywords))
     return from_result(result)
+
+
+def forward_keywords(
+    graph: Graph, row: LayerRow, inputs: list[Entity], by_name: Sequence[Given]
+) -> ir.Arguments | None:
+    """What a layer's forward is given by name, in torch's order; None where it was reported."""
+    known = {argument.name: argument for argument in row.forward_arguments}
+    given = {name.rstrip("?") for name, _ in zip(row.inputs, inputs, strict=False)}
+    found: dict[str, ir.Operand] = {}
+    for item in by_name:
+        name = item.name or ""
+        if name not in known:
+            close = suggest(name, known)
+            own = name in row.by_name
+            graph.error(
+                "E0203",
+                f"a call of {row.name} has no argument `{name}`"
+                + ("; it is a setting, given where the layer is made" if own else ""),
+                item.span,
+                f"did you mean `{close}`?" if close else f"it takes {', '.join(known)}",
+            )
+            return None
+        if name in found or name in given:
+            graph.error("E0209", f"`{name}` of {row.name} is given twice", item.span, "say it once")
+            return None
+        if is_poisoned(item.value):
+            return None
+        if not any(fits(item.value, kind, graph.params) for kind in known[name].types):
+            graph.error(
+                "E0211", f"`{name}` of {row.name} cannot be {describe(item.value)}", item.span
+            )
+            return None
+        found[name] = to_operand(item.value)
+    return tuple((name, found[name]) for name in known if name in found)
 
 
 def call_function(

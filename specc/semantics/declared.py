@@ -64,9 +64,10 @@ def apply_handle(
     declaration = graph.declared.get(handle.path)
     if declaration is None:
         return POISON
-    inputs = [item.value for item in given]
-    named = next((item for item in given if item.name is not None), None)
-    if named is not None:
+    inputs = [item.value for item in given if item.name is None]
+    by_name = [item for item in given if item.name is not None]
+    if by_name and declaration.target not in LAYERS:
+        named = by_name[0]
         return graph.error(
             "E0208",
             f"`{handle.name}` was given its settings where it was declared; here it takes tensors",
@@ -77,7 +78,7 @@ def apply_handle(
     if declaration.target in LAYERS:
         if not _made(graph, handle, declaration, inputs, elaborate):
             return POISON
-        return apply_layer(graph, handle.path, inputs, span, hint)
+        return apply_layer(graph, handle.path, inputs, span, hint, by_name)
     return _apply_block(graph, handle, declaration, inputs, span, hint, elaborate)
 
 

@@ -107,13 +107,16 @@ def _made_and_fed(
     graph: Graph, name: str, settings: list[Given], given: list[Given], span: Span, place: Span,
     hint: Hint,
 ) -> Entity:  # fmt: skip
-    inputs = [item.value for item in given]
+    inputs = [item.value for item in given if item.name is None]
+    by_name = [item for item in given if item.name is not None]
+    if by_name and name not in LAYERS:
+        return graph.error("E0208", f"`{name}` takes tensors here", by_name[0].span)
     if name not in LAYERS:
         return apply_block(graph, name, settings, inputs, None, span, hint, elaborate)
     path = graph.place(None, name)
     if not make_layer(graph, LAYERS[name], settings, inputs, path, place):
         return POISON
-    return apply_layer(graph, path, inputs, span, hint)
+    return apply_layer(graph, path, inputs, span, hint, by_name)
 
 
 def _without_dot(callee: ast.Attribute) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
 
 from specc import ir
 from specc.catalog import LAYERS
@@ -23,6 +23,9 @@ from specc.syntax import ast
 
 if TYPE_CHECKING:
     from specc.semantics.library import Definition, Library
+
+# How many of the uses that led to a faulty block a message shows.
+_SHOWN_USES: Final = 3
 
 Hint: TypeAlias = Union[str, tuple["Hint", ...], None]
 
@@ -43,7 +46,7 @@ class Graph:
     """One scope under construction. ``params`` are the values of the int params, by name.
 
     ``nodes`` are those of the statements being read: of the module, or of the chain, loop or branch
-    inside it. ``trail`` says, for a block, how it came to be read."""
+    inside it. ``trail`` says, for a block, how it came to be read, the nearest use first."""
 
     kind: Literal["model", "train"]
     collector: Collector
@@ -60,6 +63,8 @@ class Graph:
     taken: set[str] = field(default_factory=set)
     conditions: list[ir.Condition] = field(default_factory=list)
     dimensions: dict[str, Span] = field(default_factory=dict)
+    # How many layers there are here, blocks entered.
+    size: int = 0
     # Layers declared and not yet fed.
     declared: dict[str, Declaration] = field(default_factory=dict)
     # Where each name was last bound, and the names read since.
@@ -96,8 +101,19 @@ class Graph:
             if key in self.library.reported:
                 return POISON
             self.library.reported.add(key)
-        self.collector.error(code, message, span, help, (*notes, *self.trail))
+        self.collector.error(code, message, span, help, (*notes, *self._way()))
         return POISON
+
+    def _way(self) -> tuple[str, ...]:
+        """``trail`` as a message shows it: the nearest uses and the outermost."""
+        left_out = len(self.trail) - _SHOWN_USES
+        if left_out <= 1:
+            return self.trail
+        return (
+            *self.trail[: _SHOWN_USES - 1],
+            f"and so on, {left_out} uses further out",
+            self.trail[-1],
+        )
 
     def rule_error(
         self, fault: RuleError, span: Span, spans: Mapping[str, Span], notes: tuple[str, ...] = ()
@@ -114,6 +130,7 @@ class Graph:
         )
         path = space.locate(name)
         self.taken.add(path)
+        self.size += 1
         return path
 
     @contextmanager

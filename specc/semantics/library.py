@@ -22,7 +22,8 @@ MOST_LAYERS: Final = 200_000
 MOST_TIMES: Final = 100_000
 DEEPEST: Final = 100
 
-Key: TypeAlias = tuple[object, ...]
+# A block's name, its params' values, its inputs' sizes (None where only the run knows one).
+Key: TypeAlias = tuple[str, tuple[ir.Static, ...], tuple[Size | None, ...]]
 
 
 @dataclass(slots=True)
@@ -66,6 +67,5 @@ class Library:
     arguments: dict[str, tuple[ir.Param, ...]] = field(default_factory=dict)
     # How many layers each module that was read makes, blocks entered.
     counts: dict[int, int] = field(default_factory=dict)
-    made: int = 0
     # Whether every file that the spec uses could be read: what is missing may stand in another.
     complete: bool = True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
 from specc.semantics.bind import Given
-from specc.semantics.blocks import apply_block
+from specc.semantics.blocks import apply_block, too_many
 from specc.semantics.calls import apply_layer, call_function, given_arguments, head, make_layer
 from specc.semantics.declared import apply_handle
 from specc.semantics.entities import (
@@ -20,6 +20,7 @@ from specc.semantics.entities import (
     is_poisoned,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.library import MOST_LAYERS
 from specc.semantics.members import call_member
 from specc.semantics.missing import unknown
 from specc.semantics.structure import chain, labelled, repeat
@@ -167,6 +168,8 @@ def _layer(
     if not _label(graph, stage):
         return POISON
     path = graph.place(stage.label, type_)
+    if graph.size > MOST_LAYERS:
+        return too_many(graph, span)
     wrappers = read_wrappers(graph, stage.wrappers, elaborate)
     if wrappers is None:
         return POISON

@@ -485,7 +485,9 @@ def listing(
 def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
     """``if cond { } else { }``: decided now; only the side taken is read."""
     names = list(dict.fromkeys(assigned_names(statement.body + statement.otherwise)))
+    known = len(graph.collector.items)
     condition = elaborate(graph, statement.condition)
+    _undecided(graph, known)
     place = statement.condition.span
     if is_poisoned(condition):
         _poison(graph, names)
@@ -526,3 +528,16 @@ def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
             statement.span,
         )
     )  # fmt: skip
+
+
+def _undecided(graph: Graph, known: int) -> None:
+    """Says of what was reported after the first ``known`` faults that an `if` asked for it."""
+    items = graph.collector.items
+    for position in range(known, len(items)):
+        if items[position].code == "E0216":
+            items[position] = replace(
+                items[position],
+                code="E0234",
+                message=f"`if` is decided when the model is built: {items[position].message}",
+                help="decide by a param, or by a size that is a number",
+            )
