@@ -198,22 +198,6 @@ def test_what_python_would_say_is_translated(written: str, advised: str) -> None
     assert caught.value.help == advised
 
 
-def test_what_is_not_built_yet_is_not_answered_with_advice_for_layers() -> None:
-    def advice(text: str) -> list[str | None]:
-        with pytest.raises(SpecError) as caught:
-            analyse(text, "m.spec")
-        return [item.help for item in caught.value.diagnostics() if item.code == "E0190"]
-
-    model = "model {} {{\n input x: float[N, 4]\n y = x -> Linear(4)\n {}\n output y\n}}\n"
-    train = "train {\n optimizer SGD(lr=0.1)\n}\n"
-    two = model.format("A", "") + model.format("B", "")
-    assert advice(f"spec 1\n{two}{train}") == ["train each in a spec of its own"]
-    assert advice("spec 1\n" + model.format("A", "freeze on *")) == [None]
-    assert advice("spec 1\n" + model.format("A", "z = y -> repeat(2) Linear(4)")) == [
-        "write the layers out"
-    ]
-
-
 def test_params_stay_symbolic_and_take_settings() -> None:
     model = model_of(
         "input x: float[N, 4]\n output x -> Linear(2 * width)", "(width: int = 8)", width="5"
@@ -446,12 +430,6 @@ def test_a_param_of_a_model_cannot_take_the_name_of_another() -> None:
         with pytest.raises(SpecError) as caught:
             analyse(text, "m.spec")
         assert [item.code for item in caught.value.diagnostics()] == ["E0220"]
-
-
-def test_a_setting_that_nothing_runs_is_refused() -> None:
-    body = "input x: float[N, 4]\n output x"
-    assert faults(body, "test {\n layouts channels_last\n}\n")[0][0] == "E0190"
-    analyse(f"spec 1\nmodel M {{\n{body}\n}}\ntest {{\n layouts contiguous\n}}\n", "m.spec")
 
 
 def test_what_the_loss_asks_of_the_sizes_is_kept() -> None:

@@ -84,7 +84,7 @@ ROWS = {
             "The text is right, and this version of specc does not build it yet; nothing is left "
             "out silently."
         ),
-        "layouts channels_last",
+        'input x from "samples.safetensors"',
         "Leave it out, or use a newer specc.",
     ),
 }
