@@ -13,9 +13,19 @@ import torch
 from conftest import Run
 
 from specc import front
+from specc.emit import emit
 from specc.errors import CallError, TargetError
 from specc.measure import bench as bench_module
-from specc.measure.bench import FORWARD, STEP, Job, bench, measure, saved_run, saved_times
+from specc.measure.bench import (
+    FORWARD,
+    STEP,
+    Job,
+    bench,
+    measure,
+    saved_run,
+    saved_times,
+    things,
+)
 from specc.measure.step import choose_case, prepare
 from specc.measure.timing import in_turn, ratios, spread
 from specc.report.bench import BenchRow, Spread, as_json, table
@@ -99,8 +109,6 @@ def test_quartiles() -> None:
 
 def test_a_step_trains_the_module_and_a_forward_does_not(spec: Path) -> None:
     program = front.read(spec)
-    from specc.emit import emit
-
     for target in ("eager", "torchscript", "export"):
         case = choose_case(program, "train", {})
         ready = prepare(program, emit(program), case, target=target, device="cpu")
@@ -120,8 +128,6 @@ def test_a_step_trains_the_module_and_a_forward_does_not(spec: Path) -> None:
 
 
 def test_all_targets_start_from_the_same_numbers(spec: Path) -> None:
-    from specc.emit import emit
-
     program = front.read(spec)
     case = choose_case(program, "train", {})
     losses = {
@@ -133,8 +139,6 @@ def test_all_targets_start_from_the_same_numbers(spec: Path) -> None:
 
 
 def test_the_caller_keeps_its_random_state(spec: Path) -> None:
-    from specc.emit import emit
-
     program = front.read(spec)
     torch.manual_seed(7)
     expected = torch.rand(3)
@@ -153,6 +157,70 @@ def test_a_thing_in_all_its_targets(spec: Path) -> None:
         assert row.what == STEP and row.sizes == (("N", 6),)
     eager = found.rows["eager"].ratio
     assert eager == Spread(1.0, 1.0, 1.0)
+
+
+SEVERAL = """spec 1
+
+model Maker {
+  input z: float[N, 4]
+  fake = z -> Linear(8)
+  output fake
+}
+
+model Judge {
+  input x: float[N, 8]
+  score = x -> Linear(1)
+  output score
+}
+
+train {
+  input real: float[N, 8]
+  input z: normal[N, 4]
+  fake = Maker(z)
+  step judge {
+    loss = mean(Judge(detach(fake))) - mean(Judge(real))
+    optimizer SGD(lr=0.1) on Judge
+  }
+  step maker {
+    loss = -mean(Judge(fake))
+    optimizer SGD(lr=0.1) on Maker
+  }
+}
+"""
+
+
+def test_a_training_of_several_models_has_a_step_alone(tmp_path: Path) -> None:
+    path = tmp_path / "gan.spec"
+    path.write_text(SEVERAL, encoding="utf-8")
+    program = front.read(path)
+    assert things(program) == (STEP,)
+    case = choose_case(program, "train", {})
+    states = {}
+    for target in ("eager", "torchscript", "export"):
+        ready = prepare(program, emit(program), case, target=target, device="cpu")
+        before = {name: tensor.clone() for name, tensor in ready.module.state_dict().items()}
+        ready.step()
+        states[target] = ready.module.state_dict()
+        # Both models learn, whoever calls them; the judge's bias cancels in its loss.
+        moved = {n for n, each in states[target].items() if not torch.equal(before[n], each)}
+        assert {name.partition(".")[0] for name in moved} == {"maker", "judge"}
+    for name, tensor in states["eager"].items():
+        torch.testing.assert_close(states["torchscript"][name], tensor)
+        torch.testing.assert_close(states["export"][name], tensor)
+
+
+def test_accumulated_batches_are_counted(spec: Path, tmp_path: Path) -> None:
+    path = tmp_path / "accumulated.spec"
+    path.write_text(SPEC.replace("optimizer", "accumulate 2\n  optimizer"), encoding="utf-8")
+    program = front.read(path)
+    case = choose_case(program, "train", {})
+    ready = prepare(program, emit(program), case, target="eager", device="cpu")
+    weight = ready.module.get_parameter("fc.weight")
+    before = weight.detach().clone()
+    ready.step()
+    assert torch.equal(weight, before)
+    ready.step()
+    assert not torch.equal(weight, before)
 
 
 def test_a_target_that_refuses_is_a_row_and_eager_is_an_error(

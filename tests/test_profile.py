@@ -303,6 +303,56 @@ def test_lines_of_blocks_and_of_rows_of_layers(tmp_path: Path, target: str) -> N
     assert callers == pytest.approx(blocks, rel=0.01)
 
 
+ADVERSARIES = """spec 1
+
+model Maker {
+  input z: float[N, 4]
+  fake = z -> Linear(8) -> Tanh
+  output fake
+}
+
+model Judge {
+  input x: float[N, 8]
+  score = x -> Linear(1)
+  output score
+}
+
+train {
+  input real: float[N, 8]
+  input z: normal[N, 4]
+  fake = Maker(z)
+
+  step judge {
+    loss = mean(Judge(detach(fake))) - mean(Judge(real))
+    optimizer RMSprop(lr=1e-3) on Judge
+  }
+
+  step maker {
+    loss = -mean(Judge(fake))
+    optimizer Adam(lr=1e-3) on Maker
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("target", ["eager", "export"])
+def test_lines_of_a_training_of_several_models(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "gan.spec"
+    path.write_text(ADVERSARIES, encoding="utf-8")
+    program = front.read(path)
+    found = profile(program, tmp_path / "run", target=target, steps=2, sizes={"N": 4})
+    lines = by_line(found)
+    assert {number: row.calls for number, row in lines.items()} == {
+        5: 1, 11: 3, 18: 1, 21: 1, 22: 1, 26: 1, 27: 1,
+    }  # fmt: skip
+    for number in (22, 27):
+        assert lines[number].update_us > 0
+    assert lines[5].backward_us > 0 and lines[11].backward_us > 0
+    assert lines[18].total_us > lines[18].own_us
+    with pytest.raises(CallError, match="several at once"):
+        profile(program, tmp_path / "run", target=target, mode="eval")
+
+
 @pytest.mark.parametrize("target", ["torchscript", "export"])
 def test_a_target_that_keeps_lines(spec: Path, tmp_path: Path, target: str) -> None:
     found = profile(front.read(spec), tmp_path / "run", target=target, steps=2, warmup=2)

@@ -17,8 +17,8 @@ from specc import ir
 from specc.emit.body import mark
 
 _MARK = re.compile(r"#\s*(\S.*:\d+)\s*$")
-# What runs once, when the module or its optimizer is made, is no part of a step.
-_NO_STEP = frozenset(["__init__", "configure_optimizers", "reset_parameters"])
+# What runs once, when the module or its optimizers are made, is no part of a step.
+_NO_STEP = re.compile(r"__init__|configure_.*")
 
 
 def statement_marks(source: str) -> dict[int, str]:
@@ -33,11 +33,12 @@ def statement_marks(source: str) -> dict[int, str]:
     return found
 
 
-def instrument(source: str, *, forward: bool = True) -> str:
+def instrument(source: str, *, forward: bool = True, training: str = "") -> str:
     """``source`` with each marked statement of a step inside a ``record_function`` of its mark.
 
     It computes what ``source`` computes, and keeps its comments. ``forward=False`` leaves the
-    methods of that name as they are, for targets that would drop what is in them.
+    methods of that name as they are, for targets that would drop what is in them; that of the class
+    ``training`` no target takes.
     """
     tree = ast.parse(source)
     comments = _comments(source)
@@ -45,8 +46,8 @@ def instrument(source: str, *, forward: bool = True) -> str:
     for owner in ast.walk(tree):
         if isinstance(owner, ast.ClassDef):
             for item in owner.body:
-                if isinstance(item, ast.FunctionDef) and item.name not in _NO_STEP:
-                    if forward or item.name != "forward":
+                if isinstance(item, ast.FunctionDef) and not _NO_STEP.fullmatch(item.name):
+                    if forward or item.name != "forward" or owner.name == training:
                         _choose(item.body, comments, None, chosen)
     lines = source.splitlines()
     # From the last to the first, so that what is put in moves nothing that is still to be found.

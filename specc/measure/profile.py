@@ -21,6 +21,7 @@ from torch.profiler import ProfilerActivity, record_function, schedule, tensorbo
 from specc.emit import emit
 from specc.emit.body import mark
 from specc.errors import CallError
+from specc.harness import subject
 from specc.harness.matrix import Case
 from specc.ir import Program
 from specc.measure.attribute import MODEL, REST, STEP, Attribution, Event, Tally, attribute
@@ -32,7 +33,7 @@ from specc.measure.lines import (
     statement_marks,
     update_marks,
 )
-from specc.measure.step import Call, Prepared, choose_case, failures, prepare
+from specc.measure.step import Call, Prepared, Wrap, choose_case, failures, prepare
 from specc.report.profile import KernelCost, LineCost, Profile
 
 _SUFFIXES = (".pt.trace.json", ".pt.trace.json.gz")
@@ -65,7 +66,8 @@ def profile(
     """
     check_folder(folder)
     case = choose_case(program, mode, sizes or {})
-    source = instrument(emit(program), forward=target in _KEEPS_RANGES)
+    training = program.subject().name if subject.of_several(program) is not None else ""
+    source = instrument(emit(program), forward=target in _KEEPS_RANGES, training=training)
     stages = layer_marks(program.subject())
     lines = statement_marks(source)
     wrap = _announcer(lines, stages, target)
@@ -144,16 +146,20 @@ def _make_folder(folder: Path) -> set[str]:
 # ── announcing ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _announcer(
-    lines: Mapping[int, str], stages: Mapping[str, str], target: str
-) -> Callable[[Call, nn.Module], Call]:
+def _announcer(lines: Mapping[int, str], stages: Mapping[str, str], target: str) -> Wrap:
     """What puts the model's forward inside its range; an exported graph announces its nodes."""
 
-    def wrap(runnable: Call, model: nn.Module) -> Call:
+    def wrap(runnable: Call, model: nn.Module, path: str) -> Call:
         called = runnable
         if target == "export":
             assert isinstance(runnable, nn.Module)
-            called = announcing(runnable, model, lines, _in_sequence(model, stages)).run
+            prefix = f"{path}." if path else ""
+            own = {
+                name.removeprefix(prefix): line
+                for name, line in stages.items()
+                if name.startswith(prefix)
+            }
+            called = announcing(runnable, model, lines, _in_sequence(model, own)).run
 
         def forward(*inputs: Any) -> Any:
             with record_function(MODEL):

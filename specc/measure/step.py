@@ -7,7 +7,6 @@ generator. Non-goals: timing, judging numbers (``specc.harness``).
 from __future__ import annotations
 
 import copy
-import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,9 @@ from specc.targets import TARGETS, notes_of
 from specc.targets.live import module_class
 
 Call = Callable[..., Any]
+# Given what is called in place of a model, the model, and its path in the module of the source
+# (``generator``, or empty where it is that module itself): what is called instead.
+Wrap = Callable[[Call, nn.Module, str], Call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,11 @@ def prepare(
     *,
     target: str,
     device: str,
-    wrap: Callable[[Call, nn.Module], Call] | None = None,
+    wrap: Wrap | None = None,
 ) -> Prepared:
     """The module of ``source`` on ``device``, called as ``target`` calls it, in the case's mode.
 
-    ``wrap`` is given what is called in place of the model, and the model; its result is called
-    instead. Raises CallError (E0708) for a device that is not there, TargetError where the target
+    Raises CallError (E0708) for a device that is not there, TargetError where the target
     refuses the model.
     """
     check_device(device)
@@ -134,11 +135,11 @@ def _of_one(
     inputs: Sequence[Tensor],
     batch: Sequence[Tensor],
     target: str,
-    wrap: Callable[[Call, nn.Module], Call] | None,
+    wrap: Wrap | None,
 ) -> Prepared:
     """A model that trains itself: its own methods, with the runnable for its forward."""
     runnable = TARGETS[target].runnable(module, tuple(inputs))
-    called: Call = runnable if wrap is None else wrap(runnable, module)
+    called: Call = runnable if wrap is None else wrap(runnable, module, "")
     shell = module if called is module else with_forward(module, called)
     optimizers = _optimizers(module, program.train)
 
@@ -187,21 +188,23 @@ def _of_several(
     batch: Sequence[Tensor],
     train: Train,
     target: str,
-    wrap: Callable[[Call, nn.Module], Call] | None,
+    wrap: Wrap | None,
 ) -> Prepared:
     """A training of several models: each member is called as the target calls it."""
     optimizers = _optimizers(module, train)
     shell = module
     notes: list[str] = []
     if target != "eager" or wrap is not None:
-        shell = with_forward(module, functools.partial(type(module).forward, module))
+        # A twin with its own list of members: its methods call those.
+        shell = copy.copy(module)
+        shell.__dict__["_modules"] = dict(module._modules)
         for name, seen in _member_inputs(module, train, batch).items():
             member = module.get_submodule(name)
             calls: dict[object, Call] = {}
             for inputs in seen:
                 runnable = TARGETS[target].runnable(member, inputs)
                 notes += [f"{name}: {note}" for note in notes_of(runnable)]
-                calls[_shapes(inputs)] = runnable if wrap is None else wrap(runnable, member)
+                calls[_shapes(inputs)] = runnable if wrap is None else wrap(runnable, member, name)
             shell._modules[name] = with_forward(member, _by_shapes(calls))
     return Prepared(
         module,
