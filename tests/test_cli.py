@@ -42,7 +42,7 @@ test {
 }
 """
 FAULTY = GOOD.replace("Linear(2)", "Linaer(2)").replace("SGD", "SDG")
-VERBS = ("check", "build", "test", "bless", "explain")
+VERBS = ("check", "show", "build", "test", "bless", "explain")
 
 
 @pytest.fixture

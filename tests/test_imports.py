@@ -31,7 +31,7 @@ def modules_of(*rooms: str) -> Iterator[str]:
 TORCH_FREE = sorted(
     [
         *modules_of("errors", "codes", "sizes", "ir", "syntax", "catalog", "semantics", "front"),
-        *modules_of("emit", "report", "choice", "api", "cli", "pytest_plugin"),
+        *modules_of("emit", "inspect", "report", "choice", "api", "cli", "pytest_plugin"),
         "specc",
         "specc.targets",
         "specc.harness",
@@ -66,6 +66,7 @@ def test_every_torch_free_module_is_imported_without_torch() -> None:
         (("--version",), 0),
         (("check", "good.spec"), 0),
         (("check", "bad.spec"), 2),
+        (("show", "good.spec"), 0),
         (("check", "--help"), 0),
         (("build", "--help"), 0),
         (("test", "--help"), 0),

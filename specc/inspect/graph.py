@@ -44,7 +44,8 @@ def graph(
         title = model.name
     elif program.train is not None:
         drawer.training(program, program.train, items)
-        title = program.train.model or ", ".join(each.name for each in program.models)
+        several = program.models if program.train.module else (program.subject(),)
+        title = ", ".join(each.name for each in several)
     else:
         title = ", ".join(each.name for each in program.models)
         for each in program.models:
@@ -253,6 +254,8 @@ def _shape(kind: ir.TensorType, scope: _Scope) -> str:
 
 
 def _optimizer(step: ir.Step, values: Mapping[str, Size]) -> str:
-    if step.optimizer is None:
+    optimizer = step.optimizer
+    if optimizer is None:
         return ""
-    return words.call(step.optimizer.type, step.optimizer.arguments, None, values)
+    text = words.call(optimizer.type, optimizer.arguments, None, values)
+    return text if optimizer.rest.text in ("", "*") else f"{text} on {optimizer.rest.text}"

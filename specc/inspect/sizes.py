@@ -11,7 +11,7 @@ from dataclasses import replace
 from specc import ir
 from specc.harness import matrix
 from specc.harness.demands import demands_of
-from specc.sizes import Atom, Size, symbols
+from specc.sizes import Atom, Size, as_remainder, symbols
 
 
 def alone(program: ir.Program, model: ir.Module) -> ir.Program:
@@ -46,17 +46,22 @@ def choose(whole: ir.Program, program: ir.Program, asked: Mapping[str, int]) -> 
 def conditions(program: ir.Program) -> tuple[ir.Condition, ...]:
     """What is asked of the sizes of ``program``, its blocks' conditions in its inputs' terms; what
     no sizes can break is left out."""
-    stated = demands_of(program).conditions.values()
-    return tuple(condition for condition in stated if not _always(condition))
+    stated = ir.joined(demands_of(program).conditions.values())
+    least: dict[str, Size] = {}
+    for condition in stated:
+        remainder = as_remainder(condition.left)
+        if remainder is not None and condition.relation == "==" and condition.right == 0:
+            least[str(remainder[0])] = remainder[1]
+    return tuple(condition for condition in stated if not _always(condition, least))
 
 
-def _always(condition: ir.Condition) -> bool:
+def _always(condition: ir.Condition, least: Mapping[str, Size]) -> bool:
     """Whether ``condition`` asks for no less than a size that only grows has at its least, where
-    every unknown is 1."""
+    every unknown is 1, or the number that divides it."""
     if condition.relation not in (">=", ">") or not isinstance(condition.right, int):
         return False
-    ones: dict[str, Size] = dict.fromkeys(symbols(condition.left), 1)
-    return _grows(condition.left) and bool(condition.holds(ones))
+    lowest: dict[str, Size] = {**dict.fromkeys(symbols(condition.left), 1), **least}
+    return _grows(condition.left) and bool(condition.holds(lowest))
 
 
 def _grows(size: Size) -> bool:

@@ -38,10 +38,12 @@ class StepFacts:
 
 @dataclass(frozen=True, slots=True)
 class TrainingFacts:
-    """All steps, what of the training's own module is no model, and what nothing trains."""
+    """What the training holds, what its steps have in common as (name, expression), the steps,
+    what else is said of it, and what no optimizer trains."""
 
-    steps: tuple[StepFacts, ...]
     members: tuple[tuple[str, str], ...]
+    shared: tuple[tuple[str, str], ...]
+    steps: tuple[StepFacts, ...]
     others: tuple[tuple[str, str], ...]
     untrained: Share | None
 
@@ -53,15 +55,17 @@ def facts(program: ir.Program) -> TrainingFacts | None:
         return None
     subject = program.subject()
     counts = {name: math.prod(shape) for name, _, shape in subject.parameters()}
-    shared = {value: node for node in ir.flat_nodes(train.shared) for value in _results(node)}
-    steps = tuple(_step(step, counts, shared) for step in train.steps)
+    makers = {value: node for node in ir.flat_nodes(train.shared) for value in _results(node)}
+    common = [value for value in makers if value.named]
+    shared = tuple((value.name, words.expression(value, makers, common)) for value in common)
+    steps = tuple(_step(step, counts, common) for step in train.steps)
     others = []
     if train.accumulate > 1:
         others.append(("accumulate", f"{train.accumulate} batches a step"))
     if train.precision:
         others.append(("precision", f"{train.precision} (autocast)"))
     return TrainingFacts(
-        steps, tuple(_members(train)), tuple(others), _untrained(train, subject, counts)
+        tuple(_members(train)), shared, steps, tuple(others), _untrained(train, subject, counts)
     )
 
 
@@ -94,14 +98,10 @@ def _untrained(train: ir.Train, subject: ir.Module, counts: Mapping[str, int]) -
     return Share(names, len(found), sum(counts[name] for name in found))
 
 
-def _step(
-    step: ir.Step, counts: Mapping[str, int], shared: Mapping[ir.Value, ir.Leaf]
-) -> StepFacts:
-    makers = {**shared, **{v: node for node in ir.flat_nodes(step.nodes) for v in _results(node)}}
-    named = {value for _, value in step.terms}
-    terms = tuple(
-        (name, words.expression(value, makers, named - {value})) for name, value in step.terms
-    )
+def _step(step: ir.Step, counts: Mapping[str, int], common: Iterable[ir.Value]) -> StepFacts:
+    makers = {value: node for node in ir.flat_nodes(step.nodes) for value in _results(node)}
+    named = {*common, *(value for _, value in step.terms)}
+    terms = tuple((name, words.expression(value, makers, named)) for name, value in step.terms)
     optimizer, shares = "", []
     if step.optimizer is not None:
         optimizer = words.call(step.optimizer.type, step.optimizer.arguments, None, {})

@@ -47,8 +47,8 @@ def table(
 
 def training(facts: TrainingFacts) -> Iterator[Piece]:
     """What trains what."""
-    yield Piece("training\n", "bold")
-    lines: list[tuple[str, str]] = [*facts.members, *facts.others]
+    yield Piece("\ntraining\n", "bold")
+    lines: list[tuple[str, str]] = [*facts.members, *facts.others, *facts.shared]
     for step in facts.steps:
         if step.name and len(facts.steps) > 1:
             yield from _listed(lines)
