@@ -5,6 +5,7 @@ functions that make modules alone, so that ``check`` never waits for it."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from specc.errors import CallError, Diagnostic, SpecError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from specc.harness.matrix import Case
     from specc.targets import Target
 
 Params = Mapping[str, object]
@@ -86,8 +88,15 @@ def build(
     program = front.read(path, params)
     chosen = _target(target)
     source = emit(program)
-    module = _module(program, source, stem_of(path), model, "cpu")
-    inputs = example_inputs(program, _model(program, model), "cpu")
+    if model is None and chosen.name == "eager":
+        models = program.models
+    else:
+        models = (_model(program, model),)
+    modules = [
+        (_module(program, source, stem_of(path), known.name, "cpu"),
+         example_inputs(program, known, "cpu"), free_sizes(known))
+        for known in models
+    ]  # fmt: skip
     folder = Path(os.fspath(output))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,11 +104,12 @@ def build(
         reason = fault.strerror or str(fault)
         raise CallError("E0703", f"cannot make the folder {str(folder)!r}: {reason}") from None
     written = []
-    free = free_sizes(_model(program, model))
     for each in dict.fromkeys([TARGETS["eager"], chosen]):
         artefact = each.artefact(folder, stem_of(path))
+        module, inputs, free = modules[0]
         each.save(module, inputs, source, artefact, free_sizes=free)
-        prove(each, module, inputs, artefact)
+        for module, inputs, _ in modules:
+            prove(each, module, inputs, artefact)
         written.append(artefact)
     return written
 
@@ -109,14 +119,26 @@ def example_inputs(program: ir.Program, model: ir.Module, device: str) -> tuple[
     import torch
 
     from specc.harness.case import example_batch
-    from specc.harness.matrix import cases
 
-    case = cases(program)[0]
-    tensors = example_batch(program, model, case)
+    tensors = example_batch(program, model, _case(program, model))
     return tuple(
         tensor.to(device, torch.float32 if value.type.dtype == "float" else tensor.dtype)
         for value, tensor in zip(model.inputs, tensors, strict=True)
     )
+
+
+def _case(program: ir.Program, model: ir.Module) -> Case:
+    """The first case of the program, or of the model by itself where its inputs have sizes that
+    training does not speak of."""
+    from specc.harness.matrix import cases
+    from specc.sizes import symbols
+
+    case = cases(program)[0]
+    wanted = {name for value in model.inputs for size in value.type.shape for name in symbols(size)}
+    if wanted <= {*case.values(), *program.param_values(model)}:
+        return case
+    alone = dataclasses.replace(program, models=(model,), train=None, test=ir.TestPlan())
+    return cases(alone)[0]
 
 
 def free_sizes(model: ir.Module) -> list[dict[int, str]]:
@@ -154,6 +176,10 @@ def _module(
     known = _model(program, model)
     _device(device)
     module: nn.Module = module_class(source, known.name, stem)()
+    if known.weights is not None:
+        from specc.targets.weights import start_from
+
+        start_from(module, known.weights, program.file)
     return module.to(device)
 
 
@@ -166,7 +192,7 @@ def _model(program: ir.Program, name: str | None) -> ir.Module:
             f"{program.file} has no model {name!r}",
             help=f"did you mean {close}?" if close else f"it has {', '.join(names)}",
         )
-    if name is None and len(names) > 1 and program.train is None:
+    if name is None and len(names) > 1:
         raise CallError(
             "E0706",
             f"{program.file} has several models: {', '.join(names)}",

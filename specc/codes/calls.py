@@ -84,6 +84,16 @@ ROWS = {
         "specc.load('specs/mlp.spec', device='cuda')",
         "Use 'cpu', or a machine and a torch that have the device.",
     ),
+    "E0709": Code(
+        "a checkpoint that cannot be started from",
+        (
+            "`weights` names a file inside the project, from the spec's folder: safetensors, or "
+            "torch's own format, which is read without running its code. Its names and shapes "
+            "are those of the model's state_dict."
+        ),
+        'weights "../elsewhere/resnet18.safetensors"',
+        "Put the file there, or label the layers as the checkpoint names them.",
+    ),
     "E0711": Code(
         "a code that there is not",
         "Codes are a letter and four digits, such as E0203.",
@@ -176,6 +186,24 @@ ROWS = {
         ),
         "specc bless ../elsewhere/mlp.spec",
         "Keep the spec inside the project.",
+    ),
+    "E0806": Code(
+        "samples that cannot be read",
+        (
+            "The file of `input ... from` is not there, is no safetensors file, is very large, or "
+            "lies outside of the project. Samples are data: nothing in them is run."
+        ),
+        "specc test specs/mlp.spec",
+        "Write a safetensors file inside the project, and its path from the spec's folder.",
+    ),
+    "E0807": Code(
+        "samples that do not fit their input",
+        (
+            "The file has no tensor of the input's name, or one of another shape or type, or with "
+            "NaN, infinity or values out of the type's range."
+        ),
+        "specc test specs/mlp.spec",
+        "The message says what was found and what the input asks for: write that.",
     ),
     "E0901": Code(
         "an artefact that cannot be loaded",

@@ -76,6 +76,60 @@ ROWS = {
         "loss = CrossEntropyLoss(logits, label)",
         "Feed the loss the scores, or use the loss for what the model puts out.",
     ),
+    "E0411": Code(
+        "an optimizer that does not say which model it steps",
+        "Where `train` calls several models, each optimizer steps those it is `on`.",
+        "optimizer Adam(lr=2e-4)",
+        "Name the model, or some of its parameters: `optimizer Adam(lr=2e-4) on Generator`.",
+    ),
+    "E0412": Code(
+        "a thing of one step that stands outside the steps",
+        (
+            "Where there are steps, each has its own loss, optimizer, clip and penalties; what "
+            "stands before them is computed once and shared."
+        ),
+        "step generator { ... }\n  optimizer Adam(lr=1e-3)",
+        "Move it into the step that it is for.",
+    ),
+    "E0413": Code(
+        "a copy or an average of a model that there is none of",
+        "`copy target of QNet` and `ema average of Net` make a twin of a model that `train` calls.",
+        "copy target of QNett every 100",
+        "Take one of the models that the message lists.",
+    ),
+    "E0414": Code(
+        "a count or a decay out of its range",
+        (
+            "A copy is made every so many batches, and `accumulate` says how many make a step: "
+            "whole numbers of at least 1. The decay of an average is at least 0 and below 1."
+        ),
+        "ema average of Net decay 1.5",
+        "Write a number in the range.",
+    ),
+    "E0415": Code(
+        "a loss that does not reach what its optimizer steps",
+        (
+            "The optimizer's parameters would get no gradient from this loss, and never move: "
+            "the loss is computed without them, or behind a `detach`."
+        ),
+        "step critic { loss = mean(Actor(x)) ... optimizer Adam(lr=1e-3) on Critic }",
+        "Compute the loss from the model that is stepped, or step the one it is computed from.",
+    ),
+    "E0416": Code(
+        "two steps that go back through one forward pass",
+        (
+            "What stands before the steps is computed once. A backward pass frees it, and the "
+            "optimizer's step changes the weights that it was computed with."
+        ),
+        "y = Net(x)\n  step a { loss = mean(y) ... }\n  step b { loss = sum(y) ... }",
+        "Compute it inside each step, or `detach` it in one of them.",
+    ),
+    "E0417": Code(
+        "a training that calls none of several models",
+        "With one model, its outputs are known by name in `train`; with several, they are called.",
+        "loss = MSELoss(y, target)",
+        "Call them: `y = Generator(z)`.",
+    ),
     "E0501": Code(
         "sizes on which the model does not hold",
         "A row of sizes breaks a condition of the model, or leaves a value without elements.",

@@ -14,7 +14,7 @@ from specc.emit.body import mark
 from specc.emit.classes import Classes, EmittedClass, classes_of
 from specc.emit.layout import identifier, literal
 from specc.emit.members import training_class
-from specc.emit.modules import constructor, forward
+from specc.emit.modules import constructor, forward, from_checkpoint
 from specc.emit.names import attribute_names, constant_names
 from specc.emit.statements import Class, comment, print_class
 from specc.emit.training import helpers, methods
@@ -68,6 +68,8 @@ def _imports(body: str) -> str:
         lines.append("import torch")
     if "F" in used:
         lines.append("import torch.nn.functional as F")
+    if "load_file" in used:
+        lines.append("from safetensors.torch import load_file")
     lines.append("from torch import Tensor, nn")
     return "\n".join(lines)
 
@@ -90,6 +92,8 @@ def _class(
     module = made.module
     attributes = attribute_names(made, program)
     body = [constructor(made, classes, constants, attributes)]
+    if module.weights is not None:
+        body.append(from_checkpoint(module))
     if not module.sequential:
         body.append(forward(made, attributes))
     train = program.train

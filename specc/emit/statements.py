@@ -99,6 +99,7 @@ class Function:
     docstring: str
     body: Sequence[Statement]
     decorators: Sequence[str] = field(default=())
+    receiver: str = "self"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _function(node: Function, indent: str) -> list[str]:
 def _signature(node: Function, indent: str) -> list[str]:
     head = f"{indent}def {identifier(node.name)}("
     tail = f") -> {node.returns}:"
-    items = ["self", *(str(parameter) for parameter in node.parameters)]
+    items = [node.receiver, *(str(parameter) for parameter in node.parameters)]
     line = head + ", ".join(items) + tail
     if len(line) <= WIDTH:
         return [line]

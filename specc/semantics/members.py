@@ -63,6 +63,19 @@ def mentioned(block: ast.Train, models: Mapping[str, object]) -> list[str]:
     return [name for name in models if name in found]
 
 
+def selected(block: ast.Train, models: Mapping[str, object]) -> set[str]:
+    """The models that selectors, copies and averages of ``train`` name."""
+    found: set[str] = set()
+    for statement in block.body:
+        for item in statement.body if isinstance(statement, ast.Step) else (statement,):
+            if isinstance(item, ast.Copy | ast.Ema):
+                found.add(item.of)
+            selector = getattr(item, "on", None)
+            for pattern in selector.patterns if isinstance(selector, ast.Selector) else ():
+                found.add(pattern.text.partition(".")[0])
+    return found & models.keys()
+
+
 def _callees(expression: ast.Expression, found: set[str]) -> None:
     match expression:
         case ast.Call():

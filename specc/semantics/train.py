@@ -19,7 +19,7 @@ from specc.semantics.entities import POISON, Entity, Items, is_poisoned, is_stat
 from specc.semantics.expressions import elaborate
 from specc.semantics.gradients import reached
 from specc.semantics.graph import Graph
-from specc.semantics.members import call_member, mentioned
+from specc.semantics.members import call_member, mentioned, selected
 from specc.semantics.models import assign, declare_input
 from specc.semantics.names import (
     EMITTED_METHODS,
@@ -60,10 +60,12 @@ class TrainBuilder:
         first = next(iter(self.models.values()))
         several = any(isinstance(item, ast.Step | ast.Copy | ast.Ema) for item in block.body)
         if names or several:
-            return self._members(block, names or [first[0].name], explicit=bool(names))
+            held = {*names, *selected(block, self.models)} or {first[0].name}
+            ordered = [name for name in self.models if name in held]
+            return self._members(block, ordered, explicit=bool(names))
         if len(self.models) > 1:
             self.collector.error(
-                "E0410",
+                "E0417",
                 f"there are {len(self.models)} models, and `train` calls none of them",
                 block.span._replace(end=block.span.start + 5),
                 f"call them: `y = {first[0].name}(x)`",
