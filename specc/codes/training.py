@@ -79,7 +79,7 @@ ROWS = {
     "E0411": Code(
         "an optimizer that does not say which model it steps",
         "Where `train` calls several models, each optimizer steps those it is `on`.",
-        "optimizer Adam(lr=2e-4)",
+        "optimizer Adam(lr=1e-3)",
         "Name the model, or some of its parameters: `optimizer Adam(lr=2e-4) on Generator`.",
     ),
     "E0412": Code(
@@ -88,13 +88,13 @@ ROWS = {
             "Where there are steps, each has its own loss, optimizer, clip and penalties; what "
             "stands before them is computed once and shared."
         ),
-        "step generator { ... }\n  optimizer Adam(lr=1e-3)",
+        "clip GradNorm(1.0)\nstep actor {",
         "Move it into the step that it is for.",
     ),
     "E0413": Code(
         "a copy or an average of a model that there is none of",
         "`copy target of QNet` and `ema average of Net` make a twin of a model that `train` calls.",
-        "copy target of QNett every 100",
+        "copy target of Kritic every 10",
         "Take one of the models that the message lists.",
     ),
     "E0414": Code(
@@ -103,7 +103,7 @@ ROWS = {
             "A copy is made every so many batches, and `accumulate` says how many make a step: "
             "whole numbers of at least 1. The decay of an average is at least 0 and below 1."
         ),
-        "ema average of Net decay 1.5",
+        "ema average of Critic decay 1.5",
         "Write a number in the range.",
     ),
     "E0415": Code(
@@ -112,7 +112,7 @@ ROWS = {
             "The optimizer's parameters would get no gradient from this loss, and never move: "
             "the loss is computed without them, or behind a `detach`."
         ),
-        "step critic { loss = mean(Actor(x)) ... optimizer Adam(lr=1e-3) on Critic }",
+        "step critic {\n  loss = mean(Actor(x))\n  optimizer Adam(lr=1e-3) on Critic",
         "Compute the loss from the model that is stepped, or step the one it is computed from.",
     ),
     "E0416": Code(
@@ -121,13 +121,13 @@ ROWS = {
             "What stands before the steps is computed once. A backward pass frees it, and the "
             "optimizer's step changes the weights that it was computed with."
         ),
-        "y = Net(x)\n  step a { loss = mean(y) ... }\n  step b { loss = sum(y) ... }",
+        "y = Actor(x)\nstep first {\n  loss = mean(y)",
         "Compute it inside each step, or `detach` it in one of them.",
     ),
     "E0417": Code(
         "a training that calls none of several models",
         "With one model, its outputs are known by name in `train`; with several, they are called.",
-        "loss = MSELoss(y, target)",
+        "loss = mean(target)",
         "Call them: `y = Generator(z)`.",
     ),
     "E0501": Code(
