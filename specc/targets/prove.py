@@ -199,15 +199,38 @@ def _give_weights(artefact: nn.Module, module: nn.Module, path: Path) -> None:
     too."""
     inner = getattr(artefact, "_orig_mod", artefact)
     weights = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    if _fits(inner, weights):
+        _assign(inner, weights)
+        return
     try:
-        # Assigned, not copied into what is there: dtype and device are the module's.
-        inner.load_state_dict(weights, assign=True)
+        inner.load_state_dict(weights)
     except RuntimeError as error:
         raise TargetError(
             "E0904",
             f"the weights do not fit {path}: {str(error).splitlines()[-1].strip()}",
             help="the file was built with other params",
         ) from None
+
+
+def _fits(module: nn.Module, weights: Mapping[str, Tensor]) -> bool:
+    own = module.state_dict()
+    return own.keys() == weights.keys() and all(
+        own[name].shape == tensor.shape for name, tensor in weights.items()
+    )
+
+
+def _assign(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """``module.load_state_dict(weights, assign=True)``, which looks through all of ``weights`` for
+    each submodule, and so takes the square of ten thousand layers.
+
+    Assigned, not copied into what is there: dtype and device are the weights'."""
+    places = dict(module.named_modules(remove_duplicate=False))
+    for name, tensor in weights.items():
+        place, _, leaf = name.rpartition(".")
+        known = getattr(places[place], leaf)
+        if isinstance(known, nn.Parameter):
+            tensor = nn.Parameter(tensor, requires_grad=known.requires_grad)
+        setattr(places[place], leaf, tensor)
 
 
 def _device_of(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.device:
