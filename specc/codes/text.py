@@ -78,13 +78,4 @@ ROWS = {
         "specc check empty.spec",
         "Begin with `spec 1` and a model.",
     ),
-    "E0190": Code(
-        "a part of the language that this version does not build",
-        (
-            "The text is right, and this version of specc does not build it yet; nothing is left "
-            "out silently."
-        ),
-        'input x from "samples.safetensors"',
-        "Leave it out, or use a newer specc.",
-    ),
 }

@@ -160,4 +160,13 @@ ROWS = {
         "targets eager, onxx",
         "Take one of the names that the message lists.",
     ),
+    "E0506": Code(
+        "samples for an input that there is not",
+        (
+            "`input ... from` names an input of the model, or of `train`, that a test would draw; "
+            "in a training of several models what they are called with is no such input."
+        ),
+        'input imgae from "samples.safetensors"',
+        "Take one of the names that the message lists.",
+    ),
 }

@@ -55,7 +55,8 @@ def make(program: Program, case: Case, source: str, dtypes: Sequence[str]) -> Go
             "E0903",
             f"{program.file}, case {case.id}, cannot be blessed: {error.place} stops with"
             f" {error.message}",
-            help="a golden is made from a float64 run on the CPU; make the model run there first",
+            help="a golden is made from runs on the CPU, in float64 and in each of the spec's"
+            " dtypes; make the model run there first",
         ) from None
     nowhere = Floor(float("inf"), float("inf"))
     leaves = tuple(
@@ -71,7 +72,7 @@ def make(program: Program, case: Case, source: str, dtypes: Sequence[str]) -> Go
         case,
         found.closed.draw,
         grid,
-        found.kinks,
+        max(found.kinks.values(), default=0),
         tuple(dtypes),
         provenance(),
         found.run.notes,
@@ -96,13 +97,22 @@ def provenance() -> dict[str, str | int | bool]:
 def _calmest(
     program: Program, case: Case, source: str, dtypes: Sequence[str], grid: str
 ) -> Reference:
-    """The first draw without kinks, or the one with the fewest."""
+    """The first draw without kinks, or the one with the fewest.
+
+    The finest precision has the first word: in a coarse one no draw is without.
+    """
     best: Reference | None = None
+    order = sorted(dtypes, key=lambda name: torch.finfo(getattr(torch, name)).eps)
+    fine = [name for name in order if torch.finfo(getattr(torch, name)).bits > 16] or order
+
+    def count(found: Reference, names: Sequence[str]) -> list[int]:
+        return [found.kinks[name] for name in names]
+
     for draw in range(DRAWS):
         found = reference(program, close(program, case, draw, grid), source, dtypes)
-        if best is None or found.kinks < best.kinks:
+        if best is None or count(found, order) < count(best, order):
             best = found
-        if best.kinks == 0:
+        if not any(count(best, fine)):
             break
     assert best is not None  # DRAWS is positive
     look_for_kinks(program, best, source, dtypes, seed=9001)

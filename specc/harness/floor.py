@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from specc.harness.build import RunFailed
 from specc.harness.case import ClosedCase
 from specc.harness.decisions import Decisions, differing_decisions
 from specc.harness.observe import Run, Setting, observe
@@ -38,6 +39,9 @@ RUNS = 12
 # Of these, which compute on two threads: one of each kind.
 TWO_THREADS = (2, 3)
 AMPLIFICATION = 16.0
+# In bfloat16 sixteen units are an eighth of the value: more than any rounding comes to, and enough
+# to turn everything. So many decisions turn there anyway that the plain runs show it.
+AMPLIFICATION_OF_HALF = 4.0
 # An amplified error this many times over its linear expectation is a jump, not noise.
 JUMP = 4.0
 # A jump that an honest run may make counts as so many floors, so that the policy's K holds it.
@@ -74,14 +78,14 @@ class Floor:
 
 @dataclass(slots=True)
 class Reference:
-    """The float64 run of a case and its decisions. ``kinks`` counts the decisions that amplified
-    runs took otherwise; ``others`` are the logs of those runs."""
+    """The float64 run of a case and its decisions. By precision, ``kinks`` counts the decisions
+    that amplified runs took otherwise, and ``others`` are the logs of those runs."""
 
     closed: ClosedCase
     run: Run
     decisions: list[Tensor]
-    kinks: int = 0
-    others: list[list[Tensor]] = field(default_factory=list)
+    kinks: dict[str, int] = field(default_factory=dict)
+    others: dict[str, list[list[Tensor]]] = field(default_factory=dict)
     amplified: dict[str, list[Run]] = field(default_factory=dict)
 
 
@@ -109,14 +113,15 @@ def look_for_kinks(
     """
     with threads(1):
         for name in dtypes:
-            for scale in (AMPLIFICATION, -AMPLIFICATION):
+            amplification = _amplification(program, name)
+            for scale in (amplification, -amplification):
                 mode = _rounding(program, name, seed, scale=scale)
                 run = _run(program, found.closed, source, name, mode)
                 found.amplified.setdefault(name, []).append(run)
                 kinks = differing_decisions(found.decisions, mode.log)
+                found.kinks[name] = max(found.kinks.get(name, 0), kinks)
                 if kinks:
-                    found.kinks = max(found.kinks, kinks)
-                    found.others.append(mode.log)
+                    found.others.setdefault(name, []).append(mode.log)
 
 
 def _exact_run(program: Program, closed: ClosedCase, source: str, mode: Decisions) -> Run:
@@ -131,7 +136,10 @@ def _exact_run(program: Program, closed: ClosedCase, source: str, mode: Decision
 def floors(
     program: Program, found: Reference, source: str, dtype: str, runs: int = RUNS
 ) -> dict[str, Floor]:
-    """The floor in ``dtype`` of each leaf that the reference has, by name. Deterministic."""
+    """The floor in ``dtype`` of each leaf that the reference has, by name. Deterministic.
+
+    Raises RunFailed where honest runs in ``dtype`` overflow and the reference does not.
+    """
     samples: list[Run] = []
     for number in range(runs):
         regroup = number % 2 == 1
@@ -143,13 +151,14 @@ def floors(
     with threads(1):
         turned = [
             _by_name(_exact_run(program, found.closed, source, Decisions(other)))
-            for other in found.others
+            for other in found.others.get(dtype, ())
         ]
     result = {}
     for leaf in found.run.observations:
         if leaf.values is None or leaf.exact:
             continue
         found_in = [run.get(leaf.name) for run in indexed]
+        _check_finite(leaf, found_in, dtype)
         own = next((sample.dtype for sample in found_in if sample is not None), leaf.dtype)
         kind = dtype if own == "float" else own
         unit = float(torch.finfo(getattr(torch, kind)).eps)
@@ -157,8 +166,16 @@ def floors(
         if own != leaf.dtype:
             floor = replace(floor, dtype=own)
         floor = _with_turns(leaf, floor, [run.get(leaf.name) for run in turned])
-        result[leaf.name] = _with_jumps(leaf, floor, [run.get(leaf.name) for run in amplified])
+        pushed = [run.get(leaf.name) for run in amplified]
+        result[leaf.name] = _with_jumps(leaf, floor, pushed, JUMP * _amplification(program, dtype))
     return result
+
+
+def _check_finite(leaf: Observation, samples: Sequence[Observation | None], dtype: str) -> None:
+    """RunFailed where every run is not finite in places where the reference is: there is nothing
+    to judge by, and each machine would be found wrong."""
+    if all(sample is not None and sample.nonfinite != leaf.nonfinite for sample in samples):
+        raise RunFailed(leaf.name, f"NaN or infinity in {dtype}, where float64 has a number")
 
 
 def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: float) -> Floor:
@@ -239,13 +256,15 @@ def _with_turns(leaf: Observation, floor: Floor, turned: Sequence[Observation | 
     return floor
 
 
-def _with_jumps(leaf: Observation, floor: Floor, amplified: Sequence[Observation | None]) -> Floor:
-    """``floor``, raised where an amplified run shows that the leaf can jump."""
+def _with_jumps(
+    leaf: Observation, floor: Floor, amplified: Sequence[Observation | None], linear: float
+) -> Floor:
+    """``floor``, raised where an amplified run shows that the leaf can jump: that it errs by more
+    than ``linear`` floors."""
     for sample in amplified:
         size = error_of(leaf, sample)
         if size is None:
             return Floor(math.inf, math.inf)
-        linear = JUMP * AMPLIFICATION
         if size[0] > linear * floor.rms:
             floor = replace(floor, rms=size[0] / JUMP_FLOORS)
         if size[1] > linear * floor.largest:
@@ -269,6 +288,13 @@ def _rounding(
     precision = program.train.precision if program.train else ""
     lower = getattr(torch, precision) if precision else None
     return RandomRounding(seed, getattr(torch, dtype), scale=scale, regroup=regroup, lower=lower)
+
+
+def _amplification(program: Program, dtype: str) -> float:
+    """By how much the noise is enlarged to find kinks."""
+    lowest = (program.train.precision if program.train else "") or dtype
+    half = torch.finfo(getattr(torch, lowest)).bits == 16
+    return AMPLIFICATION_OF_HALF if half else AMPLIFICATION
 
 
 def _by_name(run: Run) -> Mapping[str, Observation]:

@@ -141,14 +141,14 @@ def _one_by_one(source: random.Random, value: Tensor, dims: list[int], keep: boo
     partial sums).
     """
     dims = [dim % value.dim() for dim in dims]
+    # Every machine adds up low precisions in float32; in float16 the squares would overflow.
+    value = value.to(torch.promote_types(value.dtype, torch.float32))
     kept = [dim for dim in range(value.dim()) if dim not in dims]
     rows = value.permute(*kept, *dims).reshape(*[value.shape[dim] for dim in kept], -1)
     spread = rows.cumsum(-1).square_().sum(-1).sqrt_()
     generator = torch.Generator().manual_seed(source.getrandbits(40))
     noise = torch.randn(spread.shape, generator=generator, dtype=value.dtype)
-    # Every machine adds up low precisions in float32.
-    adds_in = torch.promote_types(value.dtype, torch.float32)
-    noise.mul_(spread).mul_(torch.finfo(adds_in).eps / 4)
+    noise.mul_(spread).mul_(torch.finfo(value.dtype).eps / 4)
     if keep:
         noise = noise.view([1 if d in dims else value.shape[d] for d in range(value.dim())])
     return noise

@@ -8,7 +8,8 @@ beyond its key (``recorder``).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -59,11 +60,27 @@ def stand_in(module: nn.Module, target: str, seen: Callable[[Any], None]) -> Any
             with torch.enable_grad():
                 examples = tuple(argument.detach() for argument in arguments)
                 made[key] = TARGETS[target].runnable(module, examples)
-        result = made[key](*arguments)
+        with _operations_autocast_alone():
+            result = made[key](*arguments)
         seen(result)
         return result
 
     return with_forward(module, forward)
+
+
+@contextmanager
+def _operations_autocast_alone() -> Iterator[None]:
+    """While open, a scripted graph leaves autocast to its operations, as eager does.
+
+    TorchScript's own pass keeps the precision that the process first met: a graph under float16
+    after one under bfloat16 gets a backward that mixes the two (torch 2.13). The switch has no
+    public name; it gives back what it was.
+    """
+    before = bool(torch._C._jit_set_autocast_mode(False))
+    try:
+        yield
+    finally:
+        torch._C._jit_set_autocast_mode(before)
 
 
 def with_forward(module: nn.Module, forward: Callable[..., Any]) -> Any:

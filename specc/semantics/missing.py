@@ -1,4 +1,4 @@
-"""What is asked for and is not there: a name that nothing has, a form that is not built yet.
+"""What is asked for and is not there: a name that nothing has.
 
 Non-goal: words of the language that stand in the wrong place, which their readers report."""
 
@@ -8,19 +8,6 @@ from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
 from specc.errors import Span
 from specc.semantics.entities import POISON, Entity
 from specc.semantics.graph import Graph
-
-
-def not_yet(
-    graph: Graph, what: str, span: Span, advice: str | None = "write the layers out"
-) -> Entity:
-    """An E0190: the language has it, this version does not build it. ``advice`` says what does
-    instead, and is None where nothing in a spec does."""
-    return graph.error(
-        "E0190",
-        f"{what} is part of the language, but this version of specc does not build it yet",
-        span,
-        advice,
-    )
 
 
 def unknown(graph: Graph, name: str, span: Span) -> Entity:

@@ -5,6 +5,7 @@ which knows every shape. Everything has a default."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from specc import ir
@@ -14,7 +15,6 @@ from specc.semantics import static
 from specc.semantics.entities import POISON, Entity, is_poisoned, is_static, to_static
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
-from specc.semantics.missing import not_yet
 from specc.syntax import ast
 
 CHOICES: Final = {
@@ -24,18 +24,17 @@ CHOICES: Final = {
     "modes": ("train", "eval"),
     "layouts": ("contiguous", "channels_last"),
 }
-# What the harness of this version runs of them.
-BUILT: Final = {"dtypes": ("float32", "float64")}
 _MOST_STEPS: Final = 1000
 _LARGEST_SIZE: Final = 2**31
 
 
 def build_plan(
-    block: ast.Test, graph: Graph, model: ir.Module, collector: Collector
+    block: ast.Test, graph: Graph, inputs: Sequence[ir.Value], collector: Collector
 ) -> ir.TestPlan:
-    """The plan; ``graph`` has the file's params in scope."""
+    """The plan; ``graph`` has the file's params in scope, ``inputs`` are what a test draws."""
     rows: list[tuple[tuple[str, int], ...]] = []
     settings: dict[str, Any] = {}
+    samples: dict[str, str] = {}
     for statement in block.body:
         match statement:
             case ast.Sizes():
@@ -52,13 +51,32 @@ def build_plan(
                 if value is not None:
                     settings[statement.name] = value
             case ast.Sample():
-                not_yet(
-                    graph,
-                    "`input ... from` a file",
-                    statement.span,
-                    "leave it out: inputs are drawn",
-                )
-    return ir.TestPlan(sizes=tuple(dict.fromkeys(rows)), **settings)
+                _sample(statement, graph, inputs, samples)
+    return ir.TestPlan(sizes=tuple(dict.fromkeys(rows)), samples=tuple(samples.items()), **settings)
+
+
+def _sample(
+    statement: ast.Sample, graph: Graph, inputs: Sequence[ir.Value], samples: dict[str, str]
+) -> None:
+    """Adds the file of one input to ``samples``; the file itself is read when a test runs."""
+    names = [value.name for value in inputs]
+    if statement.name not in names:
+        close = suggest(statement.name, names)
+        graph.error(
+            "E0506",
+            f"a test draws no input called `{statement.name}`",
+            statement.span,
+            f"did you mean `{close}`?" if close else f"one of {', '.join(names) or 'none'}",
+        )
+    elif statement.name in samples:
+        graph.error(
+            "E0503",
+            f"`input {statement.name} from` is said twice",
+            statement.span,
+            "say it once",
+        )
+    else:
+        samples[statement.name] = statement.path
 
 
 def _row(statement: ast.Sizes, graph: Graph) -> tuple[tuple[str, int], ...] | None:
@@ -95,9 +113,6 @@ def _setting(statement: ast.Setting, graph: Graph) -> Any:
     chosen: list[str] = []
     for written in statement.values:
         word = _word(written)
-        if word in CHOICES[name] and word not in BUILT.get(name, CHOICES[name]):
-            not_yet(graph, f"`{name} {word}`", written.span, "leave it out")
-            return None
         if word not in CHOICES[name]:
             close = suggest(word or "", CHOICES[name])
             graph.error(

@@ -85,7 +85,7 @@ def build_program(
     for model, graph in models:
         lint_model(model, graph, collector)
     train = _train(tree, own, scope, collector)
-    plan = _plan(tree, own, scope, collector)
+    plan = _plan(tree, own, train, scope, collector)
     return ir.Program(
         file=file,
         version=VERSION,
@@ -197,7 +197,11 @@ def _train(
 
 
 def _plan(
-    tree: ast.SpecFile, models: list[tuple[ir.Module, Graph]], scope: Graph, collector: Collector
+    tree: ast.SpecFile,
+    models: list[tuple[ir.Module, Graph]],
+    train: ir.Train | None,
+    scope: Graph,
+    collector: Collector,
 ) -> ir.TestPlan:
     blocks = [item for item in tree.items if isinstance(item, ast.Test)]
     for block in blocks[1:]:
@@ -207,4 +211,6 @@ def _plan(
     if not blocks:
         return ir.TestPlan()
     model, _ = models[0]
-    return build_plan(blocks[0], scope, model, collector)
+    given = model.inputs if train is None or train.module is None else ()
+    inputs = (*given, *(train.inputs if train is not None else ()))
+    return build_plan(blocks[0], scope, inputs, collector)
