@@ -149,6 +149,7 @@ def _find_dimensions(classes: Classes) -> None:
         changed = False
         for made in classes.listed:
             needed = set(constructor_symbols(made.parts, classes))
+            needed.update(name for name, _ in made.module.fixed)
             wanted = tuple(name for name in made.module.dimensions if name in needed)
             if made.module.kind == "block" and wanted != made.dimensions:
                 made.dimensions = wanted

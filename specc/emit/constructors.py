@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from specc import ir
 from specc.catalog import LAYERS, WRAPPERS
@@ -29,6 +30,9 @@ from specc.emit.plan import Choice, Cycle, Part, Round, Row
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, If, Statement
 from specc.sizes import Poly, symbols
+
+
+ONE_CASE: Final = "only this case of `if` was built: build the spec again with these params"
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ class Maker:
     def _round(self, cycle: Cycle, round_: Round) -> Iterator[None]:
         """While open, the variable of an unrolled loop is what it is in this round."""
         if cycle.unrolled:
-            self.values[cycle.loop.variable] = round_.index
+            self.values[cycle.loop.variable] = cycle.index(round_)
         try:
             yield
         finally:
@@ -89,8 +93,7 @@ class Maker:
             only = choice.yes if taken else choice.no
             inner = self.statements(only or (), flags)
             test = condition if taken else ast.UnaryOp(ast.Not(), condition)
-            message = "only this case of `if` was built: build the spec again with these params"
-            return [Assert(test, message, mark(choice.branch.span)), *inner]
+            return [Assert(test, ONE_CASE, mark(choice.branch.span)), *inner]
         yes = self.statements(choice.yes or (), flags)
         no = self.statements(choice.no or (), flags)
         flag = flags.get(id(choice))
@@ -243,12 +246,17 @@ class Maker:
             if not any(each):
                 return []
             return [(_local(scope, loop.path), self._list(cycle, made), where)]
-        if not each:
-            return []
+        found: dict[str, dict[int, ast.expr]] = {}
+        spots: dict[str, str] = {}
+        for round_, entries in zip(cycle.rounds, each, strict=True):
+            for name, value, spot in entries:
+                found.setdefault(name, {})[round_.position] = value
+                spots.setdefault(name, spot)
         return [
-            (name, self._list(cycle, [entries[position][1] for entries in each]), spot)
-            for position, (name, _, spot) in enumerate(each[0])
-        ]
+            (name, self._list(cycle, list(made.values())) if len(made) == len(each)
+             else _by_position(made), spots[name])
+            for name, made in found.items()
+        ]  # fmt: skip
 
     def _list(self, cycle: Cycle, made: list[ast.expr]) -> ast.expr:
         if cycle.unrolled:
@@ -268,12 +276,19 @@ class Maker:
             return of_static(cycle.items, self.naming)
         return call(ast.Name("range"), *(of_static(bound, self.naming) for bound in cycle.bounds))
 
-    def fixed(self, parts: Sequence[Part]) -> list[Statement]:
-        """Asserts that an unrolled loop is asked for as many rounds as it was unrolled to."""
+    def fixed(self, module: ir.Module, parts: Sequence[Part]) -> list[Statement]:
+        """Asserts what the class is right for alone: a number computed from a param, the rounds of
+        an unrolled loop, what a branch in a loop was decided by."""
         found: list[Statement] = []
+        for name, value in module.fixed:
+            known = operation("==", self.naming.param(name), ast.Constant(value))
+            message = f"built with {name}={value}: build the spec again with another"
+            found.append(Assert(known, message, mark(module.span)))
         for part in parts:
             if not isinstance(part, Cycle):
                 continue
+            decided = [*self._decided(part)]
+            found += {ast.unparse(item.condition): item for item in decided}.values()
             if part.unrolled and part.bounds is not None and any(map(_open, part.bounds)):
                 count: ast.expr = call(ast.Name("len"), self.rounds_of(part))
                 if len(part.bounds) == 1:
@@ -282,6 +297,38 @@ class Maker:
                 message = f"built for {part.times} rounds: build the spec again with these params"
                 found.append(Assert(test, message, mark(part.loop.span)))
         return found
+
+
+    def _decided(self, cycle: Cycle) -> Iterator[Assert]:
+        """Asserts of the branches in the rounds of a loop, each of which took one side."""
+        for round_ in cycle.rounds:
+            with self._round(cycle, round_):
+                yield from self._decided_in(cycle, round_.parts)
+
+    def _decided_in(self, cycle: Cycle, parts: Sequence[Part]) -> Iterator[Assert]:
+        for part in parts:
+            if isinstance(part, Cycle):
+                yield from self._decided(part)
+            if not isinstance(part, Choice):
+                continue
+            taken = part.yes is not None
+            test = of_static(part.condition, self.naming)
+            names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
+            own = cycle.loop.variable
+            if names - {own}:
+                test = test if taken else ast.UnaryOp(ast.Not(), test)
+                if own in names and not cycle.unrolled:
+                    rounds = ast.comprehension(ast.Name(own, ast.Store()), self.rounds_of(cycle),
+                                               [], 0)  # fmt: skip
+                    test = call(ast.Name("all"), ast.GeneratorExp(test, [rounds]))
+                yield Assert(test, ONE_CASE, mark(part.branch.span))
+            yield from self._decided_in(cycle, part.yes or part.no or ())
+
+
+def _by_position(made: Mapping[int, ast.expr]) -> ast.expr:
+    """The layers of a loop that only some rounds make."""
+    keys: list[ast.expr | None] = [ast.Constant(str(position)) for position in made]
+    return call(dotted("nn.ModuleDict"), ast.Dict(keys, list(made.values())))
 
 
 def _open(bound: ir.Static) -> bool:

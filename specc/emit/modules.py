@@ -44,7 +44,7 @@ def constructor(
     )
     maker = Maker(naming, classes.form)
     super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
-    body: list[Statement] = maker.fixed(made.parts)
+    body: list[Statement] = maker.fixed(module, made.parts)
     if module.sequential:
         stages = [value for _, value in maker.stages(made.parts, "")]
         body.append(Evaluate(ast.Call(super_init, stages, [])))

@@ -93,8 +93,8 @@ class Module:
     ``dimensions`` are the names that a block's inputs give to their sizes. ``values`` are the
     params and dimensions that are known here, for evaluating sizes. ``sequential`` says that it is
     nothing but a row of unlabelled layers: an ``nn.Sequential``. ``weights`` is the checkpoint that
-    a model starts from. ``fixed`` are compile-time conditions that were decided here and that no
-    branch of the emitted source decides again."""
+    a model starts from. ``fixed`` are params and dimensions whose value went into a number of this
+    module, so that it is right for that value alone."""
 
     name: str
     params: tuple[Param, ...]
@@ -106,6 +106,7 @@ class Module:
     kind: Literal["model", "block"] = "model"
     dimensions: tuple[str, ...] = ()
     values: Mapping[str, Size] = field(default_factory=dict, compare=False)
+    fixed: tuple[tuple[str, int], ...] = ()
     sequential: bool = False
     initializers: tuple[Initializer, ...] = ()
     frozen: tuple[Selection, ...] = ()

@@ -18,7 +18,7 @@ from specc.errors import Collector, Span
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity
 from specc.semantics.places import Namespace
-from specc.sizes import Size, evaluate, never_negative
+from specc.sizes import Poly, Size, evaluate, never_negative, symbols
 from specc.syntax import ast
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Graph:
     # What `train` may call, by name, and what of it was called.
     members: Mapping[str, ir.Member] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
+    # What was put in for params and sizes where no symbol could stand for it.
+    fixed: dict[str, int] = field(default_factory=dict)
     # The variables of the loops around.
     variables: tuple[str, ...] = ()
 
@@ -122,15 +124,29 @@ class Graph:
         place = spans.get(fault.argument or "", span)
         return self.error(fault.code, fault.message, place, fault.help, notes)
 
+    def fix(self, *operands: Entity) -> None:
+        """Notes that a number was computed from these operands and has forgotten them."""
+        for operand in operands:
+            if isinstance(operand, Poly):
+                for name in symbols(operand):
+                    value = self.params.get(name)
+                    if isinstance(value, int) and name not in self.variables:
+                        self.fixed[name] = value
+
     def place(self, label: str | None, type_: str) -> str:
         """The path of a new layer: under its label, or under a name made up for its type."""
         space = self.namespace
         name = label or space.fresh(
             type_, lambda name: name in self.labels or space.locate(name) in self.taken
         )
-        path = space.locate(name)
-        self.taken.add(path)
         self.size += 1
+        return self.take(name)
+
+    def take(self, name: str) -> str:
+        """The path of what is called ``name`` here, spoken for from now on."""
+        path = self.namespace.locate(name)
+        self.taken.add(path)
+        self.namespace.given.add(name)
         return path
 
     @contextmanager

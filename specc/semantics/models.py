@@ -97,11 +97,12 @@ def build_module(
         inputs=tuple(body.inputs),
         nodes=tuple(graph.nodes),
         outputs=tuple(body.outputs),
-        conditions=tuple(dict.fromkeys(graph.conditions)),
+        conditions=ir.joined(graph.conditions),
         span=tree.name_span,
         kind=tree.kind,
         dimensions=tuple(graph.dimensions),
         values=graph.params,
+        fixed=tuple(sorted(graph.fixed.items())),
         sequential=sequential,
         weights=body.weights[0].path if body.weights else None,
     )

@@ -69,11 +69,15 @@ def binary(graph: Graph, expression: ast.Binary, left: Entity, right: Entity, hi
     for side in (left, right):
         if not is_static(side):
             return _no_operator(graph, symbol, side, span)
-    return _static(
+    result = _static(
         graph,
         lambda: static.binary(symbol, to_static(left), to_static(right), graph.params),
         span,
     )
+    if isinstance(result, int) and not isinstance(result, bool):
+        # A power of a param is a number from here on, and right for this value of it alone.
+        graph.fix(left, right)
+    return result
 
 
 def _tensor_operation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from specc import ir
 from specc.sizes import Poly, Size, evaluate
@@ -30,6 +30,9 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }
 _EXACT: Final = frozenset(["+", "-", "*", "//", "%"])
 _LARGEST_POWER: Final = 64
+_EXACT_POWER: Final = 4
+# A sum of a few sizes to this power is still a sum of a few products.
+_LARGEST_EXACT_POWER: Final = 4
 
 
 class StaticError(Exception):
@@ -77,6 +80,10 @@ def binary(symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, 
     """``left symbol right``; StaticError, Undecided or ZeroDivisionError where there is none."""
     if symbol in _EXACT and _is_size(left) and _is_size(right):
         return _ARITHMETIC[symbol](left, right)  # type: ignore[no-any-return]  # exact on sizes
+    if symbol == "**" and isinstance(left, Poly) and _small_power(right):
+        return left**right
+    if symbol == "**" and isinstance(left, Poly) and _is_power(right):
+        return left**right  # type: ignore[operator]  # a whole number, as just checked
     left_value, right_value = plain(left, params), plain(right, params)
     if symbol in ("and", "or"):
         if not isinstance(left_value, bool) or not isinstance(right_value, bool):
@@ -113,12 +120,23 @@ def _compute(symbol: str, left: Any, right: Any) -> Any:
     return result
 
 
+def _is_power(value: ir.Static) -> bool:
+    """Whether a size stays exact when it is raised to ``value``."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _EXACT_POWER
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_size(value: ir.Static) -> bool:
     return isinstance(value, Poly) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _small_power(value: ir.Static) -> TypeGuard[int]:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return False
+    return 0 <= value <= _LARGEST_EXACT_POWER
 
 
 def _symbolic(value: ir.Static) -> bool:
