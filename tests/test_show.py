@@ -111,6 +111,25 @@ model UNet {
 }
 """
 
+MIXTURE = """spec 1
+
+block Expert(width: int) {
+  input x: float[N, D]
+  output x -> Linear(width) -> GELU -> Linear(D)
+}
+
+model Mixture(experts: int = 4, wide: int = 32) {
+  input x: float[N, 16]
+  gate = x -> gate: Linear(experts) -> Softmax(dim=-1)
+  parts = [x -> Expert(wide) for e in range(experts)]
+  y = sum(stack(parts, dim=1) * unsqueeze(gate, -1), dim=1) -> Linear(8) with spectral_norm
+  for j in range(3) {
+    y = y + (y -> LayerNorm -> Linear(8, bias=false) with weight_norm)
+  }
+  output y
+}
+"""
+
 GAN = """spec 1
 
 param latent: int = 8
@@ -142,7 +161,7 @@ train {
 }
 """
 
-INLINE = {"gpt": GPT, "resnet": RESNET, "unet": UNET}
+INLINE = {"gpt": GPT, "resnet": RESNET, "unet": UNET, "mixture": MIXTURE}
 SPECS = sorted((ROOT / "specs").glob("*.spec"))
 
 
@@ -367,7 +386,7 @@ def test_training_says_what_trains_what(tmp_path: Path) -> None:
     assert held[0][0] == len(plain_names)
     assert sum(elements for _, elements in held) == seen_gpt.models[0].tree.costs.parameters
     text = plain(show.training(facts))
-    assert "CrossEntropyLoss(flatten(logits, 0, end_dim=1), flatten(next, 0, end_dim=1))" in text
+    assert "CrossEntropyLoss(flatten(logits, start_dim=0, end_dim=1), " in text
     assert "group(weight_decay=0) on *.bias, LayerNorm.*" in text and "every other" in text
 
 
@@ -416,6 +435,24 @@ def test_nested_quotients_are_shown_as_one() -> None:
         assert evaluate(tidy, {"H": height}) == evaluate(size, {"H": height})
 
 
+@pytest.mark.parametrize(
+    ("count", "number", "memory"),
+    [
+        (0, "0", "0 B"),
+        (1023, "1,023", "1,023 B"),
+        (1536, "1,536", "1.50 KiB"),
+        (99_999, "99,999", "97.7 KiB"),
+        (100_000, "100 k", "97.7 KiB"),
+        (999_499, "999 k", "976 KiB"),
+        (999_500, "1.00 M", "976 KiB"),
+        (1_814_073_344, "1.81 G", "1.69 GiB"),
+        (10**24, "1,000,000 E", "867,362 EiB"),
+    ],
+)
+def test_large_numbers_have_three_digits(count: int, number: str, memory: str) -> None:
+    assert (show.number(count), show.memory(count)) == (number, memory)
+
+
 def test_json_holds_every_layer(tmp_path: Path) -> None:
     found = seen(GPT, tmp_path)
     (program,) = json.loads(show_json.text([found]))
@@ -461,6 +498,12 @@ def test_the_drawing_of_twelve_is_that_of_two_but_for_the_count(tmp_path: Path) 
     assert twelve.replace("×12", "×2").replace("h.11", "h.1") == two
 
 
+def test_branches_side_by_side_are_drawn_once(tmp_path: Path) -> None:
+    graph = seen(MIXTURE, tmp_path).graph()
+    counts = {one.text: one.count for one in clusters(graph.items) if one.count > 1}
+    assert counts == {"Expert(width=wide)": 4, "": 3}
+
+
 def test_blocks_that_differ_stay_apart(tmp_path: Path) -> None:
     names = {
         one.name: one.count
@@ -472,7 +515,7 @@ def test_blocks_that_differ_stay_apart(tmp_path: Path) -> None:
 
 
 def test_every_edge_joins_drawn_vertices_and_goes_on(tmp_path: Path) -> None:
-    for text in (GPT, RESNET, UNET, GAN):
+    for text in (*INLINE.values(), GAN):
         graph = seen(text, tmp_path).graph()
         numbers = {vertex.number for vertex in vertices(graph.items)}
         assert numbers == set(range(len(numbers)))

@@ -128,7 +128,8 @@ class _Drawer:
                     self._leaf(node, scope)
 
     def _loop(self, loop: ir.Loop, scope: _Scope) -> None:
-        carried: Sequence[ir.Value] = loop.initial
+        # A list's rounds stand side by side: nothing goes from one to the next.
+        carried: Sequence[ir.Value] = () if loop.kind == "list" else loop.initial
         leaving: list[ir.Value] = []
         for position, iteration in enumerate(loop.iterations, loop.offset):
             values = dict(scope.values)
@@ -144,7 +145,8 @@ class _Drawer:
                     replace(scope, items=cluster.items, values=values, said=f"{title}."),
                 )
             leaving += iteration.leaving
-            carried = iteration.leaving
+            if loop.kind != "list":
+                carried = iteration.leaving
         self._rename(loop.results, leaving if loop.kind == "list" else carried, scope)
 
     def _call(self, node: ir.LayerCall, scope: _Scope) -> None:
@@ -164,7 +166,7 @@ class _Drawer:
                 self._vertex(path, "block", name, text, "", node, inside)
             return
         block = layer.module
-        sizes = ir.input_sizes(block, node.inputs, scope.values)
+        sizes = words.block_sizes(layer, node, scope.values)
         cluster = Cluster("block", name, text)
         with self.canvas.enclosed(cluster, scope.items):
             self.canvas.bind(self.called, path, len(self.canvas.vertices))

@@ -4,7 +4,7 @@ One multiply-add is one product and the addition that takes it up: a convolution
 a matrix product's. What is done once an element (an activation, a normalisation, a bias, pooling, a
 loss) counts as none; that is the convention of ``torch.utils.flop_counter.FlopCounterMode``, which
 counts two operations for each of these. A causal mask saves nothing, since torch's kernels need not
-use it. Non-goals: memory, time.
+use it; what a parametrization makes of a weight counts as none. Non-goals: memory, time.
 """
 
 from __future__ import annotations

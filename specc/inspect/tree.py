@@ -16,6 +16,7 @@ Non-goals: what is printed of it (``specc.report``), which entries are alike (``
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -140,7 +141,7 @@ class _Planter:
         self.root = _Growing("model", model.name, "", span=model.span, type=model.name)
 
     def entry(self) -> Entry:
-        for node, place in ir.walk(self.model, self.symbols):
+        for node, place in ir.walk(self.model, self.symbols, inside=words.block_sizes):
             self._count(node, place)
         for path, layer in _made(self.model):
             if path not in self.planted:  # made and never called
@@ -256,7 +257,9 @@ class _Planter:
                     for name, value in _tensors(inputs)
                 },
                 tuple(result.numbers for result in results),
-                {name: ir.numbers(shape, made.values) for name, shape in weights} if made else {},
+                {_bare(name): ir.numbers(shape, made.values) for name, shape in weights}
+                if made
+                else {},
             )
         )
 
@@ -280,6 +283,15 @@ def _tensors(inputs: list[tuple[str, ir.Operand]]) -> Iterator[tuple[str, ir.Val
         elif isinstance(operand, tuple):
             for position, item in enumerate(operand):
                 yield from _tensors([(f"{name}.{position}", item)])
+
+
+def _bare(name: str) -> str:
+    """The name of a layer's weight, below a parametrization: of what stands in its place there,
+    ``original`` (or, of several, ``original1``) has its shape."""
+    return _PARAMETRIZED.sub(r"\1", name)
+
+
+_PARAMETRIZED = re.compile(r"^parametrizations\.(\w+)\.original1?$")
 
 
 def _is_view(node: ir.Leaf, made: ir.Layer | None) -> bool:

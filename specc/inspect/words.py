@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 from types import NoneType
 
 from specc import catalog, ir
-from specc.catalog.rows import Argument, Row
+from specc.catalog.rows import Argument, LayerRow, Row
 from specc.sizes import Poly, Quotient, Size, evaluate, floor_divide, symbol
 
 _TABLES: Mapping[str, Mapping[str, Row]] = {
@@ -57,6 +57,17 @@ def _quotient(quotient: Quotient) -> Size:
     return floor_divide(above, below)
 
 
+def block_sizes(layer: ir.Layer, node: ir.LayerCall, values: Mapping[str, Size]) -> dict[str, Size]:
+    """What the params and shape names of a block stand for at a call, in the caller's symbols."""
+    given = {
+        name: evaluate(value, values)
+        for name, value in layer.arguments
+        if isinstance(value, (int, Poly)) and not isinstance(value, bool)
+    }
+    sizes = ir.input_sizes(layer.module, node.inputs, values) if layer.module else {}
+    return {**given, **sizes}
+
+
 def literal(value: object, sizes: Mapping[str, Size]) -> str:
     """A compile-time value, its sizes worked out as far as ``sizes`` tells; a tensor is a hole."""
     match value:
@@ -101,7 +112,8 @@ def call(called: str, arguments: ir.Arguments, row: Row | None, sizes: Mapping[s
             and argument is not None
             and not argument.keyword_only
             and order[len(written)] == name
-            and (argument.required or not written)
+            and (argument.required or (not written and isinstance(row, LayerRow)))
+            and (argument.required or not isinstance(value, (bool, str)))
         )
         if argument is not None and argument.variadic and isinstance(value, tuple):
             written += [literal(item, sizes) for item in value]

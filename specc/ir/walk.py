@@ -4,11 +4,12 @@ Non-goal: deciding anything about what is met."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from specc.ir.modules import Module
-from specc.ir.nodes import Branch, Chain, LayerCall, Leaf, Loop, Make, Node, Operand, Value
+from specc.ir.nodes import Branch, Chain, Layer, LayerCall, Leaf, Loop, Make, Node, Operand, Value
 from specc.ir.types import TensorType
 from specc.sizes import Size, evaluate
 
@@ -23,37 +24,49 @@ class Place:
     values: Mapping[str, Size]
 
 
-def walk(module: Module, values: Mapping[str, Size], prefix: str = "") -> Iterator[
-    tuple[Leaf, Place]
-]:  # fmt: skip
+# What the names of a block stand for: the block's layer, its call, the sizes around it.
+Inside: TypeAlias = Callable[[Layer, LayerCall, Mapping[str, Size]], Mapping[str, Size]]
+
+
+def called_sizes(layer: Layer, node: LayerCall, values: Mapping[str, Size]) -> Mapping[str, Size]:
+    """The sizes of a block's inputs, in the caller's terms."""
+    return input_sizes(layer.module, node.inputs, values) if layer.module else {}
+
+
+def walk(
+    module: Module,
+    values: Mapping[str, Size],
+    prefix: str = "",
+    inside: Inside = called_sizes,
+) -> Iterator[tuple[Leaf, Place]]:
     """Every node that computes, in order, with its place. A block's nodes come before its call.
 
     ``values`` are the unknown sizes of the inputs as far as they are known; a block's own are what
-    they make of the caller's."""
+    ``inside`` makes of the caller's."""
     place = Place(module, prefix, {**module.values, **values})
-    yield from _walk(module.nodes, place)
+    yield from _walk(module.nodes, place, inside)
 
 
-def _walk(nodes: Iterable[Node], place: Place) -> Iterator[tuple[Leaf, Place]]:
+def _walk(nodes: Iterable[Node], place: Place, inside: Inside) -> Iterator[tuple[Leaf, Place]]:
     for node in nodes:
         match node:
             case Make():
                 continue
             case Chain() | Branch():
-                yield from _walk(node.nodes, place)
+                yield from _walk(node.nodes, place, inside)
             case Loop():
                 for iteration in node.iterations:
                     inner = place
                     if isinstance(iteration.index, int):
                         values = {**place.values, node.variable: iteration.index}
                         inner = Place(place.module, place.prefix, values)
-                    yield from _walk(iteration.nodes, inner)
+                    yield from _walk(iteration.nodes, inner, inside)
             case LayerCall():
                 layer = place.module.by_path.get(node.layer)
                 if layer is not None and layer.module is not None:
                     path = f"{place.prefix}{layer.name}."
-                    sizes = input_sizes(layer.module, node.inputs, place.values)
-                    yield from walk(layer.module, sizes, path)
+                    sizes = inside(layer, node, place.values)
+                    yield from walk(layer.module, sizes, path, inside)
                 yield node, place
             case _:
                 yield node, place

@@ -65,26 +65,25 @@ def training(facts: TrainingFacts) -> Iterator[Piece]:
 
 
 def number(count: int) -> str:
-    """``9,408``, ``1.81 M``, ``3.64 G``: exact up to five digits, then three of them."""
-    if count < 100_000:
-        return f"{count:,}"
-    value, units = float(count), "kMGTPE"
-    for unit in units:
-        value /= 1000
-        if value < 999.5 or unit == units[-1]:
-            return f"{value:.3g} {unit}" if value < 999.5 else f"{value:,.0f} {unit}"
-    raise AssertionError("the last unit takes all")
+    """``9,408``, ``1.81 M``, ``36.4 G``: exact up to five digits, then three of them."""
+    return f"{count:,}" if count < 100_000 else _scaled(count / 1000, 1000, _COUNTS)
 
 
 def memory(count: int) -> str:
     """``512 B``, ``1.50 KiB``, ``44.6 MiB``."""
-    value, units = float(count), ("B", "KiB", "MiB", "GiB", "TiB")
-    for unit in units:
-        if value < 1023.5 or unit == units[-1]:
-            digits = 0 if unit == "B" or value >= 100 else 1 if value >= 10 else 2
-            return f"{value:,.{digits}f} {unit}"
-        value /= 1024
-    raise AssertionError("the last unit takes all")
+    return f"{count:,} B" if count < 1024 else _scaled(count / 1024, 1024, _MEMORIES)
+
+
+_COUNTS = ("k", "M", "G", "T", "P", "E")
+_MEMORIES = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def _scaled(value: float, step: int, units: Sequence[str]) -> str:
+    position = 0
+    while value >= step - 0.5 and position < len(units) - 1:
+        value, position = value / step, position + 1
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:,.{digits}f} {units[position]}"
 
 
 # ── the table ────────────────────────────────────────────────────────────────────────────────────
