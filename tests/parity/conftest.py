@@ -1,0 +1,3 @@
+"""The specs beside these tests are their material, and not cases with goldens of their own."""
+
+collect_ignore_glob = ["*.spec"]
