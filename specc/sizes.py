@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from math import gcd
 from typing import TypeAlias, Union
 
@@ -94,13 +95,16 @@ class Poly:
         return f"Poly({self})"
 
     def __str__(self) -> str:
+        remainder = as_remainder(self)
+        if remainder is not None:
+            return f"{_grouped(remainder[0])} % {_grouped(remainder[1])}"
         pieces: list[str] = []
         for monomial, factor in self.terms:
+            alone = len(monomial) == 1 and factor == 1
             body = " * ".join(
-                f"({atom})"
-                if isinstance(atom, Quotient) and (len(monomial) > 1 or factor != 1)
-                else str(atom)
-                for atom in monomial
+                (f"({atom})" if isinstance(atom, Quotient) and not alone else str(atom))
+                + (f" ** {power}" if power > 1 else "")
+                for atom, power in powers(monomial)
             )
             size = abs(factor)
             text = f"{size} * {body}" if body and size != 1 else body or str(size)
@@ -111,6 +115,26 @@ class Poly:
         return "".join(pieces)
 
 
+def powers(monomial: Monomial) -> list[tuple[Atom, int]]:
+    """The atoms of ``monomial``, each with how often it stands in it."""
+    return [(atom, len(list(same))) for atom, same in groupby(monomial)]
+
+
+def as_remainder(size: Size) -> tuple[Size, Size] | None:
+    """(x, k) where ``size`` is ``x % k``, which is ``x - k * (x // k)``; None where it is not."""
+    if isinstance(size, int):
+        return None
+    for monomial, factor in size.terms:
+        if factor > 0 or sum(isinstance(atom, Quotient) for atom in monomial) != 1:
+            continue
+        rest = tuple(atom for atom in monomial if isinstance(atom, str))
+        divisor = _simplest({rest: -factor})
+        whole = size - Poly({monomial: factor})
+        if divisor != 1 and whole - floor_divide(whole, divisor) * divisor == size:
+            return whole, divisor
+    return None
+
+
 def symbol(name: str) -> Poly:
     """The unknown size called ``name``."""
     return Poly({(name,): 1})
@@ -119,7 +143,7 @@ def symbol(name: str) -> Poly:
 def floor_divide(left: Size, right: Size) -> Size:
     """``left // right``, divided out as far as it holds for every value of the symbols.
 
-    ``(c * q + r) // c`` is ``q + r // c`` for integers, ``(g * x + r) // (g * c)`` with ``0 <= r <
+    ``(c * q + r) // c`` is ``q + r // c``, ``(g * x + r) // (g * c)`` with ``0 <= r <
     g`` is ``x // c``, and ``(x // a) // b`` is ``x // (a * b)`` for ``b > 0``. Factors common to
     every term are divided out. Raises ZeroDivisionError when ``right`` is zero."""
     if isinstance(left, int) and isinstance(right, int):
@@ -139,7 +163,10 @@ def floor_divide(left: Size, right: Size) -> Size:
     if common:
         return floor_divide(_divided(left, common), _divided(right, common))
     multiple = _multiple(left, right)
-    return _quotient(left, right) if multiple is None else multiple
+    if multiple is not None:
+        return multiple
+    whole, rest = _whole_multiples(left, right)
+    return _quotient(left, right) if whole == 0 else whole + floor_divide(rest, right)
 
 
 def _divide_by_integer(left: Size, right: int) -> Size:
@@ -197,6 +224,20 @@ def _multiple(left: Size, right: Poly) -> Size | None:
         return None
     candidate = _simplest({tuple(rest): top_factor // factor})
     return candidate if candidate * right == left else None
+
+
+def _whole_multiples(left: Size, right: Poly) -> tuple[Size, Size]:
+    """``left`` as ``whole * right`` and the rest, for a ``right`` of one term: what of ``left`` is
+    a multiple of it, term by term."""
+    if len(right.terms) > 1:
+        return 0, left
+    whole: Size = 0
+    for monomial, factor in _terms(left):
+        term = _simplest({monomial: factor})
+        found = _multiple(term, right)
+        if found is not None:
+            whole, left = whole + found, left - term
+    return whole, left
 
 
 def evaluate(size: Size, values: Mapping[str, Size]) -> Size:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from specc.sizes import Poly, Size, evaluate, floor_divide, symbol, symbols
+from specc.sizes import Poly, Size, as_remainder, evaluate, floor_divide, symbol, symbols
 
 NAMES = ("N", "T", "H")
 VALUES = st.fixed_dictionaries({name: st.integers(1, 40) for name in NAMES})
@@ -185,3 +185,31 @@ def test_sizes_are_values() -> None:
     assert N**3 == N * N * N
     assert symbols(N * (T // 2) + 3) == {"N", "T"}
     assert symbols(5) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (symbol("H") % 4, "H % 4"),
+        ((symbol("H") + 5) % 4, "(H + 1) % 4"),
+        (symbol("H") // 2 % 2, "(H // 2) % 2"),
+        (symbol("H") % symbol("T"), "H % T"),
+        (symbol("H") - 2 * (symbol("H") // 2) + 1, "H - 2 * (H // 2) + 1"),
+        ((symbol("H") - symbol("T")) // symbol("T") + 1, "H // T"),
+        ((2 * symbol("T") * symbol("N") + symbol("H") - 3) // symbol("T"), "(H - 3) // T + 2 * N"),
+        ((symbol("H") // symbol("T") + 1) ** 2, "(H // T) ** 2 + 2 * (H // T) + 1"),
+    ],
+)
+def test_sizes_are_written_as_a_person_would(size: Size, text: str) -> None:
+    assert str(size) == text
+
+
+@given(EXPRESSIONS, VALUES)
+def test_what_reads_as_a_remainder_is_one(expression: Expression, values: dict[str, int]) -> None:
+    found = as_remainder(expression.size)
+    if found is None:
+        return
+    number, divisor = (evaluate(part, values) for part in found)
+    assert isinstance(number, int) and isinstance(divisor, int)
+    assume(divisor != 0)
+    assert number % divisor == _meaning(expression, values)

@@ -30,7 +30,7 @@ from specc.emit.reads import Reader, leaf_values, readers, sizes_read, values_re
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, Statement
 from specc.errors import Span
-from specc.sizes import symbols
+from specc.sizes import as_remainder, symbols
 
 _TEMPORARIES: Final = ("x", "h", "y", "z", "u", "v")
 _LONGEST_NESTED: Final = 56
@@ -59,6 +59,7 @@ class Body:
         self.optional = frozenset(optional)
         self.scope = Scope()
         self.reads: Counter[int] = Counter(id(value) for value in results)
+        self._results = len(results)
         self._parts = parts
         self._parameters = parameters
         self._params = dict(params)
@@ -113,8 +114,7 @@ class Body:
                 of_size(condition.left, self.naming),
                 of_size(condition.right, self.naming),
             )
-            message = f"{condition}: {condition.reason}"
-            self.statements.append(Assert(test, message, mark(condition.span)))
+            self.statements.append(Assert(test, _because(condition), mark(condition.span)))
 
     def build(self) -> None:
         """Writes every node; what is left pending is written by ``expression``."""
@@ -171,11 +171,13 @@ class Body:
     ) -> bool:  # fmt: skip
         if value.named or self.reads[id(value)] != 1 or id(value) in self._wanted:
             return False
+        found = self._readers.get(id(value))
+        if found is None and self._results == 1:
+            return True  # returned at once
         if len(flat(expression)) > _LONGEST_NESTED:
             return False
-        found = self._readers.get(id(value))
         if found is None:
-            return True  # returned at once
+            return True
         reader, where = found
         if where != place:
             return False  # read inside a loop or a branch, or at its end
@@ -379,6 +381,14 @@ class Body:
             [ast.Call(dotted("self.parameters"), [], [])],
             [],
         )
+
+
+def _because(condition: ir.Condition) -> str:
+    """What an assertion says where ``condition`` does not hold."""
+    remainder = as_remainder(condition.left)
+    if remainder is not None and condition.relation == "==" and condition.right == 0:
+        return f"{remainder[0]} must be a multiple of {remainder[1]}"
+    return f"{condition}: {condition.reason}"
 
 
 def mark(span: Span) -> str:

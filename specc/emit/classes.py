@@ -32,6 +32,10 @@ class EmittedClass:
     def module(self) -> ir.Module:
         return self.variants[0]
 
+    def standpoints(self) -> list[Standpoint]:
+        """What the symbols are in each reading."""
+        return _standpoints(self.variants)
+
     def results(self) -> list[ir.Value]:
         """What ``forward`` returns."""
         return [
@@ -116,8 +120,7 @@ def _merged(name: str, modules: Sequence[ir.Module]) -> list[EmittedClass]:
 
 def _try(name: str, modules: list[ir.Module]) -> EmittedClass | None:
     views = [
-        View(module.nodes, Standpoint(number, _values(module)))
-        for number, module in enumerate(modules)
+        View(module.nodes, at) for module, at in zip(modules, _standpoints(modules), strict=True)
     ]
     first = modules[0]
     for view, module in zip(views[1:], modules[1:], strict=True):
@@ -132,6 +135,10 @@ def _try(name: str, modules: list[ir.Module]) -> EmittedClass | None:
     except Different:
         return None
     return EmittedClass(name, modules, parts, views[0].canonical)
+
+
+def _standpoints(modules: Sequence[ir.Module]) -> list[Standpoint]:
+    return [Standpoint(number, _values(module)) for number, module in enumerate(modules)]
 
 
 def _values(module: ir.Module) -> Mapping[str, object]:
@@ -200,12 +207,20 @@ def _find_flags(made: EmittedClass) -> None:
     """The attribute that ``forward`` asks at each choice: a layer that is there or None, a param
     that is true or false, or one made up."""
     paths = {layer.name.partition(".")[0] for variant in made.variants for layer in variant.layers}
+    weighted = {
+        layer.name.partition(".")[0]
+        for variant in made.variants
+        for layer in variant.layers
+        if layer.parameters or layer.module is not None
+    }
     for choice in _choices(made.parts):
         if choice.one_sided:
             continue
         yes, no = _made(choice.yes or ()), _made(choice.no or ())
         own = [name for name in yes if name not in no and name not in made.optional]
         if own:
+            # What has weights tells a reader more than what has none.
+            own.sort(key=lambda name: name not in weighted)
             made.flags[id(choice)] = own[0]
             made.optional.add(own[0])
             continue

@@ -31,7 +31,6 @@ from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, If, Statement
 from specc.sizes import Poly, symbols
 
-
 ONE_CASE: Final = "only this case of `if` was built: build the spec again with these params"
 
 
@@ -297,7 +296,6 @@ class Maker:
                 message = f"built for {part.times} rounds: build the spec again with these params"
                 found.append(Assert(test, message, mark(part.loop.span)))
         return found
-
 
     def _decided(self, cycle: Cycle) -> Iterator[Assert]:
         """Asserts of the branches in the rounds of a loop, each of which took one side."""

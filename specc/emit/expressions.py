@@ -13,7 +13,7 @@ from typing import Final, cast
 from specc import ir
 from specc.catalog import FUNCTIONS, LOSSES, METRICS
 from specc.catalog.rows import FunctionRow, Row
-from specc.sizes import Quotient, Size
+from specc.sizes import Quotient, Size, as_remainder, powers
 
 _OPERATORS: Final[dict[str, type[ast.operator]]] = {
     "+": ast.Add,
@@ -88,9 +88,12 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
     """A symbolic size as Python arithmetic on the names of its symbols."""
     if isinstance(size, int):
         return ast.Constant(size) if size >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-size))
+    remainder = as_remainder(size)
+    if remainder is not None:
+        return operation("%", of_size(remainder[0], naming), of_size(remainder[1], naming))
     total: ast.expr | None = None
     for monomial, factor in size.terms:
-        atoms = [_atom(atom, naming) for atom in monomial]
+        atoms = [_atom(atom, power, naming) for atom, power in powers(monomial)]
         if abs(factor) != 1 or not atoms:
             atoms.insert(0, ast.Constant(abs(factor)))
         product = atoms[0]
@@ -104,12 +107,12 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
     return total
 
 
-def _atom(atom: str | Quotient, naming: Naming) -> ast.expr:
+def _atom(atom: str | Quotient, power: int, naming: Naming) -> ast.expr:
+    if power > 1:
+        return operation("**", _atom(atom, 1, naming), ast.Constant(power))
     if isinstance(atom, str):
         return naming.size(atom)
-    return ast.BinOp(
-        of_size(atom.numerator, naming), ast.FloorDiv(), of_size(atom.denominator, naming)
-    )
+    return operation("//", of_size(atom.numerator, naming), of_size(atom.denominator, naming))
 
 
 def of_static(static: ir.Static, naming: Naming) -> ast.expr:

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from specc import ir
-from specc.emit.expressions import call, of_static, path_expression
-from specc.emit.forms import Different
+from specc.emit.expressions import call, of_static, operation, path_expression
 from specc.emit.plan import Choice, Cycle, Part, Round
 from specc.emit.reads import leaf_values, sizes_read, values_read
 from specc.emit.scopes import Scope, local_names
@@ -46,18 +45,28 @@ def write_loop(body: Body, cycle: Cycle) -> None:
         if cycle.unrolled:
             _reach_by_position(body, cycle, scope)
             before, body.scope = body.scope, scope
-            with body.variable(loop.variable, of_static(round_.index, body.naming)):
+            with _alone(body, cycle, round_):
                 _round(body, round_, variables)
             body.scope = before
             continue
         target, iterable, index = _header(body, cycle, scope)
-        with body.stretch(scope) as statements, body.variable(loop.variable, ast.Name(index)):
+        with body.stretch(scope) as statements, body.variable(loop.variable, index):
             _round(body, round_, variables)
         body.statements.append(For(target, iterable, statements))
     for identity in outside:
         body.reads[identity] -= 1
     for variable, result in zip(variables, loop.results, strict=True):
         body.hold(result, variable)
+
+
+@contextmanager
+def _alone(body: Body, cycle: Cycle, round_: Round) -> Iterator[None]:
+    """While open, the variable of an unrolled loop is written as what it is in this round."""
+    if cycle.loop.variable not in set(sizes_read(round_.parts)):
+        yield
+        return
+    with body.variable(cycle.loop.variable, of_static(cycle.index(round_), body.naming)):
+        yield
 
 
 def _round(body: Body, round_: Round, variables: Sequence[str]) -> None:
@@ -116,21 +125,45 @@ def _outside(body: Body, cycle: Cycle) -> set[int]:
     return counts.keys() - made
 
 
-def _header(body: Body, cycle: Cycle, scope: Scope) -> tuple[ast.expr, ast.expr, str]:
-    """The loop's target, what it goes through, and what its variable is called."""
+def _header(body: Body, cycle: Cycle, scope: Scope) -> tuple[ast.expr, ast.expr, ast.expr]:
+    """The loop's target, what it goes through, and what its variable is written as."""
     loop = cycle.loop
     assert scope.round is not None
     names = local_names(scope.round.parts, scope)
     counts = loop.variable in set(sizes_read(scope.round.parts))
-    index = body.reserve(loop.variable) if counts else loop.variable
-    if counts and (cycle.bounds is None or len(cycle.bounds) != 1):
-        raise Different("a loop that counts in its own way")
+    variable = body.reserve(loop.variable) if counts else "_"
+    index: ast.expr = ast.Name(variable)
     if not names:
-        bounds = [of_static(bound, body.naming) for bound in cycle.bounds or ()]
-        target = ast.Name(index if counts else "_", ast.Store())
+        items = [of_static(bound, body.naming) for bound in cycle.bounds or ()]
+        through: ast.expr = call(ast.Name("range"), *items)
         if cycle.bounds is None:
-            raise Different("a loop over items without layers")
-        return target, call(ast.Name("range"), *bounds), index
+            through = of_static(cycle.items, body.naming)
+        return ast.Name(variable, ast.Store()), through, index
+    target, iterable = _through_layers(body, cycle, scope, names)
+    if not counts:
+        return target, iterable, index
+    pair = ast.Tuple([ast.Name(variable, ast.Store()), target], ast.Store())
+    if cycle.bounds is None:
+        # TorchScript goes through lists of layers together with a tuple, not with a range.
+        first = of_static(cycle.items, body.naming)
+        return pair, call(ast.Name("zip"), first, iterable), index
+    start, *_ = cycle.bounds if len(cycle.bounds) > 1 else (0,)
+    step = cycle.bounds[2] if len(cycle.bounds) > 2 else 1
+    if step == 1 and start != 0:
+        enumerated = call(ast.Name("enumerate"), iterable, start=of_static(start, body.naming))
+        return pair, enumerated, index
+    if step != 1:
+        index = operation("*", index, of_static(step, body.naming))
+        if start != 0:
+            index = operation("+", of_static(start, body.naming), index)
+    return pair, call(ast.Name("enumerate"), iterable), index
+
+
+def _through_layers(
+    body: Body, cycle: Cycle, scope: Scope, names: list[str]
+) -> tuple[ast.expr, ast.expr]:
+    """``block`` in ``self.blocks``; the lists of layers that the loop goes through, together."""
+    loop = cycle.loop
     outer = _reached_from_outside(body, cycle, names)
     if loop.path:
         variable = body.reserve(singular(loop.path.rpartition(".")[2]))
@@ -149,10 +182,7 @@ def _header(body: Body, cycle: Cycle, scope: Scope) -> tuple[ast.expr, ast.expr,
         stores: list[ast.expr] = [ast.Name(variable, ast.Store()) for variable in variables]
         target_ = stores[0] if len(stores) == 1 else ast.Tuple(stores, ast.Store())
         iterable = outer[0] if len(outer) == 1 else call(ast.Name("zip"), *outer)
-    if counts:
-        target_ = ast.Tuple([ast.Name(index, ast.Store()), target_], ast.Store())
-        iterable = call(ast.Name("enumerate"), iterable)
-    return target_, iterable, index
+    return target_, iterable
 
 
 def _reached_from_outside(body: Body, cycle: Cycle, names: list[str]) -> list[ast.expr]:
@@ -179,8 +209,15 @@ def _reach_by_position(body: Body, cycle: Cycle, scope: Scope) -> None:
             for name in names
         }
     else:
+        # What only some rounds make is a dictionary by the round's number as a word.
+        others = [
+            local_names(round_.parts, Scope(scope.outer, cycle, round_)) for round_ in cycle.rounds
+        ]
+        word = ast.Constant(str(scope.round.position))
         scope.reached = {
-            name: ast.Subscript(base, position, ast.Load())
+            name: ast.Subscript(
+                base, position if all(name in made for made in others) else word, ast.Load()
+            )
             for name, base in zip(names, outer, strict=True)
         }
 
@@ -209,8 +246,9 @@ def write_list(body: Body, cycle: Cycle) -> None:
             scope = Scope(body.scope, cycle, round_)
             _reach_by_position(body, cycle, scope)
             before, body.scope = body.scope, scope
-            body.write(round_.parts)
-            items.append(body.take(round_.leaving[0]))
+            with _alone(body, cycle, round_):
+                body.write(round_.parts)
+                items.append(body.take(round_.leaving[0]))
             body.scope = before
         body.statements.append(Assign(ast.Name(name, ast.Store()), ast.List(items, ast.Load())))
     else:
@@ -223,7 +261,7 @@ def write_list(body: Body, cycle: Cycle) -> None:
 def _comprehension(body: Body, cycle: Cycle, round_: Round, name: str) -> None:
     scope = Scope(body.scope, cycle, round_)
     target, iterable, index = _header(body, cycle, scope)
-    with body.stretch(scope) as statements, body.variable(cycle.loop.variable, ast.Name(index)):
+    with body.stretch(scope) as statements, body.variable(cycle.loop.variable, index):
         body.write(round_.parts)
         value = body.take(round_.leaving[0])
         appended = Evaluate(call(ast.Attribute(ast.Name(name), "append", ast.Load()), value))

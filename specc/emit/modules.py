@@ -7,13 +7,15 @@ Non-goal: training, which is ``training``.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from specc import ir
 from specc.emit.body import Body, mark
 from specc.emit.classes import Classes, EmittedClass
 from specc.emit.constructors import Maker
 from specc.emit.expressions import call, dotted, static_naming
+from specc.emit.forms import Different, agree
 from specc.emit.inits import init_statements
 from specc.emit.layout import STEP, WIDTH, literal
 from specc.emit.names import argument_names
@@ -140,7 +142,7 @@ def forward(made: EmittedClass, attributes: Mapping[str, str]) -> Function:
         "forward",
         [Parameter(name, "Tensor") for name in body.parameter_names()],
         _returns(len(results)),
-        _shapes(module),
+        _shapes(made),
         statements,
     )
 
@@ -157,11 +159,35 @@ def _returns(count: int) -> str:
     return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
 
 
-def _shapes(model: ir.Module) -> str:
+def _shapes(made: EmittedClass) -> str:
     """The docstring of ``forward``: one line if it fits, or else a tensor a line."""
-    inputs = [comment(f"{value.name}: {value.type}") for value in model.inputs]
-    outputs = [comment(f"{output.name}: {output.value.type}") for output in model.outputs]
+    module = made.module
+    inputs = [
+        comment(f"{value.name}: {_type(made, [each.inputs[k].type for each in made.variants])}")
+        for k, value in enumerate(module.inputs)
+    ]
+    outputs = [
+        comment(
+            f"{output.name}: {_type(made, [each.outputs[k].value.type for each in made.variants])}"
+        )
+        for k, output in enumerate(module.outputs)
+    ]
     line = f"{', '.join(inputs)} -> {', '.join(outputs)}."
     if len(line) <= _LONGEST_DOCSTRING:
         return line
     return ",\n".join(inputs) + "\n-> " + ",\n   ".join(outputs) + "."
+
+
+def _type(made: EmittedClass, types: Sequence[ir.TensorType]) -> ir.TensorType:
+    """The type in words that are true of every reading: the first's, where there are none."""
+    first = types[0]
+    if all(type_.shape == first.shape for type_ in types):
+        return first
+    try:
+        shape = agree(
+            [(type_.shape, point) for type_, point in zip(types, made.standpoints(), strict=True)]
+        )
+    except Different:
+        return first
+    assert isinstance(shape, tuple)
+    return replace(first, shape=shape)  # type: ignore[arg-type]  # sizes, as they were

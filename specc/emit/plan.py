@@ -13,6 +13,7 @@ from typing import TypeAlias, Union
 from specc import ir
 from specc.emit.forms import Different, Standpoint, agree
 from specc.errors import Span
+from specc.sizes import Poly
 
 Part: TypeAlias = Union[ir.Leaf, ir.Make, "Row", "Cycle", "Choice"]
 
@@ -43,6 +44,18 @@ class Cycle:
     @property
     def times(self) -> int:
         return len(self.loop.iterations)
+
+    def index(self, round_: Round) -> ir.Static:
+        """The loop's variable in one of the rounds, in terms of the params."""
+        if self.bounds is None:
+            assert isinstance(self.items, tuple)
+            return self.items[round_.position]
+        if len(self.bounds) == 1:
+            return round_.position
+        start, _, *step = self.bounds
+        by = step[0] if step else 1
+        assert isinstance(start, int | Poly) and isinstance(by, int | Poly)
+        return start + round_.position * by
 
 
 @dataclass(frozen=True, slots=True, eq=False)

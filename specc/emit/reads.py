@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from specc import ir
 from specc.emit.plan import Choice, Cycle, Part, Row
+from specc.emit.scopes import paths
 from specc.sizes import Poly, symbols
 
 # The part that reads a value, and the list of parts that it stands in.
@@ -73,11 +74,38 @@ def readers(parts: Sequence[Part], found: dict[int, Reader]) -> None:
 def sizes_read(parts: Iterable[Part]) -> Iterator[str]:
     """The symbols that the nodes of ``forward`` speak of, outside the loops that bind them."""
     for part in parts:
-        if isinstance(part, Cycle | Choice):
+        if isinstance(part, Cycle):
+            yield from _of_rounds(part)
+        elif isinstance(part, Choice):
             for inner, _ in bodies(part):
-                bound = part.loop.variable if isinstance(part, Cycle) else None
-                yield from (name for name in sizes_read(inner) if name != bound)
+                yield from sizes_read(inner)
         for operand in direct(part):
+            yield from symbols_of(operand)
+
+
+def _of_rounds(cycle: Cycle) -> Iterator[str]:
+    """What the rounds speak of; the loop's variable stands for what it is in a round alone."""
+    if cycle.loop.kind == "repeat":
+        return
+    counts = False
+    for round_ in cycle.rounds:
+        for name in sizes_read(round_.parts):
+            if name != cycle.loop.variable:
+                yield name
+            elif cycle.unrolled:
+                yield from symbols_of(cycle.index(round_))
+            else:
+                counts = True
+    if cycle.rounds and not cycle.unrolled:
+        # Without layers to go through, the loop says how often it runs.
+        bounds = cycle.bounds or ()
+        if not any(True for _ in paths(cycle.rounds[0].parts)):
+            spoken: tuple[object, ...] = (*bounds, cycle.items)
+        elif counts:
+            spoken = (cycle.items, *(bounds[:1] if len(bounds) > 1 else ()), *bounds[2:])
+        else:
+            spoken = ()
+        for operand in spoken:
             yield from symbols_of(operand)
 
 
@@ -87,6 +115,8 @@ def symbols_of(operand: object) -> set[str]:
         return set(symbols(operand))
     if isinstance(operand, ir.Scalar):
         return _of_form(operand.form)
+    if isinstance(operand, tuple):
+        return set().union(*(symbols_of(item) for item in operand))
     return set()
 
 

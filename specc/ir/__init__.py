@@ -5,6 +5,7 @@ filled in, every shape known symbolically. Frozen dataclasses of plain data and 
 torch, no printing, no passes (those are ``specc.semantics``), so that each stage may rely on it.
 """
 
+from specc.ir.divisibility import joined
 from specc.ir.modules import Condition, Initializer, Module, Output, Param, Selection, numbers
 from specc.ir.nodes import (
     Arguments,
@@ -101,6 +102,7 @@ __all__ = [
     "Wrapper",
     "flat_nodes",
     "input_sizes",
+    "joined",
     "made_layers",
     "match_shape",
     "node_operands",

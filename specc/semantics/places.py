@@ -26,6 +26,8 @@ class Namespace:
     parent: Namespace | None = None
     counters: Counter[str] = field(default_factory=Counter)
     position: int = 0
+    # The names that were given here.
+    given: set[str] = field(default_factory=set)
     # Whether a `repeat` here stands among the stages of the row itself.
     splices: bool = False
 

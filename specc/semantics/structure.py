@@ -92,7 +92,7 @@ def repeat(
     current = rounds.enter("x", value.type, value.span, named=False)
     for index in range(times):
         space = Namespace("positions", path, position=offset + index)
-        with rounds.round(index), graph.inside(space) as nodes:
+        with rounds.round(index, index), graph.inside(space) as nodes:
             result = read(graph, inner, current, None)
             if isinstance(result, Items):
                 result = graph.error(
@@ -102,7 +102,7 @@ def repeat(
             if not isinstance(result, ir.Value):
                 return POISON
             rounds.keep(index, nodes, (current,), (result,))
-        current = rounds.enter("x", rounds.settled(result.type, index), value.span, named=False)
+        current = rounds.enter("x", rounds.settled(result.type), value.span, named=False)
     if spliced:
         graph.namespace.position += times
     made = graph.value(current.type, target.span, hint)
@@ -173,6 +173,7 @@ class _Rounds:
         self._outer = graph.env.get(variable)
         self._had = variable in graph.env
         self._index: ir.Static = None
+        self._form: ir.Static = None
 
     def enter(self, name: str, type_: ir.TensorType, span: Span, *, named: bool = True) -> ir.Value:
         """What stands for a carried value at the beginning of a round."""
@@ -182,8 +183,9 @@ class _Rounds:
             type_ = _in_terms_of(type_, outer)
         return ir.Value(name, type_, span, named)
 
-    def round(self, index: ir.Static) -> _Rounds:
-        self._index = index
+    def round(self, index: ir.Static, form: ir.Static) -> _Rounds:
+        """The round in which the variable is ``index``, ``form`` in terms of the params."""
+        self._index, self._form = index, form
         return self
 
     def __enter__(self) -> None:
@@ -211,12 +213,12 @@ class _Rounds:
             graph.env.pop(self.variable, None)
 
     def _meaning(self) -> dict[str, Size]:
-        index = self._index
-        whole = isinstance(index, int) and not isinstance(index, bool)
-        return {self.variable: index} if whole else {}  # type: ignore[dict-item]  # an int
+        form = self._form
+        whole = isinstance(form, int | Poly) and not isinstance(form, bool)
+        return {self.variable: form} if whole else {}  # type: ignore[dict-item]  # a size
 
-    def settled(self, type_: ir.TensorType, index: ir.Static) -> ir.TensorType:
-        """``type_`` as it is said outside the round of ``index``."""
+    def settled(self, type_: ir.TensorType) -> ir.TensorType:
+        """``type_`` as it is said outside the round."""
         return _in_terms_of(type_, self._meaning())
 
     def settled_static(self, entity: Entity) -> Entity:
@@ -272,13 +274,13 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
     known = {name for name in names if name in graph.env}
     initial = tuple(graph.env[name] for name in carried)
     rounds = _Rounds(graph, statement.variable, statement.span)
-    spaces = _spaces(graph, path, body)
+    spaces = _Spaces(graph, path, body)
     current = [rounds.enter(name, value.type, value.span)  # type: ignore[union-attr]  # carried
                for name, value in zip(carried, initial, strict=True)]  # fmt: skip
-    for position, index in enumerate(indices):
+    for position, (index, form) in enumerate(indices):
         graph.env.update(zip(carried, current, strict=True))
         errors = _errors(graph)
-        with rounds.round(index), graph.inside(spaces(position)) as nodes:
+        with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
             graph.variables = (*graph.variables, statement.variable)
             graph.library.run(graph, body)
             graph.variables = graph.variables[:-1]
@@ -295,9 +297,10 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
                 elif name not in carried:
                     graph.env[name] = rounds.settled_static(graph.env[name])
         current = [
-            rounds.enter(name, rounds.settled(value.type, index), value.span)
+            rounds.enter(name, rounds.settled(value.type), value.span)
             for name, value in zip(carried, values, strict=True)
         ]
+    spaces.close()
     results = tuple(current)
     graph.env.update(zip(carried, results, strict=True))
     graph.nodes.append(
@@ -350,8 +353,7 @@ def labelled(graph: Graph, label: str, place: Span) -> str | None:
     """The path of what is called ``label`` here; None where the name was reported."""
     if not check_label(label, place, graph.collector):
         return None
-    path = graph.namespace.locate(label)
-    if path in graph.taken:
+    if graph.namespace.locate(label) in graph.taken:
         graph.error(
             "E0206",
             f"there is already a layer called `{label}`",
@@ -359,32 +361,45 @@ def labelled(graph: Graph, label: str, place: Span) -> str | None:
             "labels are the layers' names in the state_dict: give each its own",
         )
         return None
-    graph.taken.add(path)
-    return path
+    return graph.take(label)
 
 
-def _spaces(graph: Graph, path: str, body: tuple[ast.Statement, ...]) -> Callable[[int], Namespace]:
+class _Spaces:
     """The naming of each round: the counters of a loop without a label go on after it."""
-    outer = graph.namespace
-    made = list(sites(body, graph.is_layer))
-    single = path and made == [None]
-    start = Counter(outer.counters)
 
-    def space(index: int) -> Namespace:
-        if single:
-            return Namespace("single", path, index)
-        if path:
-            return Namespace("members", path, index)
-        outer.counters = Counter(start)
-        return Namespace("each", "", index, outer, outer.counters)
+    def __init__(self, graph: Graph, path: str, body: tuple[ast.Statement, ...]) -> None:
+        self._graph, self._path, self._outer = graph, path, graph.namespace
+        self._single = path and list(sites(body, graph.is_layer)) == [None]
+        self._start = Counter(self._outer.counters)
+        self._most = Counter(self._start)
+        self._rounds: list[Namespace] = []
 
-    return space
+    def __call__(self, index: int) -> Namespace:
+        if self._single:
+            return Namespace("single", self._path, index)
+        if self._path:
+            return Namespace("members", self._path, index)
+        self._most |= self._outer.counters
+        self._outer.counters = Counter(self._start)
+        made = Namespace("each", "", index, self._outer, self._outer.counters)
+        self._rounds.append(made)
+        return made
+
+    def close(self) -> None:
+        """What one round calls its own is spoken for in all of them."""
+        self._outer.counters |= self._most
+        names = set().union(*(made.given for made in self._rounds))
+        self._outer.given |= names
+        for name in names:
+            for made in self._rounds:
+                self._graph.taken.add(made.locate(name))
 
 
 def _iterable(
     graph: Graph, written: ast.Expression, elaborate: Elaborate
-) -> tuple[tuple[ir.Static, ...] | None, ir.Static, list[ir.Static]] | None:
-    """``range``'s bounds or a tuple's items, and the values of the variable; None if reported."""
+) -> tuple[tuple[ir.Static, ...] | None, ir.Static, list[tuple[ir.Static, ir.Static]]] | None:
+    """``range``'s bounds or a tuple's items, and the variable in each round: its value, and what it
+    is in terms of the params. None if reported."""
     is_range = (
         isinstance(written, ast.Call)
         and isinstance(written.callee, ast.Name)
@@ -412,7 +427,11 @@ def _iterable(
         indices = range(*values)
         if not _counted(graph, len(indices), written.span):
             return None
-        return tuple(bounds), None, list(indices)
+        first = bounds[0] if len(bounds) > 1 else 0
+        step = bounds[2] if len(bounds) > 2 else 1
+        assert isinstance(first, int | Poly) and isinstance(step, int | Poly)
+        forms = [first + position * step for position in range(len(indices))]
+        return tuple(bounds), None, list(zip(indices, forms, strict=True))
     entity = elaborate(graph, written)
     if is_poisoned(entity):
         return None
@@ -433,7 +452,8 @@ def _iterable(
     if not all(isinstance(item, int | float | str) for item in plain):
         graph.error("E0235", "a loop goes through numbers or strings", written.span)
         return None
-    return None, items, list(plain)
+    assert isinstance(items, tuple)
+    return None, items, list(zip(plain, items, strict=True))
 
 
 # ── lists ────────────────────────────────────────────────────────────────────────────────────────
@@ -448,11 +468,11 @@ def listing(
         return POISON
     bounds, items, indices = found
     rounds = _Rounds(graph, expression.variable, expression.span)
-    spaces = _spaces(graph, "", (ast.Output(span=expression.span, values=(expression.element,)),))
+    spaces = _Spaces(graph, "", (ast.Output(span=expression.span, values=(expression.element,)),))
     results: list[Entity] = []
-    for position, index in enumerate(indices):
+    for position, (index, form) in enumerate(indices):
         errors = _errors(graph)
-        with rounds.round(index), graph.inside(spaces(position)) as nodes:
+        with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
             graph.variables = (*graph.variables, expression.variable)
             value = elaborate(graph, expression.element)
             graph.variables = graph.variables[:-1]
@@ -460,10 +480,11 @@ def listing(
                 return POISON
             if isinstance(value, ir.Value):
                 rounds.keep(index, nodes, (), (value,))
-                type_ = rounds.settled(value.type, index)
+                type_ = rounds.settled(value.type)
                 results.append(ir.Value(value.name, type_, value.span, named=False))
             else:
                 results.append(rounds.settled_static(value))
+    spaces.close()
     tensors = [item for item in results if isinstance(item, ir.Value)]
     if not tensors:
         return Items(tuple(results))

@@ -1,0 +1,83 @@
+"""Conditions of divisibility said once: that 16 divides H says that 8 divides ``H // 2``.
+
+Non-goal: any other simplification; what sizes make of conditions is ``sizes``'s arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import lcm
+
+from specc.ir.modules import Condition
+from specc.sizes import Quotient, Size, as_remainder
+
+
+@dataclass(slots=True)
+class _Divided:
+    """``divisor`` divides ``size``; ``condition`` is the first that asked for some of it."""
+
+    size: Size
+    divisor: int
+    condition: Condition
+
+
+def joined(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """``conditions`` in their order without repeats, where ``H == 2 * (H // 2)`` and ``H // 2 == 2
+    * (H // 4)`` are the one condition ``H % 4 == 0``, in the place of the first."""
+    found: list[Condition | _Divided] = []
+    for condition in dict.fromkeys(conditions):
+        divided = _divided(condition)
+        found.append(condition if divided is None else divided)
+    while _join(found):
+        continue
+    return tuple(
+        item if isinstance(item, Condition) else _stated(item.size, item.divisor, item.condition)
+        for item in found
+    )
+
+
+def _divided(condition: Condition) -> _Divided | None:
+    if condition.relation != "==":
+        return None
+    difference = condition.left - condition.right
+    for size in (difference, -difference):
+        remainder = as_remainder(size)
+        if remainder is not None and isinstance(remainder[1], int) and remainder[1] > 0:
+            return _Divided(remainder[0], remainder[1], condition)
+    return None
+
+
+def _stated(size: Size, divisor: int, condition: Condition) -> Condition:
+    return replace(condition, left=size % divisor, right=0)
+
+
+def _join(found: list[Condition | _Divided]) -> bool:
+    """Puts one condition into another that it adds to; whether there was one."""
+    for item in found:
+        if not isinstance(item, _Divided):
+            continue
+        for size, factor in _wholes(item.size):
+            for other in found:
+                if other is item or not isinstance(other, _Divided) or other.size != size:
+                    continue
+                # factor divides size, so that size // factor is exact.
+                if other.divisor % factor == 0:
+                    other.divisor = lcm(other.divisor, factor * item.divisor)
+                    first = min(found.index(item), found.index(other))
+                    found.remove(item)
+                    found.remove(other)
+                    found.insert(first, other)
+                    return True
+    return False
+
+
+def _wholes(size: Size) -> Iterator[tuple[Size, int]]:
+    """(x, k) where ``size`` is ``x // k``: itself with 1, and what it is a quotient of."""
+    yield size, 1
+    if isinstance(size, int) or len(size.terms) != 1:
+        return
+    ((monomial, factor),) = size.terms
+    if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Quotient):
+        quotient = monomial[0]
+        if isinstance(quotient.denominator, int) and quotient.denominator > 0:
+            yield quotient.numerator, quotient.denominator
