@@ -397,3 +397,41 @@ def test_what_the_loss_asks_of_the_sizes_is_asserted() -> None:
     model.loss(outputs, x, torch.zeros(6, dtype=torch.int64))
     with pytest.raises(AssertionError, match=r"B == 2 \* N"):
         model.loss(outputs, x, torch.zeros(5, dtype=torch.int64))
+
+
+def test_a_value_that_is_returned_at_once_is_not_named_first() -> None:
+    source = emitted(
+        "spec 1\nblock Long {\n  input x: float[N, T, D]\n  output x -> cos -> sin -> tanh -> exp"
+        " -> sigmoid -> Linear(D)\n}\nmodel M {\n  input x: float[N, T, 8]\n  y = x -> Long\n"
+        "  output y\n}\n"
+    )
+    assert "return self.linear_1(" in source
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("made", "lines"),
+    [
+        ("arange(D) / 2", "torch.arange(D, device=x.device).to(x.dtype) / 2"),
+        ("0.5 * arange(1, D + 1)", "0.5 * torch.arange(1, D + 1, device=x.device).to(x.dtype)"),
+        ("sin(arange(D))", "torch.sin(torch.arange(D, device=x.device).to(x.dtype))"),
+        ("where(x[0] > 0.0, 1.0, 0.5)", ".to(x.dtype)"),
+    ],
+)
+def test_floats_made_of_whole_numbers_have_the_precision_of_the_run(
+    made: str, lines: str, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    source = emitted(
+        f"spec 1\nmodel M {{\n  input x: float[N, D]\n  y = {made}\n  output y, x * y\n}}\n"
+    )
+    assert lines in source
+    y, product = imported(source, tmp_path / "m.py").M()(torch.ones(2, 6, dtype=dtype))
+    assert y.dtype == product.dtype == dtype
+
+
+def test_a_power_of_a_size_keeps_its_params() -> None:
+    source = emitted(
+        "spec 1\nmodel M(side: int = 8, patch: int = 2) {\n  input x: index(3)[N]\n"
+        "  y = x -> Embedding((side // patch) ** 2 + 1)\n  output y\n}\n"
+    )
+    assert "nn.Embedding(3, (side // patch) ** 2 + 1)" in source

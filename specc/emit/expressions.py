@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from specc import ir
@@ -170,6 +170,9 @@ def of_arguments(
 ) -> tuple[list[ast.expr], list[ast.keyword]]:
     """Arguments as a person writes them: what is required by place, what has a default by name."""
     given = dict(arguments)
+    if isinstance(row, FunctionRow) and tuple(given) in row.positional:
+        # An overload of its own: ``torch.arange(end)``.
+        return [of_operand(operand, naming) for operand in given.values()], []
     positional: list[ast.expr] = []
     keywords: list[ast.keyword] = []
     by_place = True
@@ -190,6 +193,8 @@ def of_arguments(
 
 def of_node(node: ir.Leaf, naming: Naming) -> ast.expr:
     """What computes the node's result."""
+    if _turns_whole_numbers_to_floats(node):
+        return _in_run_precision(node, naming)
     match node:
         case ir.LayerCall():
             inputs = [_layer_input(operand, naming) for operand in node.inputs]
@@ -213,6 +218,56 @@ def of_node(node: ir.Leaf, naming: Naming) -> ast.expr:
             return path_expression(naming.layer(node.layer), node.parameter)
         case ir.Transpose():
             return ast.Attribute(naming.value(node.value), node.attribute, ast.Load())
+
+
+def _tensors(node: ir.Operation | ir.FunctionCall) -> list[ir.Value]:
+    """The tensors that a node reads, lists entered."""
+    operands = node.operands if isinstance(node, ir.Operation) else dict(node.arguments).values()
+    found: list[ir.Value] = []
+    for operand in operands:
+        items = operand if isinstance(operand, tuple) else (operand,)
+        found += [item for item in items if isinstance(item, ir.Value)]
+    return found
+
+
+def _turns_whole_numbers_to_floats(node: ir.Leaf) -> bool:
+    """Whether floats come of tensors that have none: torch makes those of its default precision,
+    and the spec means the run's."""
+    if not isinstance(node, ir.Operation | ir.FunctionCall) or not isinstance(
+        node.result, ir.Value
+    ):
+        return False
+    if node.result.type.dtype != "float":
+        return False
+    if isinstance(node, ir.FunctionCall) and node.kind != "function":
+        return False
+    tensors = _tensors(node)
+    return bool(tensors) and not any(value.type.floating for value in tensors)
+
+
+def _in_run_precision(node: ir.Leaf, naming: Naming) -> ast.expr:
+    """The node on operands (or, where none is a number, with a result) cast to the run's
+    precision."""
+    assert isinstance(node, ir.Operation | ir.FunctionCall)
+    dtype = ast.Attribute(naming.precision(), "dtype", ast.Load())
+
+    def cast(expression: ast.expr) -> ast.expr:
+        return call(ast.Attribute(expression, "to", ast.Load()), dtype)
+
+    whole = [value for value in _tensors(node) if value.type.dtype != "bool"]
+    bools = isinstance(node, ir.Operation)
+    if not whole and not bools:
+        return cast(_function(node, naming))  # type: ignore[arg-type]  # not an Operation
+
+    def value(item: ir.Value) -> ast.expr:
+        written = naming.value(item)
+        return cast(written) if bools or item.type.dtype != "bool" else written
+
+    inner = replace(naming, value=value)
+    if isinstance(node, ir.FunctionCall):
+        return _function(node, inner)
+    left, right = (of_operand(operand, inner) for operand in node.operands)
+    return operation(node.operator, left, right)
 
 
 def _layer_input(operand: ir.Operand, naming: Naming) -> ast.expr:
