@@ -111,6 +111,24 @@ def test_unlabelled_layers_count_by_type_and_skip_labels() -> None:
     ]
 
 
+def test_counters_go_on_after_loops_inside_each_other() -> None:
+    model = model_of(
+        "input x: float[N, 4]\n"
+        " for i in range(1) { for j in range(2) { x = x -> Linear(4) } }\n"
+        " output x -> Linear(4)"
+    )
+    assert [layer.name for layer in model.layers] == [
+        "linear_1.0.0",
+        "linear_1.0.1",
+        "linear_2",
+    ]
+
+
+def test_the_position_in_a_repeat_is_no_param_to_build_for() -> None:
+    model = model_of("input x: float[N, 4]\n output x -> repeat(2) Linear(2 ** i)")
+    assert model.fixed == ()
+
+
 def test_a_declared_layer_is_shared() -> None:
     model = model_of(
         "input t: index(9)[N, T]\n layer emb = Embedding(4)\n h = emb(t)\n output h @ emb.weight.T"

@@ -191,6 +191,8 @@ class _Rounds:
     def __enter__(self) -> None:
         graph, index = self.graph, self._index
         self._conditions = len(graph.conditions)
+        self._variables = graph.variables
+        graph.variables = (*graph.variables, self.variable)
         graph.params = dict(self._outer_params)
         if isinstance(index, int) and not isinstance(index, bool):
             graph.params[self.variable] = index
@@ -202,6 +204,7 @@ class _Rounds:
     def __exit__(self, *exception: object) -> None:
         graph = self.graph
         graph.params = self._outer_params
+        graph.variables = self._variables
         meaning = self._meaning()
         if meaning:
             kept = graph.conditions[self._conditions :]
@@ -281,9 +284,7 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
         graph.env.update(zip(carried, current, strict=True))
         errors = _errors(graph)
         with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
-            graph.variables = (*graph.variables, statement.variable)
             graph.library.run(graph, body)
-            graph.variables = graph.variables[:-1]
             leaving = [graph.env.get(name) for name in carried]
             if _errors(graph) > errors or not all(isinstance(v, ir.Value) for v in leaving):
                 _not_carried(graph, carried, leaving, statement.span, errors)
@@ -371,7 +372,6 @@ class _Spaces:
         self._graph, self._path, self._outer = graph, path, graph.namespace
         self._single = path and list(sites(body, graph.is_layer)) == [None]
         self._start = Counter(self._outer.counters)
-        self._most = Counter(self._start)
         self._rounds: list[Namespace] = []
 
     def __call__(self, index: int) -> Namespace:
@@ -379,15 +379,14 @@ class _Spaces:
             return Namespace("single", self._path, index)
         if self._path:
             return Namespace("members", self._path, index)
-        self._most |= self._outer.counters
-        self._outer.counters = Counter(self._start)
-        made = Namespace("each", "", index, self._outer, self._outer.counters)
+        made = Namespace("each", "", index, self._outer, Counter(self._start))
         self._rounds.append(made)
         return made
 
     def close(self) -> None:
         """What one round calls its own is spoken for in all of them."""
-        self._outer.counters |= self._most
+        for made in self._rounds:
+            self._outer.counters |= made.counters
         names = set().union(*(made.given for made in self._rounds))
         self._outer.given |= names
         for name in names:
@@ -473,9 +472,7 @@ def listing(
     for position, (index, form) in enumerate(indices):
         errors = _errors(graph)
         with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
-            graph.variables = (*graph.variables, expression.variable)
             value = elaborate(graph, expression.element)
-            graph.variables = graph.variables[:-1]
             if is_poisoned(value) or _errors(graph) > errors:
                 return POISON
             if isinstance(value, ir.Value):
