@@ -351,6 +351,13 @@ def test_non_negative_clears_what_is_below() -> None:
     assert torch.equal(weight, WEIGHT.clamp(min=0))
 
 
+def test_clamp_keeps_weights_in_a_box() -> None:
+    weight = WEIGHT.clone()
+    _formula(CONSTRAINTS["Clamp"], weight=weight, min=-0.5, max=0.25)
+    assert weight.min() == -0.5 and weight.max() == 0.25
+    assert torch.equal(weight, WEIGHT.clamp(-0.5, 0.25))
+
+
 @pytest.mark.parametrize(
     "row", [*REGULARIZERS.values(), *CONSTRAINTS.values()], ids=lambda r: r.name
 )

@@ -67,6 +67,13 @@ CONSTRAINTS = (
         "negative weights to 0",
         formula="weight.clamp_(min=0)",
     ),
+    FormulaRow(
+        "Clamp",
+        "",
+        "min: float, max: float",
+        "weights below min to min, above max to max",
+        formula="weight.clamp_(min, max)",
+    ),
 )
 
 CLIPS = (
