@@ -52,7 +52,8 @@ def write_loop(body: Body, cycle: Cycle) -> None:
         target, iterable, index = _header(body, cycle, scope)
         with body.stretch(scope) as statements, body.variable(loop.variable, index):
             _round(body, round_, variables)
-        body.statements.append(For(target, iterable, statements))
+        if statements:
+            body.statements.append(For(target, iterable, statements))
     for identity in outside:
         body.reads[identity] -= 1
     for variable, result in zip(variables, loop.results, strict=True):
@@ -166,7 +167,7 @@ def _through_layers(
     loop = cycle.loop
     outer = _reached_from_outside(body, cycle, names)
     if loop.path:
-        variable = body.reserve(singular(loop.path.rpartition(".")[2]))
+        variable = body.reserve(singular(list_name(loop.path)))
         element = ast.Name(variable)
         scope.reached = {
             name: element if not name else ast.Subscript(element, ast.Constant(name), ast.Load())
@@ -220,6 +221,16 @@ def _reach_by_position(body: Body, cycle: Cycle, scope: Scope) -> None:
             )
             for name, base in zip(names, outer, strict=True)
         }
+
+
+def list_name(path: str) -> str:
+    """What the list of layers at ``path`` is called, wherever in loops it stands."""
+    return next(part for part in reversed(path.split(".")) if not part.isdigit())
+
+
+def _label(path: str) -> str:
+    """What a list of layers is called, without the positions in the lists around it."""
+    return next(part for part in reversed(path.split(".")) if not part.isdigit())
 
 
 def singular(name: str) -> str:

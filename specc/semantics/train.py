@@ -63,6 +63,10 @@ class TrainBuilder:
             held = {*names, *selected(block, self.models)} or {first[0].name}
             ordered = [name for name in self.models if name in held]
             return self._members(block, ordered, explicit=bool(names))
+        # A model that another holds is trained with it.
+        free = [name for name, (_, graph) in self.models.items() if name not in graph.library.used]
+        if len(self.models) > 1 and len(free) == 1:
+            return self._alone(block, *self.models[free[0]])
         if len(self.models) > 1:
             self.collector.error(
                 "E0417",
