@@ -66,15 +66,12 @@ def paths(parts: Sequence[Part]) -> Iterator[str]:
             case ir.Make():
                 yield part.layer.name
             case Row():
-                yield from paths(part.parts)
-                if not part.parts:
-                    yield part.path
+                yield part.path
+            case Cycle() if part.loop.kind == "repeat":
+                yield part.loop.path
             case Cycle():
-                if part.rounds:
-                    for round_ in part.rounds:
-                        yield from paths(round_.parts)
-                elif part.loop.path:
-                    yield part.loop.path
+                for round_ in part.rounds:
+                    yield from paths(round_.parts)
             case Choice():
                 yield from paths(part.yes or ())
                 yield from paths(part.no or ())

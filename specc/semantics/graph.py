@@ -54,7 +54,6 @@ class Graph:
     env: dict[str, Entity]
     library: Library
     unread: frozenset[str]
-    labels: frozenset[str] = frozenset()
     trail: tuple[str, ...] = ()
     namespace: Namespace = field(default_factory=Namespace)
     nodes: list[ir.Node] = field(default_factory=list)
@@ -137,7 +136,7 @@ class Graph:
         """The path of a new layer: under its label, or under a name made up for its type."""
         space = self.namespace
         name = label or space.fresh(
-            type_, lambda name: name in self.labels or space.locate(name) in self.taken
+            type_, lambda name: space.labelled(name) or space.locate(name) in self.taken
         )
         self.size += 1
         return self.take(name)

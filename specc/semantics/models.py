@@ -81,10 +81,11 @@ def build_module(
     """The body of a model or block, read in ``graph``, which has its params.
 
     ``inputs`` are a block's, bound already; a model's are declared where they stand."""
-    graph.labels = frozenset(label for label in sites(tree.body, graph.is_layer) if label)
+    labels = frozenset(label for label in sites(tree.body, graph.is_layer) if label)
     sequential = tree.kind == "block" and is_pure_chain(tree) and _is_row(tree, graph)
-    if sequential:
-        graph.namespace = Namespace("positions", splices=True)
+    graph.namespace = (
+        Namespace("positions", splices=True) if sequential else Namespace(labels=labels)
+    )
     body = _Body(list(inputs or ()))
     for statement in tree.body:
         if inputs is None or not isinstance(statement, ast.Input):

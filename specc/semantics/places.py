@@ -30,6 +30,13 @@ class Namespace:
     given: set[str] = field(default_factory=set)
     # Whether a `repeat` here stands among the stages of the row itself.
     splices: bool = False
+    # The labels given in this stretch, which no made-up name takes.
+    labels: frozenset[str] = frozenset()
+
+    def labelled(self, name: str) -> bool:
+        """Whether ``name`` is a label of the stretch that this one names its layers in."""
+        outer = self.parent if self.form == "each" else None
+        return name in self.labels or (outer is not None and outer.labelled(name))
 
     def fresh(self, type_: str, taken: Callable[[str], bool]) -> str:
         """A name for a layer without a label; ``taken`` tells of a name whether it is spoken

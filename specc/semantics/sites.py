@@ -13,7 +13,8 @@ IsLayer = Callable[[str], bool]
 
 def sites(statements: Iterable[ast.Statement], is_layer: IsLayer) -> Iterator[str | None]:
     """The label of each place that makes a layer, None where it has none; ``is_layer`` tells of a
-    name whether it is a layer's or a block's. A labelled loop is one place."""
+    name whether it is a layer's or a block's. A labelled loop is one place; one without a label is
+    several, and so is a list."""
     for statement in statements:
         match statement:
             case ast.LayerDeclaration():
@@ -29,7 +30,14 @@ def sites(statements: Iterable[ast.Statement], is_layer: IsLayer) -> Iterator[st
                 if statement.label is not None:
                     yield statement.label
                 else:
-                    yield from sites(statement.body, is_layer)
+                    yield from _several(sites(statement.body, is_layer))
+
+
+def _several(inner: Iterable[str | None]) -> Iterator[str | None]:
+    found = list(inner)
+    yield from found
+    if found:
+        yield None
 
 
 def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[str | None]:
@@ -59,7 +67,7 @@ def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[
         case ast.Attribute():
             yield from expression_sites(expression.value, is_layer)
         case ast.Comprehension():
-            yield from expression_sites(expression.element, is_layer)
+            yield from _several(expression_sites(expression.element, is_layer))
 
 
 def _stage_sites(stage: ast.Stage, is_layer: IsLayer) -> Iterator[str | None]:

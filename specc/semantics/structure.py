@@ -64,8 +64,11 @@ def chain(
 def _renamed(nodes: list[ir.Node], last: ir.Value, result: ir.Value) -> tuple[ir.Node, ...]:
     """``nodes`` where what the last one gives is called ``result``."""
     final = nodes[-1]
-    if isinstance(final, ir.LayerCall | ir.Chain) and final.result is last:
+    if isinstance(final, ir.LayerCall) and final.result is last:
         return (*nodes[:-1], replace(final, result=result))
+    if isinstance(final, ir.Chain) and final.result is last:
+        inner = _renamed(list(final.nodes), last, result)
+        return (*nodes[:-1], replace(final, nodes=inner, result=result))
     if isinstance(final, ir.Loop) and final.results == (last,):
         return (*nodes[:-1], replace(final, results=(result,)))
     return tuple(nodes)
@@ -370,7 +373,9 @@ class _Spaces:
 
     def __init__(self, graph: Graph, path: str, body: tuple[ast.Statement, ...]) -> None:
         self._graph, self._path, self._outer = graph, path, graph.namespace
-        self._single = path and list(sites(body, graph.is_layer)) == [None]
+        made = list(sites(body, graph.is_layer))
+        self._single = path and made == [None]
+        self._labels = frozenset(label for label in made if label)
         self._start = Counter(self._outer.counters)
         self._rounds: list[Namespace] = []
 
@@ -378,7 +383,7 @@ class _Spaces:
         if self._single:
             return Namespace("single", self._path, index)
         if self._path:
-            return Namespace("members", self._path, index)
+            return Namespace("members", self._path, index, labels=self._labels)
         made = Namespace("each", "", index, self._outer, Counter(self._start))
         self._rounds.append(made)
         return made
