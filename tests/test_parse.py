@@ -196,3 +196,25 @@ def test_no_text_breaks_the_parser(text: str) -> None:
     for item in collector.items:
         assert item.span is not None
         assert 0 <= item.span.start <= len(text) + 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ("x, y = y, x", "several values on the right want parentheses: `a, b = (b, a)`"),
+        ("y = x -> a = 3", None),
+    ],
+)
+def test_what_the_parser_meets_is_answered_with_what_was_meant(
+    statement: str, advice: str | None
+) -> None:
+    collector = Collector()
+    text = f"spec 1\nmodel M {{\n  input x: float[N, 4]\n  {statement}\n  output x\n}}\n"
+    parse(text, "m.spec", collector)
+    assert [item.help for item in collector.items] == [advice]
+
+
+def test_a_param_without_its_type_is_told_the_form() -> None:
+    collector = Collector()
+    parse("spec 1\nmodel M(k=3) {\n  output x\n}\n", "m.spec", collector)
+    assert collector.items[0].help == "a param has a type: `k: int = 3`"

@@ -107,6 +107,11 @@ def _hint(token: Token, text: str) -> str | None:
     before = text[: token.start_pos or 0].rstrip()
     if token.type == "EQUAL" and before.endswith(("=", "!", "<", ">")):
         return "a comparison is one of == != < <= > >="
+    line = before.rpartition("\n")[2]
+    if token.type == "EQUAL" and re.match(r"\s*(model|block|param)\b", line):
+        return "a param has a type: `k: int = 3`"
+    if token.type == "_COMMA" and re.match(r"\s*\w[\w, ()]*=[^=]", line):
+        return "several values on the right want parentheses: `a, b = (b, a)`"
     if token.type == "COLON":
         return "a label stands before a layer, after `->`: `x -> name: Layer(...)`"
     if token.type == "NAME" and re.search(r"\b(True|False|None)$", str(token)):
