@@ -1,10 +1,10 @@
 """Symbolic sizes: exact integer arithmetic on the unknown ``N``, ``T``, ``H`` of a spec.
 
-A size is an ``int``, or a ``Poly``: an integer polynomial over atoms, where an atom is a symbol or
-a floor quotient that does not simplify. ``H % 4`` is ``H - 4 * (H // 4)``, so two sizes are equal
-for every value of their symbols exactly when their polynomials are. Symbols stand for integers of
-at least 1. Non-goal: solving; what two polynomials leave open is for the caller to state as a
-condition."""
+A size is an ``int``, or a ``Poly``: an integer polynomial over atoms, where an atom is a symbol,
+a floor quotient that does not simplify, or a number to a symbolic power. ``H % 4`` is ``H - 4 * (H
+// 4)``, so two sizes are equal for every value of their symbols exactly when their polynomials are.
+Symbols stand for integers of at least 1. Non-goal: solving; what two polynomials leave open is for
+the caller to state as a condition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from math import gcd
 from typing import TypeAlias, Union
 
 Size: TypeAlias = Union[int, "Poly"]
-Atom: TypeAlias = Union[str, "Quotient"]
+Atom: TypeAlias = Union[str, "Quotient", "Power"]
 Monomial: TypeAlias = tuple[Atom, ...]
 
 
@@ -28,6 +28,19 @@ class Quotient:
 
     def __str__(self) -> str:
         return f"{_grouped(self.numerator)} // {_grouped(self.denominator)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """``base ** exponent`` for a base of at least 2: the dilation of a level, the width of a stage.
+
+    Where it is written the exponent is not negative."""
+
+    base: int
+    exponent: Size
+
+    def __str__(self) -> str:
+        return f"{self.base} ** {_grouped(self.exponent)}"
 
 
 class Poly:
@@ -102,7 +115,7 @@ class Poly:
         for monomial, factor in self.terms:
             alone = len(monomial) == 1 and factor == 1
             body = " * ".join(
-                (f"({atom})" if isinstance(atom, Quotient) and not alone else str(atom))
+                (f"({atom})" if _is_compound(atom, power, alone) else str(atom))
                 + (f" ** {power}" if power > 1 else "")
                 for atom, power in powers(monomial)
             )
@@ -113,6 +126,11 @@ class Poly:
             else:
                 pieces.append(f" {'-' if factor < 0 else '+'} {text}")
         return "".join(pieces)
+
+
+def _is_compound(atom: Atom, power: int, alone: bool) -> bool:
+    """Whether ``atom`` wants parentheses, ``alone`` or among other factors."""
+    return (isinstance(atom, Quotient) and not alone) or (isinstance(atom, Power) and power > 1)
 
 
 def powers(monomial: Monomial) -> list[tuple[Atom, int]]:
@@ -127,7 +145,7 @@ def as_remainder(size: Size) -> tuple[Size, Size] | None:
     for monomial, factor in size.terms:
         if factor > 0 or sum(isinstance(atom, Quotient) for atom in monomial) != 1:
             continue
-        rest = tuple(atom for atom in monomial if isinstance(atom, str))
+        rest = tuple(atom for atom in monomial if not isinstance(atom, Quotient))
         divisor = _simplest({rest: -factor})
         whole = size - Poly({monomial: factor})
         if divisor != 1 and whole - floor_divide(whole, divisor) * divisor == size:
@@ -138,6 +156,16 @@ def as_remainder(size: Size) -> tuple[Size, Size] | None:
 def symbol(name: str) -> Poly:
     """The unknown size called ``name``."""
     return Poly({(name,): 1})
+
+
+def power(base: int, exponent: Size) -> Size:
+    """``base ** exponent`` for a base of at least 2, rounded down: 0 for a negative exponent."""
+    if isinstance(exponent, int):
+        return int(base**exponent) if exponent >= 0 else 0
+    constant = dict(exponent.terms).get((), 0)
+    if constant > 0:
+        return int(base**constant) * power(base, exponent - constant)
+    return Poly({(Power(base, exponent),): 1})
 
 
 def floor_divide(left: Size, right: Size) -> Size:
@@ -250,6 +278,8 @@ def evaluate(size: Size, values: Mapping[str, Size]) -> Size:
         for atom in monomial:
             if isinstance(atom, str):
                 product = product * values.get(atom, symbol(atom))
+            elif isinstance(atom, Power):
+                product = product * power(atom.base, evaluate(atom.exponent, values))
             else:
                 product = product * floor_divide(
                     evaluate(atom.numerator, values), evaluate(atom.denominator, values)
@@ -267,6 +297,8 @@ def symbols(size: Size) -> frozenset[str]:
         for atom in monomial:
             if isinstance(atom, str):
                 found.add(atom)
+            elif isinstance(atom, Power):
+                found |= symbols(atom.exponent)
             else:
                 found |= symbols(atom.numerator) | symbols(atom.denominator)
     return frozenset(found)
@@ -286,6 +318,8 @@ def _grows(size: Size) -> bool:
         if monomial and factor < 0:
             return False
         for atom in monomial:
+            if isinstance(atom, Power) and not _grows(atom.exponent):
+                return False
             if isinstance(atom, Quotient):
                 fixed = isinstance(atom.denominator, int) and atom.denominator > 0
                 # A product with a quotient that may be negative need not grow.

@@ -435,3 +435,14 @@ def test_a_power_of_a_size_keeps_its_params() -> None:
         "  y = x -> Embedding((side // patch) ** 2 + 1)\n  output y\n}\n"
     )
     assert "nn.Embedding(3, (side // patch) ** 2 + 1)" in source
+
+
+def test_a_power_of_a_loops_position_stays_a_loop() -> None:
+    source = emitted(
+        "spec 1\nmodel M(depth: int = 3) {\n  input x: float[N, 4, T]\n"
+        "  levels: for i in range(depth) {\n"
+        '    x = x -> Conv1d(4, 3, padding="same", dilation=2 ** (i + 1))\n  }\n'
+        "  y = x -> transpose(1, 2) -> Linear(2 ** depth)\n  output y\n}\n"
+    )
+    assert "dilation=2 * 2**i) for i in range(depth)" in " ".join(source.split())
+    assert "nn.Linear(4, 2**depth)" in source

@@ -12,7 +12,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from specc.sizes import Poly, Size, as_remainder, evaluate, floor_divide, symbol, symbols
+from specc.sizes import (
+    Poly,
+    Size,
+    as_remainder,
+    evaluate,
+    floor_divide,
+    never_negative,
+    power,
+    symbol,
+    symbols,
+)
 
 NAMES = ("N", "T", "H")
 VALUES = st.fixed_dictionaries({name: st.integers(1, 40) for name in NAMES})
@@ -64,10 +74,24 @@ def _combine(children: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expre
             f"({left.text} {operator} {right.text})",
         )
 
+    def raise_(pair: tuple[int, Expression]) -> Expression:
+        base, exponent = pair
+        return Expression(
+            power(base, exponent.size),
+            lambda values: int(base ** max(_small(exponent.meaning(values)), -1)),
+            f"({base} ** {exponent.text})",
+        )
+
+    raised = st.tuples(st.integers(2, 3), _leaf()).map(raise_)
     rings = st.tuples(children, children, st.sampled_from("+-*")).map(ring)
     pairs = st.tuples(children, children, st.sampled_from(["//", "%"]))
     quotients = pairs.filter(lambda pair: pair[1].size != 0).map(divide)
-    return rings | quotients
+    return rings | quotients | raised
+
+
+def _small(exponent: int) -> int:
+    assume(exponent <= 40)
+    return exponent
 
 
 EXPRESSIONS = st.recursive(_leaf(), _combine, max_leaves=8)
@@ -213,3 +237,15 @@ def test_what_reads_as_a_remainder_is_one(expression: Expression, values: dict[s
     assert isinstance(number, int) and isinstance(divisor, int)
     assume(divisor != 0)
     assert number % divisor == _meaning(expression, values)
+
+
+def test_a_number_to_a_symbolic_power_is_a_size() -> None:
+    level = symbol("i")
+    assert power(2, 5) == 32
+    assert power(2, level + 3) == 8 * power(2, level)
+    assert str(power(2, level + 3)) == "8 * 2 ** i"
+    assert str(power(2, level - 1) ** 2) == "(2 ** (i - 1)) ** 2"
+    assert evaluate(16 * power(2, level), {"i": 3}) == 128
+    assert symbols(power(3, level * symbol("T"))) == {"i", "T"}
+    assert 6 * power(2, level) // power(2, level) == 6
+    assert never_negative(power(2, level) - 2) and not never_negative(power(2, level) - 3)

@@ -13,7 +13,7 @@ from typing import Final, cast
 from specc import ir
 from specc.catalog import FUNCTIONS, LOSSES, METRICS
 from specc.catalog.rows import FunctionRow, Row
-from specc.sizes import Quotient, Size, as_remainder, powers
+from specc.sizes import Atom, Power, Size, as_remainder, powers
 
 _OPERATORS: Final[dict[str, type[ast.operator]]] = {
     "+": ast.Add,
@@ -107,11 +107,13 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
     return total
 
 
-def _atom(atom: str | Quotient, power: int, naming: Naming) -> ast.expr:
+def _atom(atom: Atom, power: int, naming: Naming) -> ast.expr:
     if power > 1:
         return operation("**", _atom(atom, 1, naming), ast.Constant(power))
     if isinstance(atom, str):
         return naming.size(atom)
+    if isinstance(atom, Power):
+        return operation("**", ast.Constant(atom.base), of_size(atom.exponent, naming))
     return operation("//", of_size(atom.numerator, naming), of_size(atom.denominator, naming))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from specc import ir
 from specc.harness import matrix
 from specc.harness.demands import demands_of
-from specc.sizes import Atom, Size, as_remainder, symbols
+from specc.sizes import Atom, Power, Size, as_remainder, symbols
 
 
 def alone(program: ir.Program, model: ir.Module) -> ir.Program:
@@ -77,5 +77,7 @@ def _grows(size: Size) -> bool:
 def _atom_grows(atom: Atom) -> bool:
     if isinstance(atom, str):
         return True
+    if isinstance(atom, Power):
+        return _grows(atom.exponent)
     below = atom.denominator
     return isinstance(below, int) and below > 0 and _grows(atom.numerator)

@@ -11,7 +11,7 @@ from types import NoneType
 
 from specc import catalog, ir
 from specc.catalog.rows import Argument, LayerRow, Row
-from specc.sizes import Poly, Quotient, Size, evaluate, floor_divide, symbol
+from specc.sizes import Poly, Power, Quotient, Size, evaluate, floor_divide, power, symbol
 
 _TABLES: Mapping[str, Mapping[str, Row]] = {
     "function": catalog.FUNCTIONS,
@@ -35,7 +35,12 @@ def tidy(size: Size) -> Size:
     for monomial, factor in size.terms:
         product: Size = factor
         for atom in monomial:
-            product *= symbol(atom) if isinstance(atom, str) else _quotient(atom)
+            if isinstance(atom, Quotient):
+                product *= _quotient(atom)
+            elif isinstance(atom, Power):
+                product *= power(atom.base, tidy(atom.exponent))
+            else:
+                product *= symbol(atom)
         total += product
     return total
 

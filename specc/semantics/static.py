@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeGuard
 
 from specc import ir
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Poly, Size, evaluate, power
 
 _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add,
@@ -30,7 +30,6 @@ _ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }
 _EXACT: Final = frozenset(["+", "-", "*", "//", "%"])
 _LARGEST_POWER: Final = 64
-_EXACT_POWER: Final = 4
 # A sum of a few sizes to this power is still a sum of a few products.
 _LARGEST_EXACT_POWER: Final = 4
 
@@ -82,9 +81,10 @@ def binary(symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, 
         return _ARITHMETIC[symbol](left, right)  # type: ignore[no-any-return]  # exact on sizes
     if symbol == "**" and isinstance(left, Poly) and _small_power(right):
         return left**right
-    if symbol == "**" and isinstance(left, Poly) and _is_power(right):
-        return left**right  # type: ignore[operator]  # a whole number, as just checked
     left_value, right_value = plain(left, params), plain(right, params)
+    if symbol == "**" and _is_base(left) and isinstance(right, Poly) and right_value >= 0:
+        _compute(symbol, left_value, right_value)  # refuses what is out of range
+        return power(left, right)
     if symbol in ("and", "or"):
         if not isinstance(left_value, bool) or not isinstance(right_value, bool):
             raise StaticError(f"`{symbol}` wants a condition on each side")
@@ -120,11 +120,6 @@ def _compute(symbol: str, left: Any, right: Any) -> Any:
     return result
 
 
-def _is_power(value: ir.Static) -> bool:
-    """Whether a size stays exact when it is raised to ``value``."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _EXACT_POWER
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -134,9 +129,14 @@ def _is_size(value: ir.Static) -> bool:
 
 
 def _small_power(value: ir.Static) -> TypeGuard[int]:
+    """Whether a size stays exact when it is raised to ``value``."""
     if isinstance(value, bool) or not isinstance(value, int):
         return False
     return 0 <= value <= _LARGEST_EXACT_POWER
+
+
+def _is_base(value: ir.Static) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 2
 
 
 def _symbolic(value: ir.Static) -> bool:
