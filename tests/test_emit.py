@@ -446,3 +446,20 @@ def test_a_power_of_a_loops_position_stays_a_loop() -> None:
     )
     assert "dilation=2 * 2**i) for i in range(depth)" in " ".join(source.split())
     assert "nn.Linear(4, 2**depth)" in source
+
+
+@pytest.mark.parametrize(
+    ("selector", "test"),
+    [
+        ("*bias, *norm*", 'if name.endswith("bias") or "norm" in name'),
+        ("layers.* except *bias", 'if name.startswith("layers.") and not name.endswith("bias")'),
+    ],
+)
+def test_what_a_glob_over_names_matches_is_asked_of_the_names(selector: str, test: str) -> None:
+    source = emitted(
+        "spec 1\nmodel M {\n  input x: float[N, T, 8]\n"
+        "  y = x -> layers: repeat(3) TransformerEncoderLayer(2, 16, batch_first=true)\n"
+        "    -> norm: LayerNorm\n  output y\n}\ntrain {\n  loss = mean(y)\n"
+        f"  optimizer AdamW(lr=0.1) {{\n    group(weight_decay=0.0) on {selector}\n  }}\n}}\n"
+    )
+    assert f"for name, parameter in self.named_parameters() {test}" in " ".join(source.split())

@@ -6,12 +6,15 @@ written out. Non-goal: what a selector matches (``specc.semantics.selectors``)."
 from __future__ import annotations
 
 import ast
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from specc import ir
 from specc.catalog import LAYERS
 from specc.emit.expressions import call, dotted, path_expression
 
+# Whether a name passes, and how that is written.
+NameTest: TypeAlias = tuple[Callable[[str], bool], ast.expr]
 # So many are still pleasant to read one after the other.
 FEW: Final = 8
 
@@ -25,7 +28,7 @@ def parameters(module: ir.Module, on: ir.Selection, *, listed: bool = False) -> 
         whole = call(ast.Attribute(path_expression(ast.Name("self"), inside), "parameters"))
         return call(ast.Name("list"), whole) if listed else whole
     if len(on.names) > FEW:
-        found = by_condition(module, on)
+        found = by_condition(module, on) or by_name(module, on)
         if found is not None:
             return found
     return ast.List([path_expression(ast.Name("self"), name) for name in on.names], ast.Load())
@@ -80,6 +83,52 @@ def by_condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
         ),
     ]
     return ast.ListComp(ast.Name("parameter"), loops)
+
+
+def by_name(module: ir.Module, on: ir.Selection) -> ast.expr | None:
+    """``[parameter for name, parameter in self.named_parameters() if ...]``; None where the
+    selector speaks of more than names that begin, end or go on alike."""
+    wanted, _, excluded = on.text.partition(" except ")
+    tests: list[NameTest] = []
+    for texts in (wanted, excluded):
+        read = [_name_test(pattern) for pattern in texts.split(", ") if pattern]
+        if any(test is None for test in read):
+            return None
+        tests.append(_either([test for test in read if test is not None]))
+    (matches, test), (left_out, exception) = tests
+    chosen = tuple(n for n in _everything(module) if matches(n) and not left_out(n))
+    if chosen != on.names:
+        return None  # a pattern that is about types, or about one of several models
+    if excluded:
+        test = ast.BoolOp(ast.And(), [test, ast.UnaryOp(ast.Not(), exception)])
+    loop = ast.comprehension(
+        ast.Tuple([ast.Name("name", ast.Store()), ast.Name("parameter", ast.Store())], ast.Store()),
+        call(dotted("self.named_parameters")),
+        [test],
+        0,
+    )
+    return ast.ListComp(ast.Name("parameter"), [loop])
+
+
+def _name_test(pattern: str) -> NameTest | None:
+    text = pattern.strip("*")
+    if not text or "*" in text or "?" in text:
+        return None
+    word = ast.Constant(text)
+    begins, ends = not pattern.startswith("*"), not pattern.endswith("*")
+    if begins and ends:
+        return (lambda name: name == text), _named(text)
+    if begins:
+        return (lambda name: name.startswith(text)), call(dotted("name.startswith"), word)
+    if ends:
+        return (lambda name: name.endswith(text)), call(dotted("name.endswith"), word)
+    return (lambda name: text in name), ast.Compare(word, [ast.In()], [ast.Name("name")])
+
+
+def _either(tests: list[NameTest]) -> NameTest:
+    written = [test for _, test in tests]
+    whole = written[0] if len(written) == 1 else ast.BoolOp(ast.Or(), written)
+    return (lambda name: any(matches(name) for matches, _ in tests)), whole
 
 
 def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
