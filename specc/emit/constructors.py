@@ -297,30 +297,37 @@ class Maker:
                 found.append(Assert(test, message, mark(part.loop.span)))
         return found
 
-    def _decided(self, cycle: Cycle) -> Iterator[Assert]:
+    def _decided(self, cycle: Cycle, around: tuple[Cycle, ...] = ()) -> Iterator[Assert]:
         """Asserts of the branches in the rounds of a loop, each of which took one side."""
         for round_ in cycle.rounds:
             with self._round(cycle, round_):
-                yield from self._decided_in(cycle, round_.parts)
+                yield from self._decided_in((*around, cycle), round_.parts)
 
-    def _decided_in(self, cycle: Cycle, parts: Sequence[Part]) -> Iterator[Assert]:
+    def _decided_in(self, around: tuple[Cycle, ...], parts: Sequence[Part]) -> Iterator[Assert]:
         for part in parts:
             if isinstance(part, Cycle):
-                yield from self._decided(part)
+                yield from self._decided(part, around)
             if not isinstance(part, Choice):
                 continue
-            taken = part.yes is not None
             test = of_static(part.condition, self.naming)
-            names = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
-            own = cycle.loop.variable
-            if names - {own}:
-                test = test if taken else ast.UnaryOp(ast.Not(), test)
-                if own in names and not cycle.unrolled:
-                    rounds = ast.comprehension(ast.Name(own, ast.Store()), self.rounds_of(cycle),
-                                               [], 0)  # fmt: skip
-                    test = call(ast.Name("all"), ast.GeneratorExp(test, [rounds]))
+            if part.yes is None:
+                test = ast.UnaryOp(ast.Not(), test)
+            variables = set()
+            for cycle in reversed(around):
+                own = cycle.loop.variable
+                if cycle.unrolled or own not in _names(test):
+                    continue
+                variables.add(own)
+                rounds = ast.comprehension(ast.Name(own, ast.Store()), self.rounds_of(cycle), [], 0)
+                test = call(ast.Name("all"), ast.GeneratorExp(test, [rounds]))
+            # What depends on nothing but the rounds is as it was decided.
+            if _names(test) - variables - {"all", "range"}:
                 yield Assert(test, ONE_CASE, mark(part.branch.span))
-            yield from self._decided_in(cycle, part.yes or part.no or ())
+            yield from self._decided_in(around, part.yes or part.no or ())
+
+
+def _names(expression: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
 
 
 def _by_position(made: Mapping[int, ast.expr]) -> ast.expr:

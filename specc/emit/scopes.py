@@ -23,28 +23,28 @@ class Scope:
     # What each local name is reached by in `forward`; the empty name is the loop's one layer.
     reached: dict[str, ast.expr] = field(default_factory=dict)
 
-    @property
-    def prefix(self) -> str:
-        """What stands before the paths of this round's layers, where that is one place."""
-        assert self.cycle is not None and self.round is not None
-        return f"{self.cycle.loop.path}.{self.round.position}"
-
     def local(self, path: str) -> str | None:
-        """``path`` as it is called in this scope; None where it is from outside."""
+        """``path`` as it is called in this scope; None where it is from outside.
+
+        One round stands for all, and those of a loop inside it may be another's: which round a
+        path is of does not matter."""
         if self.cycle is None or self.round is None:
             return path
         if self.cycle.loop.path:
-            if path == self.prefix:
-                return ""
-            inside = path.startswith(self.prefix + ".")
-            return path[len(self.prefix) + 1 :] if inside else None
+            prefix = [*self.cycle.loop.path.split("."), str(self.round.position)]
+            parts = path.split(".")
+            inside = len(parts) >= len(prefix) and all(
+                part == wanted or (part.isdigit() and wanted.isdigit())
+                for part, wanted in zip(parts, prefix, strict=False)
+            )
+            return ".".join(parts[len(prefix) :]) if inside else None
         assert self.outer is not None
         outer = self.outer.local(path)
         if outer is None:
             return None
         head, _, rest = outer.partition(".")
         position, _, rest = rest.partition(".")
-        if position != str(self.round.position):
+        if not position.isdigit():
             return None
         return f"{head}.{rest}" if rest else head
 

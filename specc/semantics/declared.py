@@ -24,7 +24,7 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
     place = statement.span._replace(
         start=statement.span.start + len("layer "), column=statement.span.column + len("layer ")
     )
-    if not check_label(name, statement.span, graph.collector):
+    if not check_label(name, statement.span, graph.collector, graph.namespace.attributes):
         graph.env[name] = POISON
         return
     if graph.namespace.locate(name) in graph.taken or name in graph.env:

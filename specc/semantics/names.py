@@ -24,6 +24,10 @@ MODULE_ATTRIBUTES: Final = frozenset(
     " register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state"
     " set_submodule share_memory state_dict to to_empty train training type xpu zero_grad".split()
 )
+# What the containers of torch call their own, beside the above: a labelled loop is a ModuleDict for
+# each round, a chain in braces a Sequential.
+MEMBER_ATTRIBUTES: Final = frozenset("clear items keys pop update values".split())
+ROW_ATTRIBUTES: Final = frozenset("append extend insert pop".split())
 EMITTED_METHODS: Final = frozenset(
     "loss penalty constrain metrics configure_optimizers training_step".split()
 )
@@ -54,24 +58,28 @@ def check_name(name: str, span: Span, collector: Collector, what: str) -> bool:
     return True
 
 
-def check_label(name: str, span: Span, collector: Collector) -> bool:
-    """Whether a layer may be called ``name``; an E0207 where it would hide a module's attribute."""
+def check_label(
+    name: str, span: Span, collector: Collector, container: frozenset[str] = frozenset()
+) -> bool:
+    """Whether a layer may be called ``name``; an E0207 where it would hide a module's attribute,
+    or one of what contains it."""
     if not check_name(name, span, collector, "layer"):
         return False
-    if name in MODULE_ATTRIBUTES or name in EMITTED_METHODS or name.startswith("_"):
-        reason = (
-            "it begins with an underscore, as the module's own attributes do"
-            if name.startswith("_")
-            else "it is an attribute of every module"
-        )
-        collector.error(
-            "E0207",
-            f"a layer cannot be called `{name}`: {reason}",
-            span,
-            f"call it `{name.strip('_') or 'layer'}_layer`",
-        )
-        return False
-    return True
+    if name.startswith("_"):
+        reason = "it begins with an underscore, as the module's own attributes do"
+    elif name in MODULE_ATTRIBUTES or name in EMITTED_METHODS:
+        reason = "it is an attribute of every module"
+    elif name in container:
+        reason = "it is an attribute of the container that it would be in"
+    else:
+        return True
+    collector.error(
+        "E0207",
+        f"a layer cannot be called `{name}`: {reason}",
+        span,
+        f"call it `{name.strip('_') or 'layer'}_layer`",
+    )
+    return False
 
 
 def check_type_name(name: str, span: Span, collector: Collector) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from specc.semantics.names import MEMBER_ATTRIBUTES, ROW_ATTRIBUTES
+
 
 @dataclass(slots=True)
 class Namespace:
@@ -37,6 +39,15 @@ class Namespace:
         """Whether ``name`` is a label of the stretch that this one names its layers in."""
         outer = self.parent if self.form == "each" else None
         return name in self.labels or (outer is not None and outer.labelled(name))
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """What the container of the layers here calls its own."""
+        if self.form == "each" and self.parent is not None:
+            return self.parent.attributes
+        if self.form == "members":
+            return MEMBER_ATTRIBUTES
+        return ROW_ATTRIBUTES if self.form == "positions" else frozenset()
 
     def fresh(self, type_: str, taken: Callable[[str], bool]) -> str:
         """A name for a layer without a label; ``taken`` tells of a name whether it is spoken

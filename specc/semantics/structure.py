@@ -355,7 +355,7 @@ def _variable(graph: Graph, name: str, span: Span) -> bool:
 
 def labelled(graph: Graph, label: str, place: Span) -> str | None:
     """The path of what is called ``label`` here; None where the name was reported."""
-    if not check_label(label, place, graph.collector):
+    if not check_label(label, place, graph.collector, graph.namespace.attributes):
         return None
     if graph.namespace.locate(label) in graph.taken:
         graph.error(
