@@ -171,8 +171,8 @@ def power(base: int, exponent: Size) -> Size:
 def floor_divide(left: Size, right: Size) -> Size:
     """``left // right``, divided out as far as it holds for every value of the symbols.
 
-    ``(c * q + r) // c`` is ``q + r // c``, ``(g * x + r) // (g * c)`` with ``0 <= r <
-    g`` is ``x // c``, and ``(x // a) // b`` is ``x // (a * b)`` for ``b > 0``. Factors common to
+    ``(c * q + r) // c`` is ``q + r // c``, ``(g * x + r) // (g * c)`` with ``0 <= r < g`` is ``x //
+    c``, and ``(x // a + c) // b`` is ``(x + a * c) // (a * b)`` for ``b > 0``. Factors common to
     every term are divided out. Raises ZeroDivisionError when ``right`` is zero."""
     if isinstance(left, int) and isinstance(right, int):
         return left // right
@@ -344,11 +344,17 @@ def _simplest(terms: Mapping[Monomial, int]) -> Size:
 
 
 def _quotient(numerator: Size, denominator: Size) -> Size:
-    if isinstance(numerator, Poly) and len(numerator.terms) == 1 and _positive(denominator):
-        (monomial, factor) = numerator.terms[0]
-        if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Quotient):
-            inner = monomial[0]
-            return floor_divide(inner.numerator, inner.denominator * denominator)
+    if isinstance(numerator, Poly) and _positive(denominator):
+        # A number beside the inner quotient goes into it: x // a + c is (x + a * c) // a.
+        terms = dict(numerator.terms)
+        more = terms.pop((), 0)
+        if len(terms) == 1:
+            ((monomial, factor),) = terms.items()
+            if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Quotient):
+                inner = monomial[0]
+                if more == 0 or isinstance(inner.denominator, int):
+                    whole = inner.numerator + inner.denominator * more
+                    return floor_divide(whole, inner.denominator * denominator)
     return Poly({(Quotient(numerator, denominator),): 1})
 
 

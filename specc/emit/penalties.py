@@ -61,7 +61,7 @@ def constrain(
         statements.append(
             For(
                 ast.Name("weight"),
-                parameters(model, constraint.on, listed=True),
+                parameters(model, constraint.on),
                 [Evaluate(formula, mark(constraint.span))],
             )
         )

@@ -7,9 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import lcm
+from typing import Final
 
 from specc.ir.modules import Condition
-from specc.sizes import Quotient, Size, as_remainder
+from specc.sizes import Poly, Quotient, Size, as_remainder
+
+# A stride that is larger has not been seen.
+_LARGEST_DIVISOR: Final = 64
 
 
 @dataclass(slots=True)
@@ -37,14 +41,30 @@ def joined(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
 
 
 def _divided(condition: Condition) -> _Divided | None:
-    if condition.relation != "==":
+    asks_for_a_rest = as_remainder(condition.left) is not None and condition.right != 0
+    if condition.relation != "==" or asks_for_a_rest:
         return None
     difference = condition.left - condition.right
     for size in (difference, -difference):
-        remainder = as_remainder(size)
-        if remainder is not None and isinstance(remainder[1], int) and remainder[1] > 0:
-            return _Divided(remainder[0], remainder[1], condition)
+        # x == k * ((x + r) // k) with r < k says that k divides x, as x % k == 0 does.
+        for more in range(min(_multiplier(size), _LARGEST_DIVISOR)):
+            remainder = as_remainder(size + more)
+            if remainder is not None and isinstance(remainder[1], int) and remainder[1] > more:
+                return _Divided(remainder[0] - more, remainder[1], condition)
     return None
+
+
+def _multiplier(size: Size) -> int:
+    """k where ``- k * (x // c)`` is in ``size``; 0 where there is no such term."""
+    terms = size.terms if isinstance(size, Poly) else ()
+    return max(
+        (
+            -factor
+            for monomial, factor in terms
+            if len(monomial) == 1 and isinstance(monomial[0], Quotient)
+        ),
+        default=0,
+    )
 
 
 def _stated(size: Size, divisor: int, condition: Condition) -> Condition:
@@ -72,12 +92,17 @@ def _join(found: list[Condition | _Divided]) -> bool:
 
 
 def _wholes(size: Size) -> Iterator[tuple[Size, int]]:
-    """(x, k) where ``size`` is ``x // k``: itself with 1, and what it is a quotient of."""
+    """(x, k) where ``size`` is ``x // k`` if k divides x: itself, and what it is a quotient of."""
     yield size, 1
     if isinstance(size, int) or len(size.terms) != 1:
         return
     ((monomial, factor),) = size.terms
     if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Quotient):
-        quotient = monomial[0]
-        if isinstance(quotient.denominator, int) and quotient.denominator > 0:
-            yield quotient.numerator, quotient.denominator
+        quotient, divisor = monomial[0], monomial[0].denominator
+        if isinstance(divisor, int) and divisor > 0:
+            yield quotient.numerator, divisor
+            # Rounded up or down: where the division is exact, it is the same.
+            terms = quotient.numerator.terms if isinstance(quotient.numerator, Poly) else ()
+            more = dict(terms).get((), 0)
+            if 0 < more < divisor:
+                yield quotient.numerator - more, divisor
