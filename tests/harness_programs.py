@@ -20,6 +20,7 @@ from specc.ir import (
     Make,
     Member,
     Module,
+    Node,
     Operation,
     Optimizer,
     Output,
@@ -103,9 +104,9 @@ def residual() -> Module:
         layer("fc", "Linear", 3, {"weight": (10, 10), "bias": (10,)}, 0.3),
         layer("norm", "BatchNorm1d", 4, {"weight": (10,), "bias": (10,)}, 0.0, running, True),
     )
-    parts = tuple(replace(each, span=span(each.span.line, PARTS)) for each in parts)
-    nodes = (
-        *(Make(each, each.span) for each in parts),
+    there = [replace(each, span=span(each.span.line, PARTS)) for each in parts]
+    nodes: tuple[Node, ...] = (
+        *(Make(each, each.span) for each in there),
         LayerCall("fc", (x,), fc, span(3, PARTS)),
         LayerCall("norm", (fc,), norm, span(4, PARTS)),
         FunctionCall("function", "relu", (("input", norm),), relu, span(5, PARTS)),
@@ -136,7 +137,7 @@ def blocks(folder: Path | None = None, **plan: object) -> Program:
         block_layer("blocks.1", "Residual", shared, 6),
         layer("head", "Linear", 7, {"weight": (3, 10), "bias": (3,)}, 0.3),
     )
-    nodes = (
+    nodes: tuple[Node, ...] = (
         *(Make(each, each.span) for each in made),
         LayerCall("stem", (x,), stem, span(5)),
         LayerCall("blocks.0", (stem,), one, span(6)),
@@ -152,7 +153,7 @@ def blocks(folder: Path | None = None, **plan: object) -> Program:
 
 def plain_step(
     name: str,
-    nodes: tuple[object, ...],
+    nodes: tuple[Node, ...],
     terms: tuple[tuple[str, Value], ...],
     uses: tuple[Value, ...],
     of: Module | str,
@@ -171,7 +172,7 @@ def plain_step(
     rest = Selection("*", names)
     return Step(
         name,
-        nodes,  # type: ignore[arg-type]  # nodes, as they come from a test
+        nodes,
         terms,
         uses,
         (),
@@ -268,7 +269,7 @@ class Training(nn.Module):
 
 def one_in_one_out(name: str, source: Value, result: Value, made: tuple[Layer, ...]) -> Module:
     """A model whose layers are called in a row."""
-    nodes: list[object] = [Make(each, each.span) for each in made]
+    nodes: list[Node] = [Make(each, each.span) for each in made]
     current = source
     for position, each in enumerate(made):
         last = position == len(made) - 1
@@ -276,7 +277,7 @@ def one_in_one_out(name: str, source: Value, result: Value, made: tuple[Layer, .
         after = result if last else value(each.name, N, *shape, line=each.span.line)
         nodes.append(LayerCall(each.name, (current,), after, each.span))
         current = after
-    return Module(name, (), (source,), tuple(nodes), (Output(result.name, result),), (), span(2))  # type: ignore[arg-type]  # nodes
+    return Module(name, (), (source,), tuple(nodes), (Output(result.name, result),), (), span(2))
 
 
 def gan(folder: Path | None = None, **plan: object) -> Program:
@@ -503,23 +504,24 @@ def half_source(source: str, dtype: str) -> str:
     return before + cast + "        return {name: term.detach() for name, term in terms.items()}\n"
 
 
-def in_half(make: object, precision: str, folder: Path | None = None, **plan: object) -> Program:
+def in_half(found: Program, precision: str) -> Program:
     """``mlp`` or ``cnn`` under autocast, clipped, without a penalty."""
-    found = make(folder, **plan)  # type: ignore[operator]  # one of the two makers
+    assert found.train is not None
     step = replace(
         found.train.steps[0],
         regularizers=(),
         clip=Clip("GradNorm", (("max_norm", 0.5),), None, span(14)),
     )
-    return replace(found, train=replace(found.train, steps=(step,), precision=precision))
+    train = replace(found.train, steps=(step,), precision=precision)  # type: ignore[arg-type]  # a literal
+    return replace(found, train=train)
 
 
 def mlp_half(precision: str = "bfloat16", folder: Path | None = None, **plan: object) -> Program:
-    return in_half(mlp, precision, folder, **plan)
+    return in_half(mlp(folder, **plan), precision)
 
 
 def cnn_half(precision: str = "bfloat16", folder: Path | None = None, **plan: object) -> Program:
-    return in_half(cnn, precision, folder, **plan)
+    return in_half(cnn(folder, **plan), precision)
 
 
 SEVERAL = {

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from harness_programs import block_layer, blocks, residual
 from harness_support import N, lstm, mlp, plain, span
 
 from specc.errors import SpecError
 from specc.harness.fingerprint import fingerprint
 from specc.harness.matrix import cases, cells, input_symbols
-from specc.ir import Condition, Optimizer, Program
+from specc.ir import Condition, LayerCall, Make, Member, Node, Optimizer, Program, Selection
 from specc.semantics import analyse
 from specc.sizes import symbol
 
@@ -148,3 +150,69 @@ def test_what_computes_nothing_makes_no_golden_stale() -> None:
     condition = Condition(N, ">=", 1, "for a test", span(9))
     stated = replace(program, train=replace(program.train, conditions=(condition,)))
     assert fingerprint(stated) == fingerprint(program)
+
+
+def test_layouts_are_cells_and_share_their_case() -> None:
+    found = cells(mlp(layouts=("contiguous", "channels_last")), ["eager"], ["cpu"])
+    assert [cell.id for cell in found[:2]] == [
+        "eager-cpu-float32-train",
+        "eager-cpu-float32-channels_last-train",
+    ]
+    assert found[0].case == found[1].case
+
+
+def _nested(depth: int, line: int = 1) -> Program:
+    """Blocks ``depth`` deep, each holding the next twice."""
+    inner = residual()
+    for level in range(depth):
+        made = tuple(block_layer(name, "Deeper", inner, line + level) for name in ("a", "b"))
+        calls = tuple(
+            LayerCall(each.name, (inner.inputs[0],), inner.outputs[0].value, span(line + level))
+            for each in made
+        )
+        nodes: tuple[Node, ...] = (*(Make(each, each.span) for each in made), *calls)
+        inner = replace(inner, nodes=nodes, name=f"Level{level}", conditions=())
+    return replace(plain(), models=(inner,))
+
+
+def test_a_block_is_hashed_once_whatever_its_depth() -> None:
+    start = time.perf_counter()
+    found = fingerprint(_nested(400))  # 2 ** 400 instances
+    assert time.perf_counter() - start < 5
+    assert found == fingerprint(_nested(400, line=7)) != fingerprint(_nested(401))
+
+
+def test_what_a_block_says_is_hashed() -> None:
+    program = blocks()
+    changed = BLOCKS_SPEC_CHANGES
+    hashes = {fingerprint(change(program)) for change in changed}
+    assert len(hashes) == len(changed) and fingerprint(program) not in hashes
+
+
+def _with_block(program: Program, **changes: object) -> Program:
+    """``program`` with its block changed, in the first of its two layers alone."""
+    model = program.models[0]
+    first = model.nodes[1]
+    assert isinstance(first, Make) and first.layer.module is not None
+    block = replace(first.layer.module, **changes)  # type: ignore[arg-type]  # fields of a Module
+    made = replace(first, layer=replace(first.layer, module=block))
+    nodes = (model.nodes[0], made, *model.nodes[2:])
+    return replace(program, models=(replace(model, nodes=nodes),))
+
+
+def _members_changed(program: Program) -> Program:
+    train = program.train
+    assert train is not None
+    copied = Member("target", "Net", "copy", "net", 7)
+    return replace(program, train=replace(train, members=(copied,)))
+
+
+BLOCKS_SPEC_CHANGES = [
+    lambda p: _with_block(p, name="Other"),
+    lambda p: _with_block(p, frozen=(Selection("fc.*", ("fc.weight",)),)),
+    lambda p: _with_block(p, weights="a.safetensors"),
+    lambda p: _with_block(p, conditions=()),
+    lambda p: replace(p, train=replace(p.train, accumulate=2)),
+    lambda p: replace(p, train=replace(p.train, precision="bfloat16")),
+    _members_changed,
+]

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
 
 from specc.errors import Span
 from specc.ir import Module, Param, Program, Scalar, Train, Value
@@ -53,27 +54,42 @@ def _blocks(subject: Module) -> Iterator[Module]:
                 stack.append((layer.module, False))
 
 
-def _fields(item: object) -> list[object]:
-    """The names and contents of a node's fields that mean something.
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """The names of a node's fields that mean something.
 
     Left out: where it stands, how it was written, and what follows from the rest.
     """
-    assert dataclasses.is_dataclass(item)
+    return tuple(
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.compare
+        and field.name not in ("span", "text")
+        and not (kind is Train and field.name == "module")
+    )
+
+
+def _fields(item: object) -> list[object]:
+    """The contents of a node's fields, each after its name."""
     found: list[object] = []
-    for field in dataclasses.fields(item):
-        derived = isinstance(item, Train) and field.name == "module"
-        if field.compare and field.name not in ("span", "text") and not derived:
-            found += [field.name, getattr(item, field.name)]
+    kind: Any = type(item)
+    for name in _names(kind):
+        found += (name, getattr(item, name))
     return found
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class _Close:
     """The end of what was opened."""
 
 
+_CLOSE = _Close()
+
+
 class _Hash:
-    """The canonical form, written token by token; values are numbered as they are met."""
+    """The canonical form, written token by token; values are numbered as they are met.
+
+    A token is written as Python prints it, which tells apart all that differs.
+    """
 
     def __init__(self, digests: dict[int, str], named: frozenset[int]) -> None:
         self._digests = digests
@@ -84,37 +100,46 @@ class _Hash:
         """The digest of ``items``."""
         hasher = hashlib.sha256()
         stack: list[object] = list(reversed(items))
+        tokens: list[str] = []
         while stack:
             token, parts = self._taken_apart(stack.pop())
-            hasher.update(json.dumps(token).encode() + b"\n")
+            tokens.append(token)
             if parts is not None:
-                stack.append(_Close())
+                stack.append(_CLOSE)
                 stack.extend(reversed(parts))
+            if len(tokens) > _MOST_TOKENS:
+                hasher.update("\n".join(tokens).encode() + b"\n")
+                tokens.clear()
+        hasher.update("\n".join(tokens).encode())
         return hasher.hexdigest()
 
-    def _taken_apart(self, item: object) -> tuple[object, list[object] | None]:
+    def _taken_apart(self, item: object) -> tuple[str, Sequence[object] | None]:
         """What is written of ``item`` itself, and what it holds (None where nothing can be)."""
         if item is None or isinstance(item, (bool, int, str)):
-            return item, None
+            return repr(item), None
+        if item is _CLOSE:
+            return ")", None
+        if isinstance(item, tuple):
+            return "(", item
         if isinstance(item, float):
-            return ["float", item.hex()], None
-        if isinstance(item, _Close):
-            return [")"], None
-        if isinstance(item, Span):
-            return None, None
+            return item.hex(), None
         if isinstance(item, Poly):
-            return ["size", str(item)], None
+            return f"size {item}", None
         if isinstance(item, Scalar):
             return self._taken_apart(item.value)
         if isinstance(item, Param):
-            return ["param", item.name], [item.value]
+            return f"param {item.name}", [item.value]
         if isinstance(item, Value):
             number = self._numbers.setdefault(id(item), len(self._numbers))
-            return ["value", number, item.name if id(item) in self._named else None], [item.type]
+            name = item.name if id(item) in self._named else ""
+            return f"value {number} {name}", [item.type]
         if isinstance(item, Module):
-            return ["block", self._digests[id(item)]], None
-        if isinstance(item, (tuple, list)):
-            return ["("], list(item)
+            return f"block {self._digests[id(item)]}", None
+        if isinstance(item, Span):
+            return "", None
         if dataclasses.is_dataclass(item):
-            return [type(item).__name__], _fields(item)
+            return type(item).__name__, _fields(item)
         raise TypeError(f"no canonical form for {type(item).__name__}")
+
+
+_MOST_TOKENS = 50_000

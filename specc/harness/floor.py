@@ -275,9 +275,11 @@ def _with_jumps(
 def _run(
     program: Program, closed: ClosedCase, source: str, dtype: str, mode: RandomRounding
 ) -> Run:
-    return observe(
-        program, closed, source, Setting("eager", "cpu", dtype, layers=True, around=lambda: mode)
-    )
+    setting = Setting("eager", "cpu", dtype, layers=True, around=lambda: mode)
+    try:
+        return observe(program, closed, source, setting)
+    except RunFailed as error:
+        raise RunFailed(error.place, f"{error.message}, in {dtype}") from error
 
 
 def _rounding(

@@ -1,0 +1,204 @@
+"""Functions that draw: the portable generator's numbers, to the bit, in every target."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+import torch
+from harness_programs import BLOCKS_SOURCE
+from harness_support import HEADER, MLP_SOURCE, mlp, plain
+from torch import Tensor, nn
+
+from specc.harness.build import with_portable_noise
+from specc.harness.case import close
+from specc.harness.counter import key_of
+from specc.harness.draws import (
+    portable_bernoulli,
+    portable_dropout,
+    portable_rand_like,
+    portable_randn_like,
+)
+from specc.harness.dropout import PortableDropout, set_step
+from specc.harness.matrix import cases
+from specc.harness.observe import Setting, observe
+from specc.harness.redraw import redrawn
+from specc.targets import TARGETS
+from specc.targets.live import module_class
+
+STEP = torch.zeros((), dtype=torch.int64)
+KEY = key_of(1, "x")
+
+DRAWING = (
+    HEADER
+    + """class Inner(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.dropout(x, 0.25, self.training)
+        return x + torch.randn_like(x) * torch.rand_like(input=x)
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = Inner()
+        self.two = Inner()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.two(self.one(x))
+        x = F.alpha_dropout(x, p=0.4, training=self.training)
+        x = F.dropout2d(x[:, :, None, None], 0.5, training=self.training).flatten(1)
+        return x + torch.bernoulli((x > 0).to(x.dtype) * 0.5)
+"""
+)
+
+
+def drawing(dtype: torch.dtype = torch.float32) -> nn.Module:
+    found = redrawn(DRAWING)
+    module = module_class(found.source, "Net", "drawing")().to(dtype)
+    return with_portable_noise(module, DRAWING, 7).module
+
+
+@pytest.mark.parametrize("target", ["compile", "torchscript", "export"])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_draws_are_equal_to_the_bit(target: str, training: bool) -> None:
+    module = drawing().train(training)
+    x = torch.arange(60, dtype=torch.float32).reshape(10, 6) / 8
+    runnable = TARGETS[target].runnable(module, (x,))
+    seen: list[Tensor] = []
+    for step in (0, 5):
+        set_step(module, step)
+        set_step(runnable, step)
+        seen.append(module(x))
+        # A compiler may join a product and a sum, which is no other draw.
+        assert torch.allclose(runnable(x), seen[-1], rtol=1e-6, atol=1e-6)
+    assert not torch.equal(seen[0], seen[1])
+
+
+@pytest.mark.parametrize("target", ["compile", "torchscript", "export"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_each_function_alone_is_equal_to_the_bit(target: str, dtype: torch.dtype) -> None:
+    source = HEADER + (
+        "class Net(nn.Module):\n"
+        "    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:\n"
+        "        return (torch.randn_like(x), torch.rand_like(x),\n"
+        "                torch.bernoulli(x), F.dropout(x, 0.3, True))\n"
+    )
+    module = with_portable_noise(
+        module_class(redrawn(source).source, "Net", "alone")(), source, 3
+    ).module
+    x = (torch.arange(40) / 40).to(dtype)
+    runnable = TARGETS[target].runnable(module, (x,))
+    for expected, found in zip(module(x), runnable(x), strict=True):
+        assert expected.dtype == dtype and torch.equal(expected, found)
+
+
+def test_the_draws_are_of_the_distributions() -> None:
+    x = torch.zeros(400_000)
+    drawn = portable_randn_like(x, KEY, STEP).double()
+    assert abs(float(drawn.mean())) < 0.006 and abs(float(drawn.std()) - 1) < 0.006
+    # Twelve uniform draws: kurtosis 3 - 6 / 60, never above 6.
+    assert abs(float((drawn**4).mean()) - 2.9) < 0.05 and float(drawn.abs().max()) < 6
+    flat = portable_rand_like(x, KEY, STEP).double()
+    assert abs(float(flat.mean()) - 0.5) < 0.002 and float(flat.min()) >= 0
+    assert abs(float(flat.var()) - 1 / 12) < 0.001
+    ones = portable_bernoulli(torch.full_like(x, 0.3), KEY, STEP)
+    assert abs(float(ones.mean()) - 0.3) < 0.004 and set(ones.unique().tolist()) == {0.0, 1.0}
+    other = portable_bernoulli(x, KEY, STEP, 0.3)
+    assert torch.equal(ones, other)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_uniform_draw_is_never_one(dtype: torch.dtype) -> None:
+    drawn = portable_rand_like(torch.zeros(500_000, dtype=dtype), KEY, STEP)
+    assert drawn.dtype == dtype and float(drawn.max()) < 1 and float(drawn.max()) > 0.99
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("channels", "alpha"), [(False, False), (True, False), (False, True)])
+def test_dropout_as_a_function_is_the_layer(
+    dtype: torch.dtype, channels: bool, alpha: bool
+) -> None:
+    x = torch.randn(6, 5, 4, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
+    layer = PortableDropout(KEY, 0.3, channels=channels, alpha=alpha)
+    found = portable_dropout(x, KEY, STEP, 0.3, True, False, channels, alpha)
+    assert torch.equal(found, layer(x)) and not torch.equal(found, x)
+    assert torch.equal(portable_dropout(x, KEY, STEP, 0.3, False), x)
+    assert not portable_dropout(x, KEY, STEP, 1.0, True).any()
+
+
+def test_each_call_and_each_instance_has_a_key_of_its_own() -> None:
+    found = redrawn(DRAWING)
+    assert found.sites == {
+        "Inner": ("F.dropout", "torch.randn_like", "torch.rand_like"),
+        "Net": ("F.alpha_dropout", "F.dropout2d", "torch.bernoulli"),
+    }
+    module = drawing()
+    keys = [
+        getattr(module.get_submodule(path), f"noise_key_{k}")
+        for path in ("", "one", "two")
+        for k in range(3)
+    ]
+    assert len(set(keys)) == 9
+
+
+def test_a_source_that_draws_nothing_is_left_to_the_letter() -> None:
+    assert redrawn(MLP_SOURCE).source is MLP_SOURCE
+    assert redrawn("def (").source == "def ("
+    # What is not called on an instance has no key to draw by.
+    alone = "import torch\n\n\ndef noise(x):\n    return torch.randn_like(x)\n"
+    assert redrawn(alone).source == alone
+    assert redrawn(alone).uncovered == ("a function: torch.randn_like",)
+
+
+def test_the_rewritten_source_differs_in_its_draws_alone() -> None:
+    found = redrawn(BLOCKS_SOURCE)
+    before, after = (
+        ast.unparse(ast.parse(text)).splitlines() for text in (BLOCKS_SOURCE, found.source)
+    )
+    changed = [line for line in after if line not in before]
+    assert len(changed) == 3 and changed[0].startswith("from specc.harness.draws import")
+    assert [line for line in before if line not in after] == [
+        line for line in before if "F.dropout" in line or "randn_like" in line
+    ]
+
+
+def test_dropout_inside_attention_is_switched_off_and_said() -> None:
+    source = HEADER + (
+        "class Plain(nn.Module):\n"
+        "    def __init__(self) -> None:\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(3, 2)\n\n"
+        "    def forward(self, x: Tensor) -> Tensor:\n"
+        "        y = self.fc(x)\n"
+        "        p = 0.5 if self.training else 0.0\n"
+        "        return F.scaled_dot_product_attention(y, y, y, dropout_p=p) + torch.rand(1)\n"
+    )
+    program = plain()
+    case = cases(program)[0]
+    run = observe(program, close(program, case), source, Setting("eager", "cpu", "float32"))
+    assert run.notes == (
+        "noise switched off: Plain: F.scaled_dot_product_attention: dropout_p p set to 0",
+        "noise not under control: Plain: torch.rand",
+    )
+
+
+def test_noise_in_a_loss_is_portable_too() -> None:
+    source = MLP_SOURCE.replace(
+        "F.cross_entropy(logits, label)",
+        "F.cross_entropy(logits + torch.randn_like(logits), label)",
+    )
+    program = mlp()
+    closed = close(program, cases(program)[0])
+    setting = Setting("eager", "cpu", "float32")
+    losses = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        run = observe(program, closed, source, setting)
+        losses.append(
+            [
+                float(x.values)
+                for x in run.observations
+                if "/loss/" in x.name and x.values is not None
+            ]
+        )
+    assert losses[0] == losses[1] and len(set(losses[0])) == 3
