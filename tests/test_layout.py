@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specc.emit.layout import WIDTH, flat, identifier, lay_out, literal
+from specc.emit.layout import flat, identifier, literal
+from specc.emit.lines import WIDTH, lay_out, lay_out_value
 from specc.emit.statements import comment
 
 _NAMES = st.sampled_from(["a", "weight", "image", "self", "long_name_of_a_value"])
@@ -87,6 +88,39 @@ def test_a_comment_stays_a_comment(text: str) -> None:
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
 def test_numbers_that_are_none_are_still_expressions(value: float) -> None:
     assert repr(eval(literal(value))) == repr(value)
+
+
+def test_long_operations_are_laid_out_as_the_formatter_leaves_them() -> None:
+    written = [
+        "torch.mean(self.critic(torch.detach(fake_picture))) - torch.mean(self.critic(real))",
+        "(-torch.arange(self.dim // 2, device=t.device)).to(next(self.parameters()).dtype)"
+        " / (self.dim // 2)",
+        "torch.mean(self.critic(torch.detach(fake_picture))) - self.average_of_the_critic * 2",
+        "self.average_of_the_critic_so_far - torch.mean(self.critic(torch.detach(fake_pictures)))",
+        "self.average_of_the_critic_so_far * self.another_factor - torch.mean(self.critic(fake))",
+        "argument_number_1 + argument_number_2 * argument_number_3 + argument_number_4 * number_5",
+        "name == 'bias' or isinstance(module, (nn.LayerNorm, nn.Embedding)) and name == 'weight'",
+        "first_of_all(argument_number_1, argument_number_2) @ [argument_number_3, argument_number]",
+        "first_of_all(argument_number_1, argument_number_2) @ other.mean(argument_number_4).sum()",
+        "first_of_all(argument_number_1, argument_number_2, argument_number_3, argument_number_4)"
+        " / second_of_all(argument_number_1, argument_number_2, argument_number_3, argument_4)",
+        "argument_number_1 * (argument_number_2 + argument_number_3 - argument_number_4 + 12345)",
+        "argument_number_1 + function(argument_number_2 * argument_number_3, key=argument_number_4)"
+        " + argument_number_5",
+    ]
+    nodes = [ast.parse(text, mode="eval").body for text in written]
+    source = "".join("\n".join(lay_out_value(node, "", "value = ")) + "\n" for node in nodes)
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", str(WIDTH), "-"],
+        input=source,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert formatted.stdout == source
+    for node, statement in zip(nodes, ast.parse(source).body, strict=True):
+        assert isinstance(statement, ast.Assign)
+        assert ast.dump(statement.value) == ast.dump(node)
 
 
 def test_long_expressions_are_laid_out_as_the_formatter_leaves_them() -> None:

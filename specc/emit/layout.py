@@ -1,9 +1,9 @@
-"""Prints Python: expression trees to text, laid out as a formatter would leave it.
+"""Prints Python: expression trees to text, on one line.
 
 The one place where identifiers and literals become source text: an identifier that is none raises,
 a string is always quoted and escaped, so nothing in a spec can become code. Expressions are nodes
-of Python's own ``ast``, of the kinds that the emitter makes. Non-goal: statements, which are
-``statements``."""
+of Python's own ``ast``, of the kinds that the emitter makes. Non-goals: what is too long for a line
+(``lines``), statements (``statements``)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-WIDTH: Final = 88
-STEP: Final = "    "
-
-_BINARY: Final[dict[type[ast.operator], tuple[str, int]]] = {
+BINARY: Final[dict[type[ast.operator], tuple[str, int]]] = {
     ast.Add: ("+", 12),
     ast.Sub: ("-", 12),
     ast.Mult: ("*", 13),
@@ -93,11 +90,11 @@ def _escaped(character: str) -> str:
 
 def flat(node: ast.expr) -> str:
     """The expression on one line."""
-    return _flat(node)[0]
+    return text_and_strength(node)[0]
 
 
-def _flat(node: ast.expr) -> tuple[str, int]:
-    """The text on one line and how tightly it holds together."""
+def text_and_strength(node: ast.expr) -> tuple[str, int]:
+    """The text on one line and how tightly it holds together: 17 is an atom, 0 a generator."""
     match node:
         case ast.Name():
             return identifier(node.id), _ATOM
@@ -105,13 +102,13 @@ def _flat(node: ast.expr) -> tuple[str, int]:
             text = literal(node.value)
             return text, 14 if text.startswith("-") else _ATOM
         case ast.Attribute():
-            value = _at_least(node.value, 16)
+            value = at_least(node.value, 16)
             return f"{value}.{identifier(node.attr)}", 16
         case ast.Call():
             items = ", ".join(_arguments(node))
-            return f"{_at_least(node.func, 16)}({items})", 16
+            return f"{at_least(node.func, 16)}({items})", 16
         case ast.Subscript():
-            return f"{_at_least(node.value, 16)}[{_index(node.slice)}]", 16
+            return f"{at_least(node.value, 16)}[{_index(node.slice)}]", 16
         case ast.Tuple():
             items = ", ".join(flat(item) for item in node.elts)
             return f"({items},)" if len(node.elts) == 1 else f"({items})", _ATOM
@@ -121,19 +118,19 @@ def _flat(node: ast.expr) -> tuple[str, int]:
             return f"{{{', '.join(_pairs(node))}}}", _ATOM
         case ast.UnaryOp():
             symbol, strength = _UNARY[type(node.op)]
-            return f"{symbol}{_at_least(node.operand, strength)}", strength
+            return f"{symbol}{at_least(node.operand, strength)}", strength
         case ast.BinOp():
             return _binary(node)
         case ast.Compare():
-            left = _at_least(node.left, _COMPARISON + 1)
+            left = at_least(node.left, _COMPARISON + 1)
             pieces = [
-                f" {_COMPARE[type(op)]} {_at_least(right, _COMPARISON + 1)}"
+                f" {_COMPARE[type(op)]} {at_least(right, _COMPARISON + 1)}"
                 for op, right in zip(node.ops, node.comparators, strict=True)
             ]
             return left + "".join(pieces), _COMPARISON
         case ast.BoolOp():
             word, strength = (" and ", 4) if isinstance(node.op, ast.And) else (" or ", 3)
-            return word.join(_at_least(item, strength + 1) for item in node.values), strength
+            return word.join(at_least(item, strength + 1) for item in node.values), strength
         case ast.ListComp():
             return f"[{flat(node.elt)}{_loops(node.generators)}]", _ATOM
         case ast.DictComp():
@@ -144,18 +141,18 @@ def _flat(node: ast.expr) -> tuple[str, int]:
         case ast.Starred():
             value = flat(node.value)
             bare = isinstance(node.value, ast.GeneratorExp)
-            return f"*({value})" if bare else f"*{_at_least(node.value, 16)}", 0
+            return f"*({value})" if bare else f"*{at_least(node.value, 16)}", 0
         case ast.IfExp():
-            body = f"{_at_least(node.body, 2)} if {_at_least(node.test, 2)}"
-            return f"{body} else {_at_least(node.orelse, 1)}", 1
+            body = f"{at_least(node.body, 2)} if {at_least(node.test, 2)}"
+            return f"{body} else {at_least(node.orelse, 1)}", 1
     raise ValueError(f"the emitter does not print {type(node).__name__}")
 
 
 def _binary(node: ast.BinOp) -> tuple[str, int]:
-    symbol, strength = _BINARY[type(node.op)]
+    symbol, strength = BINARY[type(node.op)]
     power = isinstance(node.op, ast.Pow)
-    left = _at_least(node.left, strength + 1 if power else strength)
-    right = _at_least(node.right, 14 if power else strength + 1)
+    left = at_least(node.left, strength + 1 if power else strength)
+    right = at_least(node.right, 14 if power else strength + 1)
     # Powers of simple operands are written without spaces, as formatters do.
     simple = power and all(_is_simple(side) for side in (node.left, node.right))
     return f"{left}{symbol}{right}" if simple else f"{left} {symbol} {right}", strength
@@ -171,8 +168,9 @@ def _is_simple(node: ast.expr) -> bool:
     )
 
 
-def _at_least(node: ast.expr, strength: int) -> str:
-    text, holds = _flat(node)
+def at_least(node: ast.expr, strength: int) -> str:
+    """The expression, in parentheses where it holds less tightly than ``strength``."""
+    text, holds = text_and_strength(node)
     # `1 .real` and `-1 ** 2`: numbers in front of a dot or a power want parentheses.
     return text if holds >= strength else f"({text})"
 
@@ -230,108 +228,3 @@ def target(node: ast.expr) -> str:
     """``a, (b, c)``: the outermost tuple of a target goes without parentheses."""
     text = flat(node)
     return text[1:-1] if isinstance(node, ast.Tuple) and len(node.elts) > 1 else text
-
-
-def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list[str]:
-    """``head`` + expression + ``tail`` at ``indent``, broken over lines where it is too wide."""
-    line = f"{indent}{head}{flat(node)}{tail}"
-    if len(line) <= WIDTH:
-        return [line]
-    match node:
-        case ast.Call() if not node.args and not node.keywords:
-            # `stack(...).sum()`: what is long is what the method is called on.
-            if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
-                return lay_out(node.func.value, indent, head, f".{node.func.attr}(){tail}")
-        case ast.Call():
-            opening = f"{head}{_at_least(node.func, 16)}("
-            if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-                return _bracketed([node.args[0]], [""], indent, opening, f"){tail}", last="")
-            items = [*node.args, *(item.value for item in node.keywords)]
-            heads = [""] * len(node.args) + [
-                f"{identifier(item.arg or '')}=" for item in node.keywords
-            ]
-            return _bracketed(items, heads, indent, opening, f"){tail}")
-        case ast.List() | ast.Tuple() if node.elts:
-            left, right = ("[", "]") if isinstance(node, ast.List) else ("(", ")")
-            heads = [""] * len(node.elts)
-            return _bracketed(
-                node.elts, heads, indent, f"{head}{left}", f"{right}{tail}", together=False
-            )
-        case ast.Dict() if node.keys:
-            heads = [f"{flat(key)}: " for key in node.keys if key is not None]
-            return _bracketed(node.values, heads, indent, f"{head}{{", f"}}{tail}", together=False)
-        case ast.ListComp():
-            inner = indent + STEP
-            lines = [f"{indent}{head}["]
-            lines += _comprehension(node.elt, node.generators, inner)
-            return [*lines, f"{indent}]{tail}"]
-        case ast.GeneratorExp():
-            return _comprehension(node.elt, node.generators, indent)
-        case ast.Starred() if isinstance(node.value, ast.GeneratorExp):
-            inner = indent + STEP
-            lines = [f"{indent}{head}*("]
-            lines += _comprehension(node.value.elt, node.value.generators, inner)
-            return [*lines, f"{indent}){tail}"]
-        case ast.BinOp() | ast.BoolOp() | ast.Compare():
-            inner = indent + STEP
-            text = flat(node)
-            body = [inner + text] if len(inner + text) <= WIDTH else _operands(node, inner)
-            return [f"{indent}{head}(", *body, f"{indent}){tail}"]
-    return [line]
-
-
-def _bracketed(
-    items: Sequence[ast.expr],
-    heads: Sequence[str],
-    indent: str,
-    opening: str,
-    closing: str,
-    last: str = ",",
-    *,
-    together: bool = True,
-) -> list[str]:
-    """What stands in brackets: a call's arguments on one line of their own if they fit, else an
-    item a line, as a collection's always."""
-    inner = indent + STEP
-    line = inner + ", ".join(head + flat(item) for head, item in zip(heads, items, strict=True))
-    if together and len(line) <= WIDTH:
-        return [indent + opening, line, indent + closing]
-    lines = [indent + opening]
-    for head, item in zip(heads, items, strict=True):
-        lines += lay_out(item, inner, head, last)
-    return [*lines, indent + closing]
-
-
-def _comprehension(
-    element: ast.expr, generators: Sequence[ast.comprehension], indent: str
-) -> list[str]:
-    lines = lay_out(element, indent)
-    for item in generators:
-        lines += lay_out(item.iter, indent, f"for {target(item.target)} in ")
-        for test in item.ifs:
-            lines += lay_out(test, indent, "if ")
-    return lines
-
-
-def _operands(node: ast.expr, indent: str) -> list[str]:
-    """A long chain of operators of one precedence, an operand a line."""
-    if not isinstance(node, ast.BinOp):
-        return [indent + flat(node)]
-    strength = _BINARY[type(node.op)][1]
-    parts: list[tuple[str, ast.expr]] = []
-    left: ast.expr = node
-    while isinstance(left, ast.BinOp) and _BINARY[type(left.op)][1] == strength:
-        parts.append((_BINARY[type(left.op)][0] + " ", left.right))
-        left = left.left
-    lines = _operand(left, indent, "", strength)
-    for symbol, operand in reversed(parts):
-        lines += _operand(operand, indent, symbol, strength + 1)
-    return lines
-
-
-def _operand(node: ast.expr, indent: str, symbol: str, strength: int) -> list[str]:
-    """One operand of a chain; one that needs parentheses of its own stays on its line."""
-    text = _at_least(node, strength)
-    if len(indent + symbol + text) <= WIDTH or _flat(node)[1] < strength:
-        return [f"{indent}{symbol}{text}"]
-    return lay_out(node, indent, symbol)

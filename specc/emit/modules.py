@@ -17,7 +17,8 @@ from specc.emit.constructors import Maker
 from specc.emit.expressions import call, dotted, static_naming
 from specc.emit.forms import Different, agree
 from specc.emit.inits import init_statements
-from specc.emit.layout import STEP, WIDTH, literal
+from specc.emit.layout import literal
+from specc.emit.lines import STEP, WIDTH
 from specc.emit.names import argument_names
 from specc.emit.statements import (
     Assign,

@@ -9,7 +9,8 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from specc.emit.layout import STEP, WIDTH, flat, identifier, lay_out, target
+from specc.emit.layout import flat, identifier, target
+from specc.emit.lines import STEP, WIDTH, lay_out, lay_out_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
                 lines += print_statement(inner, indent + STEP)
             return lines
         case Assign():
-            lines = lay_out(statement.value, indent, f"{target(statement.target)} = ")
+            lines = lay_out_value(statement.value, indent, f"{target(statement.target)} = ")
         case Evaluate():
             lines = lay_out(statement.value, indent)
         case Return():
@@ -212,7 +213,7 @@ def _return(value: ast.expr, indent: str) -> list[str]:
         line = f"{indent}return {flat(value)[1:-1]}"
         if len(line) <= WIDTH:
             return [line]
-    return lay_out(value, indent, "return ")
+    return lay_out_value(value, indent, "return ")
 
 
 def _marked(lines: list[str], mark: str, indent: str) -> list[str]:
