@@ -412,9 +412,10 @@ def test_a_value_that_is_returned_at_once_is_not_named_first() -> None:
 @pytest.mark.parametrize(
     ("made", "lines"),
     [
-        ("arange(D) / 2", "torch.arange(D, device=x.device).to(x.dtype) / 2"),
-        ("0.5 * arange(1, D + 1)", "0.5 * torch.arange(1, D + 1, device=x.device).to(x.dtype)"),
-        ("sin(arange(D))", "torch.sin(torch.arange(D, device=x.device).to(x.dtype))"),
+        ("arange(D) / 2", "torch.arange(D, dtype=x.dtype, device=x.device) / 2"),
+        ("0.5 * arange(1, D + 1)", "0.5 * torch.arange(1, D + 1, dtype=x.dtype, device=x.device)"),
+        ("sin(arange(D))", "torch.sin(torch.arange(D, dtype=x.dtype, device=x.device))"),
+        ("argmax(x, dim=0) / 2", "torch.argmax(x, dim=0).to(x.dtype) / 2"),
         ("where(x[0] > 0.0, 1.0, 0.5)", ".to(x.dtype)"),
     ],
 )
@@ -463,3 +464,15 @@ def test_what_a_glob_over_names_matches_is_asked_of_the_names(selector: str, tes
         f"  optimizer AdamW(lr=0.1) {{\n    group(weight_decay=0.0) on {selector}\n  }}\n}}\n"
     )
     assert f"for name, parameter in self.named_parameters() {test}" in " ".join(source.split())
+
+
+def test_a_step_clips_what_its_optimizer_steps() -> None:
+    source = emitted(
+        "spec 1\nmodel A {\n  input x: float[N, 4]\n  y = x -> Linear(4)\n  output y\n}\n"
+        "model B {\n  input x: float[N, 4]\n  y = x -> Linear(4)\n  output y\n}\n"
+        "train {\n  input x: float[N, 4]\n"
+        "  step first {\n    loss = mean(A(x))\n    optimizer SGD(lr=0.1) on A\n  }\n"
+        "  step second {\n    loss = mean(B(A(x)))\n    clip GradNorm(0.5)\n"
+        "    optimizer SGD(lr=0.1) on B\n  }\n}\n"
+    )
+    assert "nn.utils.clip_grad_norm_(self.b.parameters(), 0.5)" in source

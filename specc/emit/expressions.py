@@ -263,13 +263,26 @@ def _in_run_precision(node: ir.Leaf, naming: Naming) -> ast.expr:
 
     def value(item: ir.Value) -> ast.expr:
         written = naming.value(item)
-        return cast(written) if bools or item.type.dtype != "bool" else written
+        if not bools and item.type.dtype == "bool":
+            return written
+        return _counting_in(dtype, written) or cast(written)
 
     inner = replace(naming, value=value)
     if isinstance(node, ir.FunctionCall):
         return _function(node, inner)
     left, right = (of_operand(operand, inner) for operand in node.operands)
     return operation(node.operator, left, right)
+
+
+def _counting_in(dtype: ast.expr, written: ast.expr) -> ast.expr | None:
+    """``torch.arange(n, dtype=...)`` in place of a cast of what it gives; None for other calls."""
+    if isinstance(written, ast.UnaryOp) and isinstance(written.op, ast.USub):
+        inner = _counting_in(dtype, written.operand)
+        return None if inner is None else ast.UnaryOp(ast.USub(), inner)
+    if not isinstance(written, ast.Call) or not any(k.arg == "device" for k in written.keywords):
+        return None
+    keywords = [ast.keyword("dtype", dtype), *written.keywords]
+    return ast.Call(written.func, written.args, keywords)
 
 
 def _layer_input(operand: ir.Operand, naming: Naming) -> ast.expr:

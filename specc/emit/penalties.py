@@ -124,9 +124,20 @@ def _folded(node: ast.expr) -> ast.expr:
     return node
 
 
-def clipping(model: ir.Module, clip: ir.Clip, constants: Mapping[str, str]) -> ast.expr:
-    """The call that clips the gradients of a step."""
+def clipping(
+    model: ir.Module, clip: ir.Clip, optimizer: ir.Optimizer | None, constants: Mapping[str, str]
+) -> ast.expr:
+    """The call that clips the gradients of a step: those that ``optimizer`` is about to use, where
+    the spec does not say which."""
     formula = _formula(CLIPS[clip.type], clip.arguments, constants)
-    everything = tuple(name for name, _, _ in model.parameters() if name not in model.frozen_names)
+    stepped = None if optimizer is None else {
+        name for on in (optimizer.rest, *(group.on for group in optimizer.groups))
+        for name in on.names
+    }  # fmt: skip
+    everything = tuple(
+        name
+        for name, _, _ in model.parameters()
+        if name not in model.frozen_names and (stepped is None or name in stepped)
+    )
     on = clip.on or ir.Selection("*", everything)
     return _with_name(formula, "parameters", parameters(model, on))

@@ -53,17 +53,18 @@ def unclaimed(module: ir.Module, optimizer: ir.Optimizer) -> ast.expr:
 
 
 def _all_inside(module: ir.Module, on: ir.Selection) -> str | None:
-    """The path whose parameters are just those selected."""
+    """The outermost path whose parameters are just those selected."""
     path = on.names[0].rpartition(".")[0] if on.names else ""
     chosen = set(on.names)
+    found: str | None = None
     while path:
         inside = {name for name in _everything(module) if name.startswith(f"{path}.")}
+        if not inside <= chosen:
+            break
         if inside == chosen:
-            return path
-        if not inside < chosen:
-            return None
+            found = path
         path = path.rpartition(".")[0]
-    return None
+    return found
 
 
 def by_condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:

@@ -193,7 +193,8 @@ def minimise(
     if step.clip:
         if scaled:
             moves.append(Evaluate(call(dotted("scaler.unscale_"), optimizer)))
-        moves.append(Evaluate(clipping(model, step.clip, constants), mark(step.clip.span)))
+        clip = clipping(model, step.clip, step.optimizer, constants)
+        moves.append(Evaluate(clip, mark(step.clip.span)))
     if scaled:
         moves.append(Evaluate(call(dotted("scaler.step"), optimizer)))
     else:

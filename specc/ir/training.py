@@ -35,8 +35,8 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """``GradNorm`` or ``GradValue`` between backward and step; ``on`` None means every
-    parameter."""
+    """``GradNorm`` or ``GradValue`` between backward and step; ``on`` None means every parameter
+    that the step's optimizer steps."""
 
     type: str
     arguments: Arguments
