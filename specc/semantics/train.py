@@ -13,26 +13,21 @@ from typing import Literal
 from specc import ir
 from specc.catalog import METRICS
 from specc.errors import Collector, Span
-from specc.semantics import static
 from specc.semantics.calls import call_function, given_arguments
-from specc.semantics.entities import POISON, Entity, Items, is_poisoned, is_static, to_static
+from specc.semantics.entities import POISON, Entity, Items
 from specc.semantics.expressions import elaborate
 from specc.semantics.gradients import reached
 from specc.semantics.graph import Graph
 from specc.semantics.members import call_member, mentioned, selected
 from specc.semantics.models import assign, declare_input
 from specc.semantics.names import (
-    EMITTED_METHODS,
-    MODULE_ATTRIBUTES,
-    check_label,
     check_name,
 )
 from specc.semantics.selectors import Among
 from specc.semantics.steps import StepBuilder, find_row
+from specc.semantics.twins import named_members, training_module, whole_number
 from specc.semantics.uses import closure, visible_uses
 from specc.syntax import ast
-
-_MOST_BATCHES = 2**31
 
 
 class TrainBuilder:
@@ -128,10 +123,10 @@ class TrainBuilder:
             graph.params = {
                 name: value for name, value in graph.params.items() if name in self.file_env
             }
-        members = self._named_members(block, names)
+        members = named_members(block, names, self.models, self.file_env)
         graph.members = {member.attribute if member.kind != "model" else member.model: member
                          for member in members}  # fmt: skip
-        subject = self._subject(members, block.span)
+        subject = training_module(members, self.models, block.span)
         among = Among({m.model: m.attribute for m in members if m.kind == "model"},
                       tuple(m.attribute for m in members if m.kind != "model"))  # fmt: skip
         if not explicit:
@@ -238,80 +233,6 @@ class TrainBuilder:
         items = result.items if isinstance(result, Items) else (result,)
         graph.env.update(zip(outputs, items, strict=False))
 
-    def _named_members(self, block: ast.Train, names: list[str]) -> tuple[ir.Member, ...]:
-        members = []
-        taken: set[str] = set()
-        for name in names:
-            attribute = name.lower()
-            while attribute in taken or attribute in MODULE_ATTRIBUTES | EMITTED_METHODS:
-                attribute += "_"
-            taken.add(attribute)
-            members.append(ir.Member(attribute, name, "model", span=self.models[name][0].span))
-        attributes = {member.model: member.attribute for member in members}
-        for statement in block.body:
-            if not isinstance(statement, ast.Copy | ast.Ema):
-                continue
-            word = "copy" if isinstance(statement, ast.Copy) else "ema"
-            if not check_label(statement.name, statement.span, self.collector):
-                continue
-            if statement.name in taken or statement.name in self.models:
-                self.collector.error(
-                    "E0409", f"there is already something called `{statement.name}`",
-                    statement.span, "give it another name",
-                )  # fmt: skip
-                continue
-            if statement.of not in attributes:
-                self.collector.error(
-                    "E0413",
-                    f"there is no model `{statement.of}` to {word}",
-                    statement.span,
-                    f"one of {', '.join(attributes)}",
-                )
-                continue
-            taken.add(statement.name)
-            members.append(self._twin(statement, attributes[statement.of]))
-        return tuple(members)
-
-    def _twin(self, statement: ast.Copy | ast.Ema, of: str) -> ir.Member:
-        scope = self._graph(next(iter(self.models.values()))[1], dict(self.file_env))
-        span = statement.span
-        if isinstance(statement, ast.Copy):
-            every = self._number(scope, statement.every, "a copy is made every so many batches")
-            return ir.Member(statement.name, statement.of, "copy", of, every or 1, span=span)
-        entity = elaborate(scope, statement.decay)
-        value = static.plain(to_static(entity), scope.params) if is_static(entity) else None
-        if not isinstance(value, int | float) or not 0 <= value < 1:
-            if not is_poisoned(entity):
-                self.collector.error(
-                    "E0414", "the decay of an average is a number from 0 to 1, without 1",
-                    statement.decay.span, "write `decay 0.999`",
-                )  # fmt: skip
-            value = 0.0
-        decay: ir.Static = to_static(entity) if isinstance(entity, ir.Scalar) else float(value)
-        return ir.Member(statement.name, statement.of, "ema", of, decay=decay, span=span)
-
-    def _subject(self, members: Sequence[ir.Member], span: Span) -> ir.Module:
-        """Training as a module: it makes its members."""
-        makes = []
-        for member in members:
-            model, graph = self.models[member.model]
-            layer = ir.Layer(
-                member.attribute, member.model, (), (), (), (), member.span or span, module=model,
-                values=graph.params,
-            )  # fmt: skip
-            makes.append(ir.Make(layer, layer.span))
-        frozen = tuple(
-            ir.Selection(f"{member.attribute}.*", tuple(
-                f"{member.attribute}.{name}"
-                for name, _, _ in self.models[member.model][0].parameters()
-            ))
-            for member in members if member.kind != "model"
-        )  # fmt: skip
-        name = "Training"
-        while name in next(iter(self.models.values()))[1].library.definitions:
-            name += "_"
-        return ir.Module(name, (), (), tuple(makes), (), (), span, frozen=frozen)
-
     # ── statements that belong to no step ────────────────────────────────────────────────────────
 
     def _statement(self, graph: Graph, statement: ast.Statement) -> None:
@@ -324,7 +245,7 @@ class TrainBuilder:
                 self.metrics.append((statement, statement.call))
             case ast.Accumulate():
                 self._say_once("accumulate", statement.span)
-                count = self._number(graph, statement.count, "so many batches make one step")
+                count = whole_number(graph, statement.count, "so many batches make one step")
                 self.accumulate = count or 1
             case ast.Precision():
                 self._say_once("precision", statement.span)
@@ -352,21 +273,6 @@ class TrainBuilder:
                 "E0505", f"`{statement.name}` is no precision to train in", statement.span,
                 "one of bfloat16, float16, float32",
             )  # fmt: skip
-
-    def _number(self, graph: Graph, written: ast.Expression, what: str) -> int | None:
-        entity = elaborate(graph, written)
-        if is_poisoned(entity):
-            return None
-        try:
-            value = static.plain(to_static(entity), graph.params) if is_static(entity) else None
-        except static.Undecided:
-            value = None
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < _MOST_BATCHES:
-            self.collector.error(
-                "E0414", f"{what}: a whole number of at least 1", written.span, "write 1 or more"
-            )
-            return None
-        return value
 
     # ── gradients ────────────────────────────────────────────────────────────────────────────────
 
