@@ -81,8 +81,11 @@ class _Reading:
             self.bind(iteration.entering, carried)
             self.sizes = {**before, loop.variable: iteration.index}
             self.nodes(iteration.nodes)
-            carried = [self.values[id(value)] for value in iteration.leaving]
-            listed += carried
+            leaving = [self.values[id(value)] for value in iteration.leaving]
+            if loop.kind == "list":
+                listed += leaving
+            else:
+                carried = leaving
         self.sizes = before
         self.bind(loop.results, listed if loop.kind == "list" else carried)
 

@@ -312,6 +312,9 @@ def _row(pairs: Sequence[Pair]) -> Row:
     assert isinstance(node, ir.Chain)
     source = _value(pairs, "input")
     parts = merge([view.inner(other.nodes) for view, other in pairs])  # type: ignore[union-attr]
+    for view, other in pairs:
+        # What the last stage stands for is known inside alone: the row is called as one.
+        view.canonical.pop(id(other.result), None)  # type: ignore[union-attr]  # chains
     _alias(pairs, [other.result for _, other in pairs])  # type: ignore[union-attr]  # chains
     return Row(node.path, parts, source, node.result, node.span)
 
@@ -341,7 +344,7 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
     if node.kind == "list":
         if len({len(loop.results) for _, loop in loops}) > 1:
             raise Different("another number of items")
-    if not rounds and node.kind != "list":
+    if not rounds and node.kind == "for":
         # Nothing is done: what enters comes out.
         for view, loop in loops:
             for result, value in zip(loop.results, loop.initial, strict=True):

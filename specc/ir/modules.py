@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from specc.errors import Span
-from specc.ir.nodes import Arguments, Distribution, Layer, Node, Value, made_layers
+from specc.ir.nodes import Arguments, Distribution, Layer, Node, Value, made_places
 from specc.ir.types import Static
 from specc.sizes import Size, evaluate
 
@@ -117,14 +117,14 @@ class Module:
         """The layers and blocks that this module makes itself, in the order of the
         ``state_dict``: a list of layers is one place in it."""
         tree: dict[str, object] = {}
-        for layer in made_layers(self.nodes):
-            *parents, last = layer.name.split(".")
+        for path, layer in made_places(self.nodes):
+            *parents, last = path.split(".")
             level = tree
             for parent in parents:
                 found = level.setdefault(parent, {})
                 assert isinstance(found, dict)
                 level = found
-            level[last] = layer
+            level.setdefault(last, {} if layer is None else layer)
         return tuple(_leaves(tree))
 
     @cached_property

@@ -285,15 +285,26 @@ def flat_nodes(nodes: Iterable[Node]) -> Iterator[Leaf]:
 
 def made_layers(nodes: Iterable[Node]) -> Iterator[Layer]:
     """The layers that the nodes make, in the order in which they are made."""
+    return (layer for _, layer in made_places(nodes) if layer is not None)
+
+
+def made_places(nodes: Iterable[Node]) -> Iterator[tuple[str, Layer | None]]:
+    """The paths of the layers that the nodes make, in the order in which they are made, with each
+    row of layers (which has no layer of its own, and may be empty) before what is in it."""
     for node in nodes:
         match node:
             case Make():
-                yield node.layer
-            case Chain() | Branch():
-                yield from made_layers(node.nodes)
+                yield node.layer.name, node.layer
+            case Chain():
+                yield node.path, None
+                yield from made_places(node.nodes)
+            case Branch():
+                yield from made_places(node.nodes)
             case Loop():
+                if node.kind == "repeat" and node.path:
+                    yield node.path, None
                 for iteration in node.iterations:
-                    yield from made_layers(iteration.nodes)
+                    yield from made_places(iteration.nodes)
             case _:
                 continue
 

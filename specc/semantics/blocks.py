@@ -55,7 +55,7 @@ def apply_block(
     span: Span, hint: Hint, elaborate: Elaborate,
 ) -> Entity:  # fmt: skip
     """A new instance of the block called ``name``, fed with ``inputs``."""
-    path = graph.place(label, name)
+    path = graph.place(label, span.start)
     use = instantiate(graph, name, given, inputs, span, elaborate)
     if use is None:
         return POISON

@@ -27,7 +27,7 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
     if not check_label(name, statement.span, graph.collector, graph.namespace.attributes):
         graph.env[name] = POISON
         return
-    if graph.namespace.locate(name) in graph.taken or name in graph.env:
+    if not graph.free(name) or name in graph.env:
         graph.error(
             "E0206", f"there is already something called `{name}`", place, "give it another name"
         )
@@ -73,6 +73,8 @@ def apply_handle(
             named.span,
         )
     if any(is_poisoned(item) for item in inputs):
+        if handle.path not in graph.layers:
+            del graph.declared[handle.path]  # fed, but nobody knows with what
         return POISON
     if declaration.target in LAYERS:
         if not _made(graph, handle, declaration, inputs, elaborate):

@@ -113,7 +113,7 @@ def _made_and_fed(
         return graph.error("E0208", f"`{name}` takes tensors here", by_name[0].span)
     if name not in LAYERS:
         return apply_block(graph, name, settings, inputs, None, span, hint, elaborate)
-    path = graph.place(None, name)
+    path = graph.place(None, span.start)
     if not make_layer(graph, LAYERS[name], settings, inputs, path, place):
         return POISON
     return apply_layer(graph, path, inputs, span, hint, by_name)

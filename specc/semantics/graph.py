@@ -60,6 +60,8 @@ class Graph:
     layers: dict[str, ir.Layer] = field(default_factory=dict)
     # Every path that a layer, or a list of them, has.
     taken: set[str] = field(default_factory=set)
+    # The paths of the lists that loops without a label make.
+    lists: set[str] = field(default_factory=set)
     conditions: list[ir.Condition] = field(default_factory=list)
     dimensions: dict[str, Span] = field(default_factory=dict)
     # How many layers there are here, blocks entered.
@@ -132,21 +134,24 @@ class Graph:
                     if isinstance(value, int) and name not in self.variables:
                         self.fixed[name] = value
 
-    def place(self, label: str | None, type_: str) -> str:
-        """The path of a new layer: under its label, or under a name made up for its type."""
-        space = self.namespace
-        name = label or space.fresh(
-            type_, lambda name: space.labelled(name) or space.locate(name) in self.taken
-        )
+    def place(self, label: str | None, start: int) -> str:
+        """The path of a new layer: under its label, or under the name of what starts at
+        ``start``."""
         self.size += 1
-        return self.take(name)
+        return self.take(label or self.namespace.made_up(start))
 
     def take(self, name: str) -> str:
         """The path of what is called ``name`` here, spoken for from now on."""
         path = self.namespace.locate(name)
         self.taken.add(path)
-        self.namespace.given.add(name)
+        self.lists.update(self.namespace.lists(name))
         return path
+
+    def free(self, name: str) -> bool:
+        """Whether nothing has the path that ``name`` would have here, or is a list where a layer
+        would be, or a layer where a list would be."""
+        path, lists = self.namespace.locate(name), self.namespace.lists(name)
+        return path not in self.taken and path not in self.lists and self.taken.isdisjoint(lists)
 
     @contextmanager
     def inside(self, namespace: Namespace | None = None) -> Iterator[list[ir.Node]]:

@@ -27,7 +27,7 @@ from specc.semantics.names import check_name
 from specc.semantics.operators import COMPARISONS
 from specc.semantics.params import Settings, declare_param
 from specc.semantics.places import Namespace
-from specc.semantics.sites import all_layers, is_pure_chain, leaves, sites
+from specc.semantics.sites import all_layers, is_pure_chain, leaves, site_names, sites
 from specc.semantics.structure import for_loop, if_statement
 from specc.semantics.types import tensor_type
 from specc.sizes import Poly, Size, evaluate
@@ -81,10 +81,11 @@ def build_module(
     """The body of a model or block, read in ``graph``, which has its params.
 
     ``inputs`` are a block's, bound already; a model's are declared where they stand."""
-    labels = frozenset(label for label in sites(tree.body, graph.is_layer) if label)
     sequential = tree.kind == "block" and is_pure_chain(tree) and _is_row(tree, graph)
     graph.namespace = (
-        Namespace("positions", splices=True) if sequential else Namespace(labels=labels)
+        Namespace("positions", splices=True)
+        if sequential
+        else Namespace(names=site_names(sites(tree.body, graph.is_layer)))
     )
     body = _Body(list(inputs or ()))
     for statement in tree.body:

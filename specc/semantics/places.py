@@ -5,8 +5,7 @@ elsewhere the lower-case type with a counter. Non-goal: whether two layers want 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,19 +25,11 @@ class Namespace:
     path: str = ""
     index: int = 0
     parent: Namespace | None = None
-    counters: Counter[str] = field(default_factory=Counter)
+    # What the layers without labels are called, by where they start in the text.
+    names: Mapping[int, str] = field(default_factory=dict)
     position: int = 0
-    # The names that were given here.
-    given: set[str] = field(default_factory=set)
     # Whether a `repeat` here stands among the stages of the row itself.
     splices: bool = False
-    # The labels given in this stretch, which no made-up name takes.
-    labels: frozenset[str] = frozenset()
-
-    def labelled(self, name: str) -> bool:
-        """Whether ``name`` is a label of the stretch that this one names its layers in."""
-        outer = self.parent if self.form == "each" else None
-        return name in self.labels or (outer is not None and outer.labelled(name))
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -49,18 +40,21 @@ class Namespace:
             return MEMBER_ATTRIBUTES
         return ROW_ATTRIBUTES if self.form == "positions" else frozenset()
 
-    def fresh(self, type_: str, taken: Callable[[str], bool]) -> str:
-        """A name for a layer without a label; ``taken`` tells of a name whether it is spoken
-        for."""
+    def made_up(self, start: int) -> str:
+        """The name of the layer without a label that starts at ``start``."""
         if self.form == "positions":
             self.position += 1
             return str(self.position - 1)
-        base = type_.lower()
-        while True:
-            self.counters[base] += 1
-            name = f"{base}_{self.counters[base]}"
-            if not taken(name):
-                return name
+        if self.form == "each" and self.parent is not None:
+            return self.parent.made_up(start)
+        return self.names.get(start, "")
+
+    def lists(self, name: str) -> list[str]:
+        """The paths of the lists that the layer called ``name`` here is in, by loops without a
+        label."""
+        if self.form != "each" or self.parent is None:
+            return []
+        return [*self.parent.lists(name), self.parent.locate(name)]
 
     def locate(self, name: str) -> str:
         """The path, in the module, of what is called ``name`` here."""

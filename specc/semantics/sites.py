@@ -5,20 +5,31 @@ Non-goal: what the layers are."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from specc.syntax import ast
 
 IsLayer = Callable[[str], bool]
 
 
-def sites(statements: Iterable[ast.Statement], is_layer: IsLayer) -> Iterator[str | None]:
-    """The label of each place that makes a layer, None where it has none; ``is_layer`` tells of a
-    name whether it is a layer's or a block's. A labelled loop is one place; one without a label is
-    several, and so is a list."""
+class Site(NamedTuple):
+    """A place that makes a layer: its label, where it starts in the text, what it makes."""
+
+    label: str | None
+    start: int
+    type: str
+    # Whether there may be any number of it: in a loop without a label, in a list.
+    several: bool = False
+
+
+def sites(statements: Iterable[ast.Statement], is_layer: IsLayer) -> Iterator[Site]:
+    """Each place of the statements that makes a layer, whatever is decided when they are read;
+    ``is_layer`` tells of a name whether it is a layer's or a block's. A labelled loop is one
+    place."""
     for statement in statements:
         match statement:
             case ast.LayerDeclaration():
-                yield statement.name
+                yield Site(statement.name, statement.span.start, _kind(statement.stage.target))
             case ast.Assign():
                 yield from expression_sites(statement.value, is_layer)
             case ast.Output():
@@ -28,19 +39,13 @@ def sites(statements: Iterable[ast.Statement], is_layer: IsLayer) -> Iterator[st
                 yield from sites(statement.body + statement.otherwise, is_layer)
             case ast.For():
                 if statement.label is not None:
-                    yield statement.label
+                    yield Site(statement.label, statement.span.start, "for")
                 else:
-                    yield from _several(sites(statement.body, is_layer))
+                    for site in sites(statement.body, is_layer):
+                        yield site._replace(several=True)
 
 
-def _several(inner: Iterable[str | None]) -> Iterator[str | None]:
-    found = list(inner)
-    yield from found
-    if found:
-        yield None
-
-
-def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[str | None]:
+def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[Site]:
     """As ``sites``, of one expression."""
     match expression:
         case ast.Pipeline():
@@ -54,9 +59,9 @@ def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[
             yield from expression_sites(expression.operand, is_layer)
         case ast.Call():
             # `Linear(4)(x)` makes a layer.
-            if _head(expression.callee) is not None and isinstance(expression.callee, ast.Call):
-                if is_layer(_head(expression.callee) or ""):
-                    yield None
+            head = _head(expression.callee) if isinstance(expression.callee, ast.Call) else None
+            if head is not None and is_layer(head):
+                yield Site(None, expression.span.start, head)
             for argument in expression.arguments:
                 yield from expression_sites(argument.value, is_layer)
         case ast.Sequence():
@@ -67,15 +72,15 @@ def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[
         case ast.Attribute():
             yield from expression_sites(expression.value, is_layer)
         case ast.Comprehension():
-            yield from _several(expression_sites(expression.element, is_layer))
+            for site in expression_sites(expression.element, is_layer):
+                yield site._replace(several=True)
 
 
-def _stage_sites(stage: ast.Stage, is_layer: IsLayer) -> Iterator[str | None]:
+def _stage_sites(stage: ast.Stage, is_layer: IsLayer) -> Iterator[Site]:
     target = stage.target
-    if stage.label is not None or isinstance(target, ast.Repeat | ast.Chain):
-        yield stage.label
-    elif is_layer(_head(target) or ""):
-        yield None
+    made = isinstance(target, ast.Repeat | ast.Chain) or is_layer(_head(target) or "")
+    if stage.label is not None or made:
+        yield Site(stage.label, target.span.start, _kind(target))
     if isinstance(target, ast.Call):
         for argument in target.arguments:
             yield from expression_sites(argument.value, is_layer)
@@ -85,6 +90,33 @@ def _head(target: ast.Expression) -> str | None:
     if isinstance(target, ast.Call):
         target = target.callee
     return target.name if isinstance(target, ast.Name) else None
+
+
+def _kind(target: ast.Expression) -> str:
+    """What a stage without a label is called by: its type, that of what it repeats."""
+    while isinstance(target, ast.Repeat):
+        target = target.target
+    return _head(target) or "sequential"
+
+
+def site_names(found: Iterable[Site]) -> dict[int, str]:
+    """The name of each layer of one stretch that has no label, by where it starts: its type in
+    lower case, counted from 1. Nothing that is decided when the statements are read renames one."""
+    listed = list(found)
+    labels = {site.label for site in listed}
+    counts: dict[str, int] = {}
+    names: dict[int, str] = {}
+    for site in listed:
+        if site.label is not None:
+            continue
+        base = site.type.lower()
+        while True:
+            counts[base] = counts.get(base, 0) + 1
+            name = f"{base}_{counts[base]}"
+            if name not in labels:
+                break
+        names[site.start] = name
+    return names
 
 
 def assigned_names(statements: Iterable[ast.Statement]) -> Iterator[str]:

@@ -167,7 +167,7 @@ def _layer(
         )
     if not _label(graph, stage):
         return POISON
-    path = graph.place(stage.label, type_)
+    path = graph.place(stage.label, stage.target.span.start)
     if graph.size > MOST_LAYERS:
         return too_many(graph, span)
     wrappers = read_wrappers(graph, stage.wrappers, elaborate)

@@ -5,7 +5,6 @@ can say the loop and not its iterations. Non-goal: the statements and stages ins
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
@@ -27,7 +26,7 @@ from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.library import MOST_TIMES
 from specc.semantics.names import check_label, check_name
 from specc.semantics.places import Namespace
-from specc.semantics.sites import assigned_names, sites
+from specc.semantics.sites import assigned_names, site_names, sites
 from specc.sizes import Poly, Size, evaluate, symbol
 from specc.syntax import ast
 
@@ -44,7 +43,7 @@ def chain(
     """``label: { A -> B }``: an ``nn.Sequential`` of the stages."""
     if not isinstance(value, ir.Value):
         return _no_value(graph, "a chain", value, stage.span)
-    path = graph.place(stage.label, "sequential")
+    path = graph.place(stage.label, target.span.start)
     result: Entity = value
     with graph.inside(Namespace("positions", path, splices=True)) as nodes:
         for inner in target.stages:
@@ -89,7 +88,7 @@ def repeat(
         return POISON
     spliced = graph.namespace.splices and stage.label is None
     offset = graph.namespace.position if spliced else 0
-    path = graph.namespace.path if spliced else graph.place(stage.label, _kind(target.target))
+    path = graph.namespace.path if spliced else graph.place(stage.label, target.span.start)
     inner = stage.model_copy(update={"label": None, "target": target.target})
     rounds = _Rounds(graph, "i", target.span)
     current = rounds.enter("x", value.type, value.span, named=False)
@@ -116,14 +115,6 @@ def repeat(
         )
     )  # fmt: skip
     return made
-
-
-def _kind(target: ast.Expression) -> str:
-    while isinstance(target, ast.Repeat):
-        target = target.target
-    if isinstance(target, ast.Call):
-        target = target.callee
-    return target.name if isinstance(target, ast.Name) else "sequential"
 
 
 def _no_value(graph: Graph, what: str, value: Entity, span: Span) -> Entity:
@@ -304,7 +295,6 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
             rounds.enter(name, rounds.settled(value.type), value.span)
             for name, value in zip(carried, values, strict=True)
         ]
-    spaces.close()
     results = tuple(current)
     graph.env.update(zip(carried, results, strict=True))
     graph.nodes.append(
@@ -357,7 +347,7 @@ def labelled(graph: Graph, label: str, place: Span) -> str | None:
     """The path of what is called ``label`` here; None where the name was reported."""
     if not check_label(label, place, graph.collector, graph.namespace.attributes):
         return None
-    if graph.namespace.locate(label) in graph.taken:
+    if not graph.free(label):
         graph.error(
             "E0206",
             f"there is already a layer called `{label}`",
@@ -369,34 +359,20 @@ def labelled(graph: Graph, label: str, place: Span) -> str | None:
 
 
 class _Spaces:
-    """The naming of each round: the counters of a loop without a label go on after it."""
+    """The naming of each round of a loop: ``path`` is that of its label, or empty."""
 
     def __init__(self, graph: Graph, path: str, body: tuple[ast.Statement, ...]) -> None:
-        self._graph, self._path, self._outer = graph, path, graph.namespace
-        made = list(sites(body, graph.is_layer))
-        self._single = path and made == [None]
-        self._labels = frozenset(label for label in made if label)
-        self._start = Counter(self._outer.counters)
-        self._rounds: list[Namespace] = []
+        self._path, self._outer = path, graph.namespace
+        made = list(sites(body, graph.is_layer)) if path else []
+        self._single = len(made) == 1 and made[0].label is None and not made[0].several
+        self._names = site_names(made)
 
     def __call__(self, index: int) -> Namespace:
         if self._single:
             return Namespace("single", self._path, index)
         if self._path:
-            return Namespace("members", self._path, index, labels=self._labels)
-        made = Namespace("each", "", index, self._outer, Counter(self._start))
-        self._rounds.append(made)
-        return made
-
-    def close(self) -> None:
-        """What one round calls its own is spoken for in all of them."""
-        for made in self._rounds:
-            self._outer.counters |= made.counters
-        names = set().union(*(made.given for made in self._rounds))
-        self._outer.given |= names
-        for name in names:
-            for made in self._rounds:
-                self._graph.taken.add(made.locate(name))
+            return Namespace("members", self._path, index, names=self._names)
+        return Namespace("each", "", index, self._outer)
 
 
 def _iterable(
@@ -486,7 +462,6 @@ def listing(
                 results.append(ir.Value(value.name, type_, value.span, named=False))
             else:
                 results.append(rounds.settled_static(value))
-    spaces.close()
     tensors = [item for item in results if isinstance(item, ir.Value)]
     if not tensors:
         return Items(tuple(results))
