@@ -95,6 +95,8 @@ def test_long_operations_are_laid_out_as_the_formatter_leaves_them() -> None:
         "torch.mean(self.critic(torch.detach(fake_picture))) - torch.mean(self.critic(real))",
         "(-torch.arange(self.dim // 2, device=t.device)).to(next(self.parameters()).dtype)"
         " / (self.dim // 2)",
+        "-torch.arange(self.dim // 2, dtype=next(self.parameters()).dtype, device=t.device)"
+        " / (self.dim // 2)",
         "torch.mean(self.critic(torch.detach(fake_picture))) - self.average_of_the_critic * 2",
         "self.average_of_the_critic_so_far - torch.mean(self.critic(torch.detach(fake_pictures)))",
         "self.average_of_the_critic_so_far * self.another_factor - torch.mean(self.critic(fake))",

@@ -215,7 +215,7 @@ def batch(model: ModelView) -> list[torch.Tensor]:
 
 def test_counts_are_those_of_the_live_module(spec: Path) -> None:
     model = view(spec).models[-1]
-    module = specc.load(spec).eval()
+    module = specc.load(spec, model=model.model.name).eval()
     costs = model.tree.costs
     assert costs.parameters == sum(tensor.numel() for tensor in module.parameters())
     assert costs.buffers == sum(tensor.numel() for tensor in module.buffers())
@@ -234,7 +234,7 @@ def test_counts_are_those_of_the_live_module(spec: Path) -> None:
 
 def test_shapes_are_those_of_the_live_module(spec: Path) -> None:
     model = view(spec).models[-1]
-    module = specc.load(spec).eval()
+    module = specc.load(spec, model=model.model.name).eval()
     shapes: dict[str, list[tuple[int, ...]]] = {}
 
     def keep(path: str) -> Any:

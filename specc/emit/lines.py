@@ -186,6 +186,8 @@ def _pieces(node: ast.expr, strength: int) -> list[str | _Brackets]:
         case ast.BinOp() if not isinstance(node.op, ast.Pow):
             symbol, own = BINARY[type(node.op)]
             return [*_pieces(node.left, own), f" {symbol} ", *_pieces(node.right, own + 1)]
+        case ast.UnaryOp(op=ast.USub()):
+            return ["-", *_pieces(node.operand, 14)]
         case ast.Attribute():
             return [*_pieces(node.value, 16), f".{identifier(node.attr)}"]
         case ast.Call() if node.args or node.keywords:
