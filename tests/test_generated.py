@@ -91,5 +91,6 @@ def test_what_is_emitted_is_formatted_and_clean(text: str) -> None:
     formatted = ruff(source, "format", "--line-length", "88")
     assert formatted.returncode == 0, formatted.stderr
     assert formatted.stdout == source
-    checked = ruff(source, "check", "--select", "F,E9")
+    # A value that the spec computes and never reads is one of the source, too.
+    checked = ruff(source, "check", "--select", "F,E9", "--ignore", "F841")
     assert checked.returncode == 0, f"{checked.stdout}\n{source}"

@@ -14,6 +14,7 @@ from specc.emit.constructors import ClassForm
 from specc.emit.forms import Different, Standpoint
 from specc.emit.plan import Choice, Cycle, Part, Row, View, merge
 from specc.emit.reads import symbols_of
+from specc.emit.unread import without_unread
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +135,8 @@ def _try(name: str, modules: list[ir.Module]) -> EmittedClass | None:
                     raise Different("another output")
     except Different:
         return None
-    return EmittedClass(name, modules, parts, views[0].canonical)
+    results = [views[0].of(output.value) for output in first.outputs]
+    return EmittedClass(name, modules, without_unread(parts, results), views[0].canonical)
 
 
 def _standpoints(modules: Sequence[ir.Module]) -> list[Standpoint]:
