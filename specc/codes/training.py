@@ -130,6 +130,15 @@ ROWS = {
         "loss = mean(target)",
         "Call them: `y = Generator(z)`.",
     ),
+    "E0418": Code(
+        "gradients accumulated over steps that share a model",
+        (
+            "While gradients are accumulated, each step keeps them between batches. Those of one "
+            "step would end in the sums of another where both step parameters of one model."
+        ),
+        "accumulate 4\nstep first {",
+        "Give each step a model of its own, or leave `accumulate` out.",
+    ),
     "E0501": Code(
         "sizes on which the model does not hold",
         "A row of sizes breaks a condition of the model, or leaves a value without elements.",

@@ -165,7 +165,7 @@ def _training_step(subject: ir.Module, train: ir.Train, constants: Mapping[str, 
             backward, moves = minimise(subject, train, step, prefix, terms, constants)
             if train.accumulate == 1:
                 statements.append(backward.pop(0))
-            statements += frozen_during(step, [*cast(train, inputs[0], [made]), *backward])
+            statements += frozen_during(subject, step, [*cast(train, inputs[0], [made]), *backward])
             if train.accumulate > 1:
                 statements.append(If(every(train.accumulate), moves))
             else:

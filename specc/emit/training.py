@@ -18,9 +18,11 @@ from specc.emit.names import RESERVED
 from specc.emit.optimizers import configure
 from specc.emit.penalties import clipping, constrain, penalty
 from specc.emit.plan import as_parts
+from specc.emit.selections import parameters
 from specc.emit.statements import (
     Assign,
     Evaluate,
+    For,
     Function,
     If,
     Parameter,
@@ -236,7 +238,7 @@ def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, st
     if train.accumulate == 1:
         statements.append(backward.pop(0))
     statements += cast(train, inputs[0], forward)
-    statements += frozen_during(step, backward)
+    statements += frozen_during(model, step, backward)
     if train.accumulate > 1:
         statements.append(If(every(train.accumulate), [*moves, *update(train)]))
     else:
@@ -257,18 +259,30 @@ def update(train: ir.Train) -> list[Statement]:
     return [Evaluate(call(dotted("scaler.update")))] if scaled else []
 
 
-def frozen_during(step: ir.Step, body: list[Statement]) -> list[Statement]:
+def frozen_during(subject: ir.Module, step: ir.Step, body: list[Statement]) -> list[Statement]:
     """``body`` while what the step freezes keeps no gradients of its own."""
     found: list[Statement] = []
     for flag in (False, True):
         for selection in step.frozen:
-            for path in dict.fromkeys(name.partition(".")[0] for name in selection.names):
-                found.append(
-                    Evaluate(call(dotted(f"self.{path}.requires_grad_"), ast.Constant(flag)))
-                )
+            found += _switched(subject, selection, flag)
         if not flag:
             found += body
     return found
+
+
+def _switched(subject: ir.Module, selection: ir.Selection, flag: bool) -> list[Statement]:
+    """The selected parameters made to learn, or not to; those that never do are left alone."""
+    names = tuple(name for name in selection.names if name not in subject.frozen_names)
+    head = names[0].partition(".")[0] if names else ""
+    whole = {name for name, _, _ in subject.parameters() if name.startswith(f"{head}.")}
+    if set(names) == whole:
+        switch = call(dotted(f"self.{head}.requires_grad_"), ast.Constant(flag))
+        return [Evaluate(switch)]
+    chosen = ir.Selection(selection.text, names)
+    switch = call(dotted("parameter.requires_grad_"), ast.Constant(flag))
+    return [
+        For(ast.Name("parameter"), parameters(subject, chosen, listed=True), [Evaluate(switch)])
+    ]
 
 
 def _detached(terms: ast.expr) -> ast.expr:

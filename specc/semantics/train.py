@@ -170,6 +170,8 @@ class TrainBuilder:
         for builder, step in zip((builder for builder, _ in built), made, strict=True):
             self._gradient(builder, (*shared, *step.nodes), subject)
         self._once(made, shared, subject)
+        if self.accumulate > 1 and len(made) > 1:
+            made = self._apart(made, members, subject)
         everything = (*shared, *(node for step in made for node in step.nodes))
         metrics, metric_nodes = self._metrics(graph, everything)
         of_steps = [condition for step in made for condition in step.conditions]
@@ -331,6 +333,35 @@ class TrainBuilder:
                 return
             seen = step.name
 
+    def _apart(
+        self, steps: Sequence[ir.Step], members: Sequence[ir.Member], subject: ir.Module
+    ) -> list[ir.Step]:
+        """The steps, each keeping the models that it does not step from gathering gradients: those
+        would wait, over the batches of one optimizer step, in the sums of the steps they are of."""
+        models = [member.attribute for member in members if member.kind == "model"]
+        stepped = [_stepped(step) for step in steps]
+        found = []
+        for step, own in zip(steps, stepped, strict=True):
+            others = set().union(*(names for names in stepped if names is not own))
+            held = {name.partition(".")[0] for name in own}
+            mixed = sorted({name.partition(".")[0] for name in others - own} & held)
+            if step.optimizer is not None and mixed:
+                self.collector.error(
+                    "E0418",
+                    f"two steps share the parameters of {mixed[0]}, and gradients are accumulated",
+                    step.span._replace(end=step.span.start + 4),
+                    "give each step a model of its own, or leave `accumulate` out",
+                )
+            still = tuple(
+                ir.Selection(f"{attribute}.*", tuple(
+                    name for name, _, _ in subject.parameters()
+                    if name.startswith(f"{attribute}.")
+                ))
+                for attribute in models if attribute not in held
+            )  # fmt: skip
+            found.append(replace(step, frozen=(*step.frozen, *still)))
+        return found
+
     def _through(self, shared: tuple[ir.Node, ...], step: ir.Step, subject: ir.Module) -> set[str]:
         """The members whose shared results the step's loss goes back to."""
         loss = dict(step.terms)["loss"]
@@ -362,3 +393,11 @@ class TrainBuilder:
                 name = f"{row.name}_{sum(known.startswith(row.name) for known in names) + 1}"
             names.add(name)
             yield ir.Metric(name, value, statement.span)
+
+
+def _stepped(step: ir.Step) -> set[str]:
+    """The parameters that a step's optimizer moves."""
+    optimizer = step.optimizer
+    if optimizer is None:
+        return set()
+    return {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}

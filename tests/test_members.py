@@ -1,0 +1,171 @@
+"""The class ``Training``: several models and steps, copies, averages, accumulation, as emitted and
+run, against the same written by hand."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from specc.emit import emit
+from specc.front import check_text
+from specc.targets.live import module_class
+
+GAN = """
+spec 1
+model Generator { input z: float[N, 3]
+  output z -> Linear(4) }
+model Discriminator { input x: float[N, 4]
+  output x -> Linear(1) }
+train {
+  input real: float[N, 4]
+  input z: normal[N, 3]
+  ACCUMULATE
+  fake = Generator(z)
+  step discriminator {
+    loss = mean(Discriminator(detach(fake))) - mean(Discriminator(real))
+    optimizer SGD(lr=0.1) on Discriminator
+  }
+  step generator {
+    loss = -mean(Discriminator(fake))
+    optimizer SGD(lr=0.1) on Generator
+  }
+}
+"""
+
+NET = """
+spec 1
+model Net { input x: float[N, 4]
+  output x -> body: Linear(5) -> BatchNorm1d -> head: Linear(2) }
+train {
+  input x: float[N, 4]
+  input y: float[N, 2]
+  STATEMENTS
+  loss = MSELoss(Net(x), y)
+  optimizer SGD(lr=0.1)
+}
+"""
+
+
+def training(text: str) -> Any:
+    program, diagnostics, _ = check_text(text)
+    assert program is not None, diagnostics
+    assert program.train is not None and program.train.module is not None
+    torch.manual_seed(3)
+    return module_class(emit(program), program.train.module.name, "members")()
+
+
+def batches(count: int, *sizes: int) -> list[list[Tensor]]:
+    torch.manual_seed(4)
+    return [[torch.randn(6, size) for size in sizes] for _ in range(count)]
+
+
+def optimizers(made: Any) -> dict[str, torch.optim.Optimizer]:
+    return {name: each["optimizer"] for name, each in made.configure_optimizers().items()}
+
+
+def equal(left: nn.Module, right: nn.Module) -> bool:
+    pairs = zip(left.state_dict().values(), right.state_dict().values(), strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_two_steps_do_what_the_loop_by_hand_does() -> None:
+    made = training(GAN.replace("ACCUMULATE", ""))
+    generator, discriminator = copy.deepcopy(made.generator), copy.deepcopy(made.discriminator)
+    steps = optimizers(made)
+    of_d = torch.optim.SGD(discriminator.parameters(), lr=0.1)
+    of_g = torch.optim.SGD(generator.parameters(), lr=0.1)
+    for real, z in batches(3, 4, 3):
+        terms = made.training_step(steps, real, z)
+        fake = generator(z)
+        of_d.zero_grad()
+        loss = discriminator(fake.detach()).mean() - discriminator(real).mean()
+        loss.backward()
+        of_d.step()
+        of_g.zero_grad()
+        other = -discriminator(fake).mean()
+        other.backward()
+        of_g.step()
+        assert torch.equal(terms["discriminator/loss"], loss.detach())
+        assert torch.equal(terms["generator/loss"], other.detach())
+    assert equal(made.generator, generator) and equal(made.discriminator, discriminator)
+
+
+def test_one_steps_gradients_do_not_end_in_the_sums_of_another() -> None:
+    made = training(GAN.replace("ACCUMULATE", "accumulate 2"))
+    alone = copy.deepcopy(made.discriminator)
+    steps = optimizers(made)
+    of_d = torch.optim.SGD(alone.parameters(), lr=0.1)
+    fakes = []
+    for number, (real, z) in enumerate(batches(2, 4, 3)):
+        fakes.append(made.generator(z).detach())
+        made.training_step(steps, number, real, z)
+        ((alone(fakes[-1]).mean() - alone(real).mean()) / 2).backward()
+    of_d.step()
+    assert equal(made.discriminator, alone)
+    assert all(parameter.requires_grad for parameter in made.parameters())
+
+
+def test_a_copy_is_loaded_every_so_many_batches_and_an_average_follows() -> None:
+    text = NET.replace("STATEMENTS", "copy target of Net every 2\n  ema mean_net of Net decay 0.75")
+    made = training(text)
+    optimizer = made.configure_optimizers()["optimizer"]
+    first = copy.deepcopy(made.net)
+    assert equal(made.target, first) and equal(made.mean_net, first)
+    average = [parameter.clone() for parameter in made.mean_net.parameters()]
+    for number, (x, y) in enumerate(batches(2, 4, 2)):
+        made.training_step(optimizer, number, x, y)
+        with torch.no_grad():
+            for mean, parameter in zip(average, made.net.parameters(), strict=True):
+                mean.lerp_(parameter, 0.25)
+        assert equal(made.target, made.net) == (number == 1)
+    assert all(map(torch.equal, average, made.mean_net.parameters()))
+    running = (made.mean_net.batchnorm1d_1.running_mean, made.net.batchnorm1d_1.running_mean)
+    assert torch.equal(*running)
+    assert not any(
+        p.requires_grad for p in (*made.target.parameters(), *made.mean_net.parameters())
+    )
+
+
+def test_accumulated_batches_make_the_step_of_their_mean() -> None:
+    text = NET.replace("STATEMENTS", "accumulate 2").replace(" -> BatchNorm1d", "")
+    program, diagnostics, _ = check_text(text)
+    assert program is not None, diagnostics
+    made = training(text)
+    whole = copy.deepcopy(made.net)
+    optimizer = made.configure_optimizers()["optimizer"]
+    by_hand = torch.optim.SGD(whole.parameters(), lr=0.1)
+    both = batches(2, 4, 2)
+    for number, (x, y) in enumerate(both):
+        made.training_step(optimizer, number, x, y)
+    x, y = (torch.cat(parts) for parts in zip(*both, strict=True))
+    nn.functional.mse_loss(whole(x), y).backward()
+    by_hand.step()
+    for one, other in zip(made.net.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_frozen_part_learns_nothing_and_what_never_learns_stays_so() -> None:
+    text = """
+spec 1
+model Net { input x: float[N, 4]
+  freeze on stem.*
+  output x -> stem: Linear(4) -> body: Linear(4) -> head: Linear(2) }
+train {
+  input x: float[N, 4]
+  step first {
+    freeze on Net.body.*
+    loss = mean(Net(x) ** 2)
+    optimizer SGD(lr=0.1) on Net
+  }
+}
+"""
+    made = training(text)
+    before = copy.deepcopy(made.net)
+    (x,) = batches(1, 4)[0]
+    made.training_step(optimizers(made), x)
+    assert equal(made.net.body, before.body) and equal(made.net.stem, before.stem)
+    assert not equal(made.net.head, before.head)
+    assert made.net.body.weight.requires_grad and not made.net.stem.weight.requires_grad
