@@ -45,10 +45,14 @@ class ClassForm:
 
 class Maker:
     """Writes what makes the layers of one class. ``naming`` is how params are called in
-    ``__init__``; ``class_of`` gives the class that a block's layer is of."""
+    ``__init__``; ``class_of`` gives the class that a block's layer is of; ``order`` is the
+    module's."""
 
-    def __init__(self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm]) -> None:
+    def __init__(
+        self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm], order: Sequence[str]
+    ) -> None:
         self.class_of = class_of
+        self._ranks = {path: rank for rank, path in enumerate(order)}
         # The variable of a loop whose rounds are written one by one, as the value it has in each.
         self.values: dict[str, ir.Static] = {}
         self.naming = static_naming(self._param)
@@ -254,7 +258,9 @@ class Maker:
         return [
             (name, self._list(cycle, list(made.values())) if len(made) == len(each)
              else _by_position(made), spots[name])
-            for name, made in found.items()
+            for name, made in sorted(
+                found.items(), key=lambda item: self._ranks.get(scope.pattern(item[0]), -1)
+            )
         ]  # fmt: skip
 
     def _list(self, cycle: Cycle, made: list[ast.expr]) -> ast.expr:

@@ -88,6 +88,9 @@ def _bracketed(
 def _comprehension(
     element: ast.expr, generators: Sequence[ast.comprehension], indent: str
 ) -> list[str]:
+    together = indent + flat(ast.GeneratorExp(element, list(generators)))
+    if len(together) <= WIDTH:
+        return [together]
     lines = lay_out(element, indent)
     for item in generators:
         lines += lay_out(item.iter, indent, f"for {target(item.target)} in ")

@@ -45,7 +45,7 @@ def constructor(
     naming = static_naming(
         lambda name: ast.Name(_argument(name, arguments, made, constants), ast.Load())
     )
-    maker = Maker(naming, classes.form)
+    maker = Maker(naming, classes.form, module.order)
     super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
     body: list[Statement] = maker.fixed(module, made.parts)
     if module.sequential:

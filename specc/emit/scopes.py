@@ -48,6 +48,16 @@ class Scope:
             return None
         return f"{head}.{rest}" if rest else head
 
+    def pattern(self, name: str) -> str:
+        """The path of what is called ``name`` here, as ``Module.order`` has it."""
+        scope: Scope | None = self
+        while scope is not None and scope.cycle is not None:
+            if scope.cycle.loop.path:
+                parts = scope.cycle.loop.path.split(".")
+                return ".".join(["*" if part.isdigit() else part for part in parts] + ["*", name])
+            scope = scope.outer
+        return name
+
 
 def local_names(parts: Sequence[Part], scope: Scope) -> list[str]:
     """The names that the parts' layers have in ``scope``, in order: one for a list of layers."""

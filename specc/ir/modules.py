@@ -108,6 +108,9 @@ class Module:
     values: Mapping[str, Size] = field(default_factory=dict, compare=False)
     fixed: tuple[tuple[str, int], ...] = ()
     sequential: bool = False
+    # The paths of the layers in the order of the text, `*` for every position in a loop: the order
+    # of the ``state_dict``, whatever is made first.
+    order: tuple[str, ...] = field(default=(), compare=False)
     initializers: tuple[Initializer, ...] = ()
     frozen: tuple[Selection, ...] = ()
     weights: str | None = None
@@ -125,7 +128,7 @@ class Module:
                 assert isinstance(found, dict)
                 level = found
             level.setdefault(last, {} if layer is None else layer)
-        return tuple(_leaves(tree))
+        return tuple(_leaves(tree, {path: rank for rank, path in enumerate(self.order)}, ""))
 
     @cached_property
     def by_path(self) -> dict[str, Layer]:
@@ -201,10 +204,11 @@ def numbers(shape: tuple[Size, ...], values: Mapping[str, Size]) -> tuple[int, .
     return found  # type: ignore[return-value]  # all ints, as just checked
 
 
-def _leaves(tree: dict[str, object]) -> Iterator[Layer]:
-    for item in tree.values():
+def _leaves(tree: dict[str, object], ranks: Mapping[str, int], prefix: str) -> Iterator[Layer]:
+    for name in sorted(tree, key=lambda name: ranks.get(prefix + name, -1)):
+        item = tree[name]
         if isinstance(item, dict):
-            yield from _leaves(item)
+            yield from _leaves(item, ranks, f"{prefix}{'*' if name.isdigit() else name}.")
         else:
             assert isinstance(item, Layer)
             yield item

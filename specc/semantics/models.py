@@ -27,7 +27,7 @@ from specc.semantics.names import check_name
 from specc.semantics.operators import COMPARISONS
 from specc.semantics.params import Settings, declare_param
 from specc.semantics.places import Namespace
-from specc.semantics.sites import all_layers, is_pure_chain, leaves, site_names, sites
+from specc.semantics.sites import all_layers, is_pure_chain, leaves, site_names, site_order, sites
 from specc.semantics.structure import for_loop, if_statement
 from specc.semantics.types import tensor_type
 from specc.sizes import Poly, Size, evaluate
@@ -82,10 +82,9 @@ def build_module(
 
     ``inputs`` are a block's, bound already; a model's are declared where they stand."""
     sequential = tree.kind == "block" and is_pure_chain(tree) and _is_row(tree, graph)
+    made = tuple(sites(tree.body, graph.is_layer))
     graph.namespace = (
-        Namespace("positions", splices=True)
-        if sequential
-        else Namespace(names=site_names(sites(tree.body, graph.is_layer)))
+        Namespace("positions", splices=True) if sequential else Namespace(names=site_names(made))
     )
     body = _Body(list(inputs or ()))
     for statement in tree.body:
@@ -106,6 +105,7 @@ def build_module(
         values=graph.params,
         fixed=tuple(sorted(graph.fixed.items())),
         sequential=sequential,
+        order=tuple(dict.fromkeys(site_order(made))),
         weights=body.weights[0].path if body.weights else None,
     )
     return with_inits(graph, module, body.inits, body.freezes)

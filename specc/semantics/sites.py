@@ -18,8 +18,10 @@ class Site(NamedTuple):
     label: str | None
     start: int
     type: str
-    # Whether there may be any number of it: in a loop without a label, in a list.
-    several: bool = False
+    # How many loops without a label, and lists, it is in: there may be any number of it.
+    depth: int = 0
+    # Of a labelled loop, what is in it.
+    inside: tuple[Site, ...] = ()
 
 
 def sites(statements: Iterable[ast.Statement], is_layer: IsLayer) -> Iterator[Site]:
@@ -39,10 +41,11 @@ def sites(statements: Iterable[ast.Statement], is_layer: IsLayer) -> Iterator[Si
                 yield from sites(statement.body + statement.otherwise, is_layer)
             case ast.For():
                 if statement.label is not None:
-                    yield Site(statement.label, statement.span.start, "for")
+                    inside = tuple(sites(statement.body, is_layer))
+                    yield Site(statement.label, statement.span.start, "for", inside=inside)
                 else:
                     for site in sites(statement.body, is_layer):
-                        yield site._replace(several=True)
+                        yield site._replace(depth=site.depth + 1)
 
 
 def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[Site]:
@@ -60,10 +63,10 @@ def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[
         case ast.Call():
             # `Linear(4)(x)` makes a layer.
             head = _head(expression.callee) if isinstance(expression.callee, ast.Call) else None
-            if head is not None and is_layer(head):
-                yield Site(None, expression.span.start, head)
             for argument in expression.arguments:
                 yield from expression_sites(argument.value, is_layer)
+            if head is not None and is_layer(head):
+                yield Site(None, expression.span.start, head)
         case ast.Sequence():
             for item in expression.items:
                 yield from expression_sites(item, is_layer)
@@ -73,17 +76,17 @@ def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[
             yield from expression_sites(expression.value, is_layer)
         case ast.Comprehension():
             for site in expression_sites(expression.element, is_layer):
-                yield site._replace(several=True)
+                yield site._replace(depth=site.depth + 1)
 
 
 def _stage_sites(stage: ast.Stage, is_layer: IsLayer) -> Iterator[Site]:
     target = stage.target
-    made = isinstance(target, ast.Repeat | ast.Chain) or is_layer(_head(target) or "")
-    if stage.label is not None or made:
-        yield Site(stage.label, target.span.start, _kind(target))
     if isinstance(target, ast.Call):
         for argument in target.arguments:
             yield from expression_sites(argument.value, is_layer)
+    made = isinstance(target, ast.Repeat | ast.Chain) or is_layer(_head(target) or "")
+    if stage.label is not None or made:
+        yield Site(stage.label, target.span.start, _kind(target))
 
 
 def _head(target: ast.Expression) -> str | None:
@@ -117,6 +120,17 @@ def site_names(found: Iterable[Site]) -> dict[int, str]:
                 break
         names[site.start] = name
     return names
+
+
+def site_order(found: Iterable[Site], prefix: str = "") -> Iterator[str]:
+    """The paths of the layers of one stretch in the order of the text, ``*`` for every position in
+    a loop: ``conv1``, ``blocks``, ``blocks.*.attn``."""
+    listed = list(found)
+    names = site_names(listed)
+    for site in listed:
+        path = prefix + (site.label or names[site.start])
+        yield path
+        yield from site_order(site.inside, f"{path}{'.*' * (site.depth + 1)}.")
 
 
 def assigned_names(statements: Iterable[ast.Statement]) -> Iterator[str]:

@@ -364,7 +364,7 @@ class _Spaces:
     def __init__(self, graph: Graph, path: str, body: tuple[ast.Statement, ...]) -> None:
         self._path, self._outer = path, graph.namespace
         made = list(sites(body, graph.is_layer)) if path else []
-        self._single = len(made) == 1 and made[0].label is None and not made[0].several
+        self._single = len(made) == 1 and made[0].label is None and not made[0].depth
         self._names = site_names(made)
 
     def __call__(self, index: int) -> Namespace:
