@@ -19,6 +19,7 @@ from specc import front
 SPECS = Path(__file__).parent.parent / "specs"
 
 Shape = tuple[int, ...]
+RESNET18 = {"width": 64, "classes": 1000}
 
 
 def _normalised(name: str, channels: int) -> Iterator[tuple[str, Shape]]:
@@ -53,7 +54,7 @@ def test_the_published_list_is_of_the_published_size() -> None:
 
 
 def test_resnet18_has_the_published_names_and_shapes() -> None:
-    state = specc.load(SPECS / "resnet18.spec").state_dict()
+    state = specc.load(SPECS / "resnet18.spec", params=RESNET18).state_dict()
     assert [(name, tuple(tensor.shape)) for name, tensor in state.items()] == [
         *published_resnet18().items()
     ]
@@ -73,7 +74,7 @@ def test_resnet18_loads_a_checkpoint_of_the_published_form(tmp_path: Path) -> No
         load_file(tmp_path / "resnet18.safetensors"),
         torch.load(tmp_path / "resnet18.pth", weights_only=True),
     ):
-        model = specc.load(SPECS / "resnet18.spec").eval()
+        model = specc.load(SPECS / "resnet18.spec", params=RESNET18).eval()
         model.load_state_dict(state, strict=True)
         assert all(torch.equal(tensor, published[name])
                    for name, tensor in model.state_dict().items())  # fmt: skip
@@ -85,7 +86,7 @@ def test_resnet18_loads_a_checkpoint_of_the_published_form(tmp_path: Path) -> No
 # vgg11_bn less the biases before BatchNorm (2,752), torchvision's vit_b_16, timm's mixer_b16_224.
 PUBLISHED = {
     "unet": ({"width": 64, "classes": 2}, 31_037_698),
-    "mobilenet": ({"width": 32, "classes": 1000}, 4_231_976),
+    "mobilenet": ({"width": 32, "depth": 5, "classes": 1000}, 4_231_976),
     "vgg11_bn": ({"width": 64, "hidden": 4096, "classes": 1000}, 132_868_840 - 2_752),
     "vit": (
         {"side": 224, "patch": 16, "dim": 768, "depth": 12, "heads": 12, "classes": 1000},
