@@ -193,6 +193,17 @@ def test_rounds_written_one_by_one_hold_for_their_params_alone(params: dict[str,
         built(BRANCHES, **params)
 
 
+def test_two_rounds_do_not_tell_doubling_from_adding() -> None:
+    text = (
+        "block Double { input x: float[N, C]\n output x -> Linear(2 * C) }\n"
+        "model M(depth: int = 2, width: int = 4) {\n input x: float[N, width]\n"
+        " output x -> repeat(depth) Double\n}\n"
+    )
+    assert built(text)(torch.rand(3, 4)).shape == (3, 16)
+    with pytest.raises(AssertionError, match="build the spec again"):
+        built(text, depth=3)
+
+
 def test_names_of_a_loop_are_spoken_for_in_every_round() -> None:
     text = model_of(
         "for i in range(2) { if i < 1 { x = x -> Linear(8) } else { x = x -> Tanh } }\n"

@@ -140,9 +140,9 @@ def _line(readings: Sequence[Reading]) -> ir.Static | None:
         return None
     start, stop = here.rounds[names[-1]], there.rounds[names[-1]]
     assert isinstance(start, int) and isinstance(stop, int)
+    if len({at.rounds.get(names[-1]) for _, at in readings}) < 3:
+        return None  # two sizes lie on a line always: a third would tell adding from doubling
     rise = second - first
-    if isinstance(rise, int) and len(readings) < 3:
-        return None  # two numbers lie on a line always: it would say nothing
     slope = rise // (stop - start)
     if slope * (stop - start) != rise:
         return None
