@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from specc import ir
 from specc.emit.constructors import ClassForm
 from specc.emit.forms import Different, Standpoint
-from specc.emit.plan import Choice, Cycle, Part, Row, View, merge
+from specc.emit.merge import View, merge
+from specc.emit.plan import Choice, Cycle, Part, Row
 from specc.emit.reads import symbols_of
 from specc.emit.unread import without_unread
 

@@ -11,9 +11,9 @@ from specc import ir
 from specc.emit.body import Body, mark
 from specc.emit.expressions import call, dotted, of_static
 from specc.emit.layout import identifier
+from specc.emit.merge import as_parts
 from specc.emit.optimizers import configure
 from specc.emit.penalties import constant_naming
-from specc.emit.plan import as_parts
 from specc.emit.statements import (
     Assign,
     Class,

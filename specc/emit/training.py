@@ -14,10 +14,10 @@ from specc.catalog import METRICS, REGULARIZERS
 from specc.catalog.rows import Row
 from specc.emit.body import Body, mark
 from specc.emit.expressions import call, dotted
+from specc.emit.merge import as_parts
 from specc.emit.names import RESERVED
 from specc.emit.optimizers import configure
 from specc.emit.penalties import clipping, constrain, penalty
-from specc.emit.plan import as_parts
 from specc.emit.selections import parameters
 from specc.emit.statements import (
     Assign,

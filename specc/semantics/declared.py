@@ -52,7 +52,7 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
     path = graph.take(name)
     graph.env[name] = LayerHandle(name, path)
     given = given_arguments(graph, arguments, elaborate)
-    graph.declared[path] = Declaration(type_, given, stage, graph.nodes, path)
+    graph.declared[path] = Declaration(type_, given, stage, graph.nodes, len(graph.nodes), path)
 
 
 def apply_handle(
@@ -99,7 +99,19 @@ def _made(
     if not made:
         del graph.declared[handle.path]
         graph.env[handle.name] = POISON
-    return made
+        return False
+    _moved(graph, declaration)
+    return True
+
+
+def _moved(graph: Graph, declaration: Declaration) -> None:
+    """Puts what was just made, the last of the declaration's nodes, where it was declared."""
+    nodes, position = declaration.nodes, declaration.position
+    nodes.insert(position, nodes.pop())
+    listed = list(graph.declared.values())
+    for later in listed[listed.index(declaration) + 1 :]:
+        if later.nodes is nodes and later.position >= position:
+            later.position += 1
 
 
 def _apply_block(
@@ -116,6 +128,7 @@ def _apply_block(
         here, graph.nodes = graph.nodes, declaration.nodes
         make_block(graph, handle.path, declaration.target, use, place)
         graph.nodes = here
+        _moved(graph, declaration)
     elif known.module is not use.module:
         assert known.module is not None
         first = [(name, shape) for name, _, shape in known.module.parameters()]

@@ -24,11 +24,11 @@ from specc.semantics.entities import (
     describe,
 )
 from specc.semantics.graph import Graph, Hint
+from specc.semantics.loops import listing
 from specc.semantics.members import call_member
 from specc.semantics.missing import unknown
 from specc.semantics.operators import binary, unary
 from specc.semantics.stages import pipeline
-from specc.semantics.structure import listing
 from specc.semantics.subscripts import subscript
 from specc.syntax import ast
 

@@ -32,12 +32,14 @@ Hint: TypeAlias = Union[str, tuple["Hint", ...], None]
 
 @dataclass(slots=True)
 class Declaration:
-    """``layer name = ...``, noted until it is first fed: what it says, and where it stands."""
+    """``layer name = ...``, noted until it is first fed: what it says, and where it stands, before
+    the node at ``position`` of ``nodes``."""
 
     target: str
     given: list[Given]
     stage: ast.Stage
     nodes: list[ir.Node]
+    position: int
     path: str
 
 

@@ -23,12 +23,12 @@ from specc.semantics.entities import (
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph, Hint
 from specc.semantics.inits import with_inits
+from specc.semantics.loops import for_loop, if_statement
 from specc.semantics.names import check_name
 from specc.semantics.operators import COMPARISONS
 from specc.semantics.params import Settings, declare_param
 from specc.semantics.places import Namespace
 from specc.semantics.sites import all_layers, is_pure_chain, leaves, site_names, site_order, sites
-from specc.semantics.structure import for_loop, if_statement
 from specc.semantics.types import tensor_type
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast

@@ -23,7 +23,7 @@ from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.library import MOST_LAYERS
 from specc.semantics.members import call_member
 from specc.semantics.missing import unknown
-from specc.semantics.structure import chain, labelled, repeat
+from specc.semantics.rows import chain, labelled, repeat
 from specc.semantics.wrappers import read_wrappers
 from specc.syntax import ast
 

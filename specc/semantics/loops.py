@@ -1,0 +1,219 @@
+"""``for``, lists made by ``for``, and compile-time ``if``.
+
+Each reads its statements as often as they run, and keeps them apart, so that the emitted source
+can say the loop and not its iterations. Non-goal: the statements inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from specc import ir
+from specc.errors import Span
+from specc.semantics import static
+from specc.semantics.entities import (
+    POISON,
+    Entity,
+    Items,
+    Poison,
+    describe,
+    is_poisoned,
+    is_static,
+    to_static,
+)
+from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.rounds import Rounds, Spaces, check_variable, iterable
+from specc.semantics.rows import labelled
+from specc.semantics.sites import assigned_names
+from specc.syntax import ast
+
+# ── for ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
+    """``label: for i in range(n) { ... }``: names rebound level by level."""
+    body = statement.body
+    names = list(dict.fromkeys(assigned_names(body)))
+    found = iterable(graph, statement.iterable, elaborate)
+    if found is None or not check_variable(graph, statement.variable, statement.iterable.span):
+        _poison(graph, names)
+        return
+    bounds, items, indices = found
+    path = ""
+    if statement.label is not None:
+        place = statement.span._replace(end=statement.span.start + len(statement.label))
+        path = labelled(graph, statement.label, place) or ""
+        if not path:
+            _poison(graph, names)
+            return
+    carried = [name for name in names if isinstance(graph.env.get(name), ir.Value)]
+    known = {name for name in names if name in graph.env}
+    initial = tuple(graph.env[name] for name in carried)
+    rounds = Rounds(graph, statement.variable, statement.span)
+    spaces = Spaces(graph, path, body)
+    current = [rounds.enter(name, value.type, value.span)  # type: ignore[union-attr]  # carried
+               for name, value in zip(carried, initial, strict=True)]  # fmt: skip
+    for position, (index, form) in enumerate(indices):
+        graph.env.update(zip(carried, current, strict=True))
+        errors = _errors(graph)
+        with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
+            graph.library.run(graph, body)
+            leaving = [graph.env.get(name) for name in carried]
+            if _errors(graph) > errors or not all(isinstance(v, ir.Value) for v in leaving):
+                _not_carried(graph, carried, leaving, statement.span, errors)
+                _poison(graph, names)
+                return
+            values = tuple(value for value in leaving if isinstance(value, ir.Value))
+            rounds.keep(index, nodes, tuple(current), values)
+            for name in names:
+                if name not in known:
+                    graph.env.pop(name, None)
+                elif name not in carried:
+                    graph.env[name] = rounds.settled_static(graph.env[name])
+        current = [
+            rounds.enter(name, rounds.settled(value.type), value.span)
+            for name, value in zip(carried, values, strict=True)
+        ]
+    results = tuple(current)
+    graph.env.update(zip(carried, results, strict=True))
+    graph.nodes.append(
+        ir.Loop(
+            "for", path, statement.variable, bounds, items, tuple(carried),
+            initial,  # type: ignore[arg-type]  # tensors, as told apart above
+            tuple(rounds.iterations), results, statement.span,
+        )
+    )  # fmt: skip
+
+
+def _errors(graph: Graph) -> int:
+    return sum(item.severity == "error" for item in graph.collector.items)
+
+
+def _not_carried(
+    graph: Graph, carried: list[str], leaving: list[Entity], span: Span, errors: int
+) -> None:
+    """Reports a name that held a tensor before the round and holds something else after it."""
+    if _errors(graph) > errors:
+        return
+    for name, value in zip(carried, leaving, strict=True):
+        if not isinstance(value, ir.Value | Poison):
+            graph.error(
+                "E0238",
+                f"`{name}` is a tensor when the loop begins and {describe(value)} at its end",
+                span,
+                "give what is made in the loop another name",
+            )
+
+
+# ── lists ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def listing(
+    graph: Graph, expression: ast.Comprehension, hint: Hint, elaborate: Elaborate
+) -> Entity:
+    """``[x -> Expert(64) for e in range(4)]``: a list of values, each with layers of its own."""
+    found = iterable(graph, expression.iterable, elaborate)
+    if found is None or not check_variable(graph, expression.variable, expression.iterable.span):
+        return POISON
+    bounds, items, indices = found
+    rounds = Rounds(graph, expression.variable, expression.span)
+    spaces = Spaces(graph, "", (ast.Output(span=expression.span, values=(expression.element,)),))
+    results: list[Entity] = []
+    for position, (index, form) in enumerate(indices):
+        errors = _errors(graph)
+        with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
+            value = elaborate(graph, expression.element)
+            if is_poisoned(value) or _errors(graph) > errors:
+                return POISON
+            if isinstance(value, ir.Value):
+                rounds.keep(index, nodes, (), (value,))
+                type_ = rounds.settled(value.type)
+                results.append(ir.Value(value.name, type_, value.span, named=False))
+            else:
+                results.append(rounds.settled_static(value))
+    tensors = [item for item in results if isinstance(item, ir.Value)]
+    if not tensors:
+        return Items(tuple(results))
+    if len(tensors) < len(results):
+        return graph.error("E0238", "a list is of tensors or of numbers", expression.span)
+    name = hint if isinstance(hint, str) else "items"
+    graph.nodes.append(
+        ir.Loop(
+            "list", "", expression.variable, bounds, items, (name,), (),
+            tuple(rounds.iterations), tuple(tensors), expression.span,
+        )
+    )  # fmt: skip
+    return Items(tuple(results))
+
+
+# ── if ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
+    """``if cond { } else { }``: decided now; only the side taken is read."""
+    names = list(dict.fromkeys(assigned_names(statement.body + statement.otherwise)))
+    known = len(graph.collector.items)
+    condition = elaborate(graph, statement.condition)
+    _undecided(graph, known)
+    place = statement.condition.span
+    if is_poisoned(condition):
+        _poison(graph, names)
+        return
+    try:
+        decided = static.plain(to_static(condition), graph.params) if is_static(condition) else None
+    except static.Undecided as open_:
+        graph.error(
+            "E0234", f"this is decided when the model is built, and {open_.size} is not known then",
+            place, "decide by a param, or by a size that is a number",
+        )  # fmt: skip
+        _poison(graph, names)
+        return
+    if not isinstance(decided, bool):
+        graph.error("E0234", f"`if` wants true or false, not {describe(condition)}", place)
+        _poison(graph, names)
+        return
+    before = {name: graph.env.get(name) for name in names}
+    with graph.inside() as nodes:
+        graph.library.run(graph, statement.body if decided else statement.otherwise)
+    for declaration in graph.declared.values():
+        if declaration.nodes is nodes and declaration.path not in graph.layers:
+            # Declared inside, fed after it: it comes to be between.
+            declaration.nodes, declaration.position = graph.nodes, len(graph.nodes)
+    if not isinstance(condition, ir.Scalar):
+        graph.nodes += nodes  # nobody will decide it again
+        return
+    changed = [name for name in names if isinstance(graph.env.get(name), ir.Value)]
+    after = [graph.env[name] for name in changed]
+    results = []
+    for name in changed:
+        value = graph.env[name]
+        assert isinstance(value, ir.Value)
+        results.append(ir.Value(name, value.type, value.span))
+        graph.env[name] = results[-1]
+    earlier = [before[name] for name in changed]
+    graph.nodes.append(
+        ir.Branch(
+            condition, decided, tuple(nodes), tuple(changed),
+            tuple(value if isinstance(value, ir.Value) else None for value in earlier),
+            tuple(value for value in after if isinstance(value, ir.Value)), tuple(results),
+            statement.span,
+        )
+    )  # fmt: skip
+
+
+def _undecided(graph: Graph, known: int) -> None:
+    """Says of what was reported after the first ``known`` faults that an `if` asked for it."""
+    items = graph.collector.items
+    for position in range(known, len(items)):
+        if items[position].code == "E0216":
+            items[position] = replace(
+                items[position],
+                code="E0234",
+                message=f"`if` is decided when the model is built: {items[position].message}",
+                help="decide by a param, or by a size that is a number",
+            )
+
+
+def _poison(graph: Graph, names: Iterable[str]) -> None:
+    for name in names:
+        graph.env[name] = POISON
