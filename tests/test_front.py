@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from conftest import Run
 
+import specc
 from specc import front
 from specc.errors import CallError
+from specc.harness.fingerprint import fingerprint
+from specc.report.diagnostics import render
 
 GOOD = "spec 1\nmodel M {\n input x: float[N, 4]\n output x -> Linear(2)\n}\n"
 
@@ -58,3 +63,197 @@ def test_what_is_no_readable_file_is_a_call_error(tmp_path: Path) -> None:
     with huge.open("wb") as file:
         file.truncate(front.LARGEST_FILE + 1)
     assert refused(huge) == "E0705"
+
+
+# ── use ──────────────────────────────────────────────────────────────────────────────────────────
+
+DENSE = """spec 1
+param factor: int = 2
+block Dense(width: int) {
+  input x: float[N, D]
+  output x -> Linear(factor * width) -> ReLU -> Linear(D)
+}
+"""
+USER = """spec 1
+use "blocks/dense.spec"
+model M {
+  input x: float[N, 8]
+  output x -> a: Dense(16)
+}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with a spec that uses a block of another file."""
+    root = tmp_path / "project"
+    (root / "blocks").mkdir(parents=True)
+    (root / "pyproject.toml").write_text("")
+    (root / "blocks" / "dense.spec").write_text(DENSE)
+    (root / "main.spec").write_text(USER)
+    return root
+
+
+def faults_of(path: Path) -> list[tuple[str, str]]:
+    """The codes of what ``path`` is refused for, with the file that each points into."""
+    program, diagnostics, _ = front.check(path)
+    assert program is None
+    return [
+        (item.code, Path(item.span.file).name if item.span else "")
+        for item in diagnostics
+        if item.severity == "error"
+    ]
+
+
+def using(root: Path, path: str) -> Path:
+    """A spec in ``root`` that uses ``path``."""
+    spec = root / "other.spec"
+    spec.write_text(f"spec 1\nuse {json.dumps(path)}\n" + GOOD.removeprefix("spec 1\n"))
+    return spec
+
+
+def test_a_block_of_another_file_is_used_by_load_and_build(project: Path) -> None:
+    module = specc.load(project / "main.spec")
+    assert [name for name, _ in module.named_parameters()] == [
+        "a.0.weight", "a.0.bias", "a.2.weight", "a.2.bias",
+    ]  # fmt: skip
+    assert module.a[0].out_features == 32
+    wider = specc.load(project / "main.spec", params={"factor": 3})
+    assert wider.a[0].out_features == 48
+    assert specc.check(project / "main.spec") == []
+    (source,) = specc.build(project / "main.spec", project / "out")
+    text = source.read_text()
+    assert "class Dense(nn.Sequential):" in text and "# main.spec:5" in text
+    assert "Dense of dense.spec:3." in text
+
+
+def test_the_fingerprint_follows_what_a_used_block_says(project: Path) -> None:
+    before = fingerprint(front.read(project / "main.spec"))
+    dense = project / "blocks" / "dense.spec"
+    dense.write_text(DENSE.replace("block", "# a comment\nblock"))
+    assert fingerprint(front.read(project / "main.spec")) == before
+    dense.write_text(DENSE.replace("ReLU", "GELU"))
+    assert fingerprint(front.read(project / "main.spec")) != before
+
+
+def test_a_path_is_relative_to_the_file_that_says_it(project: Path) -> None:
+    (project / "blocks" / "inner").mkdir()
+    (project / "blocks" / "inner" / "deep.spec").write_text(
+        'spec 1\nuse "../dense.spec"\n'
+        "block Deep {\n input x: float[N, D]\n output x -> Dense(4)\n}\n"
+    )
+    (project / "main.spec").write_text(
+        USER.replace('use "blocks/dense.spec"', 'use "blocks/inner/deep.spec"').replace(
+            "Dense(16)", "Deep"
+        )
+    )
+    program, diagnostics, sources = front.check(project / "main.spec")
+    assert program is not None and diagnostics == []
+    assert [Path(name).name for name in sources] == ["main.spec", "deep.spec", "dense.spec"]
+
+
+def test_a_file_used_by_two_ways_is_one(project: Path) -> None:
+    (project / "link.spec").symlink_to(project / "blocks" / "dense.spec")
+    (project / "main.spec").write_text(
+        USER.replace("model", 'use "blocks/../blocks/dense.spec"\nuse "link.spec"\nmodel')
+    )
+    program, diagnostics, sources = front.check(project / "main.spec")
+    assert program is not None and diagnostics == []
+    assert len(sources) == 2
+
+
+def test_a_fault_in_a_used_file_points_into_it(project: Path) -> None:
+    (project / "blocks" / "dense.spec").write_text(DENSE.replace("ReLU", "RelU6"))
+    _, diagnostics, sources = front.check(project / "main.spec")
+    (fault,) = diagnostics
+    assert fault.span is not None and fault.span.file.endswith("dense.spec")
+    assert sources[fault.span.file][fault.span.start : fault.span.end] == "RelU6"
+    assert "main.spec:5" in fault.notes[-1]
+    shown = render(diagnostics, sources)
+    assert "  output x -> Linear(factor * width) -> RelU6 -> Linear(D)\n" in shown
+
+
+def test_faults_are_by_file_and_place(project: Path) -> None:
+    (project / "blocks" / "dense.spec").write_text(DENSE.replace("ReLU", "RelU6"))
+    (project / "main.spec").write_text(USER.replace("Dense(16)", "Dense(16) -> Lineer(2)"))
+    assert faults_of(project / "main.spec") == [("E0201", "dense.spec"), ("E0201", "main.spec")]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("../outside.spec", "E0244"),
+        ("blocks/../../outside.spec", "E0244"),
+        ("leak.spec", "E0244"),
+        ("outer/outside.spec", "E0244"),
+        ("/etc/passwd", "E0240"),
+        ("C:/blocks/dense.spec", "E0240"),
+        ("~/dense.spec", "E0240"),
+        ("blocks\\dense.spec", "E0240"),
+        ("blocks/dense", "E0240"),
+        ("blocks", "E0240"),
+        ("", "E0240"),
+        ("blocks/missing.spec", "E0240"),
+        ("blocks/\u202edense.spec", "E0240"),
+        ("folder.spec", "E0240"),
+        ("fifo.spec", "E0240"),
+        ("loop.spec", "E0240"),
+        ("huge.spec", "E0240"),
+        ("binary.spec", "E0240"),
+        ("empty.spec", "E0240"),
+        ("a" * 5000 + ".spec", "E0240"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_unopened(project: Path, path: str, code: str) -> None:
+    outside = project.parent / "outside.spec"
+    outside.write_text(DENSE)
+    (project / "leak.spec").symlink_to(outside)
+    (project / "outer").symlink_to(project.parent)
+    (project / "folder.spec").mkdir()
+    os.mkfifo(project / "fifo.spec")
+    (project / "loop.spec").symlink_to(project / "loop.spec")
+    with (project / "huge.spec").open("wb") as file:
+        file.truncate(front.LARGEST_FILE + 1)
+    (project / "binary.spec").write_bytes(b"\x7fELF\xff\xfe")
+    (project / "empty.spec").write_text("")
+    assert faults_of(using(project, path)) == [(code, "other.spec")]
+
+
+def test_circles_are_reported_where_they_close(project: Path) -> None:
+    (project / "a.spec").write_text('spec 1\nuse "b.spec"\n')
+    (project / "b.spec").write_text('spec 1\nuse "c.spec"\n')
+    (project / "c.spec").write_text('spec 1\nuse "b.spec"\nuse "other.spec"\n')
+    spec = using(project, "a.spec")
+    assert faults_of(spec) == [("E0239", "c.spec"), ("E0239", "c.spec")]
+    _, diagnostics, _ = front.check(spec)
+    assert diagnostics[0].message.endswith(": b.spec -> c.spec -> b.spec")
+
+
+def test_a_spec_that_is_no_file_uses_none() -> None:
+    _, diagnostics, _ = front.check_text(USER)
+    assert [item.code for item in diagnostics] == ["E0240"]
+
+
+def test_one_model_of_two_files_is_refused_by_name(project: Path) -> None:
+    (project / "blocks" / "dense.spec").write_text(DENSE + USER.partition('dense.spec"')[2])
+    assert faults_of(project / "main.spec") == [("E0219", "main.spec")]
+
+
+def test_many_files_deep_are_read(project: Path) -> None:
+    for number in range(300):
+        following = f'use "u{number + 1}.spec"\n' if number < 299 else ""
+        (project / f"u{number}.spec").write_text(
+            f"spec 1\n{following}block B{number} {{\n input x: float[N, D]\n output x -> ReLU\n}}\n"
+        )
+    spec = using(project, "u0.spec")
+    program, _, sources = front.check(spec)
+    assert program is not None and len(sources) == 301
+
+
+def test_the_command_line_and_the_plugin_use_blocks_too(project: Path, specc: Run) -> None:
+    assert specc("check", "main.spec", cwd=project).returncode == 0
+    assert specc("show", "main.spec", cwd=project).returncode == 0
+    run = specc("bless", "main.spec", cwd=project)
+    assert run.returncode == 0, run.stdout + run.stderr
+    run = specc("test", "main.spec", "--target", "eager", cwd=project)
+    assert run.returncode == 0, run.stdout + run.stderr
