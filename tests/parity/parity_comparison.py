@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from specc.emit import emit
 from specc.front import read
-from specc.harness.case import ClosedCase, close
+from specc.harness.case import ClosedCase, close, example_batch
 from specc.harness.compare import Comparison, compare
 from specc.harness.floor import Floor, floors, reference
 from specc.harness.golden import Golden, Leaf
@@ -65,7 +65,7 @@ class Pair:
         model = self.program.subject().name
         self.ours = module_class(self.source, model, f"{other.name}_parity")().train()
         self.ours.load_state_dict(self.state)
-        self.batch = close(self.program, self.case).batches[0]
+        self.batch = example_batch(self.program, self.program.subject(), self.case)
 
     def run_ours(self) -> Run:
         """Our module in eager, on the case's batch."""
@@ -103,9 +103,9 @@ class Pair:
         with torch.no_grad():
             for name, tensor in (*self.theirs.named_parameters(), *self.theirs.named_buffers()):
                 if tensor.is_floating_point() and name in self.theirs.state_dict():
-                    noise = normal(11, f"moved/{name}", tuple(tensor.shape)).to(tensor.dtype)
+                    noise = MOVED * torch.randn_like(tensor)
                     # A variance stays positive.
-                    tensor.add_(MOVED * (noise.abs() if name.endswith("_var") else noise))
+                    tensor.add_(noise.abs() if name.endswith("_var") else noise)
 
     def _translated(self, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -122,8 +122,7 @@ class Pair:
 
     def _inputs(self) -> tuple[Tensor, ...]:
         return tuple(
-            tensor.float() if tensor.is_floating_point() else tensor
-            for _, tensor in self.batch.inputs
+            tensor.float() if tensor.is_floating_point() else tensor for tensor in self.batch
         )
 
     def _names(self, module: nn.Module) -> list[str]:

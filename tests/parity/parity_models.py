@@ -1,4 +1,5 @@
-"""Models of ``transformers`` in a small random config, and how their tensors are called in ours.
+"""Models of ``transformers`` in a small random config, and torch's own encoder layer; how their
+tensors are called in ours.
 
 Each row builds the other's model without a download, and maps its ``state_dict`` to ours by a few
 regular expressions and transposes. Non-goal: the comparison (``parity_comparison``)."""
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+
+from specc.emit import emit
+from specc.front import read
+from specc.targets.live import module_class
 
 HERE = Path(__file__).resolve().parent
 SPECS = HERE.parent.parent / "specs"
@@ -124,12 +129,22 @@ def _resnet() -> nn.Module:
     )  # fmt: skip
 
 
+def _torch_encoder() -> nn.Module:
+    spec = SPECS / "transformer_classifier.spec"
+    source = emit(read(str(spec), {"dropout": 0.0}))
+    return module_class(source, "TransformerClassifier", spec.stem)()
+
+
 # ── calling ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _logits(model: nn.Module, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     found: Any = model(inputs[0])
     return (found.logits,)
+
+
+def _itself(model: nn.Module, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (model(*inputs),)
 
 
 def _encoded(model: nn.Module, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -202,7 +217,7 @@ OTHERS = (
     ),
     Other(
         "resnet",
-        HERE / "resnet.spec",
+        SPECS / "resnet18.spec",
         _resnet,
         _logits,
         renames=(
@@ -222,5 +237,20 @@ OTHERS = (
         ),
         to_the_bit=True,
         why="the same layers, in training mode: running statistics as well",
+        params={"width": 8, "classes": 5},
+    ),
+    Other(
+        "transformer_blocks",
+        SPECS / "transformer_blocks.spec",
+        _torch_encoder,
+        _itself,
+        renames=(
+            (r"\.self_attn\.in_proj_", ".attention.in_proj."),
+            (r"\.self_attn\.out_proj", ".attention.out_proj"),
+            (r"\.(linear\d)", r".feed_forward.\1"),
+        ),
+        to_the_bit=False,
+        why="torch's own encoder layer calls its attention kernel, the blocks multiply matrices",
+        params={"dropout": 0.0},
     ),
 )
