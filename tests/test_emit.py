@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from specc.emit import emit
 from specc.errors import SpecError
 from specc.semantics import analyse
 from specc.semantics.names import MODULE_ATTRIBUTES
+from specc.targets.live import module_class
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.spec"))
 
@@ -475,3 +477,19 @@ def test_a_step_clips_what_its_optimizer_steps() -> None:
         "    optimizer SGD(lr=0.1) on B\n  }\n}\n"
     )
     assert "nn.utils.clip_grad_norm_(self.b.parameters(), 0.5)" in source
+
+
+def test_many_selected_parameters_are_none_of_a_copys() -> None:
+    program = analyse(
+        "spec 1\nmodel A {\n  input x: float[N, 4]\n  y = x -> deep: repeat(9) Linear(4)\n"
+        "  output y\n}\ntrain {\n  input x: float[N, 4]\n  ema slow of A decay 0.5\n"
+        "  loss = mean((A(x) - slow(x)) ** 2)\n  constrain NonNegative on Linear.weight\n"
+        "  optimizer SGD(lr=0.1)\n}\n",
+        "m.spec",
+    )
+    training: Any = module_class(emit(program), "Training", "m")()
+    before = [parameter.clone() for parameter in training.slow.parameters()]
+    training.constrain()
+    assert all(float(layer.weight.min()) >= 0 for layer in training.a.deep)
+    after = training.slow.parameters()
+    assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))

@@ -133,22 +133,34 @@ def _either(tests: list[NameTest]) -> NameTest:
 
 
 def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
-    """The selection as a condition on ``module`` and ``name``, a parameter's name inside it."""
+    """The selection as a condition on ``module`` and ``name``, a parameter's name inside it; None
+    where it would pick others too, such as those of a copy."""
     if " except " in on.text or any("." in name for _, layer in module.all_layers
                                     for name, _ in layer.parameters):  # fmt: skip
         return None
     tests: list[ast.expr] = []
     types: dict[str, list[ast.expr]] = {}
+    picks: list[tuple[str, str]] = []
     for pattern in on.text.split(", "):
         head, _, rest = pattern.partition(".")
         if "*" in rest.strip("*") or "?" in pattern or "." in rest:
             return None
         if head in LAYERS:
             types.setdefault(rest or "*", []).append(dotted(LAYERS[head].torch))
+            picks.append((head, rest or "*"))
         elif head == "*" and rest and "*" not in rest:
             tests.append(_named(rest))
+            picks.append(("*", rest))
         else:
             return None
+    picked = {
+        f"{path}.{name}"
+        for path, layer in module.all_layers
+        for name, _ in layer.parameters
+        if any(head in ("*", layer.type) and rest in ("*", name) for head, rest in picks)
+    }
+    if picked != set(on.names):
+        return None
     for rest, rows in types.items():
         kind = rows[0] if len(rows) == 1 else ast.Tuple(rows, ast.Load())
         test: ast.expr = call(ast.Name("isinstance"), ast.Name("module"), kind)
