@@ -129,6 +129,19 @@ def test_the_position_in_a_repeat_is_no_param_to_build_for() -> None:
     assert model.fixed == ()
 
 
+def test_weights_that_nothing_would_load_are_refused() -> None:
+    body = ' input x: float[N, 4]\n weights "a.safetensors"\n output x -> Linear(4)\n'
+    held = "spec 1\n{} A {{\n" + body + "}}\n"
+    user = "model B {\n input x: float[N, 4]\n output x -> A\n}\n"
+    for kind, line in (("model", 9), ("block", 4)):
+        with pytest.raises(SpecError) as caught:
+            analyse(held.format(kind) + user, "m.spec")
+        found = [(item.code, item.span.line) for item in caught.value.diagnostics() if item.span]
+        assert found == [("E0204", line)]
+    train = "train {\n input x: float[N, 4]\n loss = mean(A(x))\n}\n"
+    assert analyse(held.format("model") + train, "m.spec").model("A").weights == "a.safetensors"
+
+
 def test_a_declared_layer_is_shared() -> None:
     model = model_of(
         "input t: index(9)[N, T]\n layer emb = Embedding(4)\n h = emb(t)\n output h @ emb.weight.T"

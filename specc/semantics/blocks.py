@@ -147,6 +147,14 @@ def instantiate(
         library.instances[key] = instance
     if instance.module is None:
         return None
+    if instance.module.weights is not None and graph.kind == "model":
+        graph.error(
+            "E0204",
+            f"`{name}` starts from a checkpoint, and inside another model it would not",
+            span,
+            "say `weights` in the model that holds it, of a checkpoint with its names",
+        )
+        return None
     if graph.size + instance.count > MOST_LAYERS:
         too_many(graph, span)
         return None

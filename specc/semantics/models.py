@@ -88,7 +88,12 @@ def build_module(
     )
     body = _Body(list(inputs or ()))
     for statement in tree.body:
-        if inputs is None or not isinstance(statement, ast.Input):
+        if tree.kind == "block" and isinstance(statement, ast.Weights):
+            graph.error(
+                "E0204", "`weights` is of a model; a block has as many as it has uses",
+                statement.span, "say it in the model, whose names the checkpoint has",
+            )  # fmt: skip
+        elif inputs is None or not isinstance(statement, ast.Input):
             _statement(graph, statement, body)
     if not graph.unread:
         _require(graph, tree)
