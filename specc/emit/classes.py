@@ -69,16 +69,21 @@ def classes_of(models: Sequence[ir.Module]) -> Classes:
     for model in models:
         for module in _inner_first(model, seen):
             readings.setdefault(module.name, []).append(module)
-    found = Classes([], {})
-    taken = set(readings)
+    groups: dict[str, list[EmittedClass]] = {}
+    known: dict[int, EmittedClass] = {}
+    circular = []
     for name, modules in readings.items():
-        for number, made in enumerate(_merged(name, modules)):
-            if number:
-                made.name = _distinct(f"{name}{number + 1}", taken)
-                taken.add(made.name)
-            found.listed.append(made)
-            for variant in made.variants:
-                found.by_module[id(variant)] = made
+        if any(id(inner) not in known for module in modules for inner in _inside_of(module)):
+            circular.append(name)
+        groups[name] = _merged(name, modules, known)
+        _note(groups[name], known)
+    _refine(circular, groups, known)
+    found = Classes([made for group in groups.values() for made in group], dict(known))
+    taken = set(readings)
+    for name, group in groups.items():
+        for number, made in enumerate(group[1:], 2):
+            made.name = _distinct(f"{name}{number}", taken)
+            taken.add(made.name)
     _find_dimensions(found)
     for made in found.listed:
         _find_flags(made)
@@ -101,28 +106,60 @@ def _inner_first(module: ir.Module, seen: set[int]) -> Iterator[ir.Module]:
     yield module
 
 
-def _merged(name: str, modules: Sequence[ir.Module]) -> list[EmittedClass]:
-    """All in one class if one text says them; or else one after the other where it fits."""
-    whole = _try(name, list(modules))
+def _inside_of(module: ir.Module) -> Iterator[ir.Module]:
+    return (layer.module for layer in module.layers if layer.module is not None)
+
+
+def _note(group: Sequence[EmittedClass], known: dict[int, EmittedClass]) -> None:
+    for made in group:
+        known.update((id(variant), made) for variant in made.variants)
+
+
+def _refine(
+    circular: Sequence[str], groups: dict[str, list[EmittedClass]], known: dict[int, EmittedClass]
+) -> None:
+    """Takes the classes of blocks that are inside themselves apart until each makes, for all of
+    its readings, blocks of one class."""
+    changed = True
+    while changed:
+        changed = False
+        for name in circular:
+            finer = [part for made in groups[name] for part in _merged(name, made.variants, known)]
+            changed |= len(finer) > len(groups[name])
+            groups[name] = finer
+            _note(finer, known)
+
+
+def _merged(
+    name: str, modules: Sequence[ir.Module], known: Mapping[int, EmittedClass]
+) -> list[EmittedClass]:
+    """All in one class if one text says them; or else each with the first that it fits."""
+    whole = _try(name, list(modules), known)
     if whole is not None:
         return [whole]
     found: list[EmittedClass] = []
     for module in modules:
         for position, made in enumerate(found):
-            together = _try(name, [*made.variants, module])
+            # Two are soon held together; only where they fit is the whole class.
+            if _try(name, [made.module, module], known) is None:
+                continue
+            together = _try(name, [*made.variants, module], known)
             if together is not None:
                 found[position] = together
                 break
         else:
-            alone = _try(name, [module])
+            alone = _try(name, [module], known)
             assert alone is not None, f"{name} differs from itself"
             found.append(alone)
     return found
 
 
-def _try(name: str, modules: list[ir.Module]) -> EmittedClass | None:
+def _try(
+    name: str, modules: list[ir.Module], known: Mapping[int, EmittedClass]
+) -> EmittedClass | None:
     views = [
-        View(module.nodes, at) for module, at in zip(modules, _standpoints(modules), strict=True)
+        View(module.nodes, at, classes=known)
+        for module, at in zip(modules, _standpoints(modules), strict=True)
     ]
     first = modules[0]
     for view, module in zip(views[1:], modules[1:], strict=True):

@@ -6,7 +6,8 @@ finds it, or raises ``Different``. Non-goal: how it is printed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -17,17 +18,29 @@ from specc.emit.plan import Choice, Cycle, Part, Round, Row
 
 @dataclass(slots=True)
 class View:
-    """One reading: its nodes, what its symbols are, and which value stands for each of its own."""
+    """One reading: its nodes, what its symbols are, and which value stands for each of its own.
+
+    ``outer`` is the reading around this round of a loop: what it knows is known here, too.
+    ``classes`` says of the blocks inside, by identity, which class each is of, as far as that is
+    known."""
 
     nodes: Sequence[ir.Node]
     at: Standpoint
     canonical: dict[int, ir.Value] = field(default_factory=dict)
+    classes: Mapping[int, object] = field(default_factory=dict)
+    outer: View | None = None
 
     def of(self, value: ir.Value) -> ir.Value:
-        return self.canonical.get(id(value), value)
+        view: View | None = self
+        while view is not None:
+            found = view.canonical.get(id(value))
+            if found is not None:
+                return found
+            view = view.outer
+        return value
 
     def inner(self, nodes: Sequence[ir.Node]) -> View:
-        return View(nodes, self.at, self.canonical)
+        return View(nodes, self.at, self.canonical, self.classes, self.outer)
 
 
 def merge(views: Sequence[View]) -> tuple[Part, ...]:
@@ -218,11 +231,13 @@ def _make(pairs: Sequence[Pair]) -> ir.Make:
     assert isinstance(node, ir.Make)
     layers = [(view, other.layer) for view, other in pairs if isinstance(other, ir.Make)]
     first = node.layer
-    for _, layer in layers:
+    for view, layer in layers:
         if layer.type != first.type or _without_numbers(layer.name) != _without_numbers(first.name):
             raise Different("another layer")
         if [w.type for w in layer.wrappers] != [w.type for w in first.wrappers]:
             raise Different("another parametrization")
+        if view.classes.get(id(layer.module)) is not view.classes.get(id(first.module)):
+            raise Different("a block of another class")
     arguments = _arguments([(view, layer.arguments) for view, layer in layers])
     sizes = _arguments([(view, layer.sizes) for view, layer in layers])
     wrappers = tuple(
@@ -292,13 +307,8 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
     ]
     if not everything:
         return (), False
-    kept = [dict(view.canonical) for view, _ in loops]
-    try:
+    with suppress(Different):
         return (_round(everything),), False
-    except Different:
-        for (view, _), canonical in zip(loops, kept, strict=True):
-            view.canonical.clear()
-            view.canonical.update(canonical)
     times = {len(loop.iterations) for _, loop in loops}
     if len(times) > 1:
         raise Different("another number of rounds, no two alike")
@@ -318,8 +328,8 @@ def _round_view(view: View, loop: ir.Loop, iteration: ir.Iteration) -> View:
     rounds = dict(view.at.rounds)
     if isinstance(iteration.index, int):
         rounds[loop.variable] = iteration.index
-    # The rounds of one loop share what stands for the values outside; each has its own inside.
-    return View(iteration.nodes, Standpoint(view.at.variant, values, rounds), dict(view.canonical))
+    at = Standpoint(view.at.variant, values, rounds)
+    return View(iteration.nodes, at, classes=view.classes, outer=view)
 
 
 def _round(entries: Sequence[tuple[View, ir.Iteration, int]]) -> Round:
