@@ -142,15 +142,7 @@ class Module:
     @cached_property
     def all_layers(self) -> tuple[tuple[str, Layer], ...]:
         """Every catalogue layer inside, blocks entered, with its full path, in torch's order."""
-        found: list[tuple[str, Layer]] = []
-        for layer in self.layers:
-            if layer.module is None:
-                found.append((layer.name, layer))
-            else:
-                found += [
-                    (f"{layer.name}.{path}", inner) for path, inner in layer.module.all_layers
-                ]
-        return tuple(found)
+        return tuple((path, layer) for path, layer in self._inside() if layer.module is None)
 
     @cached_property
     def initial(self) -> dict[str, Distribution]:
@@ -175,14 +167,21 @@ class Module:
     @cached_property
     def all_blocks(self) -> tuple[tuple[str, Layer], ...]:
         """Every block inside, with its full path: each before those inside it."""
-        found: list[tuple[str, Layer]] = []
-        for layer in self.layers:
+        return tuple((path, layer) for path, layer in self._inside() if layer.module is not None)
+
+    def _inside(self) -> Iterator[tuple[str, Layer]]:
+        """Every layer and block inside, with its full path; however deep, each is met once."""
+        stack = [("", iter(self.layers))]
+        while stack:
+            prefix, layers = stack[-1]
+            layer = next(layers, None)
+            if layer is None:
+                stack.pop()
+                continue
+            path = prefix + layer.name
+            yield path, layer
             if layer.module is not None:
-                found.append((layer.name, layer))
-                found += [
-                    (f"{layer.name}.{path}", inner) for path, inner in layer.module.all_blocks
-                ]
-        return tuple(found)
+                stack.append((f"{path}.", iter(layer.module.layers)))
 
     def parameters(self) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
         """Each parameter as (its ``state_dict`` name, its layer, its shape), in torch's order."""

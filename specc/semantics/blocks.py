@@ -200,6 +200,11 @@ def _bind_inputs(
 ) -> tuple[ir.Value, ...] | None:  # fmt: skip
     tree = definition.tree
     declared = [statement for statement in tree.body if isinstance(statement, ast.Input)]
+    if not declared and not definition.unread:
+        local.error(
+            "E0222", f"{tree.name} has no input", tree.name_span, "write `input x: float[N, 3]`"
+        )
+        return None
     if len(declared) != len(inputs):
         wanted = " and ".join(f"`{statement.name}`" for statement in declared) or "nothing"
         graph.error("E0224", f"{tree.name} takes {wanted}; {len(inputs)} values are given", span)
