@@ -480,3 +480,12 @@ def test_a_size_that_no_tensor_can_have_is_refused() -> None:
     )
     with pytest.raises(SpecError, match="no tensor can have"):
         analyse(text, "m.spec")
+
+
+def test_two_steps_on_the_same_parameters_do_not_accumulate() -> None:
+    step = " step {} {{\n  loss = mean(M(x))\n  optimizer SGD(lr=0.1) on M\n }}\n"
+    train = "train {\n input x: float[N, 4]\n accumulate 2\n" + step.format("a") + step.format("b")
+    assert faults("input x: float[N, 4]\n output x -> Linear(4)", train + "}\n") == [
+        ("E0418", 9),
+        ("E0418", 13),
+    ]

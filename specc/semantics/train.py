@@ -344,7 +344,7 @@ class TrainBuilder:
         for step, own in zip(steps, stepped, strict=True):
             others = set().union(*(names for names in stepped if names is not own))
             held = {name.partition(".")[0] for name in own}
-            mixed = sorted({name.partition(".")[0] for name in others - own} & held)
+            mixed = sorted({name.partition(".")[0] for name in others} & held)
             if step.optimizer is not None and mixed:
                 self.collector.error(
                     "E0418",
