@@ -205,6 +205,14 @@ def test_a_command_prints_what_is_shown(block: Block, tmp_path: Path, specc: Run
 # ── what is said of them ─────────────────────────────────────────────────────────────────────────
 
 
+def test_every_link_within_the_page_leads_somewhere() -> None:
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", PAGE), re.MULTILINE)
+    slugs = {re.sub(r"[^a-z0-9_ -]", "", text.lower()).replace(" ", "-") for text in headings}
+    links = set(re.findall(r"\]\(#([^)]*)\)", PAGE))
+    assert len(links) > 20
+    assert links <= slugs
+
+
 def test_every_code_that_is_named_exists() -> None:
     named = set(re.findall(r"\b[EW]\d{4}\b", PAGE))
     assert named <= CODES.keys()
