@@ -489,3 +489,15 @@ def test_two_steps_on_the_same_parameters_do_not_accumulate() -> None:
         ("E0418", 9),
         ("E0418", 13),
     ]
+
+
+def test_a_parameter_inside_a_block_is_not_read_from_outside() -> None:
+    body = "input x: float[N, 4]\n layer b = B\n y = b(x)\n output y @ b.fc.weight"
+    block = "block B {\n input x: float[N, 4]\n output x -> fc: Linear(4)\n}\n"
+    with pytest.raises(SpecError) as caught:
+        analyse(f"spec 1\n{block}model M {{\n{body}\n}}\n", "m.spec")
+    (item,) = caught.value.diagnostics()
+    assert (item.code, item.help) == (
+        "E0201",
+        "put the value out of the block, or share the layer itself",
+    )

@@ -221,9 +221,14 @@ def _parameter(graph: Graph, handle: LayerHandle, expression: ast.Attribute, hin
             expression.span,
             f"apply it first: `{handle.name}(x)`",
         )
-    shapes = dict(layer.parameters)
     if layer.module is not None:
-        shapes = {name: shape for name, _, shape in layer.module.parameters()}
+        return graph.error(
+            "E0201",
+            f"`{handle.name}` is a block, and has no `{expression.name}` that is seen from here",
+            expression.span,
+            "put the value out of the block, or share the layer itself",
+        )
+    shapes = dict(layer.parameters)
     if expression.name not in shapes:
         close = suggest(expression.name, shapes)
         return graph.error(
