@@ -277,7 +277,8 @@ def evaluate(size: Size, values: Mapping[str, Size]) -> Size:
         product: Size = factor
         for atom in monomial:
             if isinstance(atom, str):
-                product = product * values.get(atom, symbol(atom))
+                known = values.get(atom)
+                product = product * (symbol(atom) if known is None else known)
             elif isinstance(atom, Power):
                 product = product * power(atom.base, evaluate(atom.exponent, values))
             else:

@@ -35,6 +35,7 @@ def write_loop(body: Body, cycle: Cycle) -> None:
         _carry(body, initial, entering, name, [first.parts])
         for initial, entering, name in zip(cycle.initial, first.entering, loop.names, strict=True)
     ]
+    in_each_round = _in_each_round(body, cycle)
     outside = _outside(body, cycle)
     for identity in outside:
         body.reads[identity] += 1
@@ -43,7 +44,7 @@ def write_loop(body: Body, cycle: Cycle) -> None:
             body.hold(entering, variable)
         scope = Scope(body.scope, cycle, round_)
         if cycle.unrolled:
-            _reach_by_position(body, cycle, scope)
+            _reach_by_position(body, cycle, scope, in_each_round)
             before, body.scope = body.scope, scope
             with _alone(body, cycle, round_):
                 _round(body, round_, variables)
@@ -196,7 +197,17 @@ def _reached_from_outside(body: Body, cycle: Cycle, names: list[str]) -> list[as
     return [scope.reached[name] for name in names]
 
 
-def _reach_by_position(body: Body, cycle: Cycle, scope: Scope) -> None:
+def _in_each_round(body: Body, cycle: Cycle) -> frozenset[str]:
+    """The lists that have a layer of every round."""
+    if not cycle.unrolled or cycle.loop.path:
+        return frozenset()
+    made = [local_names(round_.parts, Scope(body.scope, cycle, round_)) for round_ in cycle.rounds]
+    return frozenset(made[0]).intersection(*made[1:])
+
+
+def _reach_by_position(
+    body: Body, cycle: Cycle, scope: Scope, in_each_round: frozenset[str]
+) -> None:
     assert scope.round is not None
     names = local_names(scope.round.parts, scope)
     position = ast.Constant(scope.round.position)
@@ -211,25 +222,15 @@ def _reach_by_position(body: Body, cycle: Cycle, scope: Scope) -> None:
         }
     else:
         # What only some rounds make is a dictionary by the round's number as a word.
-        others = [
-            local_names(round_.parts, Scope(scope.outer, cycle, round_)) for round_ in cycle.rounds
-        ]
         word = ast.Constant(str(scope.round.position))
         scope.reached = {
-            name: ast.Subscript(
-                base, position if all(name in made for made in others) else word, ast.Load()
-            )
+            name: ast.Subscript(base, position if name in in_each_round else word, ast.Load())
             for name, base in zip(names, outer, strict=True)
         }
 
 
 def list_name(path: str) -> str:
     """What the list of layers at ``path`` is called, wherever in loops it stands."""
-    return next(part for part in reversed(path.split(".")) if not part.isdigit())
-
-
-def _label(path: str) -> str:
-    """What a list of layers is called, without the positions in the lists around it."""
     return next(part for part in reversed(path.split(".")) if not part.isdigit())
 
 
@@ -248,6 +249,7 @@ def write_list(body: Body, cycle: Cycle) -> None:
     """``[expert(x) for expert in self.experts]``."""
     loop = cycle.loop
     name = body.reserve(loop.names[0])
+    in_each_round = _in_each_round(body, cycle)
     outside = _outside(body, cycle)
     for identity in outside:
         body.reads[identity] += 1
@@ -255,7 +257,7 @@ def write_list(body: Body, cycle: Cycle) -> None:
         items = []
         for round_ in cycle.rounds:
             scope = Scope(body.scope, cycle, round_)
-            _reach_by_position(body, cycle, scope)
+            _reach_by_position(body, cycle, scope, in_each_round)
             before, body.scope = body.scope, scope
             with _alone(body, cycle, round_):
                 body.write(round_.parts)

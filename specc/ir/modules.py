@@ -198,6 +198,8 @@ class Module:
 
 def numbers(shape: tuple[Size, ...], values: Mapping[str, Size]) -> tuple[int, ...]:
     """A shape that is known when the module is built, as numbers."""
+    if all(type(size) is int for size in shape):
+        return shape  # type: ignore[return-value]  # all ints, as just checked
     found = tuple(evaluate(size, values) for size in shape)
     assert all(isinstance(size, int) for size in found), f"{shape} is open when it must be known"
     return found  # type: ignore[return-value]  # all ints, as just checked

@@ -66,8 +66,9 @@ def _init(graph: Graph, module: ir.Module, statement: ast.Init) -> ir.Initialize
     )
     plain = {name: static.plain(value, graph.params) for name, value in settings}  # type: ignore[arg-type]
     distributions = []
+    chosen = frozenset(on.names)
     for path, _, shape in module.parameters():
-        if path not in on.names:
+        if path not in chosen:
             continue
         try:
             distributions.append((path, row.distribution(plain, shape)))
