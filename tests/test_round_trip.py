@@ -105,7 +105,7 @@ def same(left: list[Tensor], right: list[Tensor]) -> None:
     assert len(left) == len(right) > 0
     for one, other in zip(left, right, strict=True):
         assert one.dtype == other.dtype
-        assert torch.equal(one, other) or bool((one.isnan() == other.isnan()).all())
+        torch.testing.assert_close(one, other, rtol=0.0, atol=0.0, equal_nan=True)
 
 
 @contextmanager

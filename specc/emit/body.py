@@ -8,6 +8,7 @@ nodes mean."""
 from __future__ import annotations
 
 import ast
+import keyword
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -221,7 +222,7 @@ class Body:
     def free(self, wanted: str) -> str:
         """``wanted``, or the next name like it that nothing living holds."""
         name, number = wanted, 1
-        while name in self._taken or self.held(name):
+        while name in self._taken or self.held(name) or keyword.iskeyword(name):
             number += 1
             name = f"{wanted}_{number}"
         return name
@@ -229,7 +230,9 @@ class Body:
     def reserve(self, wanted: str) -> str:
         """A name like ``wanted`` that no value of this function has or takes."""
         name, number = wanted, 1
-        while name in self._taken or name in self._user_names or self.held(name):
+        while keyword.iskeyword(name) or (
+            name in self._taken or name in self._user_names or self.held(name)
+        ):
             number += 1
             name = f"{wanted}_{number}"
         self._taken.add(name)

@@ -27,6 +27,8 @@ class EmittedClass:
     parts: tuple[Part, ...]
     canonical: dict[int, ir.Value]
     dimensions: tuple[str, ...] = ()
+    # The reading of a model that is one of the spec's own, not a part of another.
+    whole: ir.Module | None = None
     flags: dict[int, str] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
 
@@ -37,6 +39,23 @@ class EmittedClass:
     def standpoints(self) -> list[Standpoint]:
         """What the symbols are in each reading."""
         return _standpoints(self.variants)
+
+    def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]:
+        """The params and sizes that went into numbers, and each value that a reading had."""
+        found: dict[str, dict[str, ir.Static]] = {}
+        for variant in self.variants:
+            for name, value in variant.fixed:
+                found.setdefault(name, {})[repr(value)] = value
+        return [(name, tuple(values.values())) for name, values in found.items()]
+
+    def defaults(self) -> dict[str, ir.Static]:
+        """What the constructor's params are when they are not given: the values of a model that
+        stands for itself, or else the literals that the spec says."""
+        if self.whole is not None:
+            return {param.name: param.value for param in self.whole.params}
+        return {
+            param.name: param.default for param in self.module.params if param.default is not None
+        }
 
     def results(self) -> list[ir.Value]:
         """What ``forward`` returns."""
@@ -59,7 +78,7 @@ class Classes:
         """How the class of a block's layer is called."""
         assert layer.module is not None
         found = self.of(layer.module)
-        return ClassForm(found.name, found.dimensions)
+        return ClassForm(found.name, found.dimensions, found.defaults())
 
 
 def classes_of(models: Sequence[ir.Module]) -> Classes:
@@ -84,6 +103,9 @@ def classes_of(models: Sequence[ir.Module]) -> Classes:
         for number, made in enumerate(group[1:], 2):
             made.name = _distinct(f"{name}{number}", taken)
             taken.add(made.name)
+    own = {id(model): model for model in models}
+    for made in found.listed:
+        made.whole = next((own[id(v)] for v in made.variants if id(v) in own), None)
     _find_dimensions(found)
     for made in found.listed:
         _find_flags(made)
@@ -196,7 +218,7 @@ def _find_dimensions(classes: Classes) -> None:
         changed = False
         for made in classes.listed:
             needed = set(constructor_symbols(made.parts, classes))
-            needed.update(name for name, _ in made.module.fixed)
+            needed.update(name for name, _ in made.fixed())
             wanted = tuple(name for name in made.module.dimensions if name in needed)
             if made.module.kind == "block" and wanted != made.dimensions:
                 made.dimensions = wanted

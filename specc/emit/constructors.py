@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from specc import ir
 from specc.catalog import LAYERS, WRAPPERS
@@ -26,12 +26,17 @@ from specc.emit.expressions import (
 )
 from specc.emit.forms import Different
 from specc.emit.layout import identifier
+from specc.emit.names import argument_names
 from specc.emit.plan import Choice, Cycle, Part, Round, Row
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, If, Statement
 from specc.sizes import Poly, symbols
 
 ONE_CASE: Final = "only this case of `if` was built: build the spec again with these params"
+
+
+# The params and sizes that went into numbers of a class, and the values that it was read with.
+Fixed: TypeAlias = Sequence[tuple[str, tuple[ir.Static, ...]]]
 
 
 @dataclass(slots=True)
@@ -41,6 +46,8 @@ class ClassForm:
 
     name: str
     dimensions: tuple[str, ...]
+    # What the constructor's own defaults are.
+    defaults: dict[str, ir.Static]
 
 
 class Maker:
@@ -59,19 +66,30 @@ class Maker:
         self._outer = naming
 
     def _param(self, name: str) -> ast.expr:
-        if name in self.values:
-            return of_static(self.values[name], self._outer)
-        return self._outer.param(name)
+        if name not in self.values:
+            return self._outer.param(name)
+        # The value of an inner variable may speak of the outer one of the same name.
+        value = self.values.pop(name)
+        try:
+            return of_static(value, self.naming)
+        finally:
+            self.values[name] = value
 
     @contextmanager
     def _round(self, cycle: Cycle, round_: Round) -> Iterator[None]:
-        """While open, the variable of an unrolled loop is what it is in this round."""
+        """While open, the loop's variable is what it is in this round, and not what one of the same
+        name around it is."""
+        variable = cycle.loop.variable
+        around = self.values.pop(variable, None)
+        there = around is not None
         if cycle.unrolled:
-            self.values[cycle.loop.variable] = cycle.index(round_)
+            self.values[variable] = cycle.index(round_)
         try:
             yield
         finally:
-            self.values.pop(cycle.loop.variable, None)
+            self.values.pop(variable, None)
+            if there:
+                self.values[variable] = around
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
 
@@ -94,11 +112,11 @@ class Maker:
         if choice.one_sided:
             taken = choice.yes is not None
             only = choice.yes if taken else choice.no
-            inner = self.statements(only or (), flags)
+            inner = [*self._counted(only or ()), *self.statements(only or (), flags)]
             test = condition if taken else ast.UnaryOp(ast.Not(), condition)
             return [Assert(test, ONE_CASE, mark(choice.branch.span)), *inner]
-        yes = self.statements(choice.yes or (), flags)
-        no = self.statements(choice.no or (), flags)
+        yes = [*self._counted(choice.yes or ()), *self.statements(choice.yes or (), flags)]
+        no = [*self._counted(choice.no or ()), *self.statements(choice.no or (), flags)]
         flag = flags.get(id(choice))
         found: list[Statement] = []
         if flag is not None and flag in made_by(yes):
@@ -152,7 +170,7 @@ class Maker:
 
     def _block(self, layer: ir.Layer) -> ast.expr:
         assert layer.module is not None
-        form = self.class_of(layer)
+        form, names = self.class_of(layer), argument_names(layer.module)
         sizes, given = dict(layer.sizes), dict(layer.arguments)
         arguments: list[ast.expr] = [
             of_static(sizes[name], self.naming) for name in form.dimensions
@@ -162,17 +180,19 @@ class Maker:
         for param in layer.module.params:
             if param.name not in given:
                 by_place = False
-                if not _literal_default(layer.module, param):
-                    keywords.append(ast.keyword(param.name, of_static(param.value, self.naming)))
+                if form.defaults.get(param.name) != param.value:
+                    keywords.append(
+                        ast.keyword(names[param.name], of_static(param.value, self.naming))
+                    )
                 continue
             operand = given[param.name]
             assert not isinstance(operand, ir.Value)
             value = of_static(operand, self.naming)  # type: ignore[arg-type]  # compile-time
-            if by_place and param.default is None:
+            if by_place and param.name not in form.defaults:
                 arguments.append(value)
             else:
                 by_place = False
-                keywords.append(ast.keyword(param.name, value))
+                keywords.append(ast.keyword(names[param.name], value))
         return ast.Call(ast.Name(identifier(form.name)), arguments, keywords)
 
     def row(self, row: Row, scope: Scope) -> ast.expr:
@@ -281,20 +301,32 @@ class Maker:
             return of_static(cycle.items, self.naming)
         return call(ast.Name("range"), *(of_static(bound, self.naming) for bound in cycle.bounds))
 
-    def fixed(self, module: ir.Module, parts: Sequence[Part]) -> list[Statement]:
+    def fixed(self, module: ir.Module, fixed: Fixed, parts: Sequence[Part]) -> list[Statement]:
         """Asserts what the class is right for alone: a number computed from a param, the rounds of
         an unrolled loop, what a branch in a loop was decided by."""
         found: list[Statement] = []
-        for name, value in module.fixed:
-            known = operation("==", self.naming.param(name), ast.Constant(value))
-            message = f"built with {name}={value}: build the spec again with another"
+        for name, values in fixed:
+            shown = [of_static(value, self.naming) for value in values]
+            known = operation("==", self.naming.param(name), shown[0])
+            if len(shown) > 1:
+                known = ast.Compare(
+                    self.naming.param(name), [ast.In()], [ast.Tuple(shown, ast.Load())]
+                )
+            told = " or ".join(str(value) for value in values)
+            message = f"built with {name}={told}: build the spec again with another"
             found.append(Assert(known, message, mark(module.span)))
+        return [*found, *self._counted(parts)]
+
+    def _counted(self, parts: Sequence[Part]) -> list[Statement]:
+        """Asserts the rounds of unrolled loops, and what branches in loops were decided by."""
+        found: list[Statement] = []
         for part in parts:
             if not isinstance(part, Cycle):
                 continue
             decided = [*self._decided(part)]
             found += {ast.unparse(item.condition): item for item in decided}.values()
-            if part.unrolled and part.bounds is not None and any(map(_open, part.bounds)):
+            fixed = part.unrolled or not part.rounds
+            if fixed and part.bounds is not None and any(map(_open, part.bounds)):
                 count: ast.expr = call(ast.Name("len"), self.rounds_of(part))
                 if len(part.bounds) == 1:
                     count = of_static(part.bounds[0], self.naming)
@@ -357,11 +389,6 @@ def _members(entries: list[tuple[str, ast.expr, str]]) -> ast.expr:
         return entries[0][1]
     keys: list[ast.expr | None] = [ast.Constant(name) for name, _, _ in entries]
     return call(dotted("nn.ModuleDict"), ast.Dict(keys, [value for _, value, _ in entries]))
-
-
-def _literal_default(module: ir.Module, param: ir.Param) -> bool:
-    """Whether the constructor's own default is this param's value."""
-    return param.default is not None
 
 
 def made_by(statements: Sequence[Statement]) -> set[str]:

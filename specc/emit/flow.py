@@ -254,15 +254,15 @@ def write_list(body: Body, cycle: Cycle) -> None:
     for identity in outside:
         body.reads[identity] += 1
     if cycle.unrolled:
-        items = []
         for round_ in cycle.rounds:
             scope = Scope(body.scope, cycle, round_)
             _reach_by_position(body, cycle, scope, in_each_round)
             before, body.scope = body.scope, scope
             with _alone(body, cycle, round_):
                 body.write(round_.parts)
-                items.append(body.take(round_.leaving[0]))
             body.scope = before
+        # Read when all are there: a round must not take the variable of the one before.
+        items = [body.take(round_.leaving[0]) for round_ in cycle.rounds]
         body.statements.append(Assign(ast.Name(name, ast.Store()), ast.List(items, ast.Load())))
     else:
         _comprehension(body, cycle, cycle.rounds[0], name)
@@ -305,7 +305,7 @@ def write_choice(body: Body, choice: Choice) -> None:
             for variable, value, before in zip(variables, after, choice.before, strict=True)
             if value is not before
         ]
-        with body.stretch() as statements, _side(body, choice, parts, variables):
+        with body.stretch() as statements, _side(body, choice, parts, after, variables):
             for variable, value in moves:
                 body.want(value, variable)
             body.write(parts)
@@ -348,18 +348,20 @@ def _chosen(
 
 @contextmanager
 def _side(
-    body: Body, choice: Choice, parts: Sequence[Part], variables: Sequence[str]
-) -> Iterator[None]:
+    body: Body, choice: Choice, parts: Sequence[Part], after: Sequence[ir.Value],
+    variables: Sequence[str],
+) -> Iterator[None]:  # fmt: skip
     """While open, an earlier value counts as read only as often as this side reads it: the other
-    side's reads do not keep its variable."""
+    side's reads do not keep its variable. A side that leaves it alone keeps it to the end."""
     counts: Counter[int] = Counter()
     values_read(parts, counts)
     parked: dict[int, int] = {}
-    for variable, before in zip(variables, choice.before, strict=True):
+    for variable, before, value in zip(variables, choice.before, after, strict=True):
         if before is not None and body.name_of(before) == variable:
+            own = counts[id(before)] + (value is before)
             body.hold(before, variable)
-            parked[id(before)] = body.reads[id(before)] - counts[id(before)]
-            body.reads[id(before)] = counts[id(before)]
+            parked[id(before)] = body.reads[id(before)] - own
+            body.reads[id(before)] = own
     yield
     for identity, reads in parked.items():
         body.reads[identity] += reads

@@ -172,7 +172,10 @@ def _training_step(subject: ir.Module, train: ir.Train, constants: Mapping[str, 
                 statements += moves
         if named:
             statements.append(_collect(step))
-    statements += update(train)
+    if train.accumulate > 1 and update(train):
+        statements.append(If(every(train.accumulate), update(train)))
+    else:
+        statements += update(train)
     for member in train.members:
         moved += _after(member)
     statements += moved

@@ -47,7 +47,7 @@ def constructor(
     )
     maker = Maker(naming, classes.form, module.order)
     super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
-    body: list[Statement] = maker.fixed(module, made.parts)
+    body: list[Statement] = maker.fixed(module, made.fixed(), made.parts)
     if module.sequential:
         stages = [value for _, value in maker.stages(made.parts, "")]
         body.append(Evaluate(ast.Call(super_init, stages, [])))
@@ -101,20 +101,17 @@ def _argument(
 
 def _parameters(made: EmittedClass, arguments: Mapping[str, str]) -> list[Parameter]:
     """Sizes first, as torch's layers take them, then what has no default, then what has one."""
-    module = made.module
-    if module.kind == "model":
-        return [
-            Parameter(arguments[param.name], ANNOTATIONS[param.type], _default(param.value))
-            for param in module.params
-        ]
+    module, defaults = made.module, made.defaults()
     sizes = [Parameter(name, "int") for name in made.dimensions]
-    required = [param for param in module.params if param.default is None]
-    optional = [param for param in module.params if param.default is not None]
+    required = [param for param in module.params if param.name not in defaults]
+    optional = [param for param in module.params if param.name in defaults]
     return [
         *sizes,
         *(Parameter(arguments[param.name], ANNOTATIONS[param.type]) for param in required),
         *(
-            Parameter(arguments[param.name], ANNOTATIONS[param.type], _default(param.default))
+            Parameter(
+                arguments[param.name], ANNOTATIONS[param.type], _default(defaults[param.name])
+            )
             for param in optional
         ),
     ]

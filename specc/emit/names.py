@@ -6,7 +6,7 @@ and sizes inside a function, which are ``body``'s."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from specc import ir
@@ -28,9 +28,12 @@ def constant_names(program: ir.Program, classes: Classes | None = None) -> dict[
 
     A constant shares its name with nothing that any function of the file may call its own."""
     taken = set(RESERVED | EMITTED_GLOBALS | {"_"})
+    if classes is not None:
+        taken.update(made.name for made in classes.listed)
     modules = [variant for made in classes.listed for variant in made.variants] if classes else []
     for module in modules or program.models:
         taken.add(module.name)
+        taken.update(loop_variables(module.nodes))
         taken.update(argument_names(module).values())
         taken.update(module.dimensions)
         taken.update(_names_of(module.inputs, module.nodes))
@@ -45,6 +48,20 @@ def constant_names(program: ir.Program, classes: Classes | None = None) -> dict[
         taken.add(name)
         names[param.name] = name
     return names
+
+
+def loop_variables(nodes: Sequence[ir.Node]) -> Iterator[str]:
+    """The variables of the loops among the nodes, which are names of the emitted source too."""
+    for node in nodes:
+        match node:
+            case ir.Loop():
+                yield node.variable
+                for iteration in node.iterations[:1]:
+                    yield from loop_variables(iteration.nodes)
+            case ir.Branch() | ir.Chain():
+                yield from loop_variables(node.nodes)
+            case _:
+                continue
 
 
 def attribute_names(made: EmittedClass, program: ir.Program) -> dict[str, str]:

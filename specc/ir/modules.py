@@ -106,7 +106,7 @@ class Module:
     kind: Literal["model", "block"] = "model"
     dimensions: tuple[str, ...] = ()
     values: Mapping[str, Size] = field(default_factory=dict, compare=False)
-    fixed: tuple[tuple[str, int], ...] = ()
+    fixed: tuple[tuple[str, Static], ...] = ()
     sequential: bool = False
     # The paths of the layers in the order of the text, `*` for every position in a loop: the order
     # of the ``state_dict``, whatever is made first.

@@ -97,6 +97,8 @@ def bind_params(
             header.given.append((parameter.name, said.value))
         elif parameter.name in library_values:
             value = library_values[parameter.name].value
+        elif tree.name in graph.library.arguments:
+            return None  # a param of a model, which was reported where it is declared
         else:
             found = _default_value(graph, definition, parameter, scope, known, span, elaborate)
             value = None if found is None else found[0]

@@ -183,6 +183,8 @@ def call_function(
         return POISON
     tensors: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}
     for name, value in bound.values.items():
+        if value == Items(()) and "tensors" in row.by_name[name].types:
+            return graph.error("E0224", f"{row.name} takes at least one tensor", bound.spans[name])
         if isinstance(value, ir.Value):
             tensors[name] = value.type
         elif isinstance(value, Items) and not is_static(value):

@@ -5,6 +5,9 @@ fed tells its sizes. Non-goal: layers made inside a pipe, which are ``stages``."
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from specc import ir
 from specc.catalog import FUNCTIONS, LAYERS
 from specc.errors import Span
 from specc.semantics.bind import Given
@@ -131,6 +134,14 @@ def _apply_block(
         _moved(graph, declaration)
     elif known.module is not use.module:
         assert known.module is not None
+        if _shape_of(known.module.nodes) != _shape_of(use.module.nodes):
+            return graph.error(
+                "E0213",
+                f"`{handle.name}` was made for what it was fed first, and what is fed here would"
+                " take another side of an `if`, or another number of rounds",
+                span,
+                "declare a layer of its own",
+            )
         first = [(name, shape) for name, _, shape in known.module.parameters()]
         second = [(name, shape) for name, _, shape in use.module.parameters()]
         if first != second:
@@ -146,3 +157,22 @@ def _apply_block(
                 "declare a layer of its own",
             )
     return call_block(graph, handle.path, use, inputs, span, hint)
+
+
+def _shape_of(nodes: Iterable[ir.Node]) -> list[object]:
+    """What was decided when the nodes were read: sides of branches, rounds of loops, blocks
+    inside."""
+    found: list[object] = []
+    for node in nodes:
+        match node:
+            case ir.Branch():
+                found += [node.taken, _shape_of(node.nodes)]
+            case ir.Loop():
+                found += [len(node.iterations), *(_shape_of(i.nodes) for i in node.iterations)]
+            case ir.Chain():
+                found.append(_shape_of(node.nodes))
+            case ir.Make() if node.layer.module is not None:
+                found.append(_shape_of(node.layer.module.nodes))
+            case _:
+                continue
+    return found

@@ -90,6 +90,19 @@ class Graph:
         """Whether ``name`` makes a layer: the catalogue's, or one of the spec's blocks."""
         return name in LAYERS or name in self.library.definitions
 
+    def is_foreign(self, name: str, span: Span) -> bool:
+        """Whether ``name`` is a param of another file of the spec, which is reported: in the
+        emitted file the two would be one."""
+        file = self.library.file_params.get(name)
+        if file is None or file == span.file:
+            return False
+        shown = file.rpartition("/")[2]
+        self.error(
+            "E0230", f"`{name}` is a param of {shown}, which is part of this spec", span,
+            "give one of them another name",
+        )  # fmt: skip
+        return True
+
     def error(
         self,
         code: str,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # More than any model that a machine could train, and few enough to be read in seconds.
 MOST_LAYERS: Final = 200_000
-MOST_TIMES: Final = 100_000
+MOST_TIMES: Final = 20_000
+MOST_ROUNDS: Final = 50_000
 DEEPEST: Final = 100
 
 # A block's name, its params' values, its inputs' sizes (None where only the run knows one).
@@ -65,7 +66,11 @@ class Library:
     used: set[str] = field(default_factory=set)
     reported: set[tuple[str, str, int, int]] = field(default_factory=set)
     arguments: dict[str, tuple[ir.Param, ...]] = field(default_factory=dict)
+    # The params of all files, and the file of each: one name means one thing in all of them.
+    file_params: dict[str, str] = field(default_factory=dict)
     # How many layers each module that was read makes, blocks entered.
     counts: dict[int, int] = field(default_factory=dict)
     # Whether every file that the spec uses could be read: what is missing may stand in another.
     complete: bool = True
+    # How many rounds of loops have been read.
+    rounds: int = 0

@@ -6,7 +6,7 @@ never stops a build."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from specc import ir
 from specc.catalog.pairs import BIAS_BEFORE_NORM, PAIRS, Pair
@@ -15,28 +15,13 @@ from specc.semantics.graph import Graph
 
 
 def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
-    """Warns of a bias before a batch norm and of a named value that nothing reads."""
-    made_by = _producers(model)
-    layers = model.by_path
-    reads = Counter(
-        id(operand)
-        for node in ir.flat_nodes(model.nodes)
-        for operand in ir.node_operands(node)
-        if isinstance(operand, ir.Value)
-    )
-    for node in ir.flat_nodes(model.nodes):
-        if not isinstance(node, ir.LayerCall):
-            continue
-        consumer = layers[node.layer]
-        source = node.inputs[0]
-        if consumer.type not in BIAS_BEFORE_NORM.consumers or not isinstance(source, ir.Value):
-            continue
-        producer = made_by.get(id(source))
-        if isinstance(producer, ir.LayerCall) and reads[id(source)] == 1:
-            layer = layers[producer.layer]
-            has_bias = any(name == "bias" for name, _ in layer.parameters)
-            if layer.type in BIAS_BEFORE_NORM.producers and has_bias:
-                _report(BIAS_BEFORE_NORM, layer.name, consumer.type, layer.span, collector)
+    """Warns of a bias before a batch norm, in the model and in its blocks, and of a named value
+    that nothing reads."""
+    for module in {id(block.module): block.module for _, block in model.all_blocks}.values():
+        if module is not None:
+            _bias_before_norm(module, collector)
+    _bias_before_norm(model, collector)
+    made_by = _from_nodes(model.nodes)
     outputs = {output.name for output in model.outputs}
     for name, span in graph.assigned.items():
         value = graph.env.get(name)
@@ -55,37 +40,77 @@ def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
 def lint_train(model: ir.Module, train: ir.Train, collector: Collector) -> None:
     """Reports losses fed by what they already do themselves."""
     model = train.module or model
-    made_by = _producers(model) | _from_nodes(train.nodes)
+    made_by = _from_nodes(model.nodes) | _from_nodes(train.nodes)
     for node in ir.flat_nodes(train.nodes):
         if not isinstance(node, ir.FunctionCall) or node.kind != "loss":
             continue
         first = node.arguments[0][1]
-        producer = made_by.get(id(first))
-        name = _type_of(producer, model)
+        name = _type_of(first, made_by, model) if isinstance(first, ir.Value) else ""
         for pair in PAIRS:
             if node.function in pair.consumers and name in pair.producers:
                 _report(pair, name, node.function, node.span, collector)
 
 
-def _producers(model: ir.Module) -> dict[int, ir.Leaf]:
-    return _from_nodes(model.nodes)
+def _bias_before_norm(module: ir.Module, collector: Collector) -> None:
+    made_by, layers = _from_nodes(module.nodes), module.by_path
+    reads = Counter(id(output.value) for output in module.outputs)
+    reads.update(id(value) for value in _read(module.nodes))
+    for node in ir.flat_nodes(module.nodes):
+        if not isinstance(node, ir.LayerCall):
+            continue
+        consumer, source = layers[node.layer], node.inputs[0]
+        if consumer.type not in BIAS_BEFORE_NORM.consumers or not isinstance(source, ir.Value):
+            continue
+        producer = made_by.get(id(source))
+        if isinstance(producer, ir.LayerCall) and reads[id(source)] == 1:
+            layer = layers[producer.layer]
+            has_bias = any(name == "bias" for name, _ in layer.parameters)
+            if layer.type in BIAS_BEFORE_NORM.producers and has_bias:
+                label = layer.name.rpartition(".")[2]
+                name = layer.type if label.isdigit() else layer.name
+                _report(BIAS_BEFORE_NORM, name, consumer.type, layer.span, collector)
+
+
+def _read(nodes: Iterable[ir.Node]) -> Iterator[ir.Operand]:
+    """What the nodes read, and what loops and branches carry on."""
+    for node in nodes:
+        match node:
+            case ir.Make():
+                continue
+            case ir.Chain():
+                yield from _read(node.nodes)
+            case ir.Loop():
+                yield from node.initial if node.kind != "repeat" else ()
+                for iteration in node.iterations:
+                    yield from _read(iteration.nodes)
+                    yield from iteration.leaving
+            case ir.Branch():
+                yield from _read(node.nodes)
+                yield from node.after
+            case _:
+                yield from ir.node_operands(node)
 
 
 def _from_nodes(nodes: Iterable[ir.Node]) -> dict[int, ir.Leaf]:
+    """What makes each value, by the value's identity."""
     return {
         id(value): node for node in ir.flat_nodes(nodes) for value in ir.result_values(node.result)
     }
 
 
-def _type_of(node: ir.Leaf | None, model: ir.Module) -> str:
-    if isinstance(node, ir.LayerCall):
-        layer = model.layer(node.layer)
-        if layer.module is None or len(layer.module.outputs) != 1:
-            return layer.type
-        # What a block gives is what its last layer gives.
-        inner = _producers(layer.module).get(id(layer.module.outputs[0].value))
-        return _type_of(inner, layer.module)
-    return node.function if isinstance(node, ir.FunctionCall) else ""
+def _type_of(value: ir.Value, made_by: Mapping[int, ir.Leaf], module: ir.Module) -> str:
+    """The layer or function that made ``value``, the last of a block if a block did."""
+    node = made_by.get(id(value))
+    if isinstance(node, ir.FunctionCall):
+        return node.function
+    layer = module.by_path.get(node.layer) if isinstance(node, ir.LayerCall) else None
+    if layer is None or node is None:
+        return ""
+    if layer.module is None:
+        return layer.type
+    place = [id(result) for result in ir.result_values(node.result)].index(id(value))
+    inner = layer.module
+    return _type_of(inner.outputs[place].value, _from_nodes(inner.nodes), inner)
 
 
 def _report(pair: Pair, producer: str, consumer: str, span: Span, collector: Collector) -> None:

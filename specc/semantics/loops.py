@@ -65,10 +65,16 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
                 return
             values = tuple(value for value in leaving if isinstance(value, ir.Value))
             rounds.keep(index, nodes, tuple(current), values)
+            if rounds.exhausted:
+                _poison(graph, names)
+                return
             for name in names:
                 if name not in known:
                     graph.env.pop(name, None)
                 elif name not in carried:
+                    if not _is_compile_time(graph, name, statement.span):
+                        _poison(graph, names)
+                        return
                     graph.env[name] = rounds.settled_static(graph.env[name])
         current = [
             rounds.enter(name, rounds.settled(value.type), value.span)
@@ -87,6 +93,19 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
 
 def _errors(graph: Graph) -> int:
     return sum(item.severity == "error" for item in graph.collector.items)
+
+
+def _is_compile_time(graph: Graph, name: str, span: Span) -> bool:
+    """Whether a name that a loop or branch binds anew holds no list of tensors, which no variable
+    of the emitted source could carry out of it; an E0238 where it does."""
+    value = graph.env.get(name)
+    if not isinstance(value, Items) or is_static(value) or is_poisoned(value):
+        return True
+    graph.error(
+        "E0238", f"`{name}` is a list of tensors, and cannot be bound anew in here", span,
+        "give the list made inside another name, or cat() it into one tensor",
+    )  # fmt: skip
+    return False
 
 
 def _not_carried(
@@ -125,8 +144,15 @@ def listing(
             value = elaborate(graph, expression.element)
             if is_poisoned(value) or _errors(graph) > errors:
                 return POISON
+            if isinstance(value, Items) and not is_static(value):
+                return graph.error(
+                    "E0238", "a list holds one tensor a round, not a list of them",
+                    expression.span, "stack() or cat() the inner ones",
+                )  # fmt: skip
             if isinstance(value, ir.Value):
                 rounds.keep(index, nodes, (), (value,))
+                if rounds.exhausted:
+                    return POISON
                 type_ = rounds.settled(value.type)
                 results.append(ir.Value(value.name, type_, value.span, named=False))
             else:
@@ -182,6 +208,12 @@ def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
     if not isinstance(condition, ir.Scalar):
         graph.nodes += nodes  # nobody will decide it again
         return
+    for name in names:
+        if name in before and before[name] is not None:
+            if graph.env.get(name) is not before[name] and not _is_compile_time(
+                graph, name, statement.span
+            ):
+                graph.env[name] = POISON
     changed = [name for name in names if isinstance(graph.env.get(name), ir.Value)]
     after = [graph.env[name] for name in changed]
     results = []

@@ -108,7 +108,11 @@ def build_module(
         kind=tree.kind,
         dimensions=tuple(graph.dimensions),
         values=graph.params,
-        fixed=tuple(sorted(graph.fixed.items())),
+        # The items of a tuple are numbers where they are used: another tuple would say nothing.
+        fixed=(
+            *sorted(graph.fixed.items()),
+            *((param.name, param.value) for param in params if param.type == "tuple"),
+        ),
         sequential=sequential,
         order=tuple(dict.fromkeys(site_order(made))),
         weights=body.weights[0].path if body.weights else None,

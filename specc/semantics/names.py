@@ -35,6 +35,9 @@ EMITTED_GLOBALS: Final = frozenset(
     "torch nn F Tensor Any math bool dict float int list next range str sum super tuple".split()
 )
 
+# What constructors call, and loops that count nothing: a param, size or variable would hide it.
+_KEPT: Final = frozenset("_ self super nn torch range len OrderedDict".split())
+
 
 def check_name(name: str, span: Span, collector: Collector, what: str) -> bool:
     """Whether ``name`` may be given to a ``what``; an E0205 where Python keeps it to itself."""
@@ -44,6 +47,14 @@ def check_name(name: str, span: Span, collector: Collector, what: str) -> bool:
             f"`{name}` is a word of Python's and cannot name a {what} of the emitted source",
             span,
             f"call it `{name}_`",
+        )
+        return False
+    if what in ("param", "size", "variable") and name in _KEPT:
+        collector.error(
+            "E0205",
+            f"`{name}` means something in the emitted source, where it would name a {what}",
+            span,
+            f"call it `{name.strip('_') or 'value'}_`" if name != "_" else "give it a name",
         )
         return False
     if name.startswith("__"):

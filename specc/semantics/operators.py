@@ -167,6 +167,8 @@ def _operand(entity: Entity) -> ir.Operand:
 
 
 def _is_scalar(entity: Entity) -> bool:
+    if isinstance(entity, ir.Scalar):
+        return not isinstance(entity.value, str)
     return is_static(entity) and not isinstance(entity, Items | str) and entity is not None
 
 

@@ -71,6 +71,8 @@ def declare_param(
     name, span = statement.name, statement.span
     if not check_name(name, span, graph.collector, "param"):
         return None
+    if graph.is_foreign(name, span):
+        return None
     if name in graph.env:
         graph.error("E0220", f"`{name}` is declared twice", span, "give one another name")
         return None

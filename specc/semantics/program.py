@@ -56,6 +56,7 @@ def build_program(
                 param = declare_param(scope, item, settings, None)
                 if param is not None:
                     file_params.append(param)
+                    library.file_params[param.name] = used.name
         _define(used.tree, scope)
     scope = scopes[-1]
     models: list[tuple[ir.Module, Graph]] = []

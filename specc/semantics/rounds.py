@@ -18,7 +18,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph
-from specc.semantics.library import MOST_TIMES
+from specc.semantics.library import MOST_ROUNDS, MOST_TIMES
 from specc.semantics.names import check_name
 from specc.semantics.places import Namespace
 from specc.semantics.sites import site_names, sites
@@ -106,6 +106,17 @@ class Rounds:
         leaving: tuple[ir.Value, ...],
     ) -> None:  # fmt: skip
         self.iterations.append(ir.Iteration(index, tuple(nodes), entering, leaving))
+        self.graph.library.rounds += 1
+        if self.graph.library.rounds == MOST_ROUNDS + 1:
+            self.graph.error(
+                "E0235", f"the loops of this spec go round more than {MOST_ROUNDS:,} times in all",
+                self.span, "is this the right number?",
+            )  # fmt: skip
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the spec's loops have gone round too often to go on."""
+        return self.graph.library.rounds > MOST_ROUNDS
 
 
 def _in_terms_of(type_: ir.TensorType, meaning: dict[str, Size]) -> ir.TensorType:
@@ -172,6 +183,8 @@ def whole_number(graph: Graph, entity: Entity, span: Span) -> tuple[ir.Static, i
 def check_variable(graph: Graph, name: str, span: Span) -> bool:
     """Whether a loop's variable may be called so here."""
     if not check_name(name, span, graph.collector, "variable"):
+        return False
+    if graph.is_foreign(name, span):
         return False
     if name in graph.env and name not in graph.variables:
         graph.error(

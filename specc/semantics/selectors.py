@@ -7,6 +7,7 @@ match."""
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -122,10 +123,8 @@ def could_match(pattern: str) -> bool:
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
-    pieces = {"*": ".*", "?": "."}
-    # Runs of stars would make the match take exponential time.
-    squeezed = re.sub(r"\*+", "*", pattern)
-    return re.compile("".join(pieces.get(c, re.escape(c)) for c in squeezed))
+    # Its expression never goes back over what a star has taken.
+    return re.compile(fnmatch.translate(pattern))
 
 
 def _nothing(pattern: ast.Pattern, model: ir.Module, collector: Collector, of: str = "") -> None:

@@ -4,6 +4,7 @@ Non-goal: calling them (``members``)."""
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -21,6 +22,12 @@ Models: TypeAlias = Mapping[str, tuple[ir.Module, Graph]]
 _MOST_BATCHES: Final = 2**31
 
 
+def _free(attribute: str) -> bool:
+    """Whether the training module may keep a model as this attribute."""
+    known = MODULE_ATTRIBUTES | EMITTED_METHODS
+    return attribute not in known and not keyword.iskeyword(attribute)
+
+
 def named_members(
     block: ast.Train, names: list[str], models: Models, file_env: Mapping[str, Entity]
 ) -> tuple[ir.Member, ...]:
@@ -30,7 +37,8 @@ def named_members(
     taken: set[str] = set()
     for name in names:
         attribute = name.lower()
-        while attribute in taken or attribute in MODULE_ATTRIBUTES | EMITTED_METHODS:
+        attribute = attribute.lstrip("_") or "model"
+        while attribute in taken or not _free(attribute):
             attribute += "_"
         taken.add(attribute)
         members.append(ir.Member(attribute, name, "model", span=models[name][0].span))

@@ -108,6 +108,8 @@ def _size(graph: Graph, written: ast.Expression) -> Size | None:
     if isinstance(written, ast.Name) and written.name not in graph.env:
         if not check_name(written.name, written.span, graph.collector, "size"):
             return None
+        if graph.is_foreign(written.name, written.span):
+            return None
         graph.env[written.name] = symbol(written.name)
         graph.dimensions[written.name] = written.span
         return symbol(written.name)

@@ -44,14 +44,18 @@ def start_from(module: nn.Module, written: str, spec: str | os.PathLike[str]) ->
 
 def _inside(written: str, spec: str | os.PathLike[str]) -> Path:
     root = project_root(Path(os.fspath(spec)))
-    path = (Path(os.fspath(spec)).resolve().parent / written).resolve()
+    try:
+        path = (Path(os.fspath(spec)).resolve().parent / written).resolve()
+        there = path.is_file()
+    except (OSError, ValueError) as fault:
+        raise CallError("E0709", f"{written!r} is no path: {fault}") from None
     if Path(written).is_absolute() or not path.is_relative_to(root):
         raise CallError(
             "E0709",
             f"the checkpoint {written!r} lies outside the project",
             help="copy it into the project, and name it from the spec's folder",
         )
-    if not path.is_file():
+    if not there:
         raise CallError(
             "E0709",
             f"there is no checkpoint {written!r} beside the spec",
