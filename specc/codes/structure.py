@@ -102,7 +102,7 @@ ROWS = {
             "A model has at most 200,000 layers, so that a few lines of nested `repeat` cannot "
             "exhaust the machine's memory."
         ),
-        "y = x -> repeat(100000) Many",
+        "y = x -> repeat(1000) Many",
         "Make the counts smaller.",
     ),
     "E0246": Code(

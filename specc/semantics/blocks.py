@@ -136,9 +136,10 @@ def instantiate(
     local.trail = (_use(definition, header, span), *graph.trail)
     key: Key = (
         name,
+        tuple(param.value for param in header.params),
+        tuple(local.params.get(dimension) for dimension in dimensions),
         # 1, 1.0 and True are equal, and are not the same param.
         tuple(repr(param.value) for param in header.params),
-        tuple(local.params.get(dimension) for dimension in dimensions),
     )
     instance = library.instances.get(key)
     if instance is None:

@@ -24,7 +24,7 @@ MOST_ROUNDS: Final = 50_000
 DEEPEST: Final = 100
 
 # A block's name, its params' values, its inputs' sizes (None where only the run knows one).
-Key: TypeAlias = tuple[str, tuple[ir.Static, ...], tuple[Size | None, ...]]
+Key: TypeAlias = tuple[str, tuple[ir.Static, ...], tuple[Size | None, ...], tuple[str, ...]]
 
 
 @dataclass(slots=True)
