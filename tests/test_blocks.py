@@ -346,3 +346,47 @@ def test_twice_as_much_in_each_of_many_blocks_is_refused_at_once() -> None:
         " if n > 0 { x = x -> B(n - 1) -> B(n - 1) }\n output x\n}"
     )
     assert codes(block, "output x -> B(60)") == ["E0245"]
+
+
+# ── lint ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def warnings(blocks: str, body: str) -> list[str]:
+    return [
+        item.message for item in program_of(blocks, body).warnings if isinstance(item, Diagnostic)
+    ]
+
+
+def test_a_bias_before_a_norm_is_found_in_blocks_rows_and_loops_once() -> None:
+    block = "block B {\n input x: float[N, D]\n output x -> fc: Linear(D) -> BatchNorm1d\n}"
+    (found,) = warnings(block, "output x -> B -> Linear(4) -> B")
+    assert "`fc`" in found
+    assert len(warnings("", "output x -> { Linear(dim) -> BatchNorm1d }")) == 1
+    assert len(
+        warnings("", "for i in range(3) { x = x -> fc: Linear(dim) -> BatchNorm1d }\n output x")
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "y = x -> Linear(dim)\n z = y -> BatchNorm1d\n output y, z",
+        "y = x -> Linear(dim)\n z = y -> BatchNorm1d\n"
+        " for i in range(2) { y = relu(y) }\n output y, z",
+        "y = x -> Linear(dim)\n z = y -> BatchNorm1d\n if depth > 1 { z = z + y }\n output z",
+        "output x -> Linear(dim, bias=false) -> BatchNorm1d",
+    ],
+)
+def test_a_bias_that_something_else_reads_is_left_alone(body: str) -> None:
+    assert warnings("", body) == []
+
+
+def test_a_softmax_at_the_end_of_a_block_is_applied_twice_too() -> None:
+    block = "block Head {\n input x: float[N, D]\n output x -> Linear(5) -> Softmax(dim=1)\n}"
+    text = (
+        f"spec 1\n{block}\n{NET} logits = x -> Linear(6) -> Head\n output logits\n}}\n"
+        "train {\n input label: index(5)[N]\n loss = CrossEntropyLoss(logits, label)\n}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        analyse(text, "m.spec")
+    assert caught.value.code == "E0410"
