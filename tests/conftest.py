@@ -12,7 +12,8 @@ import pytest
 
 pytest_plugins = ["pytester"]
 # They are there to be refused: tests/test_invalid.py reads them.
-collect_ignore_glob = ["invalid/*"]
+# Specs that are material of tests, and not cases with goldens of their own.
+collect_ignore_glob = ["invalid/*", "parity/*.spec"]
 
 ROOT = Path(__file__).resolve().parent.parent
 # Makes `import torch` fail in a process that starts with it.
