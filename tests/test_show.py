@@ -229,7 +229,9 @@ def test_counts_are_those_of_the_live_module(spec: Path) -> None:
     ):
         warnings.simplefilter("ignore")
         module(*batch(model))
-    assert counter.get_total_flops() == 2 * costs.multiply_adds > 0
+    assert counter.get_total_flops() == 2 * costs.multiply_adds
+    # A factorisation multiplies elements alone, which torch counts as nothing.
+    assert costs.multiply_adds > 0 or spec.stem == "matrix_factorization"
 
 
 def test_shapes_are_those_of_the_live_module(spec: Path) -> None:
@@ -239,7 +241,8 @@ def test_shapes_are_those_of_the_live_module(spec: Path) -> None:
 
     def keep(path: str) -> Any:
         def hook(module: torch.nn.Module, given: Any, result: Any) -> None:
-            flat = torch.utils._pytree.tree_leaves(result)
+            # Attention may give None in the place of its weights.
+            flat = [t for t in torch.utils._pytree.tree_leaves(result) if t is not None]
             shapes.setdefault(path, [tuple(tensor.shape) for tensor in flat])
 
         return hook
