@@ -189,6 +189,13 @@ class Row:
 
     ``choices`` lists the legal strings of an argument; ``positional`` lists the legal sets of
     positional arguments where 'all but the inferred, in order' is not what users expect.
+
+    ``example`` is what ``specc catalog`` shows, and the row's case in the conformance suite: the
+    inputs of a small model, ``|``, and what it computes, in the spec's own words, such as ``x:
+    float[N, 3, 8, 8] | x -> Conv2d(4, kernel_size=3)``; lines before the last are statements. It
+    stays where the row is smooth and defined: ``x: unit[N, 6] | log(x + 1)``. Empty where the
+    default of ``specc.catalog.examples`` for the row's kind and family does: a layer takes ``x:
+    float[N, 6]``, and so does a function.
     """
 
     name: str
@@ -197,6 +204,7 @@ class Row:
     summary: str
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
     positional: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
+    example: str = field(default="", kw_only=True)
     since: str = field(default="2.0", kw_only=True)
     # Source of the module-level function that ``torch`` then names; the emitted file carries it.
     helper: str = field(default="", kw_only=True)
