@@ -20,8 +20,7 @@ from harness_support import MLP_SOURCE, lstm, mlp, plain
 from safetensors.torch import load_file, save_file
 
 from specc.errors import CallError, GoldenCorrupt, GoldenMissing, GoldenStale
-from specc.harness import golden as goldens
-from specc.harness import storage
+from specc.harness import storage, stored
 from specc.harness.bless import bless, make
 from specc.harness.golden import Golden, golden_folder, project_root, read, write
 from specc.harness.matrix import cases
@@ -197,7 +196,7 @@ def test_a_file_over_the_limit_is_not_read(
     place: tuple[Program, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, root, _ = place
-    monkeypatch.setattr(goldens, "MAX_JSON", 100)
+    monkeypatch.setattr(stored, "MAX_JSON", 100)
     refused(program, root, GoldenCorrupt, "over the limit of 100")
 
 
@@ -290,7 +289,7 @@ def test_a_failing_system_call_leaves_the_old_one(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from specc.harness import storage
+from specc.harness import storage, stored
 countdown = int(sys.argv[2])
 def watch(event, arguments):
     global countdown

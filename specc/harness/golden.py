@@ -7,56 +7,35 @@ against its digests; nothing in it runs. Non-goals: making the numbers (``bless`
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import shlex
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from specc.errors import GoldenCorrupt, GoldenMissing, GoldenStale
+from specc.errors import GoldenMissing, GoldenStale
+from specc.harness import stored
 from specc.harness.fingerprint import fingerprint
-from specc.harness.floor import Floor
 from specc.harness.lines import Lines
 from specc.harness.matrix import Case
 from specc.harness.noise import VERSION as GENERATOR_VERSION
 from specc.harness.place import golden_folder, project_root
-from specc.harness.recorder import Observation
 from specc.harness.samples import digests
-from specc.harness.sketch import BUCKETS, is_sketched
+from specc.harness.sketch import is_sketched
 from specc.harness.storage import present, replace_folder
+from specc.harness.stored import FORMAT, JSON_NAME, TENSORS_NAME, Leaf
 from specc.ir import Program
 
 if TYPE_CHECKING:
-    from specc.harness.golden_schema import Header, Row
+    from specc.harness.golden_schema import Header
 
 __all__ = ["Golden", "Leaf", "golden_folder", "project_root", "read", "write"]
 
-FORMAT = 1
 # What is observed and how its floors are found. To be raised with every change of either, so that
 # older goldens are stale and no run is judged against what it does not show.
 OBSERVATION = 2
-JSON_NAME = "golden.json"
-TENSORS_NAME = "reference.safetensors"
-MAX_JSON = 32 << 20
-MAX_TENSORS = 512 << 20
-MAX_HEADER = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """What a golden holds of one observation: the reference, and its floor in each blessed
-    precision.
-    """
-
-    reference: Observation
-    floors: dict[str, Floor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +80,9 @@ def read(program: Program, case: Case, root: Path) -> Golden:
             "E0801", f"no golden for {program.file}, case {case.id}", help=f"make it: {bless}"
         )
     if not folder.resolve().is_relative_to((root / "golden").resolve()):
-        raise _corrupt(folder, "it is a link that leads out of the project", bless)
-    header = _read_header(folder, bless)
+        raise stored.corrupt(folder, "it is a link that leads out of the project", bless)
+    header = stored.header(folder, bless)
     _check_fresh(header, program, case, bless)
-    tensors = _read_tensors(folder, bless)
-    leaves = []
-    for row in header.tensors:
-        leaves.append(_leaf(row, tensors, folder, bless))
-    if tensors:
-        raise _corrupt(folder / TENSORS_NAME, f"it holds {sorted(tensors)[0]!r} too many", bless)
     return Golden(
         case,
         header.case.draw,
@@ -118,7 +91,7 @@ def read(program: Program, case: Case, root: Path) -> Golden:
         tuple(header.dtypes),
         dict(header.provenance),
         tuple(header.notes),
-        tuple(leaves),
+        stored.leaves(folder, header, bless),
     )
 
 
@@ -183,7 +156,7 @@ def _row(leaf: Leaf, places: _Places) -> dict[str, Any]:
         "dtype": item.dtype,
         "rms": item.rms,
         "largest": _short(item.largest),
-        "digest": _digest(item.values),
+        "digest": stored.digest(item.values),
     }
     if item.nonfinite:
         row["nonfinite"] = item.nonfinite
@@ -204,60 +177,7 @@ def _short(value: float) -> float:
     return float(f"{min(value, 1e300):.4g}")
 
 
-def _digest(values: Tensor) -> str:
-    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()[:16]
-
-
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _corrupt(path: Path, reason: str, bless: str) -> GoldenCorrupt:
-    return GoldenCorrupt(
-        "E0802",
-        f"the golden {path} cannot be used: {reason}",
-        help=f"restore it from version control, or make it anew: {bless}",
-    )
-
-
-def _bytes(path: Path, limit: int, bless: str) -> bytes:
-    try:
-        if not path.is_file() or path.is_symlink():
-            raise _corrupt(path, "there is no such file", bless)
-        size = path.stat().st_size
-        if size > limit:
-            raise _corrupt(path, f"it has {size} bytes, over the limit of {limit}", bless)
-        with path.open("rb") as file:
-            return file.read(limit + 1)[:limit]
-    except OSError as error:
-        raise _corrupt(path, error.strerror or str(error), bless) from None
-
-
-def _read_header(folder: Path, bless: str) -> Header:
-    from pydantic import ValidationError
-
-    from specc.harness.golden_schema import Header
-
-    path = folder / JSON_NAME
-    content = _bytes(path, MAX_JSON, bless)
-    try:
-        raw = json.loads(content, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise _corrupt(path, f"it is not JSON ({str(error)[:80]})", bless) from None
-    version = raw.get("format") if isinstance(raw, dict) else None
-    if version != FORMAT or isinstance(version, bool):
-        raise _corrupt(
-            path, f"its format is {str(version)[:20]}, and this specc reads {FORMAT}", bless
-        )
-    try:
-        return Header.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _corrupt(path, f"{where[:80]}: {first['msg'][:120]}", bless) from None
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> None:
@@ -307,49 +227,3 @@ def _told(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}={size}" for name, size in value.items()) or "none"
     return str(value)
-
-
-def _read_tensors(folder: Path, bless: str) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    path = folder / TENSORS_NAME
-    content = _bytes(path, MAX_TENSORS, bless)
-    if len(content) < 8 or struct.unpack("<Q", content[:8])[0] > min(MAX_HEADER, len(content)):
-        raise _corrupt(path, "it is truncated, or no safetensors file", bless)
-    try:
-        return load(content)
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise _corrupt(path, f"it is no safetensors file ({str(error)[:80]})", bless) from None
-
-
-def _leaf(row: Row, tensors: dict[str, Tensor], folder: Path, bless: str) -> Leaf:
-    if row.kind == "absent":
-        return Leaf(Observation(row.name, row.line), {})
-    values = tensors.pop(row.name, None)
-    path = folder / TENSORS_NAME
-    if values is None:
-        raise _corrupt(path, f"it lacks {row.name!r}", bless)
-    count = math.prod(row.shape)
-    expected = BUCKETS if row.kind == "sketch" else max(count, 0)
-    if values.dtype != torch.float64 or tuple(values.shape) != (expected,):
-        raise _corrupt(path, f"{row.name!r} has another shape or type than {JSON_NAME} says", bless)
-    if (row.kind == "sketch") != is_sketched(count):
-        raise _corrupt(folder / JSON_NAME, f"{row.name!r} is stored as the wrong kind", bless)
-    if _digest(values) != row.digest:
-        raise _corrupt(path, f"{row.name!r} does not match its digest in {JSON_NAME}", bless)
-    if not bool(torch.isfinite(values).all()):
-        raise _corrupt(path, f"{row.name!r} holds a value that is not finite", bless)
-    observation = Observation(
-        row.name,
-        row.line,
-        values,
-        tuple(row.shape),
-        row.dtype,
-        row.nonfinite,
-        row.exact,
-        row.rms,
-        row.largest,
-    )
-    floors = {name: Floor(*pair, row.dtypes.get(name, "")) for name, pair in row.floors.items()}
-    return Leaf(observation, floors)

@@ -1,0 +1,172 @@
+"""A golden's two files read as untrusted data: bounded, validated, checked against their digests.
+
+Nothing in them runs. Non-goals: whether a golden is of the spec at hand (``golden``), writing one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from specc.errors import GoldenCorrupt
+from specc.harness.floor import Floor
+from specc.harness.recorder import Observation
+from specc.harness.sketch import BUCKETS, is_sketched
+
+if TYPE_CHECKING:
+    from specc.harness.golden_schema import Header, Row
+
+FORMAT = 1
+JSON_NAME = "golden.json"
+TENSORS_NAME = "reference.safetensors"
+MAX_JSON = 32 << 20
+MAX_TENSORS = 512 << 20
+MAX_HEADER = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What a golden holds of one observation: the reference, and its floor in each blessed
+    precision.
+    """
+
+    reference: Observation
+    floors: dict[str, Floor]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A golden as its files say it; ``leaves`` are in data-flow order."""
+
+    header: Header
+    leaves: tuple[Leaf, ...]
+
+
+def digest(values: Tensor) -> str:
+    """Of the numbers as they are stored."""
+    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+def header(folder: Path, bless: str) -> Header:
+    """The checked ``golden.json`` of ``folder``; ``bless`` is the command that makes it anew.
+    Raises GoldenCorrupt (E0802)."""
+    return _read_header(folder, bless)
+
+
+def leaves(folder: Path, header: Header, bless: str) -> tuple[Leaf, ...]:
+    """The tensors that ``header`` lists, from ``folder``. Raises GoldenCorrupt (E0802)."""
+    tensors = _read_tensors(folder, bless)
+    found = tuple(_leaf(row, tensors, folder, bless) for row in header.tensors)
+    if tensors:
+        raise corrupt(folder / TENSORS_NAME, f"it holds {sorted(tensors)[0]!r} too many", bless)
+    return found
+
+
+def load(folder: Path, bless: str) -> Stored:
+    """Both files of ``folder``, of whatever spec. Raises GoldenCorrupt (E0802)."""
+    head = header(folder, bless)
+    return Stored(head, leaves(folder, head, bless))
+
+
+def corrupt(path: Path, reason: str, bless: str) -> GoldenCorrupt:
+    """That ``path`` cannot be used, for ``reason``."""
+    return GoldenCorrupt(
+        "E0802",
+        f"the golden {path} cannot be used: {reason}",
+        help=f"restore it from version control, or make it anew: {bless}",
+    )
+
+
+def _bytes(path: Path, limit: int, bless: str) -> bytes:
+    try:
+        if not path.is_file() or path.is_symlink():
+            raise corrupt(path, "there is no such file", bless)
+        size = path.stat().st_size
+        if size > limit:
+            raise corrupt(path, f"it has {size} bytes, over the limit of {limit}", bless)
+        with path.open("rb") as file:
+            return file.read(limit + 1)[:limit]
+    except OSError as error:
+        raise corrupt(path, error.strerror or str(error), bless) from None
+
+
+def _read_header(folder: Path, bless: str) -> Header:
+    from pydantic import ValidationError
+
+    from specc.harness.golden_schema import Header
+
+    path = folder / JSON_NAME
+    content = _bytes(path, MAX_JSON, bless)
+    try:
+        raw = json.loads(content, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise corrupt(path, f"it is not JSON ({str(error)[:80]})", bless) from None
+    version = raw.get("format") if isinstance(raw, dict) else None
+    if version != FORMAT or isinstance(version, bool):
+        raise corrupt(
+            path, f"its format is {str(version)[:20]}, and this specc reads {FORMAT}", bless
+        )
+    try:
+        return Header.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise corrupt(path, f"{where[:80]}: {first['msg'][:120]}", bless) from None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _read_tensors(folder: Path, bless: str) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = folder / TENSORS_NAME
+    content = _bytes(path, MAX_TENSORS, bless)
+    if len(content) < 8 or struct.unpack("<Q", content[:8])[0] > min(MAX_HEADER, len(content)):
+        raise corrupt(path, "it is truncated, or no safetensors file", bless)
+    try:
+        return load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise corrupt(path, f"it is no safetensors file ({str(error)[:80]})", bless) from None
+
+
+def _leaf(row: Row, tensors: dict[str, Tensor], folder: Path, bless: str) -> Leaf:
+    if row.kind == "absent":
+        return Leaf(Observation(row.name, row.line), {})
+    values = tensors.pop(row.name, None)
+    path = folder / TENSORS_NAME
+    if values is None:
+        raise corrupt(path, f"it lacks {row.name!r}", bless)
+    count = math.prod(row.shape)
+    expected = BUCKETS if row.kind == "sketch" else max(count, 0)
+    if values.dtype != torch.float64 or tuple(values.shape) != (expected,):
+        raise corrupt(path, f"{row.name!r} has another shape or type than {JSON_NAME} says", bless)
+    if (row.kind == "sketch") != is_sketched(count):
+        raise corrupt(folder / JSON_NAME, f"{row.name!r} is stored as the wrong kind", bless)
+    if digest(values) != row.digest:
+        raise corrupt(path, f"{row.name!r} does not match its digest in {JSON_NAME}", bless)
+    if not bool(torch.isfinite(values).all()):
+        raise corrupt(path, f"{row.name!r} holds a value that is not finite", bless)
+    observation = Observation(
+        row.name,
+        row.line,
+        values,
+        tuple(row.shape),
+        row.dtype,
+        row.nonfinite,
+        row.exact,
+        row.rms,
+        row.largest,
+    )
+    floors = {name: Floor(*pair, row.dtypes.get(name, "")) for name, pair in row.floors.items()}
+    return Leaf(observation, floors)
