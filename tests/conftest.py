@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+
+from specc.catalog.rows import FunctionRow, LayerRow
 
 pytest_plugins = ["pytester"]
 # They are there to be refused: tests/test_invalid.py reads them.
@@ -62,6 +64,35 @@ def specc_without_torch(tmp_path: Path) -> Run:
         return _run(tuple(map(str, arguments)), cwd, ("-c", WITHOUT_TORCH), {})
 
     return run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``pytest --catalogue-cases 5000 tests/test_catalog_layers.py`` is the longer mode."""
+    parser.addoption(
+        "--catalogue-cases",
+        type=int,
+        default=100,
+        help="generated cases of each family of the catalogue (default: 100)",
+    )
+
+
+# A family of many rows gives each of them so many cases at least, whatever the option says.
+LEAST_CASES = 25
+
+CasesOf = Callable[[LayerRow | FunctionRow, Iterable[LayerRow | FunctionRow]], int]
+
+
+@pytest.fixture(scope="session")
+def cases_of(pytestconfig: pytest.Config) -> CasesOf:
+    """``cases_of(row, rows)``: how many cases to generate for ``row``, so that its family has at
+    least ``--catalogue-cases`` among ``rows``, the table that it is in."""
+    wanted: int = pytestconfig.getoption("catalogue_cases")
+
+    def count(row: LayerRow | FunctionRow, rows: Iterable[LayerRow | FunctionRow]) -> int:
+        kin = sum(other.family == row.family for other in rows)
+        return max(LEAST_CASES, -(-wanted // kin))
+
+    return count
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

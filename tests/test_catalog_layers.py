@@ -27,6 +27,7 @@ from catalog_oracle import (
     torch_layer,
     zeros,
 )
+from conftest import CasesOf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -86,10 +87,11 @@ def _stricter(row: LayerRow, error: RuleError) -> bool:
 
 
 @pytest.mark.parametrize("row", LAYERS.values(), ids=lambda row: row.name)
-def test_a_layer_goes_as_torchs(row: LayerRow) -> None:
+def test_a_layer_goes_as_torchs(row: LayerRow, cases_of: CasesOf) -> None:
     accepted = 0
+    count = cases_of(row, LAYERS.values())
 
-    @settings(max_examples=40, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal accepted
