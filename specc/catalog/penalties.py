@@ -24,6 +24,7 @@ REGULARIZERS = (
         "",
         "strength: float",
         "strength times the sum of absolute values",
+        example="L1(0.01)",
         formula="strength * weight.abs().sum()",
     ),
     FormulaRow(
@@ -31,6 +32,7 @@ REGULARIZERS = (
         "",
         "strength: float",
         "half of strength times the sum of squares",
+        example="L2(0.01)",
         formula="0.5 * strength * weight.square().sum()",
     ),
     FormulaRow(
@@ -38,6 +40,7 @@ REGULARIZERS = (
         "",
         "l1: float, l2: float",
         "L1(l1) + L2(l2)",
+        example="ElasticNet(0.01, 0.02)",
         formula="l1 * weight.abs().sum() + 0.5 * l2 * weight.square().sum()",
     ),
     FormulaRow(
@@ -45,6 +48,7 @@ REGULARIZERS = (
         "orthogonality",
         "strength: float",
         "strength times the squared distance of W W^T from the identity",
+        example="Orthogonal(0.01)",
         formula="strength * orthogonality(weight)",
         helper=_ORTHOGONALITY,
         rank=2,
@@ -57,6 +61,7 @@ CONSTRAINTS = (
         "",
         "max_norm: float",
         "each output's weights to a 2-norm of max_norm at most",
+        example="MaxNorm(0.5)",
         formula="weight.copy_(torch.renorm(weight, 2, 0, max_norm))",
         rank=2,
     ),
@@ -72,6 +77,7 @@ CONSTRAINTS = (
         "",
         "min: float, max: float",
         "weights below min to min, above max to max",
+        example="Clamp(-0.2, 0.2)",
         formula="weight.clamp_(min, max)",
     ),
 )
@@ -82,6 +88,7 @@ CLIPS = (
         "nn.utils.clip_grad_norm_",
         "max_norm: float, norm_type: float = 2.0",
         "the gradients' common norm to max_norm at most",
+        example="GradNorm(0.5)",
         formula="nn.utils.clip_grad_norm_(parameters, max_norm, norm_type=norm_type)",
     ),
     FormulaRow(
@@ -89,6 +96,7 @@ CLIPS = (
         "nn.utils.clip_grad_value_",
         "clip_value: float",
         "each gradient element to clip_value at most",
+        example="GradValue(0.1)",
         formula="nn.utils.clip_grad_value_(parameters, clip_value)",
     ),
 )
