@@ -16,14 +16,12 @@ from specc.errors import Collector, Span
 from specc.semantics.calls import call_function, given_arguments
 from specc.semantics.entities import POISON, Entity, Items
 from specc.semantics.expressions import elaborate
-from specc.semantics.gradients import reached
 from specc.semantics.graph import Graph
 from specc.semantics.members import call_member, mentioned, selected
 from specc.semantics.models import assign, declare_input
-from specc.semantics.names import (
-    check_name,
-)
+from specc.semantics.names import check_name
 from specc.semantics.selectors import Among
+from specc.semantics.step_checks import apart, check_gradient, check_shared_once
 from specc.semantics.steps import StepBuilder, find_row
 from specc.semantics.twins import named_members, training_module, whole_number
 from specc.semantics.uses import closure, visible_uses
@@ -92,7 +90,7 @@ class TrainBuilder:
                 self._statement(graph, statement)
         visible = (*(output.value for output in model.outputs), *model.inputs, *self.inputs)
         made = step.finish(visible)
-        self._gradient(step, (*model.nodes, *made.nodes), model)
+        check_gradient(step, (*model.nodes, *made.nodes), model)
         metrics, metric_nodes = self._metrics(graph, made.nodes)
         return ir.Train(
             model=model.name,
@@ -168,10 +166,10 @@ class TrainBuilder:
         if steps:
             shared = closure(shared, shared_values)
         for builder, step in zip((builder for builder, _ in built), made, strict=True):
-            self._gradient(builder, (*shared, *step.nodes), subject)
-        self._once(made, shared, subject)
+            check_gradient(builder, (*shared, *step.nodes), subject)
+        check_shared_once(made, shared, subject, self.collector)
         if self.accumulate > 1 and len(made) > 1:
-            made = self._apart(made, members, subject)
+            made = apart(made, members, subject, self.collector)
         everything = (*shared, *(node for step in made for node in step.nodes))
         metrics, metric_nodes = self._metrics(graph, everything)
         of_steps = [condition for step in made for condition in step.conditions]
@@ -276,97 +274,6 @@ class TrainBuilder:
                 "one of bfloat16, float16, float32",
             )  # fmt: skip
 
-    # ── gradients ────────────────────────────────────────────────────────────────────────────────
-
-    def _gradient(self, step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Module) -> None:
-        """Reports a loss that no step could make smaller."""
-        loss = step.terms.get("loss")
-        if loss is None or not step.optimizers or step.regularizers or self.incomplete:
-            return
-        found = reached(subject, nodes, loss, step.frozen)
-        if not found:
-            self.collector.error(
-                "E0404",
-                "this loss depends on no parameter of the model: there is nothing to step on",
-                loss.span,
-                "make it from an output that the layers compute in floats",
-            )
-            return
-        optimizer = step.optimizers[0]
-        stepped = {*optimizer.rest.names, *(n for g in optimizer.groups for n in g.on.names)}
-        if not any(name == path or name.startswith(f"{path}.") for name in stepped
-                   for path in found):  # fmt: skip
-            self.collector.error(
-                "E0415",
-                f"this optimizer steps {optimizer.rest.text or 'its groups'}, and the loss reaches"
-                f" {', '.join(sorted(found)[:4])} alone",
-                optimizer.span,
-                "step what the loss is computed from; `detach` stops gradients",
-            )
-
-    def _once(
-        self, steps: Sequence[ir.Step], shared: tuple[ir.Node, ...], subject: ir.Module
-    ) -> None:
-        """Reports a shared value that two losses go back through: the second would find its graph
-        gone."""
-        seen: str | None = None
-        for step in steps:
-            loss = dict(step.terms).get("loss")
-            if loss is None or step.optimizer is None or len(steps) < 2:
-                continue
-            inside = reached(subject, (*shared, *step.nodes), loss, step.frozen)
-            own = reached(subject, step.nodes, loss, step.frozen)
-            made_there = {
-                node.layer for node in ir.flat_nodes(shared) if isinstance(node, ir.LayerCall)
-            }
-            through = (inside - own) | (inside & made_there & self._through(shared, step, subject))
-            if not through:
-                continue
-            if seen is not None:
-                self.collector.error(
-                    "E0416",
-                    f"the steps `{seen}` and `{step.name}` both go back through"
-                    f" {', '.join(sorted(through))}, which is computed once before them",
-                    loss.span,
-                    "compute it inside each step, or `detach` it in one",
-                )
-                return
-            seen = step.name
-
-    def _apart(
-        self, steps: Sequence[ir.Step], members: Sequence[ir.Member], subject: ir.Module
-    ) -> list[ir.Step]:
-        """The steps, each keeping the models that it does not step from gathering gradients: those
-        would wait, over the batches of one optimizer step, in the sums of the steps they are of."""
-        models = [member.attribute for member in members if member.kind == "model"]
-        stepped = [_stepped(step) for step in steps]
-        found = []
-        for step, own in zip(steps, stepped, strict=True):
-            others = set().union(*(names for names in stepped if names is not own))
-            held = {name.partition(".")[0] for name in own}
-            mixed = sorted({name.partition(".")[0] for name in others} & held)
-            if step.optimizer is not None and mixed:
-                self.collector.error(
-                    "E0418",
-                    f"two steps share the parameters of {mixed[0]}, and gradients are accumulated",
-                    step.span._replace(end=step.span.start + 4),
-                    "give each step a model of its own, or leave `accumulate` out",
-                )
-            still = tuple(
-                ir.Selection(f"{attribute}.*", tuple(
-                    name for name, _, _ in subject.parameters()
-                    if name.startswith(f"{attribute}.")
-                ))
-                for attribute in models if attribute not in held
-            )  # fmt: skip
-            found.append(replace(step, frozen=(*step.frozen, *still)))
-        return found
-
-    def _through(self, shared: tuple[ir.Node, ...], step: ir.Step, subject: ir.Module) -> set[str]:
-        """The members whose shared results the step's loss goes back to."""
-        loss = dict(step.terms)["loss"]
-        return reached(subject, (*shared, *step.nodes), loss, step.frozen, only=shared)
-
     # ── metrics ──────────────────────────────────────────────────────────────────────────────────
 
     def _metrics(
@@ -393,11 +300,3 @@ class TrainBuilder:
                 name = f"{row.name}_{sum(known.startswith(row.name) for known in names) + 1}"
             names.add(name)
             yield ir.Metric(name, value, statement.span)
-
-
-def _stepped(step: ir.Step) -> set[str]:
-    """The parameters that a step's optimizer moves."""
-    optimizer = step.optimizer
-    if optimizer is None:
-        return set()
-    return {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}
