@@ -196,6 +196,8 @@ class Row:
     stays where the row is smooth and defined: ``x: unit[N, 6] | log(x + 1)``. Empty where the
     default of ``specc.catalog.examples`` for the row's kind and family does: a layer takes ``x:
     float[N, 6]``, and so does a function.
+
+    ``refuses`` says why a target cannot take what torch computes here, by the target's name.
     """
 
     name: str
@@ -206,6 +208,7 @@ class Row:
     positional: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True)
     example: str = field(default="", kw_only=True)
     since: str = field(default="2.0", kw_only=True)
+    refuses: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     # Source of the module-level function that ``torch`` then names; the emitted file carries it.
     helper: str = field(default="", kw_only=True)
 
@@ -226,6 +229,11 @@ class LayerRow(Row):
     ``infer`` computes each ``= ?`` argument from the incoming types; ``parameters`` and ``buffers``
     give names and shapes, in torch's order; ``initial`` is torch's own default initialisation.
     Rules see the inferred arguments filled in.
+
+    ``made`` is written for a class of torch's that takes other layers, and so has other arguments
+    than the row: the Python that makes it of the row's arguments. A keyword whose value names an
+    argument, or asks for one (``a if norm else None``), is left out where the spec leaves that
+    argument out.
     """
 
     shape: ShapeRule
@@ -236,6 +244,7 @@ class LayerRow(Row):
     forward: str = field(default="input: tensor", kw_only=True)
     stochastic: bool = field(default=False, kw_only=True)
     family: str = field(default="", kw_only=True)
+    made: str = field(default="", kw_only=True)
 
     @cached_property
     def forward_arguments(self) -> tuple[Argument, ...]:

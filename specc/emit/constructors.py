@@ -26,6 +26,7 @@ from specc.emit.expressions import (
 )
 from specc.emit.forms import Different
 from specc.emit.layout import identifier
+from specc.emit.made import made_of
 from specc.emit.names import argument_names
 from specc.emit.plan import Choice, Cycle, Part, Round, Row
 from specc.emit.scopes import Scope
@@ -158,8 +159,11 @@ class Maker:
         if layer.module is not None:
             return self._block(layer)
         row = LAYERS[layer.type]
-        positional, keywords = of_arguments(row, layer.arguments, self.naming)
-        made: ast.expr = ast.Call(dotted(row.torch), positional, keywords)
+        if row.made:
+            made = made_of(row, layer.arguments, self.naming)
+        else:
+            positional, by_keyword = of_arguments(row, layer.arguments, self.naming)
+            made = ast.Call(dotted(row.torch), positional, by_keyword)
         for wrapper in layer.wrappers:
             of = WRAPPERS[wrapper.type]
             more, by_name = of_arguments(of, wrapper.arguments, self.naming)
