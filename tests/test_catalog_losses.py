@@ -95,10 +95,54 @@ def _several(draw: Draw, row: FunctionRow) -> Case:
     return args, {name: floats(*shape) for name, shape in shapes.items()}
 
 
+def _multi_label(draw: Draw, row: FunctionRow) -> Case:
+    shape = draw(st.sampled_from([(3, 4), (4,), (1, 1), (2, 3, 2), ()]))
+    target = list(shape)
+    if shape and draw(st.integers(0, 4)) == 0:
+        target[-1] += 1
+    classes = (shape[-1] if shape else 1) + draw(st.sampled_from([0, 0, 0, -1, 1]))
+    labels = draw(
+        st.sampled_from([index(max(classes, 1), *target), TensorType("int64", tuple(target)),
+                         floats(*target)])
+    )  # fmt: skip
+    return {}, {"input": floats(*shape), "target": labels}
+
+
+def _sequences(draw: Draw, row: FunctionRow) -> Case:
+    """The lengths are zeros, and so labels of all sequences in one row are none."""
+    t, n, c = draw(small) + 4, draw(small), draw(small) + 1
+    batched, padded = draw(st.booleans()), draw(st.booleans())
+    s = draw(small) + 8 if batched and padded else 0
+
+    def off(size: int) -> int:
+        return size + draw(st.sampled_from([0] * 7 + [1]))
+
+    labels = (off(n), s) if batched and padded else (s,)
+    if draw(st.integers(0, 9)) == 0:
+        labels = (n, s, 2)
+    rows = (off(n),) if batched else ()
+    classes = c - 1 + draw(st.sampled_from([0, 0, 0, 1, 2]))
+    lengths = TensorType("int64", rows)
+    tensors: dict[str, Any] = {
+        "log_probs": floats(*((t, n, c) if batched else (t, c))),
+        "targets": draw(st.sampled_from([index(classes, *labels), TensorType("int64", labels)])),
+        "input_lengths": draw(st.sampled_from([lengths, index(t + 1, *rows)])),
+        "target_lengths": draw(st.sampled_from([lengths, index(s + off(1), *rows)])),
+    }
+    return {"blank": draw(st.sampled_from([0, 0, c - 1, c, -1])), "zero_infinity": True}, tensors
+
+
+_MAKERS = {
+    "CrossEntropyLoss": _classes,
+    "NLLLoss": _classes,
+    "MultiMarginLoss": _classes,
+    "MultiLabelMarginLoss": _multi_label,
+    "CTCLoss": _sequences,
+}
+
+
 def _loss(draw: Draw, row: FunctionRow) -> Case:
-    labelled = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
-    maker = _classes if row.name in labelled else _several
-    args, tensors = maker(draw, row)
+    args, tensors = _MAKERS.get(row.name, _several)(draw, row)
     args["reduction"] = draw(st.sampled_from(row.choices["reduction"]))
     if row.name.startswith("BCE") and draw(st.booleans()):
         tensors["weight"] = tensors["input"]

@@ -88,6 +88,12 @@ LEFT_OUT_HERE = {
         for name in ("MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer")
         for hint in ("is_causal", "tgt_is_causal", "memory_is_causal")
     },
+    ("TripletMarginWithDistanceLoss", "distance_function"): "a function is no data",
+    ("triplet_margin_with_distance_loss", "distance_function"): "a function is no data",
+    **{
+        (name, "weight"): "the class has it not"
+        for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+    },
     **{
         (name, "weight"): "the class has it not"
         for name in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss")

@@ -55,7 +55,7 @@ def _table(rows: Iterable[R]) -> Mapping[str, R]:
 
 
 LAYERS: Mapping[str, LayerRow] = _table(layers.ROWS)
-FUNCTIONS: Mapping[str, FunctionRow] = _table(functions.ROWS)
+FUNCTIONS: Mapping[str, FunctionRow] = _table((*functions.ROWS, *losses.FUNCTIONS))
 LOSSES: Mapping[str, FunctionRow] = _table(losses.ROWS)
 METRICS: Mapping[str, FunctionRow] = _table(metrics.ROWS)
 OPTIMIZERS: Mapping[str, OptimizerRow] = _table(optimizers.ROWS)

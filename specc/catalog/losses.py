@@ -1,14 +1,19 @@
 """The losses, by the names of torch's classes, written as torch's functions.
 
 Called with the tensors first and the constructor's arguments by keyword:
-``CrossEntropyLoss(logits, label, label_smoothing=0.1)``. The deprecated ``size_average`` and
-``reduce`` are left out. Non-goal: lint (a softmax before CrossEntropyLoss).
+``CrossEntropyLoss(logits, label, label_smoothing=0.1)``. Each is there by its function's name as
+well, ``cross_entropy(logits, label)``, for models that compute a loss themselves. The deprecated
+``size_average`` and ``reduce`` are left out. Non-goals: losses that hold parameters, which are
+layers; lint (a softmax before CrossEntropyLoss).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from specc.catalog.rows import FunctionRow, ShapeRule
 from specc.catalog.shapes import losses as rules
+from specc.catalog.shapes import sequences
 
 _REDUCTIONS = {"reduction": ("mean", "sum", "none")}
 _REDUCTION = "reduction: str = 'mean'"
@@ -23,6 +28,7 @@ def _row(
     shape: ShapeRule = rules.equal_shapes,
     tensors: str = "input: tensor, target: tensor",
     reductions: tuple[str, ...] = _REDUCTIONS["reduction"],
+    example: str = "",
 ) -> FunctionRow:
     return FunctionRow(
         name,
@@ -30,6 +36,7 @@ def _row(
         f"{tensors}, *, {arguments}",
         summary,
         choices={"reduction": reductions},
+        example=example,
         shape=shape,
         family="loss",
     )
@@ -42,6 +49,7 @@ ROWS = (
         "log-softmax and negative log-likelihood: scores against labels or probabilities",
         f"{_WEIGHT}, ignore_index: int = -100, {_REDUCTION}, label_smoothing: float = 0.0",
         rules.cross_entropy,
+        example="x: float[N, 5], y: index(5)[N] | CrossEntropyLoss(x, y)",
     ),
     _row(
         "NLLLoss",
@@ -49,6 +57,7 @@ ROWS = (
         "negative log-likelihood of log-probabilities against labels",
         f"{_WEIGHT}, ignore_index: int = -100, {_REDUCTION}",
         rules.class_indices,
+        example="x: float[N, 5], y: index(5)[N] | NLLLoss(x -> log_softmax(dim=-1), y)",
     ),
     _row(
         "BCELoss",
@@ -56,6 +65,7 @@ ROWS = (
         "cross entropy of probabilities against probabilities",
         f"{_WEIGHT}, {_REDUCTION}",
         rules.binary,
+        example="x: float[N, 5], y: unit[N, 5] | BCELoss(sigmoid(x), y)",
     ),
     _row(
         "BCEWithLogitsLoss",
@@ -63,20 +73,35 @@ ROWS = (
         "BCELoss of sigmoid(input), stable",
         f"{_WEIGHT}, {_REDUCTION}, pos_weight: tensor | none = None",
         rules.binary,
+        example="x: float[N, 5], y: unit[N, 5] | BCEWithLogitsLoss(x, y)",
     ),
-    _row("MSELoss", "mse_loss", "mean squared error", _REDUCTION),
-    _row("L1Loss", "l1_loss", "mean absolute error", _REDUCTION),
+    _row(
+        "MSELoss",
+        "mse_loss",
+        "mean squared error",
+        _REDUCTION,
+        example="x: float[N, 5], y: float[N, 5] | MSELoss(x, y)",
+    ),
+    _row(
+        "L1Loss",
+        "l1_loss",
+        "mean absolute error",
+        _REDUCTION,
+        example="x: float[N, 5], y: float[N, 5] | L1Loss(x, y)",
+    ),
     _row(
         "SmoothL1Loss",
         "smooth_l1_loss",
         "squared below beta, absolute above",
         f"{_REDUCTION}, beta: float = 1.0",
+        example="x: float[N, 5], y: float[N, 5] | SmoothL1Loss(x, y)",
     ),
     _row(
         "HuberLoss",
         "huber_loss",
         "squared below delta, delta times absolute above",
         f"{_REDUCTION}, delta: float = 1.0",
+        example="x: float[N, 5], y: float[N, 5] | HuberLoss(x, y)",
     ),
     _row(
         "KLDivLoss",
@@ -84,6 +109,7 @@ ROWS = (
         "Kullback-Leibler divergence of log-probabilities from a target",
         f"{_REDUCTION}, log_target: bool = False",
         reductions=("mean", "sum", "none", "batchmean"),
+        example="x: float[N, 5], y: unit[N, 5] | KLDivLoss(x -> log_softmax(dim=-1), y + 0.1)",
     ),
     _row(
         "GaussianNLLLoss",
@@ -92,6 +118,7 @@ ROWS = (
         f"full: bool = False, eps: float = 1e-06, {_REDUCTION}",
         rules.gaussian,
         "input: tensor, target: tensor, var: tensor",
+        example="x: float[N, 5], y: float[N, 5], z: unit[N, 5] | GaussianNLLLoss(x, y, z + 0.5)",
     ),
     _row(
         "PoissonNLLLoss",
@@ -99,6 +126,7 @@ ROWS = (
         "negative log-likelihood of counts",
         f"log_input: bool = True, full: bool = False, eps: float = 1e-08, {_REDUCTION}",
         rules.poisson,
+        example="x: float[N, 5], y: unit[N, 5] | PoissonNLLLoss(x, y)",
     ),
     _row(
         "CosineEmbeddingLoss",
@@ -107,6 +135,8 @@ ROWS = (
         f"margin: float = 0.0, {_REDUCTION}",
         rules.cosine_embedding,
         "input1: tensor, input2: tensor, target: tensor",
+        example="x: float[N, 5], y: float[N, 5], z: index(2)[N] | "
+        "CosineEmbeddingLoss(x, y, 2 * z - 1)",
     ),
     _row(
         "TripletMarginLoss",
@@ -116,6 +146,7 @@ ROWS = (
         + _REDUCTION,
         rules.triplet,
         "anchor: tensor, positive: tensor, negative: tensor",
+        example="x: float[N, 6], y: float[N, 6], z: float[N, 6] | TripletMarginLoss(x, y, z)",
     ),
     _row(
         "MarginRankingLoss",
@@ -124,20 +155,30 @@ ROWS = (
         f"margin: float = 0.0, {_REDUCTION}",
         rules.ranking,
         "input1: tensor, input2: tensor, target: tensor",
+        example="x: float[N], y: float[N], z: index(2)[N] | "
+        "MarginRankingLoss(x, y, 2 * z - 1, margin=0.5)",
     ),
     _row(
         "HingeEmbeddingLoss",
         "hinge_embedding_loss",
         "x for pairs marked 1, max(0, margin - x) for pairs marked -1",
         f"margin: float = 1.0, {_REDUCTION}",
+        example="x: unit[N, 5], y: index(2)[N, 5] | HingeEmbeddingLoss(x + 0.1, 2 * y - 1)",
     ),
-    _row("SoftMarginLoss", "soft_margin_loss", "log(1 + exp(-target x))", _REDUCTION),
+    _row(
+        "SoftMarginLoss",
+        "soft_margin_loss",
+        "log(1 + exp(-target x))",
+        _REDUCTION,
+        example="x: float[N, 5], y: index(2)[N, 5] | SoftMarginLoss(x, 2 * y - 1)",
+    ),
     _row(
         "MultiMarginLoss",
         "multi_margin_loss",
         "max(0, margin - x of the label + x of another)^p, over the other classes",
         f"p: int = 1, margin: float = 1.0, {_WEIGHT}, {_REDUCTION}",
         rules.multi_margin,
+        example="x: float[N, 5], y: index(5)[N] | MultiMarginLoss(x, y)",
     ),
     _row(
         "MultiLabelSoftMarginLoss",
@@ -145,5 +186,42 @@ ROWS = (
         "BCEWithLogitsLoss over several labels, their mean for each example",
         f"{_WEIGHT}, {_REDUCTION}",
         rules.multi_label,
+        example="x: float[N, 5], y: unit[N, 5] | MultiLabelSoftMarginLoss(x, y)",
+    ),
+    _row(
+        "MultiLabelMarginLoss",
+        "multilabel_margin_loss",
+        "max(0, 1 - x of a label + x of another class), over the labels up to the first -1",
+        _REDUCTION,
+        rules.multi_label_margin,
+        example="x: float[N, 5], y: index(5)[N, 5] | MultiLabelMarginLoss(x, y)",
+    ),
+    _row(
+        "CTCLoss",
+        "ctc_loss",
+        "negative log-likelihood of a sequence over all its alignments with log-probabilities",
+        f"blank: int = 0, {_REDUCTION}, zero_infinity: bool = False",
+        sequences.ctc,
+        "log_probs: tensor, targets: tensor, input_lengths: tensor, target_lengths: tensor",
+        example="x: float[12, N, 5], y: index(4)[N, 3], long: index(13)[N], short: index(4)[N] | "
+        "CTCLoss(x -> log_softmax(dim=-1), y, long, short, blank=4, zero_infinity=true)",
+    ),
+    _row(
+        "TripletMarginWithDistanceLoss",
+        "triplet_margin_with_distance_loss",
+        "TripletMarginLoss with the distances of pairwise_distance",
+        f"margin: float = 1.0, swap: bool = False, {_REDUCTION}",
+        rules.triplet,
+        "anchor: tensor, positive: tensor, negative: tensor",
+        example="x: float[N, 6], y: float[N, 6], z: float[N, 6] | "
+        "TripletMarginWithDistanceLoss(x, y, z)",
     ),
 )
+
+
+def _as_function(row: FunctionRow) -> FunctionRow:
+    name = row.torch.removeprefix("F.")
+    return replace(row, name=name, example=row.example.replace(row.name, name))
+
+
+FUNCTIONS = tuple(map(_as_function, ROWS))

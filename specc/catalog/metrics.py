@@ -8,7 +8,7 @@ labels or the predictions. A quotient of zero counts is 0. Non-goal: state over 
 from __future__ import annotations
 
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import losses as rules
+from specc.catalog.shapes import metrics as rules
 
 _CLASSES = '''\
 def {name}(preds: Tensor, target: Tensor, average: str = "micro") -> Tensor:

@@ -26,7 +26,7 @@ _BATCH_NORMS: Final = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
 PAIRS: Final = (
     Pair(
         ("Softmax", "softmax", "LogSoftmax", "log_softmax"),
-        ("CrossEntropyLoss",),
+        ("CrossEntropyLoss", "cross_entropy"),
         "E0410",
         "error",
         "{consumer} takes the softmax itself: after {producer} it is applied twice",
@@ -34,7 +34,7 @@ PAIRS: Final = (
     ),
     Pair(
         ("Sigmoid", "sigmoid"),
-        ("BCEWithLogitsLoss",),
+        ("BCEWithLogitsLoss", "binary_cross_entropy_with_logits"),
         "E0410",
         "error",
         "{consumer} takes the sigmoid itself: after {producer} it is applied twice",
@@ -42,7 +42,7 @@ PAIRS: Final = (
     ),
     Pair(
         ("Softmax", "softmax"),
-        ("NLLLoss",),
+        ("NLLLoss", "nll_loss"),
         "E0410",
         "error",
         "{consumer} wants log-probabilities; {producer} gives probabilities",

@@ -42,7 +42,7 @@ def lint_train(model: ir.Module, train: ir.Train, collector: Collector) -> None:
     model = train.module or model
     made_by = _from_nodes(model.nodes) | _from_nodes(train.nodes)
     for node in ir.flat_nodes(train.nodes):
-        if not isinstance(node, ir.FunctionCall) or node.kind != "loss":
+        if not isinstance(node, ir.FunctionCall) or not node.arguments:
             continue
         first = node.arguments[0][1]
         name = _type_of(first, made_by, model) if isinstance(first, ir.Value) else ""

@@ -1,4 +1,4 @@
-"""Shape rules of losses and metrics: what is compared must have the same shape, classes, dtype.
+"""Shape rules of losses: what is compared must have the same shape, classes, dtype.
 
 torch broadcasts where shapes differ and only warns; here a difference is E0310, for [N, 1] against
 [N] compares every output with every target.
@@ -21,13 +21,14 @@ from specc.ir import TensorType
 from specc.sizes import Size
 
 
-def _reduced(call: Call, tensor: TensorType, shape: Shape) -> TensorType:
+def reduced(call: Call, tensor: TensorType, shape: Shape) -> TensorType:
     """A scalar, or ``shape`` with ``reduction="none"``."""
     dtype = tensor.dtype
     return TensorType(dtype, shape if plain(call, "reduction") == "none" else ())
 
 
-def _require_equal_shapes(call: Call, left: TensorType, right: TensorType) -> None:
+def require_equal_shapes(call: Call, left: TensorType, right: TensorType) -> None:
+    """E0310 unless two tensors have one shape; the message says what torch would stretch."""
     one, other = left.shape, right.shape
     help = None
     if len(one) == len(other) + 1 and one[-1] == 1:
@@ -84,11 +85,11 @@ def equal_shapes(call: Call) -> TensorType:
     tensor, target = call.tensor("input"), call.tensor("target")
     require_floating(call, tensor)
     _require_float_target(call, target)
-    _require_equal_shapes(call, tensor, target)
+    require_equal_shapes(call, tensor, target)
     _require_positive(call, "beta", strict=False)
     _require_positive(call, "delta", strict=True)
     joint = TensorType(promote(tensor.dtype, target.dtype), tensor.shape)
-    return _reduced(call, joint, tensor.shape)
+    return reduced(call, joint, tensor.shape)
 
 
 def _require_positive(call: Call, name: str, *, strict: bool) -> None:
@@ -131,7 +132,7 @@ def class_indices(call: Call) -> TensorType:
     tensor, target = call.tensor("input"), call.tensor("target")
     require_floating(call, tensor)
     place = _class_place(call, tensor)
-    _require_labels(call, target)
+    require_labels(call, target)
     classes = tensor.shape[place]
     expected = (*tensor.shape[:place], *tensor.shape[place + 1 :])
     if len(target.shape) != len(expected):
@@ -155,9 +156,9 @@ def class_indices(call: Call) -> TensorType:
                 argument="target",
             ),
         )
-    _require_classes(call, target, classes, tensor)
+    require_classes(call, target, classes, tensor)
     _require_class_weight(call, classes)
-    return _reduced(call, tensor, expected)
+    return reduced(call, tensor, expected)
 
 
 def _label_help(tensor: TensorType, target: TensorType, expected: Shape) -> str | None:
@@ -168,7 +169,8 @@ def _label_help(tensor: TensorType, target: TensorType, expected: Shape) -> str 
     return None
 
 
-def _require_labels(call: Call, target: TensorType) -> None:
+def require_labels(call: Call, target: TensorType) -> None:
+    """E0306 unless the labels are int64."""
     if target.dtype != "int64":
         raise RuleError(
             "E0306",
@@ -178,7 +180,8 @@ def _require_labels(call: Call, target: TensorType) -> None:
         )
 
 
-def _require_classes(call: Call, target: TensorType, classes: Size, tensor: TensorType) -> None:
+def require_classes(call: Call, target: TensorType, classes: Size, tensor: TensorType) -> None:
+    """E0309 unless labels ``index(k)`` have as many classes as there are scores."""
     if target.classes is None:
         return
     call.require_equal(
@@ -222,9 +225,9 @@ def cross_entropy(call: Call) -> TensorType:
         return class_indices(call)
     require_floating(call, tensor)
     place = _class_place(call, tensor)
-    _require_equal_shapes(call, tensor, target)
+    require_equal_shapes(call, tensor, target)
     _require_class_weight(call, tensor.shape[place])
-    return _reduced(call, tensor, (*tensor.shape[:place], *tensor.shape[place + 1 :]))
+    return reduced(call, tensor, (*tensor.shape[:place], *tensor.shape[place + 1 :]))
 
 
 def multi_margin(call: Call) -> TensorType:
@@ -245,7 +248,44 @@ def multi_label(call: Call) -> TensorType:
     if not shape:
         raise RuleError("E0301", f"{call.name} takes [N, C]; got {call.tensor('input')}")
     _require_class_weight(call, shape[-1])
-    return _reduced(call, result, shape[:-1])
+    return reduced(call, result, shape[:-1])
+
+
+def multi_label_margin(call: Call) -> TensorType:
+    """MultiLabelMarginLoss: ``[N, C]`` scores, and as many int64 labels, of which those before the
+    first -1 count; a number for each example."""
+    tensor, target = call.tensor("input"), call.tensor("target")
+    require_floating(call, tensor)
+    if len(tensor.shape) not in (1, 2):
+        raise RuleError("E0301", f"{call.name} takes [N, C] or [C]; got {tensor}")
+    if target.dtype != "int64":
+        raise RuleError(
+            "E0306",
+            f"{call.name} takes int64 labels, -1 after the last; got {target}",
+            help="declare the target as int[N, C], or as index(C)[N, C] where every row is full",
+            argument="target",
+        )
+    require_equal_shapes(call, tensor, target)
+    require_no_more_classes(call, target, tensor.shape[-1], tensor)
+    return reduced(call, tensor, tensor.shape[:-1])
+
+
+def require_no_more_classes(
+    call: Call, target: TensorType, classes: Size, tensor: TensorType, name: str = "target"
+) -> None:
+    """E0309 where labels ``index(k)`` of the argument ``name`` go beyond the classes."""
+    if target.classes is None:
+        return
+    call.require_at_least(
+        classes,
+        target.classes,
+        RuleError(
+            "E0309",
+            f"{call.name}: {target} has labels up to {target.classes} classes, and {tensor} "
+            f"scores {classes}",
+            argument=name,
+        ),
+    )
 
 
 # ── several inputs ───────────────────────────────────────────────────────────────────────────────
@@ -277,8 +317,8 @@ def poisson(call: Call) -> TensorType:
     """PoissonNLLLoss ``(input, target)`` of one shape; counts may be integers."""
     tensor, target = call.tensor("input"), call.tensor("target")
     require_floating(call, tensor)
-    _require_equal_shapes(call, tensor, target)
-    return _reduced(call, tensor, tensor.shape)
+    require_equal_shapes(call, tensor, target)
+    return reduced(call, tensor, tensor.shape)
 
 
 def cosine_embedding(call: Call) -> TensorType:
@@ -288,10 +328,10 @@ def cosine_embedding(call: Call) -> TensorType:
     require_floating(call, right)
     if len(left.shape) not in (1, 2):
         raise RuleError("E0301", f"{call.name} takes [N, D] or [D]; got {left}")
-    _require_equal_shapes(call, left, right)
+    require_equal_shapes(call, left, right)
     rows = left.with_shape(left.shape[:-1])
-    _require_equal_shapes(call, rows, target)
-    return _reduced(call, left, rows.shape)
+    require_equal_shapes(call, rows, target)
+    return reduced(call, left, rows.shape)
 
 
 def triplet(call: Call) -> TensorType:
@@ -304,8 +344,8 @@ def triplet(call: Call) -> TensorType:
         raise RuleError("E0307", f"margin of {call.name} must be positive", argument="margin")
     for name in ("positive", "negative"):
         require_floating(call, call.tensor(name))
-        _require_equal_shapes(call, anchor, call.tensor(name))
-    return _reduced(call, anchor, anchor.shape[:-1])
+        require_equal_shapes(call, anchor, call.tensor(name))
+    return reduced(call, anchor, anchor.shape[:-1])
 
 
 def ranking(call: Call) -> TensorType:
@@ -313,34 +353,5 @@ def ranking(call: Call) -> TensorType:
     left = call.tensor("input1")
     require_floating(call, left)
     for name in ("input2", "target"):
-        _require_equal_shapes(call, left, call.tensor(name))
-    return _reduced(call, left, left.shape)
-
-
-# ── metrics ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def class_metric(call: Call) -> TensorType:
-    """Scores ``[N, C, ...]`` against labels ``[N, ...]`` to one float."""
-    tensor, target = call.tensor("preds"), call.tensor("target")
-    require_floating(call, tensor)
-    _require_labels(call, target)
-    if len(tensor.shape) < 2 or len(target.shape) != len(tensor.shape) - 1:
-        raise RuleError(
-            "E0301",
-            f"{call.name} takes scores [N, C, ...] and labels [N, ...]; got {tensor} and {target}",
-            argument="target",
-        )
-    for one, other in zip(target.shape, (tensor.shape[0], *tensor.shape[2:]), strict=True):
-        error = RuleError("E0302", f"{call.name}: labels {target} do not fit scores {tensor}")
-        call.require_equal(one, other, error)
-    _require_classes(call, target, tensor.shape[1], tensor)
-    return TensorType(tensor.dtype, ())
-
-
-def error_metric(call: Call) -> TensorType:
-    """``(preds, target)`` of one shape to one float."""
-    tensor, target = call.tensor("preds"), call.tensor("target")
-    require_floating(call, tensor)
-    _require_equal_shapes(call, tensor, target)
-    return TensorType(promote(tensor.dtype, target.dtype), ())
+        require_equal_shapes(call, left, call.tensor(name))
+    return reduced(call, left, left.shape)
