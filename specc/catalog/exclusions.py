@@ -48,3 +48,7 @@ OPTIMIZERS: Mapping[str, str] = MappingProxyType({})
 SCHEDULERS: Mapping[str, str] = MappingProxyType({})
 
 FUNCTIONS: Mapping[str, str] = MappingProxyType({})
+
+INITS: Mapping[str, str] = MappingProxyType({})
+
+METRICS: Mapping[str, str] = MappingProxyType({})
