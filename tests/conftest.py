@@ -9,8 +9,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from specc.catalog.rows import FunctionRow, LayerRow
+
+# A change is judged by the same examples on every machine; `--hypothesis-profile=default` explores.
+settings.register_profile("fixed", derandomize=True, database=None)
+settings.load_profile("fixed")
 
 pytest_plugins = ["pytester"]
 # They are there to be refused: tests/test_invalid.py reads them.

@@ -26,7 +26,7 @@ from specc.targets.live import module_class
 RUFF = Path(sys.executable).parent / "ruff"
 EXAMPLES = int(os.environ.get("SPECC_EXAMPLES", "60"))
 # What a text written at random may be refused for: names that meet by chance.
-BY_CHANCE = {"E0206", "E0207", "E0230"}
+BY_CHANCE = {"E0206", "E0207", "E0230", "E0238"}
 
 
 def read(text: str) -> ir.Program:
