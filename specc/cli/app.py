@@ -12,6 +12,7 @@ from specc.cli.bench import bench
 from specc.cli.bless import bless
 from specc.cli.build import build
 from specc.cli.check import check
+from specc.cli.diff import diff
 from specc.cli.explain import explain
 from specc.cli.profile import profile
 from specc.cli.show import show
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (check, show, build, test, bless, profile, bench, explain):
+for _verb in (check, show, build, test, bless, diff, profile, bench, explain):
     app.command()(_verb)
 
 

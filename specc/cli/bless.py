@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 from time import perf_counter
+from typing import Annotated
 
 import typer
 
 from specc.cli.paths import default_paths, spec_files
 from specc.cli.verb import SomePaths, verb
+from specc.errors import CallError
 
 
 @verb
-def bless(paths: SomePaths = None) -> int:
+def bless(
+    paths: SomePaths = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; say what would change.")
+    ] = False,
+    review: Annotated[
+        bool, typer.Option("--review", help="Ask about each tensor that moved.")
+    ] = False,
+) -> int:
     """Write the goldens of the given specs.
 
     Each is run in float64 on the CPU.
@@ -20,16 +30,27 @@ def bless(paths: SomePaths = None) -> int:
     A golden goes to the folder 'golden' of the spec's project, and replaces the one that is there
     as a whole or not at all.
 
+    With --check, for CI: ends with 0 if nothing moved, 1 if a value did, 3 if a golden is missing
+    or of another spec. With --review each tensor that moved is shown in noise floors, and is taken
+    or left.
+
     \b
     Examples:
       specc bless specs
       specc bless specs/mlp.spec
+      specc bless --review specs/mlp.spec
     """
+    if check and review:
+        raise CallError("E0712", "--check and --review exclude each other", help="name one of them")
     from specc import front
     from specc.harness.place import project_root
 
     # All are read first: a fault in the last of them leaves every golden as it was.
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
+    if check or review:
+        from specc.cli import review as reviewing
+
+        return reviewing.check(programs) if check else reviewing.review(programs)
     from specc.harness.bless import bless as bless_program  # brings torch
 
     for file, program in programs:

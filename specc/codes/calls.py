@@ -205,6 +205,18 @@ ROWS = {
         "specc test specs/mlp.spec",
         "The message says what was found and what the input asks for: write that.",
     ),
+    "E0808": Code(
+        "no golden to compare",
+        "What was named holds no golden.json: it was never blessed, or not in that revision.",
+        "specc diff HEAD~1 specs/new.spec",
+        "Name a spec that has been blessed, a folder below 'golden', or REVISION:PATH.",
+    ),
+    "E0809": Code(
+        "a review without a terminal",
+        "specc bless --review asks about each tensor that moved, and nobody is there to answer.",
+        "specc bless --review specs/mlp.spec < /dev/null",
+        "Run it in a terminal; in CI, --check writes nothing and says what moved.",
+    ),
     "E0901": Code(
         "an artefact that cannot be loaded",
         "It is truncated, was edited, or was written by another tool or version.",

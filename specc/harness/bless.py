@@ -1,7 +1,7 @@
 """Blesses a spec: the float64 reference and the noise floors of every case, written as goldens.
 
-The only writer of goldens. Deterministic: blessing twice on one machine gives the same bytes.
-Non-goals: reviewing changes, judging.
+The only maker of goldens. Deterministic: blessing twice on one machine gives the same bytes.
+Non-goals: reviewing changes (``review``), judging.
 """
 
 from __future__ import annotations
@@ -44,11 +44,14 @@ def bless(
     return [goldens.write(program, golden, root) for golden in made]
 
 
-def make(program: Program, case: Case, source: str, dtypes: Sequence[str]) -> Golden:
-    """The golden of one case, in memory. Raises TargetError (E0903)."""
+def make(
+    program: Program, case: Case, source: str, dtypes: Sequence[str], draw: int | None = None
+) -> Golden:
+    """The golden of one case, in memory; with ``draw`` on the numbers of that draw, so that it can
+    be compared with another of the case. Raises TargetError (E0903)."""
     grid = lowest_precision(dtypes)
     try:
-        found = _calmest(program, case, source, dtypes, grid)
+        found = _calmest(program, case, source, dtypes, grid, draw)
         measured = {name: floors(program, found, source, name) for name in dtypes}
     except RunFailed as error:
         raise TargetError(
@@ -95,9 +98,14 @@ def provenance() -> dict[str, str | int | bool]:
 
 
 def _calmest(
-    program: Program, case: Case, source: str, dtypes: Sequence[str], grid: str
+    program: Program,
+    case: Case,
+    source: str,
+    dtypes: Sequence[str],
+    grid: str,
+    draw: int | None,
 ) -> Reference:
-    """The first draw without kinks, or the one with the fewest.
+    """The draw that is asked for, else the first without kinks, or the one with the fewest.
 
     The finest precision has the first word: in a coarse one no draw is without.
     """
@@ -108,8 +116,8 @@ def _calmest(
     def count(found: Reference, names: Sequence[str]) -> list[int]:
         return [found.kinks[name] for name in names]
 
-    for draw in range(DRAWS):
-        found = reference(program, close(program, case, draw, grid), source, dtypes)
+    for turned in range(DRAWS) if draw is None else (draw,):
+        found = reference(program, close(program, case, turned, grid), source, dtypes)
         if best is None or count(found, order) < count(best, order):
             best = found
         if not any(count(best, fine)):

@@ -21,11 +21,11 @@ from specc.harness.fingerprint import fingerprint
 from specc.harness.lines import Lines
 from specc.harness.matrix import Case
 from specc.harness.noise import VERSION as GENERATOR_VERSION
-from specc.harness.place import golden_folder, project_root
+from specc.harness.place import JSON_NAME, TENSORS_NAME, golden_folder, project_root
 from specc.harness.samples import digests
 from specc.harness.sketch import is_sketched
 from specc.harness.storage import present, replace_folder
-from specc.harness.stored import FORMAT, JSON_NAME, TENSORS_NAME, Leaf
+from specc.harness.stored import FORMAT, Leaf
 from specc.ir import Program
 
 if TYPE_CHECKING:
@@ -175,6 +175,24 @@ def _row(leaf: Leaf, places: _Places) -> dict[str, Any]:
 def _short(value: float) -> float:
     """Four digits are enough for people and for a floor; infinity has no JSON form."""
     return float(f"{min(value, 1e300):.4g}")
+
+
+def described(found: stored.Stored) -> dict[str, object]:
+    """What a golden says beside its tensors, for people who compare two."""
+    head = found.header
+    case = {name: getattr(head.case, name) for name in ("sizes", "seed", "steps", "mode", "draw")}
+    return {
+        "the spec's meaning": head.spec,
+        "model": head.model,
+        "params": head.params,
+        **case,
+        "samples": head.samples,
+        "what is observed": head.observation,
+        "the generator": head.generator,
+        "dtypes": head.dtypes,
+        **head.provenance,
+        "notes": head.notes,
+    }
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────

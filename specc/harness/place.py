@@ -12,6 +12,8 @@ from specc.roots import GOLDEN, project_root
 __all__ = ["FOLDER", "golden_folder", "project_root"]
 
 FOLDER = GOLDEN
+JSON_NAME = "golden.json"
+TENSORS_NAME = "reference.safetensors"
 
 
 def golden_folder(program: Program, case: Case, root: Path) -> Path:

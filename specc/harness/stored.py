@@ -18,6 +18,7 @@ from torch import Tensor
 
 from specc.errors import GoldenCorrupt
 from specc.harness.floor import Floor
+from specc.harness.place import JSON_NAME, TENSORS_NAME
 from specc.harness.recorder import Observation
 from specc.harness.sketch import BUCKETS, is_sketched
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from specc.harness.golden_schema import Header, Row
 
 FORMAT = 1
-JSON_NAME = "golden.json"
-TENSORS_NAME = "reference.safetensors"
 MAX_JSON = 32 << 20
 MAX_TENSORS = 512 << 20
 MAX_HEADER = 16 << 20

@@ -1,0 +1,157 @@
+"""What moved between two goldens, tensor by tensor, in the noise floors of the older one.
+
+For people who review a change and for ``bless --check``. A value moved where its error against the
+old reference is over ``K`` floors of any precision that both were blessed in; what moved less is
+counted and not listed, since no test can tell it from rounding. Non-goals: reading files
+(``stored``), what a user sees (``specc.report.changes``), deciding for the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from specc.harness.compare import K, observable
+from specc.harness.floor import error_of
+from specc.harness.stored import Leaf
+
+What = Literal["new", "gone", "kind", "nonfinite", "values", "floor"]
+# Floors are themselves estimates from a dozen runs; below this ratio they say the same.
+FLOOR_RATIO = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One tensor that is not what it was. ``line`` is of the spec that made the newer golden (of
+    the older one for what is gone); ``floors`` is how far the value moved, None where it cannot
+    be said."""
+
+    name: str
+    what: What
+    line: int
+    message: str
+    floors: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """``listed`` is in data-flow order; ``within`` counts the tensors whose stored numbers differ
+    by less than their noise, ``furthest`` is the most of these in floors."""
+
+    listed: tuple[Change, ...]
+    within: int
+    furthest: float
+    compared: int
+
+
+def changes(old: Sequence[Leaf], new: Sequence[Leaf]) -> Changes:
+    """How ``new`` differs from ``old``."""
+    before = {leaf.reference.name: leaf for leaf in old}
+    listed: list[Change] = []
+    within, furthest = 0, 0.0
+    for leaf in new:
+        former = before.pop(leaf.reference.name, None)
+        if former is None:
+            listed.append(_told(leaf, "new", "was not observed before"))
+            continue
+        change, moved = _change(former, leaf)
+        if change is not None:
+            listed.append(change)
+        elif moved > 0.0:
+            within += 1
+            furthest = max(furthest, moved)
+    gone = [_told(leaf, "gone", "is no longer observed") for leaf in before.values()]
+    return Changes((*listed, *gone), within, furthest, len(new))
+
+
+def merged(old: Sequence[Leaf], new: Sequence[Leaf], left: set[str]) -> tuple[Leaf, ...]:
+    """``new`` with what is named in ``left`` as it was in ``old``.
+
+    What is new and left stays out; what is gone and left stays in, at the end.
+    """
+    before = {leaf.reference.name: leaf for leaf in old}
+    names = {leaf.reference.name for leaf in new}
+    kept: list[Leaf] = []
+    for leaf in new:
+        name = leaf.reference.name
+        if name not in left:
+            kept.append(leaf)
+        elif name in before:
+            former = before[name]
+            kept.append(Leaf(replace(former.reference, line=leaf.reference.line), former.floors))
+    kept += [leaf for name, leaf in before.items() if name in left and name not in names]
+    return tuple(kept)
+
+
+def _change(old: Leaf, new: Leaf) -> tuple[Change | None, float]:
+    """The change of one tensor, if there is one, and how far its values moved in floors."""
+    kind = _kind(old, new)
+    if kind is not None:
+        return _told(new, "kind", kind), 0.0
+    if old.reference.nonfinite != new.reference.nonfinite:
+        return _told(new, "nonfinite", "has NaN or infinity in other places"), 0.0
+    moved = _moved(old, new)
+    if moved > (0.0 if new.reference.exact else K):
+        return _told(new, "values", _values(old, new), moved), moved
+    ratio = _floor_ratio(old, new)
+    if ratio is not None:
+        return _told(new, "floor", ratio), moved
+    return None, moved
+
+
+def _kind(old: Leaf, new: Leaf) -> str | None:
+    one, other = old.reference, new.reference
+    if (one.values is None) != (other.values is None):
+        return "was a tensor and is None" if other.values is None else "was None and is a tensor"
+    if one.shape != other.shape:
+        return f"had shape {list(one.shape)} and has {list(other.shape)}"
+    if one.dtype != other.dtype:
+        return f"had dtype {one.dtype} and has {other.dtype}"
+    if one.exact != other.exact:
+        return "is compared exactly" if other.exact else "is no longer compared exactly"
+    return None
+
+
+def _moved(old: Leaf, new: Leaf) -> float:
+    error = error_of(old.reference, new.reference)
+    if error is None or error[1] == 0.0:
+        return 0.0
+    if new.reference.exact:
+        return float("inf")
+    floors = [old.floors[name] for name in old.floors.keys() & new.floors.keys()]
+    # A value that honest arithmetic does not determine has not moved when it differs.
+    judged = [floor for floor in floors if observable(floor)]
+    return max(
+        (max(error[0] / floor.rms, error[1] / floor.largest) for floor in judged), default=0.0
+    )
+
+
+def _values(old: Leaf, new: Leaf) -> str:
+    one, other = old.reference, new.reference
+    assert one.values is not None and other.values is not None
+    if one.values.numel() == 1:
+        return f"was {float(one.values):.9g} and is {float(other.values):.9g}"
+    error = error_of(one, other)
+    assert error is not None  # the shapes are the same
+    return (
+        f"rms was {one.rms:.6g} and is {other.rms:.6g}; moved by {error[0]:.2e} of it,"
+        f" at most {error[1]:.2e}"
+    )
+
+
+def _floor_ratio(old: Leaf, new: Leaf) -> str | None:
+    for name in sorted(old.floors.keys() & new.floors.keys()):
+        before, after = old.floors[name], new.floors[name]
+        if observable(before) != observable(after):
+            state = "observable" if observable(after) else "not observable"
+            return f"is {state} in {name} now (floor was {before.rms:.2e}, is {after.rms:.2e})"
+        if observable(after) and not (
+            before.rms / FLOOR_RATIO <= after.rms <= before.rms * FLOOR_RATIO
+        ):
+            return f"its floor in {name} was {before.rms:.2e} and is {after.rms:.2e}"
+    return None
+
+
+def _told(leaf: Leaf, what: What, message: str, floors: float | None = None) -> Change:
+    return Change(leaf.reference.name, what, leaf.reference.line, message, floors)
