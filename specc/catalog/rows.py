@@ -12,8 +12,9 @@ Signatures are written as text and parsed on first use, so that importing the ca
 ``= ?`` marks an argument that the incoming shapes tell; ``int x2`` is an int or a pair of them;
 ``*shape: size`` takes the rest of the positional arguments, or one tuple of them; the types
 are ``tensor``, ``tensors`` (a list), ``size`` (an int that may be symbolic), ``int``, ``float``,
-``bool``, ``str``, ``none``, ``dtype``, and ``ints``/``floats``/``sizes`` (a tuple); ``|`` separates
-alternatives. A lone ``*`` makes what follows keyword-only."""
+``bool``, ``str``, ``none``, ``dtype``, ``ints``/``floats``/``sizes`` (a tuple), ``float?`` (a float
+or none), and ``schedulers`` (a list of calls); ``|`` separates alternatives. A lone ``*`` makes
+what follows keyword-only."""
 
 from __future__ import annotations
 
@@ -211,6 +212,8 @@ class Row:
     refuses: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     # Source of the module-level function that ``torch`` then names; the emitted file carries it.
     helper: str = field(default="", kw_only=True)
+    # An extension's: the module that ``torch`` is in, which the emitted file imports.
+    module: str = field(default="", kw_only=True)
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
@@ -278,17 +281,34 @@ class FunctionRow(Row):
 
 @dataclass(frozen=True, eq=False)
 class OptimizerRow(Row):
-    """An optimizer: the first argument of torch's constructor, ``params``, is left out."""
+    """An optimizer: the first argument of torch's constructor, ``params``, is left out.
+
+    ``rank`` is the number of dimensions that each of its parameters must have; ``closure`` marks
+    one whose ``step`` computes the loss itself, through a function; ``gradients`` says which it
+    takes: ``sparse`` are those of a layer made with ``sparse=True``."""
+
+    rank: int | None = field(default=None, kw_only=True)
+    closure: bool = field(default=False, kw_only=True)
+    gradients: Literal["dense", "sparse", "any"] = field(default="dense", kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
 class SchedulerRow(Row):
     """A scheduler: torch's first argument, ``optimizer``, is left out.
 
-    ``monitors`` is true where ``step`` takes the value it watches (ReduceLROnPlateau).
+    ``monitors`` is true where ``step`` takes the value it watches (ReduceLROnPlateau). One with an
+    argument of type ``schedulers`` is made of others; ``last`` is true where ``optimizer`` is
+    torch's last argument.
     """
 
     monitors: bool = field(default=False, kw_only=True)
+    last: bool = field(default=False, kw_only=True)
+
+    @cached_property
+    def parts(self) -> Argument | None:
+        """The argument that takes the schedulers it is made of."""
+        found = (each for each in self.arguments if "schedulers" in each.types)
+        return next(found, None)
 
 
 # The settings, defaults filled in and params put in, and the parameter's shape.

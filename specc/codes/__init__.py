@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from specc.codes import calls, names, shapes, structure, text, training
+from specc.codes import calls, extensions, names, shapes, structure, text, training
 from specc.codes.form import Code
 
 CODES: Final[Mapping[str, Code]] = {
@@ -21,4 +21,5 @@ CODES: Final[Mapping[str, Code]] = {
     **shapes.ROWS,
     **training.ROWS,
     **calls.ROWS,
+    **extensions.ROWS,
 }

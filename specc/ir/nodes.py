@@ -16,6 +16,7 @@ from specc.ir.types import Static, TensorType
 from specc.sizes import Size
 
 if TYPE_CHECKING:
+    from specc.catalog.rows import FunctionRow, LayerRow
     from specc.ir.modules import Module
 
 # ── values and the operations that make them ─────────────────────────────────────────────────────
@@ -77,7 +78,8 @@ class Layer:
     shape; ``initial`` says how each parameter is filled. A block's ``module`` is what its
     arguments make of it; ``sizes`` are what its inputs' shape names stand for, in the caller's
     terms. ``values`` are the sizes known where the layer is made (params, the position in a loop):
-    ``evaluate`` with them gives the numbers of this very layer.
+    ``evaluate`` with them gives the numbers of this very layer. ``row`` is what the catalogue, or
+    an extension of it, says of ``type``; a block has none.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Layer:
     sizes: tuple[tuple[str, Size], ...] = ()
     wrappers: tuple[Wrapper, ...] = ()
     values: Mapping[str, Size] = field(default_factory=dict, compare=False)
+    row: LayerRow | None = field(default=None, compare=False, repr=False)
 
 
 # ── what computes ────────────────────────────────────────────────────────────────────────────────
@@ -113,7 +116,8 @@ class LayerCall:
 class FunctionCall:
     """A catalogue function, loss or metric applied to its bound arguments, in the row's order.
 
-    Arguments left at the row's default are absent.
+    Arguments left at the row's default are absent. ``row`` is what the catalogue, or an extension
+    of it, says of ``function``.
     """
 
     kind: Literal["function", "loss", "metric"]
@@ -121,6 +125,7 @@ class FunctionCall:
     arguments: Arguments
     result: Result
     span: Span
+    row: FunctionRow = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from specc import garbage, ir
+from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span, SpecError
 from specc.semantics.files import ReadUsed
 from specc.semantics.program import build_program
@@ -36,13 +37,14 @@ def analyse_into(
     params: Mapping[str, object],
     collector: Collector,
     read_used: ReadUsed | None = None,
+    catalogue: Catalogue = BUILT_IN,
 ) -> ir.Program | None:
     """As ``analyse``, but faults go to ``collector`` and the program is None where there are
-    any. ``read_used`` reads the files that the spec uses."""
+    any. ``read_used`` reads the files that the spec uses; ``catalogue`` is what it may name."""
     try:
         with garbage.paused(), deep_recursion():
             parsed = parse(text, file, collector)
-            program = build_program(parsed, file, params, collector, read_used)
+            program = build_program(parsed, file, params, collector, read_used, catalogue)
     except RecursionError:
         collector.error(
             "E0104",

@@ -26,6 +26,7 @@ _KINDS = {
     "ints": "a tuple of ints",
     "sizes": "a tuple of sizes",
     "floats": "a tuple of numbers",
+    "schedulers": "a list of schedulers",
     "tensor": "a tensor",
     "tensors": "a list of tensors",
     "dtype": "a dtype's name",
@@ -241,12 +242,16 @@ def fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
             return _is_int(value)
         case "float":
             return isinstance(scalar, float) or fits(value, "int", params)
+        case "float?":
+            return value is None or fits(value, "float", params)
         case "bool":
             return isinstance(scalar, bool)
         case "str" | "dtype":
             return isinstance(scalar, str)
         case "none":
             return value is None
+        case "schedulers":
+            return isinstance(value, Items)  # what is in it, ``schedules`` reads
         case "ints" | "sizes" | "floats":
             return isinstance(value, Items) and all(
                 fits(item, kind[:-1], params) for item in value.items

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from specc import ir
-from specc.catalog import LAYERS, suggest
+from specc.catalog import suggest
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import Span
 from specc.semantics.bind import Bound, Given, bind, fits
@@ -81,7 +81,7 @@ def make_layer(
         return False
     layer = ir.Layer(
         path, row.name, arguments, parameters, buffers, initial, span,
-        wrappers=wrappers, values=graph.params,
+        wrappers=wrappers, values=graph.params, row=row,
     )  # fmt: skip
     if not _known_when_built(graph, row, layer, bound):
         return False
@@ -97,7 +97,8 @@ def apply_layer(
     """The layer at the path ``name`` applied to ``inputs``; ``by_name`` is what its forward takes
     beside them: a mask, a switch."""
     layer = graph.layers[name]
-    row = LAYERS[layer.type]
+    row = layer.row
+    assert row is not None  # blocks are called by ``blocks``
     tensors = _layer_tensors(graph, row, inputs, span)
     keywords = forward_keywords(graph, row, inputs, by_name)
     if tensors is None or keywords is None:
@@ -195,7 +196,9 @@ def call_function(
         result = graph.result(row.shape(call), span, hint)
     except RuleError as fault:
         return graph.rule_error(fault, span, bound.spans, incoming)
-    graph.nodes.append(ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span))
+    graph.nodes.append(
+        ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span, row)
+    )
     return from_result(result)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from specc import ir
-from specc.catalog import FUNCTIONS, LAYERS
 from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.blocks import call_block, instantiate, make_block
@@ -45,10 +44,10 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
             "make a row of layers a block: `block Row { input x: ... output x -> A -> B }`",
         )
         return
-    if type_ not in LAYERS and type_ not in graph.modules:
+    if type_ not in graph.catalogue.layers and type_ not in graph.modules:
         graph.env[name] = (
             unknown(graph, type_, stage.span)
-            if type_ not in FUNCTIONS
+            if type_ not in graph.catalogue.functions
             else graph.error("E0202", f"`{type_}` is a function, not a layer", stage.span)
         )
         return
@@ -68,7 +67,7 @@ def apply_handle(
         return POISON
     inputs = [item.value for item in given if item.name is None]
     by_name = [item for item in given if item.name is not None]
-    if by_name and declaration.target not in LAYERS:
+    if by_name and declaration.target not in graph.catalogue.layers:
         named = by_name[0]
         return graph.error(
             "E0208",
@@ -79,7 +78,7 @@ def apply_handle(
         if handle.path not in graph.layers:
             del graph.declared[handle.path]  # fed, but nobody knows with what
         return POISON
-    if declaration.target in LAYERS:
+    if declaration.target in graph.catalogue.layers:
         if not _made(graph, handle, declaration, inputs, elaborate):
             return POISON
         return apply_layer(graph, handle.path, inputs, span, hint, by_name)
@@ -96,8 +95,8 @@ def _made(
     wrappers = read_wrappers(graph, declaration.stage.wrappers, elaborate)
     # All but the sizes came with the declaration; they come with this first use.
     made = wrappers is not None and make_layer(
-        graph, LAYERS[declaration.target], declaration.given, inputs, handle.path,
-        declaration.stage.span, wrappers=wrappers, nodes=declaration.nodes,
+        graph, graph.catalogue.layers[declaration.target], declaration.given, inputs,
+        handle.path, declaration.stage.span, wrappers=wrappers, nodes=declaration.nodes,
     )  # fmt: skip
     if not made:
         del graph.declared[handle.path]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from specc import ir
-from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
+from specc.catalog import suggest
 from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block
@@ -109,12 +109,12 @@ def _made_and_fed(
 ) -> Entity:  # fmt: skip
     inputs = [item.value for item in given if item.name is None]
     by_name = [item for item in given if item.name is not None]
-    if by_name and name not in LAYERS:
+    if by_name and name not in graph.catalogue.layers:
         return graph.error("E0208", f"`{name}` takes tensors here", by_name[0].span)
-    if name not in LAYERS:
+    if name not in graph.catalogue.layers:
         return apply_block(graph, name, settings, inputs, None, span, hint, elaborate)
     path = graph.place(None, span.start)
-    if not make_layer(graph, LAYERS[name], settings, inputs, path, place):
+    if not make_layer(graph, graph.catalogue.layers[name], settings, inputs, path, place):
         return POISON
     return apply_layer(graph, path, inputs, span, hint, by_name)
 
@@ -150,20 +150,21 @@ def _call_name(
             callee.span,
             f"write `x -> {name}(...)`, or `{name}(...)(x)`",
         )
-    if name in FUNCTIONS:
-        return call_function(graph, "function", FUNCTIONS[name], given, span, hint)
-    if name in LOSSES:
+    catalogue = graph.catalogue
+    if name in catalogue.functions:
+        return call_function(graph, "function", catalogue.functions[name], given, span, hint)
+    if name in catalogue.losses:
         if graph.kind != "train":
             return graph.error("E0204", f"{name} is a loss; losses stand in `train`", callee.span)
-        return call_function(graph, "loss", LOSSES[name], given, span, hint)
-    if name in LAYERS:
+        return call_function(graph, "loss", catalogue.losses[name], given, span, hint)
+    if name in catalogue.layers:
         return graph.error(
             "E0202",
             f"`{name}` is a layer: it is made, then fed",
             callee.span,
             f"write `x -> {name}(...)`, or `{name}(...)(x)`",
         )
-    if name in METRICS:
+    if name in catalogue.metrics:
         return graph.error(
             "E0204", f"{name} is a metric", callee.span, f"write `metric {name}(...)` in `train`"
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
 
 from specc import ir
-from specc.catalog import LAYERS
+from specc.catalog.catalogue import Catalogue
 from specc.catalog.rows import RuleError
 from specc.errors import Collector, Span
 from specc.semantics.bind import Given
@@ -86,9 +86,14 @@ class Graph:
         """The models and blocks that can be named here."""
         return self.library.definitions
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the spec may use of torch, and of the extensions of its project."""
+        return self.library.catalogue
+
     def is_layer(self, name: str) -> bool:
         """Whether ``name`` makes a layer: the catalogue's, or one of the spec's blocks."""
-        return name in LAYERS or name in self.library.definitions
+        return name in self.catalogue.layers or name in self.library.definitions
 
     def is_foreign(self, name: str, span: Span) -> bool:
         """Whether ``name`` is a param of another file of the spec, which is reported: in the

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from specc import ir
+from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.semantics.entities import Entity
 from specc.sizes import Size
 from specc.syntax import ast
@@ -59,6 +60,7 @@ class Library:
     build: Callable[[Graph, ast.Module, tuple[ir.Param, ...], tuple[ir.Value, ...]], ir.Module]
     declare_input: Callable[[Graph, ast.Input], ir.Value | None]
     run: Callable[[Graph, tuple[ast.Statement, ...]], None]
+    catalogue: Catalogue = BUILT_IN
     definitions: dict[str, Definition] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
     instances: dict[Key, Instance] = field(default_factory=dict)

@@ -4,15 +4,21 @@ Non-goal: words of the language that stand in the wrong place, which their reade
 
 from __future__ import annotations
 
-from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
+from specc.catalog import suggest
 from specc.errors import Span
 from specc.semantics.entities import POISON, Entity
 from specc.semantics.graph import Graph
 
 
+def not_named(name: str) -> str:
+    """The message on a name of an extension that is installed and not this project's."""
+    return f"`{name}` is of an extension that this project does not name"
+
+
 def unknown(graph: Graph, name: str, span: Span) -> Entity:
     """An E0201 for a name that nothing has, with the closest that something has."""
-    if name in LAYERS or name in FUNCTIONS or name in LOSSES or name in graph.modules:
+    known = graph.catalogue
+    if any(name in table for table in (known.layers, known.functions, known.losses, graph.modules)):
         return graph.error(
             "E0202",
             f"`{name}` is not a value: it wants something to work on",
@@ -21,8 +27,10 @@ def unknown(graph: Graph, name: str, span: Span) -> Entity:
         )
     if not graph.library.complete and name[:1].isupper():
         return POISON  # the file that has it may be the one that was reported
-    everything = [*graph.env, *LAYERS, *FUNCTIONS, *LOSSES, *METRICS, *graph.modules]
-    close = suggest(name, everything)
+    offer = known.offered(name)
+    if offer is not None:
+        return graph.error("E0724", not_named(name), span, offer)
+    close = suggest(name, [*graph.env, *known.names(), *graph.modules])
     if name in ("True", "False", "None"):
         advice = f"here it is `{name.lower()}`"
     elif close is not None:

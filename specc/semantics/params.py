@@ -69,7 +69,7 @@ def declare_param(
 ) -> ir.Param | None:
     """The param of a declaration, put in scope; None where something was reported."""
     name, span = statement.name, statement.span
-    if not check_name(name, span, graph.collector, "param"):
+    if not check_name(name, span, graph.collector, "param", graph.catalogue.globals):
         return None
     if graph.is_foreign(name, span):
         return None

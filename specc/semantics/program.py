@@ -7,6 +7,7 @@ from typing import Final
 
 from specc import ir
 from specc.catalog import suggest
+from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span
 from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph
@@ -30,13 +31,15 @@ def build_program(
     params: Mapping[str, object],
     collector: Collector,
     read_used: ReadUsed | None = None,
+    catalogue: Catalogue = BUILT_IN,
 ) -> ir.Program | None:
     """The program as far as it could be read; its faults are with the collector.
 
-    ``read_used`` reads a file that the spec uses; without it there is none to read."""
+    ``read_used`` reads a file that the spec uses; without it there is none to read. ``catalogue``
+    is what the spec may name of torch and of extensions."""
     tree = parsed.tree
     settings = Settings(params)
-    library = Library(build=build_module, declare_input=declare_input, run=run)
+    library = Library(build=build_module, declare_input=declare_input, run=run, catalogue=catalogue)
     files = used_files(parsed, file, collector, read_used)
     library.complete = all(used.complete for used in files)
     file_params: list[ir.Param] = []
@@ -153,7 +156,7 @@ def _define(tree: ast.SpecFile, scope: Graph) -> None:
                 item.name_span,
                 "give it another name",
             )
-        elif check_type_name(item.name, item.name_span, scope.collector):
+        elif check_type_name(item.name, item.name_span, scope.collector, scope.catalogue.globals):
             definitions[item.name] = Definition(item, scope.env, scope.params, scope.unread)
             for parameter in item.parameters if item.kind == "block" else ():
                 _check_parameter(parameter, scope)
@@ -170,7 +173,7 @@ def _check_parameter(parameter: ast.Parameter, scope: Graph) -> None:
             type_.span,
             f"did you mean `{close}`?" if close else None,
         )
-    check_name(parameter.name, parameter.span, scope.collector, "param")
+    check_name(parameter.name, parameter.span, scope.collector, "param", scope.catalogue.globals)
 
 
 def _known_params(tree: ast.SpecFile) -> list[str]:

@@ -182,7 +182,7 @@ def whole_number(graph: Graph, entity: Entity, span: Span) -> tuple[ir.Static, i
 
 def check_variable(graph: Graph, name: str, span: Span) -> bool:
     """Whether a loop's variable may be called so here."""
-    if not check_name(name, span, graph.collector, "variable"):
+    if not check_name(name, span, graph.collector, "variable", graph.catalogue.globals):
         return False
     if graph.is_foreign(name, span):
         return False

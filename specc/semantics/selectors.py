@@ -95,7 +95,7 @@ def matches(pattern: str, model: ir.Module) -> set[str]:
         return {name for name, _, _ in model.parameters()}
     head, _, rest = pattern.partition(".")
     inside = _glob(rest or "*")
-    if head in LAYERS:
+    if head in LAYERS or any(layer.type == head for _, layer in model.all_layers):
         return {
             f"{path}.{name}"
             for path, layer in model.all_layers

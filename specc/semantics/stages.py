@@ -5,7 +5,7 @@ before, which are ``declared``."""
 
 from __future__ import annotations
 
-from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS, suggest
+from specc.catalog import suggest
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block, too_many
 from specc.semantics.calls import apply_layer, call_function, given_arguments, head, make_layer
@@ -77,7 +77,8 @@ def _stage(
     entity = graph.env.get(name)
     if isinstance(entity, Poison) or (name in graph.unread and entity is None):
         return POISON
-    wrapped = name in LAYERS and entity is None
+    catalogue = graph.catalogue
+    wrapped = name in catalogue.layers and entity is None
     if stage.wrappers and not wrapped:
         return graph.error(
             "E0246",
@@ -93,10 +94,11 @@ def _stage(
         return apply_handle(
             graph, entity, [Given(None, value, span), *given], span, hint, elaborate
         )
-    if name in LAYERS:
+    if name in catalogue.layers:
         return _layer(graph, stage, name, given, value, hint, elaborate)
     known = entity is not None or any(
-        name in table for table in (graph.modules, FUNCTIONS, LOSSES, METRICS)
+        name in table
+        for table in (graph.modules, catalogue.functions, catalogue.losses, catalogue.metrics)
     )
     if isinstance(value, Poison) and known:
         return POISON
@@ -108,12 +110,13 @@ def _stage(
         return apply_block(
             graph, name, given, [value], stage.label, stage.target.span, hint, elaborate
         )
-    if name in FUNCTIONS:
+    if name in catalogue.functions:
         _no_label(graph, stage, "a function has no state to name")
-        return call_function(graph, "function", FUNCTIONS[name], given, span, hint, first=value)
-    if name in LOSSES and graph.kind == "train":
-        return call_function(graph, "loss", LOSSES[name], given, span, hint, first=value)
-    if name in LOSSES or name in METRICS:
+        row = catalogue.functions[name]
+        return call_function(graph, "function", row, given, span, hint, first=value)
+    if name in catalogue.losses and graph.kind == "train":
+        return call_function(graph, "loss", catalogue.losses[name], given, span, hint, first=value)
+    if name in catalogue.losses or name in catalogue.metrics:
         return graph.error(
             "E0204", f"{name} stands in `train`, not in a pipe of layers", target.span
         )
@@ -127,10 +130,11 @@ def _stage(
 def _makes_layers(graph: Graph, stage: ast.Stage) -> bool:
     """Whether a stage may stand in a row of layers; an E0243 where it is a function."""
     name, _ = head(stage.target)
-    if name is None or graph.is_layer(name) or name not in FUNCTIONS:
+    if name is None or graph.is_layer(name) or name not in graph.catalogue.functions:
         return True
-    layer = suggest(name, LAYERS) or next(
-        (known for known in LAYERS if known.lower() == name.replace("_", "")), None
+    layers = graph.catalogue.layers
+    layer = suggest(name, layers) or next(
+        (known for known in layers if known.lower() == name.replace("_", "")), None
     )
     graph.error(
         "E0243",
@@ -173,9 +177,8 @@ def _layer(
     wrappers = read_wrappers(graph, stage.wrappers, elaborate)
     if wrappers is None:
         return POISON
-    made = make_layer(
-        graph, LAYERS[type_], given, [value], path, stage.target.span, wrappers=wrappers
-    )
+    row = graph.catalogue.layers[type_]
+    made = make_layer(graph, row, given, [value], path, stage.target.span, wrappers=wrappers)
     if not made or is_poisoned(value):
         return POISON
     return apply_layer(graph, path, [value], stage.target.span, hint)

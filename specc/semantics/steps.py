@@ -5,7 +5,7 @@ share, and members (``train``)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from specc import ir
@@ -17,6 +17,7 @@ from specc.semantics.calls import given_arguments
 from specc.semantics.entities import describe, is_poisoned, to_operand
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.missing import not_named
 from specc.semantics.models import assign
 from specc.semantics.selectors import Among, could_match, resolve
 from specc.semantics.settings import check_optimizer, check_ranges, check_scheduler
@@ -295,9 +296,14 @@ class StepBuilder:
 
 
 def find_row(
-    collector: Collector, call: ast.Expression, table: Mapping[str, Row], what: str
+    collector: Collector,
+    call: ast.Expression,
+    table: Mapping[str, Row],
+    what: str,
+    offered: Callable[[str], str | None] = lambda name: None,
 ) -> tuple[Row | None, tuple[ast.Argument, ...]]:
-    """The row that ``call`` names and its arguments; None where it was reported."""
+    """The row that ``call`` names and its arguments; None where it was reported. ``offered`` tells
+    of names that an extension has which the project does not name."""
     if isinstance(call, ast.Name):
         name, arguments = call.name, _NO_ARGUMENTS
     elif isinstance(call, ast.Call) and isinstance(call.callee, ast.Name):
@@ -306,7 +312,10 @@ def find_row(
         collector.error("E0405", f"this is no {what}", call.span, f"one of {_list(table)}")
         return None, ()
     row = table.get(name)
-    if row is None:
+    offer = offered(name) if row is None else None
+    if offer is not None:
+        collector.error("E0724", not_named(name), call.span, offer)
+    elif row is None:
         close = suggest(name, table)
         collector.error(
             "E0405",

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Literal
 
 from specc import ir
-from specc.catalog import METRICS
 from specc.errors import Collector, Span
 from specc.semantics.calls import call_function, given_arguments
 from specc.semantics.entities import POISON, Entity, Items
@@ -288,11 +287,14 @@ class TrainBuilder:
     def _each_metric(self, graph: Graph) -> Iterator[ir.Metric]:
         names: set[str] = set()
         for statement, call in self.metrics:
-            row, arguments = find_row(self.collector, call, METRICS, "metric")
+            row, arguments = find_row(
+                self.collector, call, graph.catalogue.metrics, "metric", graph.catalogue.offered
+            )
             if row is None:
                 continue
             given = given_arguments(graph, arguments, elaborate)
-            value = call_function(graph, "metric", METRICS[row.name], given, call.span, None)
+            row = graph.catalogue.metrics[row.name]
+            value = call_function(graph, "metric", row, given, call.span, None)
             if not isinstance(value, ir.Value):
                 continue
             name = row.name

@@ -14,18 +14,12 @@ from specc.semantics import static
 from specc.semantics.entities import Entity, is_poisoned, is_static, to_static
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
-from specc.semantics.names import EMITTED_METHODS, MODULE_ATTRIBUTES, check_label
+from specc.semantics.names import check_twin, owner, training_methods
 from specc.syntax import ast
 
 Models: TypeAlias = Mapping[str, tuple[ir.Module, Graph]]
 
 _MOST_BATCHES: Final = 2**31
-
-
-def _free(attribute: str) -> bool:
-    """Whether the training module may keep a model as this attribute."""
-    known = MODULE_ATTRIBUTES | EMITTED_METHODS
-    return attribute not in known and not keyword.iskeyword(attribute)
 
 
 def named_members(
@@ -35,10 +29,15 @@ def named_members(
     collector = next(iter(models.values()))[1].collector
     members = []
     taken: set[str] = set()
+    methods = training_methods(block, collector)
     for name in names:
-        attribute = name.lower()
-        attribute = attribute.lstrip("_") or "model"
-        while attribute in taken or not _free(attribute):
+        attribute = name.lower().lstrip("_") or "model"
+        while (
+            attribute in taken
+            or attribute in methods
+            or owner(attribute) is not None
+            or keyword.iskeyword(attribute)
+        ):
             attribute += "_"
         taken.add(attribute)
         members.append(ir.Member(attribute, name, "model", span=models[name][0].span))
@@ -47,7 +46,8 @@ def named_members(
         if not isinstance(statement, ast.Copy | ast.Ema):
             continue
         word = "copy" if isinstance(statement, ast.Copy) else "ema"
-        if not check_label(statement.name, statement.span, collector):
+        what = "a copy" if word == "copy" else "an average"
+        if not check_twin(statement.name, what, methods, statement.span, collector):
             continue
         if statement.name in taken or statement.name in models:
             collector.error(
