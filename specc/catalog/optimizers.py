@@ -6,6 +6,8 @@ also a parameter group's.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from specc.catalog.rows import OptimizerRow
 
 _BETAS = "betas: floats = (0.9, 0.999), eps: float = 1e-08"
@@ -16,8 +18,29 @@ _CAPTURABLE = "capturable: bool = False"
 _DIFFERENTIABLE = "differentiable: bool = False"
 
 
-def _row(name: str, summary: str, *arguments: str, since: str = "2.0") -> OptimizerRow:
-    return OptimizerRow(name, f"torch.optim.{name}", ", ".join(arguments), summary, since=since)
+def _row(
+    name: str,
+    summary: str,
+    *arguments: str,
+    since: str = "2.0",
+    choices: dict[str, tuple[str, ...]] | None = None,
+    example: str = "",
+    rank: int | None = None,
+    closure: bool = False,
+    gradients: Literal["dense", "sparse", "any"] = "dense",
+) -> OptimizerRow:
+    return OptimizerRow(
+        name,
+        f"torch.optim.{name}",
+        ", ".join(arguments),
+        summary,
+        since=since,
+        choices=choices or {},
+        example=example,
+        rank=rank,
+        closure=closure,
+        gradients=gradients,
+    )
 
 
 ROWS = (
@@ -32,6 +55,7 @@ ROWS = (
         _DIFFERENTIABLE,
         _FUSED,
         since="2.3",
+        gradients="any",
     ),
     _row(
         "Adam",
@@ -76,6 +100,7 @@ ROWS = (
         _DIFFERENTIABLE,
         _FUSED,
         since="2.3",
+        gradients="any",
     ),
     _row(
         "Adadelta",
@@ -139,5 +164,42 @@ ROWS = (
         _MAXIMIZE,
         _DIFFERENTIABLE,
         _CAPTURABLE,
+    ),
+    _row(
+        "Adafactor",
+        "steps scaled by the rows and columns of the squared gradients",
+        "lr: float = 0.01, beta2_decay: float = -0.8, eps: float? x2 = (None, 0.001)",
+        "d: float = 1.0, weight_decay: float = 0.0",
+        "*",
+        _FOREACH,
+        _MAXIMIZE,
+        since="2.5",
+    ),
+    _row(
+        "Muon",
+        "momentum made orthogonal, for matrices",
+        "lr: float = 0.001, weight_decay: float = 0.1, momentum: float = 0.95",
+        "nesterov: bool = True, ns_coefficients: floats = (3.4445, -4.775, 2.0315)",
+        "eps: float = 1e-07, ns_steps: int = 5, adjust_lr_fn: str | none = None",
+        choices={"adjust_lr_fn": ("original", "match_rms_adamw")},
+        since="2.9",
+        example="Muon(lr=0.01) on *.weight",
+        rank=2,
+    ),
+    _row(
+        "LBFGS",
+        "quasi-Newton steps from the last gradients; it computes the loss many times a step",
+        "lr: float = 1.0, max_iter: int = 20, max_eval: int | none = None",
+        "tolerance_grad: float = 1e-07, tolerance_change: float = 1e-09",
+        "history_size: int = 100, line_search_fn: str | none = None",
+        choices={"line_search_fn": ("strong_wolfe",)},
+        example="LBFGS(lr=0.1, max_iter=4)",
+        closure=True,
+    ),
+    _row(
+        "SparseAdam",
+        "Adam on the rows that a batch has looked up, for `Embedding(..., sparse=true)`",
+        f"lr: float = 0.001, {_BETAS}, maximize: bool = False",
+        gradients="sparse",
     ),
 )

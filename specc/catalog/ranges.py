@@ -47,14 +47,15 @@ _RANGES: Final[dict[tuple[str, str], Range]] = {
         ("", name): _NOT_NEGATIVE
         for name in (
             "lr", "eps", "weight_decay", "momentum", "lr_decay", "initial_accumulator_value",
-            "momentum_decay", "alpha", "patience", "cooldown", "total_iters",
+            "momentum_decay", "alpha", "patience", "cooldown", "total_iters", "tolerance_grad",
+            "tolerance_change",
         )
     },
     **{
         ("", name): _FROM_1
         for name in (
             "T_max", "T_0", "T_mult", "step_size", "step_size_up", "step_size_down", "total_steps",
-            "epochs", "steps_per_epoch",
+            "epochs", "steps_per_epoch", "max_iter", "max_eval", "history_size",
         )
     },
     **{("", name): _ABOVE_0 for name in ("div_factor", "final_div_factor", "clip_value")},
@@ -63,6 +64,12 @@ _RANGES: Final[dict[tuple[str, str], Range]] = {
     ("", "pct_start"): _FRACTION,
     ("", "end_factor"): _FRACTION,
     ("", "start_factor"): Range(0.0, 1.0, low_open=True),
+    ("", "beta2_decay"): Range(high=0.0),
+    ("Adafactor", "d"): _FROM_1,
+    ("SequentialLR", "milestones"): _FROM_1,
+    ("Muon", "ns_steps"): Range(0.0, 100.0, high_open=True),
+    ("SparseAdam", "lr"): _ABOVE_0,
+    ("SparseAdam", "eps"): _ABOVE_0,
     ("ConstantLR", "factor"): _FRACTION,
     ("ReduceLROnPlateau", "factor"): Range(0.0, 1.0, high_open=True),
     ("MaxNorm", "max_norm"): _ABOVE_0,
@@ -71,7 +78,7 @@ _RANGES: Final[dict[tuple[str, str], Range]] = {
 }  # fmt: skip
 
 # How many numbers a tuple has; the others are one number for each group of parameters.
-LENGTHS: Final = {"betas": 2, "etas": 2, "step_sizes": 2}
+LENGTHS: Final = {"betas": 2, "etas": 2, "step_sizes": 2, "ns_coefficients": 3}
 
 
 def range_of(row: str, argument: str) -> Range:
