@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -169,3 +170,82 @@ train {
     assert equal(made.net.body, before.body) and equal(made.net.stem, before.stem)
     assert not equal(made.net.head, before.head)
     assert made.net.body.weight.requires_grad and not made.net.stem.weight.requires_grad
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────────
+
+STEPS = """
+spec 1
+model {model} {{ input x: float[N, 4]
+  output x -> Linear(2) }}
+train {{
+  input x: float[N, 4]
+  input y: float[N, 2]
+  {twin}
+  step {step} {{
+    loss = MSELoss({model}(x), y)
+    regularize L2(0.1) on {model}
+    constrain NonNegative on {model}
+    optimizer SGD(lr=0.1) on {model}
+  }}
+  step second {{
+    loss = mean({model}(x))
+    optimizer SGD(lr=0.1) on {model}
+  }}
+}}
+"""
+
+
+def steps(step: str = "q", model: str = "Net", twin: str = "") -> str:
+    return STEPS.format(step=step, model=model, twin=twin)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["q_loss", "q_penalty", "q_constrain", "second_loss", "configure_q", "training_step", "forward",
+     "parameters", "register_buffer", "half", "T_destination", "_kept", "graph",
+     "configure_optimizers"],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["copy {} of Net every 2", "ema {} of Net decay 0.9"])
+def test_a_twin_cannot_hide_what_training_has(form: str, name: str) -> None:
+    _, diagnostics, _ = check_text(steps(twin=form.format(name)))
+    (found,) = diagnostics
+    assert (found.code, found.span.line if found.span else 0) == ("E0207", 8)
+    assert f"`{name}`" in found.message and found.help == f"call it `{name.strip('_')}_model`"
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        (steps("optimizers"), "configure_optimizers"),
+        (steps("configure_z").replace("second", "z_loss"), "configure_z_loss"),
+        (steps("update_a", twin="ema a_loss of Net decay 0.9"), "update_a_loss"),
+    ],
+)
+def test_methods_of_training_have_names_of_their_own(text: str, method: str) -> None:
+    _, diagnostics, _ = check_text(text)
+    (found,) = diagnostics
+    assert found.code == "E0205" and f"`{method}`" in found.message and found.help
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["Q_loss", "Q_penalty", "Configure_q", "Update_average", "Train", "Parameters", "Training_step",
+     "T_destination", "Half", "Training", "Class", "Graph", "_Net"],
+)  # fmt: skip
+def test_a_model_is_kept_where_nothing_else_is(model: str) -> None:
+    made = training(steps(model=model, twin=f"ema average of {model} decay 0.9"))
+    x, y = batches(1, 4, 2)[0]
+    terms = made.training_step(optimizers(made), x, y)
+    assert set(terms) == {"q/loss", "q/penalty", "second/loss"}
+    assert len(list(made.train().parameters())) == 4
+
+
+@pytest.mark.parametrize("name", ["copy", "zip", "self", "isinstance", "OrderedDict", "accuracy"])
+@pytest.mark.parametrize("kind", ["model", "block"])
+def test_a_class_cannot_hide_what_the_source_calls(kind: str, name: str) -> None:
+    block = f"block {name} {{\n input x: float[N, D]\n output x -> Linear(D)\n}}\n"
+    text = steps(model=name) if kind == "model" else f"{steps()}\n{block}"
+    _, diagnostics, _ = check_text(text)
+    assert "E0205" in [item.code for item in diagnostics]
+    assert any(f"`{name}`" in item.message and item.help for item in diagnostics)

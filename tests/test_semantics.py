@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
+import symtable
 
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specc import ir
+from specc import front, ir
+from specc.emit import emit
 from specc.errors import SpecError
 from specc.semantics import analyse
-from specc.semantics.names import EMITTED_METHODS, MODULE_ATTRIBUTES
+from specc.semantics.names import EMITTED_GLOBALS, EMITTED_METHODS, MODULE_ATTRIBUTES
 from specc.semantics.selectors import matches
 
 
@@ -168,12 +172,40 @@ def test_module_attributes_are_torchs_own() -> None:
     assert public <= MODULE_ATTRIBUTES | EMITTED_METHODS
 
 
+def test_words_that_the_emitted_source_calls_are_no_names_of_classes() -> None:
+    """Of every spec of the zoo: what its source reads without having made it."""
+    called: set[str] = set()
+    for path in sorted((ROOT / "specs").glob("*.spec")):
+        table = symtable.symtable(emit(front.read(path)), path.name, "exec")
+        tables = [table]
+        for inner in tables:
+            tables += inner.get_children()
+            called |= {item.get_name() for item in inner.get_symbols() if item.is_referenced()
+                       and item.is_global()}  # fmt: skip
+    assert {"torch", "nn", "super", "zip"} <= called
+    assert {name for name in called if hasattr(builtins, name)} <= EMITTED_GLOBALS
+
+
 @pytest.mark.parametrize("name", ["class", "lambda", "__init__", "__class__", "None"])
 def test_names_that_python_keeps_are_refused(name: str) -> None:
     assert ("E0205", 4) in faults(f"input x: float[N, 4]\n {name} = x -> Linear(4)\n output x")
 
 
-@pytest.mark.parametrize("name", ["forward", "training", "state_dict", "loss", "_private"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "forward",
+        "training",
+        "state_dict",
+        "loss",
+        "_private",
+        "T_destination",
+        "register_buffer",
+        "half",
+        "graph",
+        "from_checkpoint",
+    ],
+)
 def test_labels_that_would_hide_an_attribute_are_refused(name: str) -> None:
     assert faults(f"input x: float[N, 4]\n output x -> {name}: Linear(4)") == [("E0207", 4)]
 

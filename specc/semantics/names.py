@@ -163,13 +163,15 @@ def training_methods(block: ast.Train, collector: Collector) -> dict[str, str]:
         else:
             continue
         for method, purpose in wanted.items():
-            taken = owner(method) if not method.startswith("_") else None
-            if method in found and found[method] != purpose:
-                taken = f"that is {found[method]}"
+            taken = None
+            if method in MODULE_ATTRIBUTES or method in EMITTED_METHODS:
+                taken = "every training has"
+            elif found.get(method, purpose) != purpose:
+                taken = f"is {found[method]}"
             if taken is not None:
                 collector.error(
                     "E0205",
-                    f"`{name}` cannot name this {what}: it would have a method `{method}`, and"
+                    f"`{name}` cannot name this {what}: its method would be `{method}`, which"
                     f" {taken}",
                     statement.span,
                     f"call it `{name}_{what}`",
