@@ -19,6 +19,10 @@ from specc.targets import FreeSizes
 from specc.targets.files import RUNNABLE_NOTES, write_atomically
 from specc.targets.live import live_module, read_source
 
+# What compiles. Tests put ``aot_eager`` here: traced, differentiated and split as for inductor, then
+# run without generating code.
+BACKEND = "inductor"
+
 _FACTORY = '''
 
 def load(**params) -> torch.nn.Module:
@@ -37,7 +41,10 @@ def runnable(
     """
     eager = [name for name, each in module.named_modules() if isinstance(each, nn.RNNBase)]
     compiled = torch.compile(
-        _with_own_code(module), fullgraph=not eager, dynamic=None if free_sizes else False
+        _with_own_code(module),
+        backend=BACKEND,
+        fullgraph=not eager,
+        dynamic=None if free_sizes else False,
     )
     assert isinstance(compiled, nn.Module)  # compiling a module gives a module
     if eager:
