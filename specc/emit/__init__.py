@@ -11,13 +11,14 @@ from collections.abc import Mapping
 
 from specc import garbage, ir
 from specc.emit.body import mark
+from specc.emit.borrowed import helpers, imports
 from specc.emit.classes import Classes, EmittedClass, classes_of
 from specc.emit.layout import identifier, literal
 from specc.emit.members import training_class
 from specc.emit.modules import constructor, forward, from_checkpoint
 from specc.emit.names import attribute_names, constant_names
 from specc.emit.statements import Class, comment, print_class
-from specc.emit.training import helpers, methods
+from specc.emit.training import methods
 
 
 def emit(program: ir.Program) -> str:
@@ -34,14 +35,14 @@ def _emit(program: ir.Program) -> str:
     names = " and ".join(model.name for model in program.models)
     classes = classes_of(program.models)
     constants = constant_names(program, classes)
-    parts = [] if program.train is None else helpers(program.train)
+    parts = helpers(program)
     parts += [_class(program, made, classes, constants) for made in classes.listed]
     if program.train is not None and program.train.module is not None:
         parts.append(print_class(training_class(program.train, constants)))
     body = "\n\n".join(parts)
     head = [
         f'"""{names}, from {file}: plain PyTorch, written by specc."""',
-        _imports(body),
+        _imports(program, body),
     ]
     if program.params:
         head.append(_constants(program, constants))
@@ -53,9 +54,10 @@ def class_names(program: ir.Program) -> dict[str, str]:
     return {model.name: identifier(model.name) for model in program.models}
 
 
-def _imports(body: str) -> str:
+def _imports(program: ir.Program, body: str) -> str:
     """The imports that the source below uses, and no others."""
-    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+    tree = ast.parse(body)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     lines = ["import copy"] if "copy" in used else []
     if "OrderedDict" in used:
         lines.append("from collections import OrderedDict")
@@ -64,10 +66,12 @@ def _imports(body: str) -> str:
         lines.append(f"from typing import {', '.join(typed)}")
     if lines:
         lines.append("")
+    modules = {name: f"import {name}" for name in imports(program, tree)}
     if "torch" in used:
-        lines.append("import torch")
+        modules["torch"] = "import torch"
     if "F" in used:
-        lines.append("import torch.nn.functional as F")
+        modules["torch.nn.functional"] = "import torch.nn.functional as F"
+    lines += [modules[name] for name in sorted(modules)]
     if "load_file" in used:
         lines.append("from safetensors.torch import load_file")
     lines.append("from torch import Tensor, nn")

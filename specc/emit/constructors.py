@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from specc import ir
-from specc.catalog import LAYERS, WRAPPERS
+from specc.catalog import WRAPPERS
 from specc.emit.body import mark
 from specc.emit.expressions import (
     Naming,
@@ -158,7 +158,8 @@ class Maker:
         """The call that makes a layer or block, inside its parametrizations."""
         if layer.module is not None:
             return self._block(layer)
-        row = LAYERS[layer.type]
+        row = layer.row
+        assert row is not None  # only a block has none
         if row.made:
             made = made_of(row, layer.arguments, self.naming)
         else:

@@ -7,10 +7,10 @@ from __future__ import annotations
 import ast
 
 from specc import ir
-from specc.catalog import INITS, LAYERS
+from specc.catalog import INITS
 from specc.emit.body import mark
 from specc.emit.expressions import Naming, call, dotted, of_arguments, path_expression
-from specc.emit.selections import FEW, by_condition
+from specc.emit.selections import FEW, by_condition, layer_rows
 from specc.emit.statements import Evaluate, For, If, Statement
 
 
@@ -65,11 +65,12 @@ def _types(module: ir.Module, on: ir.Selection) -> dict[str, list[ast.expr]] | N
     if any("." in name for _, layer in module.all_layers for name, _ in layer.parameters):
         return None  # a layer of layers, whose inner ones are of these types too
     found: dict[str, list[ast.expr]] = {}
+    known = layer_rows(module)
     for pattern in on.text.split(", "):
         head, _, rest = pattern.partition(".")
-        if head not in LAYERS or not rest.isidentifier():
+        if head not in known or not rest.isidentifier():
             return None
-        found.setdefault(rest, []).append(dotted(LAYERS[head].torch))
+        found.setdefault(rest, []).append(dotted(known[head].torch))
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from specc import ir
+from specc.emit.borrowed import borrowed_names
 from specc.emit.reads import sizes_read, symbols_of
 from specc.semantics.names import EMITTED_GLOBALS, EMITTED_METHODS, MODULE_ATTRIBUTES
 from specc.sizes import symbols
@@ -38,6 +39,7 @@ def constant_names(program: ir.Program, classes: Classes | None = None) -> dict[
         taken.update(module.dimensions)
         taken.update(_names_of(module.inputs, module.nodes))
         taken.update(output.name for output in module.outputs)
+    taken |= borrowed_names(program)
     if program.train is not None:
         taken.update(_names_of(program.train.inputs, program.train.nodes))
         taken.update(_names_of((), program.train.shared))

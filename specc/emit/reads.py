@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from specc import ir
+from specc.catalog.catalogue import head
 from specc.emit.plan import Choice, Cycle, Part, Row
 from specc.emit.scopes import paths
 from specc.sizes import Poly, symbols
@@ -69,6 +70,17 @@ def readers(parts: Sequence[Part], found: dict[int, Reader]) -> None:
             readers(inner, found)
             for value in leaving:
                 found[id(value)] = (part, id(inner))
+
+
+def called_names(parts: Iterable[Part]) -> set[str]:
+    """The names by which the parts call what the file carries along or imports."""
+    found: set[str] = set()
+    for part in parts:
+        if isinstance(part, ir.FunctionCall) and (part.row.helper or part.row.module):
+            found.add(head(part.row))
+        for inner, _ in bodies(part):
+            found |= called_names(inner)
+    return found
 
 
 def sizes_read(parts: Iterable[Part]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from specc import ir
-from specc.catalog import LAYERS
+from specc.catalog.rows import LayerRow
 from specc.emit.expressions import call, dotted, path_expression
 
 # Whether a name passes, and how that is written.
@@ -141,12 +141,13 @@ def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
     tests: list[ast.expr] = []
     types: dict[str, list[ast.expr]] = {}
     picks: list[tuple[str, str]] = []
+    known = layer_rows(module)
     for pattern in on.text.split(", "):
         head, _, rest = pattern.partition(".")
         if "*" in rest.strip("*") or "?" in pattern or "." in rest:
             return None
-        if head in LAYERS:
-            types.setdefault(rest or "*", []).append(dotted(LAYERS[head].torch))
+        if head in known:
+            types.setdefault(rest or "*", []).append(dotted(known[head].torch))
             picks.append((head, rest or "*"))
         elif head == "*" and rest and "*" not in rest:
             tests.append(_named(rest))
@@ -170,6 +171,11 @@ def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
             test = ast.BoolOp(ast.And(), [test, _named(rest)])
         tests.append(test)
     return tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
+
+
+def layer_rows(module: ir.Module) -> dict[str, LayerRow]:
+    """The rows of the types of layers inside ``module``."""
+    return {layer.type: layer.row for _, layer in module.all_layers if layer.row is not None}
 
 
 def _named(name: str) -> ast.expr:

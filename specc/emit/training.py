@@ -10,8 +10,6 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from specc import ir
-from specc.catalog import METRICS, REGULARIZERS
-from specc.catalog.rows import Row
 from specc.emit.body import Body, mark
 from specc.emit.expressions import call, dotted
 from specc.emit.merge import as_parts
@@ -21,6 +19,7 @@ from specc.emit.penalties import clipping, constrain, penalty
 from specc.emit.selections import parameters
 from specc.emit.statements import (
     Assign,
+    Closure,
     Evaluate,
     For,
     Function,
@@ -32,7 +31,7 @@ from specc.emit.statements import (
 )
 
 _STEP_NAMES = frozenset(
-    "optimizer optimizers scaler batch terms losses total name term loss".split()
+    "optimizer optimizers scaler batch terms losses total name term loss closure evaluations".split()
 )
 
 
@@ -59,20 +58,6 @@ def step_methods(
     if step.constraints:
         found.append(constrain(model, step, prefix, constants))
     return found
-
-
-def helpers(train: ir.Train) -> list[str]:
-    """Source of the module-level functions that penalties and metrics call, each once."""
-    rows: list[Row] = [
-        REGULARIZERS[regularizer.type] for step in train.steps for regularizer in step.regularizers
-    ]
-    rows += [
-        METRICS[node.function]
-        for node in ir.flat_nodes(train.metric_nodes)
-        if isinstance(node, ir.FunctionCall) and node.kind == "metric"
-    ]
-    found = {row.torch: row.helper.strip() + "\n" for row in rows if row.helper}
-    return list(found.values())
 
 
 # ── the loss, the metrics ────────────────────────────────────────────────────────────────────────
@@ -105,7 +90,6 @@ def metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
         as_parts(train.metric_nodes),
         values,
         constants,
-        taken=(METRICS[row].torch for row in METRICS),
     )
     body.build()
     result = ast.Dict(
@@ -178,13 +162,11 @@ def minimise(
     optimizer: ast.expr = ast.Name("optimizer")
     if step.name:
         optimizer = ast.Subscript(ast.Name("optimizers"), ast.Constant(step.name), ast.Load())
-    table = ast.Name(terms)
-    total: ast.expr = ast.Subscript(table, ast.Constant("loss"), ast.Load())
     backward: list[Statement] = []
     if step.regularizers:
-        extra = ast.Subscript(table, ast.Constant("penalty"), ast.Load())
+        extra = ast.Subscript(ast.Name(terms), ast.Constant("penalty"), ast.Load())
         backward.append(Assign(extra, call(dotted(f"self.{prefix}penalty"))))
-        total = ast.BinOp(total, ast.Add(), extra)
+    total = _total(step, terms)
     if train.accumulate > 1:
         total = ast.BinOp(total, ast.Div(), ast.Constant(train.accumulate))
     scaled = train.precision == "float16"
@@ -200,13 +182,43 @@ def minimise(
     if scaled:
         moves.append(Evaluate(call(dotted("scaler.step"), optimizer)))
     else:
-        moves.append(Evaluate(call(ast.Attribute(optimizer, "step", ast.Load()))))
+        given = [ast.Name("closure")] if computes_the_loss(step) else []
+        moves.append(Evaluate(call(ast.Attribute(optimizer, "step", ast.Load()), *given)))
     if step.constraints:
         moves.append(Evaluate(call(dotted(f"self.{prefix}constrain"))))
     zero = Evaluate(call(ast.Attribute(optimizer, "zero_grad", ast.Load())))
     if train.accumulate > 1:
         return backward, [*moves, zero]
     return [zero, *backward], moves
+
+
+def _total(step: ir.Step, terms: str) -> ast.expr:
+    """What a step goes down: its loss, with the penalty where there is one."""
+    total: ast.expr = ast.Subscript(ast.Name(terms), ast.Constant("loss"), ast.Load())
+    if not step.regularizers:
+        return total
+    return ast.BinOp(
+        total, ast.Add(), ast.Subscript(ast.Name(terms), ast.Constant("penalty"), ast.Load())
+    )
+
+
+def computes_the_loss(step: ir.Step) -> bool:
+    """Whether the optimizer's step computes the loss itself, through a function."""
+    return step.optimizer is not None and OPTIMIZERS[step.optimizer.type].closure
+
+
+def evaluated(step: ir.Step, evaluation: Sequence[Statement]) -> list[Statement]:
+    """``evaluation``, which ends with the backward pass, as the function that the optimizer calls
+    as often as it likes; it keeps the terms each time."""
+    kept = ast.Subscript(
+        ast.Name("dict"), ast.Tuple([ast.Name("str"), ast.Name("Tensor")], ast.Load()), ast.Load()
+    )
+    terms = ast.Subscript(ast.Name("list"), kept, ast.Load())
+    keep = Evaluate(call(dotted("evaluations.append"), _detached(ast.Name("terms", ast.Load()))))
+    return [
+        Assign(ast.Name("evaluations", ast.Store()), call(terms)),
+        Closure("closure", "Tensor", [*evaluation, keep, Return(_total(step, "terms"))]),
+    ]
 
 
 def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> Function:
@@ -239,11 +251,13 @@ def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, st
         statements.append(backward.pop(0))
     statements += cast(train, inputs[0], forward)
     statements += frozen_during(model, step, backward)
+    if computes_the_loss(step):
+        statements = evaluated(step, statements)
     if train.accumulate > 1:
         statements.append(If(every(train.accumulate), [*moves, *update(train)]))
     else:
         statements += [*moves, *update(train)]
-    statements.append(Return(_detached(ast.Name("terms", ast.Load()))))
+    statements.append(Return(result_of(step)))
     return Function(
         "training_step",
         step_parameters(train, inputs),
@@ -251,6 +265,13 @@ def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, st
         "One step on one batch; the terms of the loss, detached.",
         statements,
     )
+
+
+def result_of(step: ir.Step) -> ast.expr:
+    """The detached terms; those of the first of several evaluations, before anything moved."""
+    if computes_the_loss(step):
+        return ast.Subscript(ast.Name("evaluations"), ast.Constant(0), ast.Load())
+    return _detached(ast.Name("terms", ast.Load()))
 
 
 def update(train: ir.Train) -> list[Statement]:

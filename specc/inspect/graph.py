@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from specc import catalog, ir
+from specc import ir
 from specc.inspect import words
 from specc.inspect.alike import Canvas, Cluster, Graph, Item, Vertex, VertexKind
 from specc.sizes import Size, evaluate, symbol
@@ -155,7 +155,7 @@ class _Drawer:
         name = layer.name.removeprefix(scope.said)
         text = words.layer(layer, scope.values)
         if layer.module is None:
-            row = catalog.LAYERS.get(layer.type)
+            row = layer.row
             self._vertex(path, "layer", name, text, row.family if row else "", node, scope)
             return
         if scope.depth >= self.depth or path in self.called:
@@ -208,10 +208,9 @@ class _Drawer:
                     self.canvas.edge(made, vertex, "weight")
             case ir.FunctionCall():
                 family = "loss" if node.kind == "loss" else ""
-                row = catalog.FUNCTIONS.get(node.function)
-                self._computed(
-                    "function", "", text, family or (row.family if row else ""), node, scope
-                )
+                if node.kind == "function":
+                    family = node.row.family
+                self._computed("function", "", text, family, node, scope)
             case ir.Operation() if text in ("+", "-", "*", "/", "@", "//", "%", "**"):
                 self._computed("operator", text, "", "", node, scope)
             case _:

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from specc import catalog, ir
+from specc import ir
 from specc.errors import Span
 from specc.inspect import multiply, words
 from specc.sizes import Size, evaluate, symbol
@@ -234,7 +234,7 @@ class _Planter:
         match node:
             case ir.LayerCall() if made is not None:
                 rule = multiply.LAYERS.get(made.type)
-                row = catalog.LAYERS.get(made.type)
+                row = made.row
                 names = [name.rstrip("?") for name in row.inputs] if row else []
                 inputs = [*zip(names, node.inputs, strict=False), *node.keywords]
                 arguments, weights = made.arguments, made.parameters

@@ -9,15 +9,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from types import NoneType
 
-from specc import catalog, ir
+from specc import ir
 from specc.catalog.rows import Argument, LayerRow, Row
 from specc.sizes import Poly, Power, Quotient, Size, evaluate, floor_divide, power, symbol
 
-_TABLES: Mapping[str, Mapping[str, Row]] = {
-    "function": catalog.FUNCTIONS,
-    "loss": catalog.LOSSES,
-    "metric": catalog.METRICS,
-}
 HOLE = "·"  # where the tensor goes in ``0.5 * ·``
 
 
@@ -140,7 +135,7 @@ def _told(argument: Argument) -> bool:
 def layer(made: ir.Layer, sizes: Mapping[str, Size]) -> str:
     """A layer's or block's type with its arguments, and what it is wrapped in."""
     if made.module is None:
-        text = call(made.type, made.arguments, catalog.LAYERS.get(made.type), sizes)
+        text = call(made.type, made.arguments, made.row, sizes)
     else:
         # All of them: two calls are told apart by what they come to, not by how they are written.
         given = dict(made.arguments)
@@ -153,7 +148,7 @@ def layer(made: ir.Layer, sizes: Mapping[str, Size]) -> str:
 
 def function(node: ir.FunctionCall, sizes: Mapping[str, Size]) -> str:
     """A function, loss or metric with its arguments that are no tensors."""
-    return call(node.function, node.arguments, _TABLES[node.kind].get(node.function), sizes)
+    return call(node.function, node.arguments, node.row, sizes)
 
 
 def operation(node: ir.Operation, sizes: Mapping[str, Size]) -> str:
@@ -250,7 +245,7 @@ def expression(
         case ir.FunctionCall():
             tensors = [inner(item) for _, item in node.arguments if _has_tensor(item)]
             plain = tuple((name, item) for name, item in node.arguments if not _has_tensor(item))
-            written = call("", plain, _TABLES[node.kind].get(node.function), {})[1:-1]
+            written = call("", plain, node.row, {})[1:-1]
             return f"{node.function}({', '.join([*tensors, *([written] if written else [])])})"
         case ir.LayerCall():
             return f"{node.layer}({', '.join(inner(item) for item in node.inputs)})"
