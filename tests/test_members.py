@@ -249,3 +249,82 @@ def test_a_class_cannot_hide_what_the_source_calls(kind: str, name: str) -> None
     _, diagnostics, _ = check_text(text)
     assert "E0205" in [item.code for item in diagnostics]
     assert any(f"`{name}`" in item.message and item.help for item in diagnostics)
+
+
+# ── terms ────────────────────────────────────────────────────────────────────────────────────────
+
+L2 = "regularize L2(0.1) on *.weight"
+SCORED = """
+spec 1
+model Net {{ input x: float[N, 4]
+  y = x -> Linear(2)
+  {said}
+  output y{more} }}
+train {{
+  {statements}
+  optimizer SGD(lr=0.1)
+}}
+"""
+
+
+def codes(text: str) -> list[str]:
+    return [item.code for item in check_text(text)[1]]
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "statements", "found"),
+    [
+        ("", "", f"penalty = mean(y)\n  loss = penalty\n  {L2}", ["E0409"]),
+        ("", "", f"{L2}\n  penalty = mean(y)\n  loss = penalty", ["E0409"]),
+        ("", "", "penalty = mean(y)\n  loss = 2 * penalty", []),
+        # What is called `loss` from outside is not yet what is minimised.
+        ("loss = mean(y)", ", loss", "", ["E0403"]),
+        ("loss = mean(y)", ", loss", "loss = loss", []),
+        ("", "", "input loss: float[]\n  fit = loss * mean(y)", ["E0403"]),
+        ("", "", "input loss: float[N, 2]\n  loss = MSELoss(y, loss)", []),
+        # The last binding counts.
+        ("", "", "loss = y\n  loss = mean(loss)", []),
+        ("", "", "loss = mean(y)\n  best, loss = max(y, dim=1)", ["E0404"]),
+        ("", "", "loss, other = (mean(y), mean(y))", []),
+    ],
+)  # fmt: skip
+def test_what_is_called_loss_or_penalty(
+    said: str, more: str, statements: str, found: list[str]
+) -> None:
+    text = SCORED.format(said=said, more=more, statements=statements)
+    assert [code for code in codes(text) if code[0] == "E"] == found
+    program, _, _ = check_text(text)
+    if program is not None and program.train is not None:
+        made: Any = module_class(emit(program), "Net", "terms")()
+        given = {"x": torch.randn(6, 4), "loss": torch.randn(6, 2)}
+        batch = [given[v.name] for v in (*program.model().inputs, *program.train.inputs)]
+        optimizer = made.configure_optimizers()["optimizer"]
+        terms = made.training_step(optimizer, *batch)
+        assert [name for name, _ in program.train.terms] == list(terms)
+        assert list(terms)[-1] == "loss"
+
+
+def test_a_step_may_build_on_a_shared_loss_and_must_have_one() -> None:
+    text = steps().replace("step q", "loss = MSELoss(Net(x), y)\n  step q")
+    assert codes(text) == []
+    own = text.replace("loss = MSELoss(Net(x), y)\n    reg", "loss = 2 * loss\n    reg")
+    made = training(own)
+    x, y = batches(1, 4, 2)[0]
+    assert set(made.training_step(optimizers(made), x, y)) >= {"q/loss", "second/loss"}
+    assert codes(text.replace("loss = MSELoss(Net(x), y)\n    reg", "reg")) == ["E0403"]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_autocast_wants_a_batch(precision: str) -> None:
+    text = f"""
+spec 1
+model Net {{ input x: float[N, 4]
+  output x -> Linear(2) }}
+train {{
+  loss = mean(Net(ones([2, 4])))
+  precision {precision}
+  optimizer SGD(lr=0.1)
+}}
+"""
+    assert codes(text) == ["E0222"]
+    assert codes(text.replace(precision, "float32")) == []

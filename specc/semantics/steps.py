@@ -21,6 +21,7 @@ from specc.semantics.missing import not_named
 from specc.semantics.models import assign
 from specc.semantics.selectors import Among, could_match, resolve
 from specc.semantics.settings import check_optimizer, check_ranges, check_scheduler
+from specc.semantics.sites import leaves
 from specc.semantics.uses import visible_uses
 from specc.syntax import ast
 
@@ -51,6 +52,8 @@ class StepBuilder:
         self.schedulers: list[ir.Scheduler] = []
         self.frozen: list[ir.Selection] = []
         self.optimizer_given = False
+        # Where each name was last assigned.
+        self.assigned: dict[str, Span] = {}
 
     def take(self, statement: ast.Statement) -> bool:
         """Reads a statement that a step may hold; False for any other."""
@@ -77,14 +80,14 @@ class StepBuilder:
 
     def finish(self, visible: tuple[ir.Value, ...]) -> ir.Step:
         """The step; ``visible`` are the values from outside that it may read."""
-        if "loss" not in self.terms and not self.graph.unread and "loss" not in self.graph.env:
-            word = "step" if self.name else "train"
-            what = f"the step `{self.name}`" if self.name else "train"
+        self._check_loss()
+        if "penalty" in self.terms and self.regularizers:
             self.collector.error(
-                "E0403", f"{what} has no loss",
-                self.span._replace(end=self.span.start + len(word)),
-                "write `loss = CrossEntropyLoss(logits, label)`",
-            )  # fmt: skip
+                "E0409",
+                "`penalty` is what the regularizers add to the loss, and reported by that name",
+                self.assigned["penalty"],
+                "give this term another name",
+            )
         nodes = tuple(self.graph.nodes)
         conditions = tuple(dict.fromkeys(self.graph.conditions))
         terms = {name: value for name, value in self.terms.items() if name != "loss"}
@@ -109,24 +112,37 @@ class StepBuilder:
 
     def _assign(self, statement: ast.Assign) -> None:
         assign(self.graph, statement)
-        target = statement.targets[0].name if len(statement.targets) == 1 else None
-        value = self.graph.env.get(target) if target else None
-        if target is None:
-            return
-        if isinstance(value, ir.Value) and value.type.shape == () and value.type.floating:
-            self.terms[target] = value
-        elif target == "loss" and isinstance(value, ir.Value):
+        for target in leaves(statement.targets):
+            assert target.name is not None
+            self.assigned[target.name] = target.span.to(statement.value.span)
+            self.terms.pop(target.name, None)
+            value = self.graph.env.get(target.name)
+            if isinstance(value, ir.Value) and value.type.shape == () and value.type.floating:
+                self.terms[target.name] = value
+
+    def _check_loss(self) -> None:
+        """Reports a loss that there is not, or that is not one number."""
+        span = self.assigned.get("loss")
+        value = self.graph.env.get("loss")
+        if span is None and not self.graph.unread:
+            word = "step" if self.name else "train"
+            what = f"the step `{self.name}`" if self.name else "train"
             self.collector.error(
-                "E0404",
-                f"the loss is one number; this is {value.type}",
-                statement.value.span,
-                "take its mean() or its sum()",
-            )
-        elif target == "loss" and not is_poisoned(value):
-            self.collector.error(
-                "E0404", f"the loss is one number of the model; this is {describe(value)}",
-                statement.value.span,
+                "E0403", f"{what} has no loss",
+                self.span._replace(end=self.span.start + len(word)),
+                "write `loss = CrossEntropyLoss(logits, label)`",
             )  # fmt: skip
+        elif span is None or "loss" in self.terms or is_poisoned(value):
+            return
+        elif isinstance(value, ir.Value):
+            self.collector.error(
+                "E0404", f"the loss is one number; this is {value.type}", span,
+                "take its mean() or its sum()",
+            )  # fmt: skip
+        else:
+            self.collector.error(
+                "E0404", f"the loss is one number of the model; this is {describe(value)}", span
+            )
 
     # ── what is done to parameters ───────────────────────────────────────────────────────────────
 

@@ -91,6 +91,7 @@ class TrainBuilder:
         made = step.finish(visible)
         check_gradient(step, (*model.nodes, *made.nodes), model)
         metrics, metric_nodes = self._metrics(graph, made.nodes)
+        self._check_device((*model.inputs, *self.inputs), block)
         return ir.Train(
             model=model.name,
             inputs=tuple(self.inputs),
@@ -174,6 +175,7 @@ class TrainBuilder:
         of_steps = [condition for step in made for condition in step.conditions]
         conditions = tuple(dict.fromkeys((*graph.conditions, *of_steps)))
         inputs = tuple(self.inputs)
+        self._check_device(inputs, block)
         return ir.Train(
             model=names[0],
             inputs=inputs,
@@ -211,7 +213,6 @@ class TrainBuilder:
         check_name(statement.name, statement.span, self.collector, "step")
         inner = self._graph(graph, dict(graph.env))
         inner.params, inner.members, inner.called = graph.params, graph.members, graph.called
-        inner.env.pop("loss", None)
         builder = StepBuilder(
             statement.name, inner, subject, among, statement.span, self.incomplete
         )
@@ -272,6 +273,17 @@ class TrainBuilder:
                 "E0505", f"`{statement.name}` is no precision to train in", statement.span,
                 "one of bfloat16, float16, float32",
             )  # fmt: skip
+
+    def _check_device(self, inputs: tuple[ir.Value, ...], block: ast.Train) -> None:
+        """Reports autocast that nothing tells a device to."""
+        written = next((item for item in block.body if isinstance(item, ast.Precision)), None)
+        if self.precision and not inputs and written is not None and not self.collector.failed:
+            self.collector.error(
+                "E0222",
+                f"`precision {written.name}` takes its device from a batch, and this one is empty",
+                written.span,
+                "declare what a batch brings: `input x: float[N, 3]`",
+            )
 
     # ── metrics ──────────────────────────────────────────────────────────────────────────────────
 
