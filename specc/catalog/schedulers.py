@@ -1,7 +1,8 @@
 """The learning-rate schedulers, by torch's names, with all their arguments but ``optimizer``.
 
 Left out: ``last_epoch`` (resuming is a checkpoint's affair), the deprecated ``verbose``, and
-CyclicLR's ``scale_fn``, which is a function. Non-goal: chains of schedulers.
+CyclicLR's ``scale_fn``, which is a function. One that is made of others is written as in torch:
+``SequentialLR([LinearLR(), ExponentialLR(gamma=0.9)], milestones=(5,))``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ def _row(
     choices: dict[str, tuple[str, ...]] | None = None,
     *,
     monitors: bool = False,
+    last: bool = False,
+    example: str = "",
 ) -> SchedulerRow:
     return SchedulerRow(
         name,
@@ -24,6 +27,8 @@ def _row(
         summary,
         choices=choices or {},
         monitors=monitors,
+        last=last,
+        example=example,
     )
 
 
@@ -86,5 +91,19 @@ ROWS = (
         "eps: float = 1e-08",
         {"mode": ("min", "max"), "threshold_mode": ("rel", "abs")},
         monitors=True,
+    ),
+    _row(
+        "SequentialLR",
+        "one scheduler after the other, from each milestone the next",
+        "schedulers: schedulers, milestones: ints",
+        example="SequentialLR([LinearLR(total_iters=2), ExponentialLR(gamma=0.9)], "
+        "milestones=(2,))",
+    ),
+    _row(
+        "ChainedScheduler",
+        "several schedulers at once, each on what the others make of the rate",
+        "schedulers: schedulers",
+        last=True,
+        example="ChainedScheduler([LinearLR(total_iters=2), ExponentialLR(gamma=0.9)])",
     ),
 )

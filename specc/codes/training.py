@@ -40,8 +40,11 @@ ROWS = {
         "Take the name that the message proposes.",
     ),
     "E0406": Code(
-        "a penalty or a constraint on a parameter that it is not defined for",
-        "Orthogonality and a norm of each row want a matrix.",
+        "a penalty, a constraint or an optimizer on a parameter that it is not defined for",
+        (
+            "Orthogonality and a norm of each row want a matrix, Muon one of two dimensions, and "
+            "SparseAdam the gradient of an `Embedding(..., sparse=true)`."
+        ),
         ("loss = CrossEntropyLoss(logits, label)\nregularize Orthogonal(0.1) on *.bias"),
         "Select the weights alone: `*.weight`.",
     ),
@@ -138,6 +141,15 @@ ROWS = {
         ),
         "accumulate 4\nstep first {",
         "Give each step a model of its own, or leave `accumulate` out.",
+    ),
+    "E0419": Code(
+        "an optimizer that computes the loss itself, where it cannot",
+        (
+            "LBFGS looks for its step by computing the loss and its gradient again and again. "
+            "What is done once between a backward pass and a step has no place there."
+        ),
+        "loss = CrossEntropyLoss(logits, label)\noptimizer LBFGS()\nclip GradNorm(1.0)",
+        "Take another optimizer, or leave out what the message names.",
     ),
     "E0501": Code(
         "sizes on which the model does not hold",

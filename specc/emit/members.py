@@ -28,10 +28,13 @@ from specc.emit.statements import (
 )
 from specc.emit.training import (
     cast,
+    computes_the_loss,
+    evaluated,
     every,
     frozen_during,
     metrics,
     minimise,
+    result_of,
     step_methods,
     step_parameters,
     update,
@@ -166,6 +169,8 @@ def _training_step(subject: ir.Module, train: ir.Train, constants: Mapping[str, 
             if train.accumulate == 1:
                 statements.append(backward.pop(0))
             statements += frozen_during(subject, step, [*cast(train, inputs[0], [made]), *backward])
+            if computes_the_loss(step):
+                statements = evaluated(step, statements)
             if train.accumulate > 1:
                 statements.append(If(every(train.accumulate), moves))
             else:
@@ -179,7 +184,7 @@ def _training_step(subject: ir.Module, train: ir.Train, constants: Mapping[str, 
     for member in train.members:
         moved += _after(member)
     statements += moved
-    statements.append(Return(_detached_terms() if not named else ast.Name("terms")))
+    statements.append(Return(ast.Name("terms") if named else result_of(train.steps[0])))
     return Function(
         "training_step",
         step_parameters(train, inputs),
@@ -212,9 +217,3 @@ def _collect(step: ir.Step) -> Statement:
         call(dotted("losses.items")),
         [Assign(ast.Subscript(ast.Name("terms"), key, ast.Store()), call(dotted("term.detach")))],
     )
-
-
-def _detached_terms() -> ast.expr:
-    pair = ast.Tuple([ast.Name("name"), ast.Name("term")], ast.Store())
-    loop = ast.comprehension(pair, call(dotted("terms.items")), [], 0)
-    return ast.DictComp(ast.Name("name"), call(dotted("term.detach")), [loop])

@@ -42,8 +42,7 @@ def configure(model: ir.Module, step: ir.Step, name: str, constants: Mapping[str
     values_: list[ast.expr] = [made_optimizer]
     if step.scheduler:
         scheduler = SCHEDULERS[step.scheduler.type]
-        positional, keywords = of_arguments(scheduler, step.scheduler.arguments, naming)
-        made = ast.Call(dotted(scheduler.torch), [made_optimizer, *positional], keywords)
+        made = _schedule(step.scheduler, made_optimizer, naming)
         target = ast.Name("scheduler", ast.Load())
         statements.append(Assign(target, made, mark(step.scheduler.span)))
         inner_keys: list[ast.expr | None] = [ast.Constant("scheduler"), ast.Constant("interval")]
@@ -61,6 +60,20 @@ def configure(model: ir.Module, step: ir.Step, name: str, constants: Mapping[str
         "The optimizer, and the scheduler with what it is stepped by.",
         statements,
     )
+
+
+def _schedule(scheduler: ir.Scheduler, optimizer: ast.expr, naming: Naming) -> ast.expr:
+    """A scheduler, those that it is made of inside it."""
+    row = SCHEDULERS[scheduler.type]
+    positional, keywords = of_arguments(row, scheduler.arguments, naming)
+    if isinstance(scheduler, ir.ComposedScheduler):
+        parts = [_schedule(part, optimizer, naming) for part in scheduler.parts]
+        positional.insert(0, ast.List(parts, ast.Load()))
+    if row.last:
+        keywords.append(ast.keyword("optimizer", optimizer))
+    else:
+        positional.insert(0, optimizer)
+    return ast.Call(dotted(row.torch), positional, keywords)
 
 
 def _groups(

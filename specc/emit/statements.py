@@ -74,7 +74,16 @@ class With:
     body: Sequence[Statement]
 
 
-Statement = Assign | Evaluate | Return | Assert | For | If | With
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A function without parameters inside another: ``def name() -> returns:``."""
+
+    name: str
+    returns: str
+    body: Sequence[Statement]
+
+
+Statement = Assign | Evaluate | Return | Assert | For | If | With | Closure
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +198,11 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
             for inner in statement.body:
                 lines += print_statement(inner, indent + STEP)
             return lines
+        case Closure():
+            lines = ["", f"{indent}def {identifier(statement.name)}() -> {statement.returns}:"]
+            for inner in statement.body:
+                lines += print_statement(inner, indent + STEP)
+            return [*lines, ""]
         case Assign():
             lines = lay_out_value(statement.value, indent, f"{target(statement.target)} = ")
         case Evaluate():

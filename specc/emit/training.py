@@ -10,6 +10,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from specc import ir
+from specc.catalog import OPTIMIZERS
 from specc.emit.body import Body, mark
 from specc.emit.expressions import call, dotted
 from specc.emit.merge import as_parts
@@ -31,7 +32,8 @@ from specc.emit.statements import (
 )
 
 _STEP_NAMES = frozenset(
-    "optimizer optimizers scaler batch terms losses total name term loss closure evaluations".split()
+    "optimizer optimizers scaler batch terms losses total name term loss closure "
+    "evaluations".split()
 )
 
 

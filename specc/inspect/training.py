@@ -131,10 +131,19 @@ def _others(step: ir.Step) -> Iterable[tuple[str, str]]:
         )
         yield "clip", f"{text} on {step.clip.on.text}" if step.clip.on else text
     if step.scheduler is not None:
-        text = words.call(step.scheduler.type, step.scheduler.arguments, None, {})
-        yield "scheduler", f"{text} per {step.scheduler.interval}"
+        yield "scheduler", f"{_schedule(step.scheduler)} per {step.scheduler.interval}"
     for selection in step.frozen:
         yield "freeze", f"on {selection.text}"
+
+
+def _schedule(scheduler: ir.Scheduler) -> str:
+    """As a spec writes it, those that it is made of first."""
+    text = words.call(scheduler.type, scheduler.arguments, None, {})
+    if not isinstance(scheduler, ir.ComposedScheduler):
+        return text
+    head, _, rest = text.partition("(")
+    parts = ", ".join(_schedule(part) for part in scheduler.parts)
+    return f"{head}([{parts}]{', ' if rest not in ('', ')') else ''}{rest or ')'}"
 
 
 def _share(text: str, on: ir.Selection, counts: Mapping[str, int]) -> Share:

@@ -39,6 +39,7 @@ from specc.ir.nodes import (
 from specc.ir.program import Program, TestPlan
 from specc.ir.training import (
     Clip,
+    ComposedScheduler,
     Constraint,
     Group,
     Member,
@@ -57,6 +58,7 @@ __all__ = [
     "Branch",
     "Chain",
     "Clip",
+    "ComposedScheduler",
     "Condition",
     "Constraint",
     "Distribution",

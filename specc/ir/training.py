@@ -75,6 +75,13 @@ class Scheduler:
 
 
 @dataclass(frozen=True, slots=True)
+class ComposedScheduler(Scheduler):
+    """A scheduler that is made of others: ``SequentialLR``, ``ChainedScheduler``."""
+
+    parts: tuple[Scheduler, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A metric reported beside the loss."""
 

@@ -5,13 +5,13 @@ what stands beside it. Non-goal: settings that torch takes and that train badly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from specc import ir
 from specc.catalog import OPTIMIZERS
 from specc.catalog.ranges import LENGTHS, range_of
-from specc.catalog.rows import Row
+from specc.catalog.rows import OptimizerRow, Row
 from specc.errors import Collector, Span
 from specc.semantics.bind import Bound
 from specc.semantics.entities import is_static, to_static
@@ -73,16 +73,82 @@ def check_optimizer(type_: str, settings: ir.Arguments, span: Span, collector: C
     return refusal is None
 
 
-def check_scheduler(
-    type_: str, settings: ir.Arguments, optimizer: ir.Optimizer | None, span: Span,
+def check_parameters(
+    row: OptimizerRow, settings: ir.Arguments, names: Sequence[str], model: ir.Module, span: Span,
     collector: Collector,
 ) -> bool:  # fmt: skip
-    """Whether a scheduler's settings go together, and go with its optimizer."""
+    """Whether each of the parameters ``names`` is one that the optimizer can step; E0406."""
+    wanted = set(names)
+    refusal = help_ = None
+    for name, layer, shape in model.parameters():
+        if name not in wanted:
+            continue
+        still = name in model.frozen_names  # torch looks at its shape all the same
+        sparse = any(key == "sparse" and value is True for key, value in layer.arguments)
+        decays = any(key == "weight_decay" and value != 0 for key, value in settings)
+        if row.rank is not None and len(shape) != row.rank:
+            refusal = f"parameters of {row.rank} dimensions, and `{name}` has {len(shape)}"
+            help_ = f"select the others out: `{row.name}(...) on *.weight`"
+        elif row.gradients == "sparse" and not sparse and not still:
+            refusal = f"sparse gradients alone, and that of `{name}` is dense"
+            help_ = "make the layer with `sparse=true`, or step it with Adam"
+        elif sparse and not still and (row.gradients == "dense" or decays):
+            what = "no sparse gradients" if not decays else "no sparse gradients with weight_decay"
+            refusal = f"{what}, and that of `{name}` is sparse"
+            help_ = "take SparseAdam, SGD or Adagrad, or leave `sparse` out"
+        if refusal is not None:
+            collector.error("E0406", f"{row.name} takes {refusal}", span, help_)
+            return False
+    return True
+
+
+def check_closure(train: ir.Train, collector: Collector) -> None:
+    """Reports what an optimizer that computes the loss itself cannot stand beside; E0419."""
+    for step in train.steps:
+        optimizer = step.optimizer
+        if optimizer is None or not OPTIMIZERS[optimizer.type].closure:
+            continue
+        refusals = {
+            "a step among others": bool(step.name),
+            "groups of parameters": bool(optimizer.groups),
+            "`clip`": step.clip is not None,
+            "`accumulate`": train.accumulate > 1,
+            "`precision float16`": train.precision == "float16",
+        }
+        for what, found in refusals.items():
+            if found:
+                collector.error(
+                    "E0419",
+                    f"{optimizer.type} computes the loss many times in one step, and does not go "
+                    f"with {what}",
+                    optimizer.span,
+                    "take another optimizer, or leave that out",
+                )
+
+
+def check_scheduler(
+    type_: str, settings: ir.Arguments, optimizer: ir.Optimizer | None, span: Span,
+    collector: Collector, parts: Sequence[ir.Scheduler] = (),
+) -> bool:  # fmt: skip
+    """Whether a scheduler's settings go together, and go with its optimizer; those of the
+    schedulers that it is made of as well."""
+    for part in parts:
+        if not check_scheduler(part.type, part.arguments, optimizer, part.span, collector):
+            return False
     given = dict(settings)
     refusal = None
     if type_ == "OneCycleLR" and "total_steps" not in given:
         if not ("epochs" in given and "steps_per_epoch" in given):
             refusal = "give `total_steps`, or `epochs` and `steps_per_epoch`"
+    places = given.get("milestones")
+    if parts and isinstance(places, tuple):
+        numbers = [ir.static_value(place, {}) for place in places]  # type: ignore[arg-type]
+        if len(numbers) != len(parts) - 1:
+            refusal = f"{len(parts)} schedulers change over {len(parts) - 1} times, and " + (
+                f"`milestones` has {len(numbers)}"
+            )
+        elif numbers != sorted(set(numbers)):  # type: ignore[type-var]  # ints, by the row
+            refusal = "each milestone comes after the one before"
     if optimizer is not None:
         groups = len(optimizer.groups) + bool(optimizer.rest.names)
         for name, value in settings:

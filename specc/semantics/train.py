@@ -20,6 +20,7 @@ from specc.semantics.members import call_member, mentioned, selected
 from specc.semantics.models import assign, declare_input
 from specc.semantics.names import check_name
 from specc.semantics.selectors import Among
+from specc.semantics.settings import check_closure
 from specc.semantics.step_checks import apart, check_gradient, check_shared_once
 from specc.semantics.steps import StepBuilder, find_row
 from specc.semantics.twins import named_members, training_module, whole_number
@@ -48,6 +49,13 @@ class TrainBuilder:
         self.said: set[str] = set()
 
     def build(self, block: ast.Train) -> ir.Train | None:
+        """The training that ``block`` says; None where it could not be read at all."""
+        train = self._built(block)
+        if train is not None:
+            check_closure(train, self.collector)
+        return train
+
+    def _built(self, block: ast.Train) -> ir.Train | None:
         names = mentioned(block, self.models)
         first = next(iter(self.models.values()))
         several = any(isinstance(item, ast.Step | ast.Copy | ast.Ema) for item in block.body)
