@@ -14,6 +14,7 @@ from specc.catalog import suggest
 from specc.catalog.rows import Argument, Row
 from specc.errors import Collector, Span
 from specc.semantics.entities import Entity, Items, describe, is_poisoned
+from specc.semantics.foreign_names import argument_advice, meant_argument
 from specc.sizes import Poly, Size, evaluate
 
 _KINDS = {
@@ -50,6 +51,8 @@ class Bound:
     values: dict[str, Entity] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     failed: bool = False
+    # What the names that were given and do not exist were probably meant to be.
+    meant: set[str | None] = field(default_factory=set)
 
 
 def bind(
@@ -85,7 +88,8 @@ def bind(
         for argument in row.arguments
         if argument.required and argument.name not in bound.values
     ]
-    if missing and not bound.failed:
+    # What an unknown name was probably meant to be is not missing as well.
+    if missing and bound.meant.isdisjoint((*missing, None)):
         listed = " and ".join(f"`{name}`" for name in missing)
         collector.error(
             "E0210",
@@ -163,14 +167,14 @@ def _bind_variadic(argument: Argument, rest: list[Given], bound: Bound) -> None:
 def _bind_keyword(row: Row, item: Given, bound: Bound, collector: Collector) -> None:
     assert item.name is not None
     if item.name not in row.by_name:
-        close = suggest(item.name, row.by_name)
         collector.error(
             "E0203",
             f"{row.name} has no argument `{item.name}`",
             item.span,
-            f"did you mean `{close}`?" if close else f"its form is {signature(row)}",
+            argument_advice(row, item.name, signature(row)),
         )
         bound.failed = True
+        bound.meant.add(meant_argument(row, item.name))
         return
     if item.name in bound.values:
         collector.error(

@@ -24,6 +24,7 @@ from specc.semantics.entities import (
     describe,
 )
 from specc.semantics.graph import Graph, Hint
+from specc.semantics.habits import as_call, is_habit, report_habit
 from specc.semantics.loops import listing
 from specc.semantics.members import call_member
 from specc.semantics.missing import unknown
@@ -31,6 +32,7 @@ from specc.semantics.operators import binary, unary
 from specc.semantics.stages import pipeline
 from specc.semantics.subscripts import subscript
 from specc.syntax import ast
+from specc.syntax.written import written
 
 
 def elaborate(graph: Graph, expression: ast.Expression, hint: Hint = None) -> Entity:
@@ -83,6 +85,8 @@ def _name(graph: Graph, expression: ast.Name) -> Entity:
 
 def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
     callee = expression.callee
+    if is_habit(graph, expression):
+        return report_habit(graph, expression, elaborate)
     given = given_arguments(graph, expression.arguments, elaborate)
     if isinstance(callee, ast.Name):
         return _call_name(graph, callee, given, expression.span, hint)
@@ -93,13 +97,6 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
             settings = given_arguments(graph, callee.arguments, elaborate)
             return _made_and_fed(graph, name, settings, given, expression.span, callee.span, hint)
         return _call_name(graph, callee.callee, given, expression.span, hint)
-    if isinstance(callee, ast.Attribute):
-        return graph.error(
-            "E0226",
-            f"there are no methods here: `.{callee.name}(...)`",
-            callee.span,
-            f"write `{_without_dot(callee)}`",
-        )
     return graph.error("E0226", "this cannot be called", callee.span)
 
 
@@ -117,16 +114,6 @@ def _made_and_fed(
     if not make_layer(graph, graph.catalogue.layers[name], settings, inputs, path, place):
         return POISON
     return apply_layer(graph, path, inputs, span, hint, by_name)
-
-
-def _without_dot(callee: ast.Attribute) -> str:
-    """``F.relu(...)`` and ``x.relu(...)`` as they are said here."""
-    of = callee.value
-    if isinstance(of, ast.Name):
-        if of.name in ("torch", "nn", "F"):
-            return f"{callee.name}(...)"
-        return f"{of.name} -> {callee.name}(...)"
-    return f"x -> {callee.name}(...)"
 
 
 def _call_name(
@@ -176,6 +163,8 @@ def _call_name(
 
 
 def _subscript(graph: Graph, expression: ast.Subscript, hint: Hint) -> Entity:
+    if is_habit(graph, expression):
+        return report_habit(graph, expression, elaborate)
     value = elaborate(graph, expression.value)
     if isinstance(value, Poison):
         return POISON
@@ -183,6 +172,8 @@ def _subscript(graph: Graph, expression: ast.Subscript, hint: Hint) -> Entity:
 
 
 def _attribute(graph: Graph, expression: ast.Attribute, hint: Hint) -> Entity:
+    if is_habit(graph, expression):
+        return report_habit(graph, expression, elaborate)
     value = elaborate(graph, expression.value)
     span = expression.span
     match value:
@@ -205,11 +196,14 @@ def _attribute(graph: Graph, expression: ast.Attribute, hint: Hint) -> Entity:
             attribute: Literal["T", "mT"] = "T" if expression.name == "T" else "mT"
             graph.nodes.append(ir.Transpose(value, attribute, made, span))
             return made
+    called = as_call(graph, expression)
     return graph.error(
         "E0226",
         f"{describe(value)} has no `.{expression.name}`",
         span,
-        "tensors have `.T` and `.mT`, declared layers their parameters; all else is a function",
+        f"write `{written(called)}`"
+        if called is not None
+        else "tensors have `.T` and `.mT`, declared layers parameters; all else is a function",
     )
 
 

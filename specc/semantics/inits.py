@@ -15,6 +15,7 @@ from specc.semantics.calls import given_arguments
 from specc.semantics.entities import to_operand
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.habits import last_name
 from specc.semantics.selectors import resolve
 from specc.semantics.settings import check_ranges
 from specc.syntax import ast
@@ -44,7 +45,7 @@ def _init(graph: Graph, module: ir.Module, statement: ast.Init) -> ir.Initialize
     name = callee.name if isinstance(callee, ast.Name) else ""
     row = INITS.get(name)
     if row is None:
-        close = suggest(name, INITS)
+        close = suggest(name or last_name(callee), INITS)
         graph.error(
             "E0405",
             f"there is no initialiser called `{name or 'this'}`",

@@ -4,9 +4,9 @@ Non-goal: words of the language that stand in the wrong place, which their reade
 
 from __future__ import annotations
 
-from specc.catalog import suggest
 from specc.errors import Span
 from specc.semantics.entities import POISON, Entity
+from specc.semantics.foreign_names import ELSEWHERE, TRUTH, near, other_name
 from specc.semantics.graph import Graph
 
 
@@ -15,8 +15,10 @@ def not_named(name: str) -> str:
     return f"`{name}` is of an extension that this project does not name"
 
 
-def unknown(graph: Graph, name: str, span: Span) -> Entity:
-    """An E0201 for a name that nothing has, with the closest that something has."""
+def unknown(graph: Graph, name: str, span: Span, translation: str | None = None) -> Entity:
+    """An E0201 for a name that nothing has, with the closest that something has.
+
+    ``translation`` is what stands at ``span`` under names of this language, if another has it."""
     known = graph.catalogue
     if any(name in table for table in (known.layers, known.functions, known.losses, graph.modules)):
         return graph.error(
@@ -30,9 +32,15 @@ def unknown(graph: Graph, name: str, span: Span) -> Entity:
     offer = known.offered(name)
     if offer is not None:
         return graph.error("E0724", not_named(name), span, offer)
-    close = suggest(name, [*graph.env, *known.names(), *graph.modules])
-    if name in ("True", "False", "None"):
-        advice = f"here it is `{name.lower()}`"
+    close = near(name, [*graph.env, *known.names(), *graph.modules])
+    if name in TRUTH:
+        advice = f"write `{TRUTH[name]}`"
+    elif translation is not None:
+        advice = f"write `{translation}`"
+    elif name in ELSEWHERE:
+        advice = ELSEWHERE[name]
+    elif (other := other_name(name)) is not None:
+        advice = f"did you mean `{other}`?"
     elif close is not None:
         advice = f"did you mean `{close}`?"
     elif name[:1].isupper():

@@ -20,6 +20,7 @@ from specc.semantics.entities import (
     is_poisoned,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.habits import is_habit, rank_of, report_stage, translated_stage
 from specc.semantics.library import MOST_LAYERS
 from specc.semantics.members import call_member
 from specc.semantics.missing import unknown
@@ -66,6 +67,8 @@ def _stage(
             return chain(graph, stage, target, value, hint, read)
         return repeat(graph, stage, target, value, hint, read, elaborate)
     name, arguments = head(target)
+    if is_habit(graph, target):
+        return report_stage(graph, target, value, elaborate)
     if name is None:
         return graph.error(
             "E0226",
@@ -124,7 +127,8 @@ def _stage(
         return graph.error(
             "E0226", f"`{name}` is {describe(entity)}; a stage is a layer or a function", span
         )
-    return unknown(graph, name, target.span)
+    translation = translated_stage(graph, target, rank_of(value))
+    return unknown(graph, name, target.span, translation)
 
 
 def _makes_layers(graph: Graph, stage: ast.Stage) -> bool:

@@ -1,0 +1,100 @@
+"""Python's ways of saying what a spec says otherwise, reported: each once, as a whole expression.
+
+What of it is in the language's own form is still read, so that a fault in there is reported too.
+Non-goals: lines that do not parse, which are ``syntax.habits``; what to write, ``translation``."""
+
+from __future__ import annotations
+
+from specc import ir
+from specc.semantics.entities import Entity
+from specc.semantics.graph import Elaborate, Graph
+from specc.semantics.python_forms import is_habit, last_name, root
+from specc.semantics.translation import Translation, nothing_read
+from specc.syntax import ast
+from specc.syntax.written import written
+
+__all__ = [
+    "as_call",
+    "is_habit",
+    "last_name",
+    "rank_of",
+    "report_habit",
+    "report_stage",
+    "translated_stage",
+    "without_prefix",
+]
+
+
+def rank_of(entity: Entity) -> int | None:
+    """The number of dimensions of a tensor; None of anything else."""
+    return len(entity.type.shape) if isinstance(entity, ir.Value) else None
+
+
+def report_habit(graph: Graph, node: ast.Expression, elaborate: Elaborate) -> Entity:
+    """An E0226 for ``node``, with its translation; gives POISON."""
+    translation = Translation(graph, elaborate)
+    return _report(node, translation.expression(node), translation)
+
+
+def report_stage(graph: Graph, target: ast.Expression, fed: Entity, elaborate: Elaborate) -> Entity:
+    """As ``report_habit``, of the target of a stage that ``fed`` goes into."""
+    translation = Translation(graph, elaborate, rank_of(fed))
+    return _report(target, translation.stage(target), translation)
+
+
+def _report(node: ast.Expression, said: ast.Expression, translation: Translation) -> Entity:
+    advice = translation.unknown[0] if translation.unknown else f"write `{written(said)}`"
+    graph = translation.graph
+    entity = graph.error("E0226", _message(graph, node), node.span, advice)
+    translation.read_the_rest(node)
+    return entity
+
+
+def translated_stage(graph: Graph, target: ast.Expression, rank: int | None) -> str | None:
+    """A stage's target under a name of another framework, as a spec says it."""
+    translation = Translation(graph, nothing_read, rank)
+    said = written(translation.stage(target))
+    return None if translation.unknown or said == written(target) else said
+
+
+def as_call(graph: Graph, node: ast.Attribute) -> ast.Call | None:
+    """``x.relu`` as the call of the function that it names, if there is one."""
+    if node.name not in graph.catalogue.functions:
+        return None
+    value = Translation(graph, nothing_read).expression(node.value)
+    argument = ast.Argument(span=value.span, name=None, value=value)
+    callee = ast.Name(span=node.span, name=node.name)
+    return ast.Call(span=node.span, callee=callee, arguments=(argument,))
+
+
+def without_prefix(call: ast.Expression) -> str:
+    """``torch.optim.Adam(net.parameters(), lr=0.1)`` as ``Adam(lr=0.1)``."""
+    name = ast.Name(span=call.span, name=last_name(call))
+    if not isinstance(call, ast.Call):
+        return written(name)
+    kept = tuple(
+        argument for argument in call.arguments if last_name(argument.value) != "parameters"
+    )
+    return written(call.model_copy(update={"callee": name, "arguments": kept}))
+
+
+def _message(graph: Graph, node: ast.Expression) -> str:
+    callee = node.callee if isinstance(node, ast.Call) else node
+    if isinstance(callee, ast.Call):
+        callee = callee.callee
+    if isinstance(callee, ast.Subscript):
+        callee = callee.value
+    if isinstance(callee, ast.Attribute):
+        prefix = root(graph, callee)
+        if prefix == "self":
+            return "there is no `self` here: layers and values are known by their names"
+        if callee.name == "Sequential":
+            return "layers in a row stand in braces"
+        if prefix is not None:
+            return f"names stand alone here, without `{written(callee.value)}.`"
+        if isinstance(node, ast.Call):
+            return f"there are no methods here: `.{callee.name}(...)`"
+        return f"tensors have no `.{callee.name}` here"
+    if isinstance(callee, ast.Name) and callee.name == "len":
+        return "there is no `len` here: sizes have names"
+    return "layers in a row stand in braces"

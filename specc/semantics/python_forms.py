@@ -1,0 +1,78 @@
+"""Which expressions are in Python's form: methods, prefixes, ``self``, ``Sequential``, sizes.
+
+Non-goal: what a spec says instead, which is ``translation``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from specc.semantics.foreign_names import ROOTS, TRUTH
+from specc.semantics.graph import Graph
+from specc.syntax import ast
+
+OF_TENSORS = frozenset("shape ndim device dtype data grad".split())
+
+
+def is_habit(graph: Graph, node: ast.Node) -> bool:
+    """Whether ``node`` itself, whatever is inside, is in Python's form."""
+    match node:
+        case ast.Name():
+            return node.name in TRUTH
+        case ast.Call(callee=ast.Attribute()):
+            return True
+        case ast.Call(callee=ast.Call(callee=inner)):
+            return isinstance(inner, ast.Attribute) or is_sequential(graph, inner)
+        case ast.Call(callee=callee):
+            return is_sequential(graph, callee) or is_length(graph, callee)
+        case ast.Subscript(value=ast.Attribute(name="shape")):
+            return True
+        case ast.Attribute():
+            return root(graph, node) is not None or node.name in OF_TENSORS
+    return False
+
+
+def holds_habit(graph: Graph, node: ast.Node) -> bool:
+    """Whether something in ``node`` is in Python's form."""
+    return any(is_habit(graph, part) for part in _parts(node))
+
+
+def last_name(node: ast.Expression) -> str:
+    """``Adam`` of ``torch.optim.Adam(...)`` and of ``Adam``; empty of what ends in no name."""
+    callee = node.callee if isinstance(node, ast.Call) else node
+    if isinstance(callee, ast.Attribute):
+        return callee.name
+    return callee.name if isinstance(callee, ast.Name) else ""
+
+
+def root(graph: Graph, node: ast.Expression) -> str | None:
+    """``torch`` of ``torch.nn.relu``, unless something here has that name."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    if not isinstance(node, ast.Name) or node.name in graph.env or node.name in graph.modules:
+        return None
+    return node.name if node.name in ROOTS or node.name == "self" else None
+
+
+def is_sequential(graph: Graph, node: ast.Expression) -> bool:
+    """Whether ``node`` is torch's container of that name."""
+    return (
+        isinstance(node, ast.Name)
+        and node.name == "Sequential"
+        and node.name not in graph.env
+        and node.name not in graph.modules
+    )
+
+
+def is_length(graph: Graph, node: ast.Expression) -> bool:
+    """Whether ``node`` is Python's ``len``."""
+    return isinstance(node, ast.Name) and node.name == "len" and node.name not in graph.env
+
+
+def _parts(node: ast.Node) -> Iterator[ast.Node]:
+    """``node`` and every node inside it."""
+    yield node
+    for name in type(node).model_fields:
+        value = getattr(node, name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, ast.Node):
+                yield from _parts(item)

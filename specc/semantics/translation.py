@@ -1,0 +1,377 @@
+"""Python's forms said in a spec's: each expression as a tree, which ``syntax.written`` writes out.
+
+Methods become functions of their whole receiver, ``Sequential`` a row in braces, sizes their names;
+of ``nn.Linear(8, 4)``, whose arguments are in torch's order, the 8 is left out, for the shapes tell
+it. Non-goal: reporting (``habits``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from specc import ir
+from specc.catalog import INITS, OPTIMIZERS, SCHEDULERS
+from specc.catalog.rows import REQUIRED, Argument, LayerRow, Row
+from specc.errors import Span
+from specc.semantics.entities import Entity
+from specc.semantics.foreign_names import (
+    ELSEWHERE,
+    IN_A_PIPE,
+    METHODS_ELSEWHERE,
+    OPERATORS,
+    TRUTH,
+    meant_argument,
+    near,
+    other_name,
+)
+from specc.semantics.graph import Elaborate, Graph
+from specc.semantics.python_forms import (
+    OF_TENSORS,
+    holds_habit,
+    is_length,
+    is_sequential,
+    last_name,
+    root,
+)
+from specc.sizes import Poly, Size, symbols
+from specc.syntax import ast
+
+# They change nothing that a spec says: where and how a run keeps its tensors is the run's affair.
+_DROPPED: Final = frozenset("cpu cuda to contiguous clone requires_grad_ data".split())
+_NO_ARGUMENT: Final = Argument("", (), REQUIRED)
+
+
+@dataclass(slots=True)
+class Translation:
+    """Makes the trees of what to write. ``unknown`` says what could not be told, and why."""
+
+    graph: Graph
+    elaborate: Elaborate
+    rank: int | None = None
+    unknown: list[str] = field(default_factory=list)
+    # What was read for its type already, by the place of the node.
+    read: set[tuple[int, int]] = field(default_factory=set)
+
+    def expression(self, node: ast.Expression) -> ast.Expression:
+        """``node`` in the spec's form."""
+        match node:
+            case ast.Name():
+                return self._name(node)
+            case ast.Call():
+                return self._call(node)
+            case ast.Attribute():
+                return self._attribute(node)
+            case ast.Subscript(value=ast.Attribute(name="shape") as shape, indices=(index,)):
+                return self._size(shape.value, index, node)
+            case ast.Subscript():
+                return node.model_copy(update={"value": self.expression(node.value)})
+            case ast.Unary():
+                return node.model_copy(update={"operand": self.expression(node.operand)})
+            case ast.Binary():
+                left, right = self.expression(node.left), self.expression(node.right)
+                return node.model_copy(update={"left": left, "right": right})
+            case ast.Sequence():
+                items = tuple(self.expression(item) for item in node.items)
+                return node.model_copy(update={"items": items})
+            case ast.Pipeline():
+                stages = tuple(
+                    stage.model_copy(update={"target": self.stage(stage.target)})
+                    for stage in node.stages
+                )
+                return node.model_copy(
+                    update={"source": self.expression(node.source), "stages": stages}
+                )
+        return node
+
+    def stage(self, target: ast.Expression) -> ast.Expression:
+        """A stage's target: a layer of another framework with its activation behind it."""
+        if isinstance(target, ast.Call):
+            activation = next((a for a in target.arguments if a.name == "activation"), None)
+            if activation is not None and isinstance(activation.value, ast.String):
+                kept = tuple(item for item in target.arguments if item is not activation)
+                layer = self.stage(target.model_copy(update={"arguments": kept}))
+                name = near(activation.value.value, self.graph.catalogue.layers)
+                if name is not None:
+                    behind = ast.Name(span=target.span, name=name)
+                    return ast.Pipeline(span=target.span, source=layer, stages=(_as_stage(behind),))
+        name = last_name(target)
+        if name in IN_A_PIPE and not self._known(name):
+            return ast.Name(span=target.span, name=IN_A_PIPE[name])
+        said = self.expression(target)
+        if isinstance(said, ast.Call) and not said.arguments:
+            return said.callee
+        return said
+
+    def read_the_rest(self, node: ast.Node) -> None:
+        """Reads the parts of ``node`` that are in the spec's form, for the faults in them."""
+        if isinstance(node, ast.Name | ast.Chain | ast.Repeat | ast.Comprehension):
+            return
+        place = (node.span.start, node.span.end)
+        if isinstance(node, ast.Expression) and not holds_habit(self.graph, node):
+            if place not in self.read and not isinstance(node, ast.Call):
+                self.elaborate(self.graph, node)
+            return
+        match node:
+            case ast.Call(callee=ast.Attribute(value=value), arguments=arguments):
+                if root(self.graph, node.callee) is None:
+                    self._receiver(value)
+                for argument in arguments:
+                    self._receiver(argument.value)
+            case ast.Call(callee=ast.Call(callee=ast.Attribute()), arguments=arguments):
+                for argument in arguments:
+                    self._receiver(argument.value)
+
+    def _receiver(self, node: ast.Expression) -> None:
+        """Reads a value that the expression is made from."""
+        if (
+            isinstance(node, ast.Chain | ast.Repeat)
+            or (node.span.start, node.span.end) in self.read
+        ):
+            return
+        if holds_habit(self.graph, node):
+            self.read_the_rest(node)
+        elif not (isinstance(node, ast.Call) and self.graph.is_layer(last_name(node))):
+            self.elaborate(self.graph, node)
+
+    # ── names ────────────────────────────────────────────────────────────────────────────────────
+
+    def _known(self, name: str) -> bool:
+        return name in self.graph.env or name in self.graph.modules or self._of_torch(name)
+
+    def _of_torch(self, name: str) -> bool:
+        return name in self.graph.catalogue or any(
+            name in table for table in (OPTIMIZERS, SCHEDULERS, INITS)
+        )
+
+    def _function(self, name: str) -> bool:
+        return name in self.graph.catalogue.functions
+
+    def _row(self, name: str) -> Row | None:
+        known = self.graph.catalogue
+        return known.layers.get(name) or known.functions.get(name) or OPTIMIZERS.get(name)
+
+    def _name(self, node: ast.Name) -> ast.Expression:
+        name = TRUTH.get(node.name, node.name)
+        if not self._known(name):
+            name = other_name(name, self.rank) or name
+        return node if name == node.name else ast.Name(span=node.span, name=name)
+
+    def _callee(self, name: str, span: Span) -> ast.Name:
+        """The function or layer that ``name`` was meant to be."""
+        if not self._known(name):
+            bare = name.rstrip("_") or name
+            found = other_name(name, self.rank) or (bare if self._known(bare) else None)
+            found = found or near(
+                name, [*self.graph.catalogue.names(), *OPTIMIZERS, *self.graph.modules]
+            )
+            if found is None and name not in self.graph.unread:
+                elsewhere = ELSEWHERE.get(name) or METHODS_ELSEWHERE.get(name)
+                self.unknown.append(elsewhere or f"there is no function `{name}` either")
+            name = found or name
+        return ast.Name(span=span, name=name)
+
+    # ── calls ────────────────────────────────────────────────────────────────────────────────────
+
+    def _call(self, node: ast.Call) -> ast.Expression:
+        callee = node.callee
+        if is_length(self.graph, callee) and len(node.arguments) == 1:
+            return self._size(node.arguments[0].value, _number(node, 0), node)
+        if self._sequential(callee):
+            return self._chain(node)
+        if isinstance(callee, ast.Call):
+            made = self._call(callee)
+            arguments = self._arguments(node, None)
+            if isinstance(made, ast.Chain | ast.Pipeline) and len(arguments) == 1:
+                return ast.Pipeline(
+                    span=node.span, source=arguments[0].value, stages=(_as_stage(made),)
+                )
+            return node.model_copy(update={"callee": made, "arguments": arguments})
+        if isinstance(callee, ast.Attribute) and root(self.graph, callee) is None:
+            return self._method(node, callee)
+        if isinstance(callee, ast.Attribute):
+            own = root(self.graph, callee) == "self"
+            name = (
+                ast.Name(span=callee.span, name=callee.name)
+                if own
+                else self._callee(callee.name, callee.span)
+            )
+        elif isinstance(callee, ast.Name):
+            said = self._name(callee)
+            assert isinstance(said, ast.Name)
+            name = said
+        else:
+            return node
+        row = self._row(name.name)
+        arguments = self._arguments(node, row)
+        if isinstance(row, LayerRow) and root(self.graph, callee) in ("torch", "nn"):
+            arguments = _untold(row, arguments)
+        if name.name in OPTIMIZERS and arguments and last_name(arguments[0].value) == "parameters":
+            arguments = arguments[1:]
+        operator = OPERATORS.get(name.name)
+        if operator and not self._known(name.name) and len(arguments) == 2:
+            return _binary(operator, arguments[0].value, arguments[1].value, node)
+        return node.model_copy(update={"callee": name, "arguments": arguments})
+
+    def _method(self, node: ast.Call, callee: ast.Attribute) -> ast.Expression:
+        """``value.method(...)`` as a function of the whole value."""
+        name = callee.name
+        if name == "parameters":
+            return node
+        if name in ("size", "dim", "ndimension") and not self._function(name):
+            index = node.arguments[0].value if node.arguments and name == "size" else None
+            return self._size(callee.value, index, node, rank=name != "size")
+        value = self.expression(callee.value)
+        if name in _DROPPED and not self._function(name):
+            return value
+        if name == "t" and not node.arguments:
+            return ast.Attribute(span=node.span, value=value, name="T")
+        if name == "neg":
+            return ast.Unary(span=node.span, operator="-", operand=value)
+        operator = OPERATORS.get(name.rstrip("_"))
+        if operator and not self._function(name) and len(node.arguments) == 1:
+            return _binary(operator, value, self.expression(node.arguments[0].value), node)
+        function = self._callee(name, callee.span)
+        first = ast.Argument(span=value.span, name=None, value=value)
+        arguments = (first, *self._arguments(node, self._row(function.name)))
+        return node.model_copy(update={"callee": function, "arguments": arguments})
+
+    def _arguments(self, node: ast.Call, row: Row | None) -> tuple[ast.Argument, ...]:
+        return tuple(
+            argument.model_copy(
+                update={
+                    "name": self._keyword(argument.name, row),
+                    "value": self.expression(argument.value),
+                }
+            )
+            for argument in node.arguments
+            # Whether it trains is known by the module.
+            if argument.name != "training"
+        )
+
+    def _keyword(self, name: str | None, row: Row | None) -> str | None:
+        if name is None or row is None or name in row.by_name:
+            return name
+        return meant_argument(row, name) or name
+
+    # ── rows of layers ───────────────────────────────────────────────────────────────────────────
+
+    def _sequential(self, callee: ast.Expression) -> bool:
+        if isinstance(callee, ast.Attribute):
+            return callee.name == "Sequential" and root(self.graph, callee) is not None
+        return is_sequential(self.graph, callee)
+
+    def _chain(self, node: ast.Call) -> ast.Expression:
+        """``Sequential(A, B)`` as ``{ A -> B }``."""
+        items = [argument.value for argument in node.arguments]
+        if len(items) == 1 and isinstance(items[0], ast.Sequence):
+            items = list(items[0].items)
+        stages: list[ast.Stage] = []
+        for item in items:
+            said = self.stage(item)
+            if isinstance(said, ast.Pipeline):
+                stages += [_as_stage(said.source), *said.stages]
+            else:
+                stages.append(_as_stage(said))
+        if not stages:
+            self.unknown.append("layers in a row stand in braces: `x -> { Linear(8) -> ReLU }`")
+        return ast.Chain(span=node.span, stages=tuple(stages))
+
+    # ── attributes, sizes ────────────────────────────────────────────────────────────────────────
+
+    def _attribute(self, node: ast.Attribute) -> ast.Expression:
+        prefix = root(self.graph, node)
+        if prefix == "self" and isinstance(node.value, ast.Name):
+            return ast.Name(span=node.span, name=node.name)
+        if prefix is not None and prefix != "self":
+            return self._callee(node.name, node.span)
+        if node.name in ("shape", "ndim"):
+            return self._size(node.value, None, node, rank=node.name == "ndim")
+        value = self.expression(node.value)
+        if node.name in _DROPPED:
+            return value
+        if node.name in OF_TENSORS:
+            self.unknown.append("a run chooses where its tensors are, and of which precision")
+        return node.model_copy(update={"value": value})
+
+    def _size(
+        self, of: ast.Expression, index: ast.Node | None, node: ast.Expression,
+        *, rank: bool = False,
+    ) -> ast.Expression:  # fmt: skip
+        """A size of ``of`` by its name; all of them without ``index``; how many with ``rank``."""
+        entity = None
+        if not holds_habit(self.graph, of) and self.elaborate is not nothing_read:
+            self.read.add((of.span.start, of.span.end))
+            entity = self.elaborate(self.graph, of)
+        position = _static_index(index)
+        if isinstance(entity, ir.Value):
+            shape = entity.type.shape
+            if rank:
+                return _number(node, len(shape))
+            names = [self._size_name(size, node) for size in shape]
+            if index is None and all(names):
+                kept = tuple(name for name in names if name is not None)
+                return ast.Sequence(span=node.span, kind="tuple", items=kept)
+            if position is not None and -len(names) <= position < len(names):
+                found = names[position]
+                if found is not None:
+                    return found
+        self.unknown.append(
+            "sizes are the names in an input's type: after `input x: float[N, 8]`, write `N`"
+        )
+        return node
+
+    def _size_name(self, size: Size, node: ast.Expression) -> ast.Expression | None:
+        if isinstance(size, int):
+            return _number(node, size)
+        for name in (*self.graph.dimensions, *self.graph.params):
+            if self.graph.env.get(name) == size:
+                return ast.Name(span=node.span, name=name)
+        if isinstance(size, Poly) and all(name in self.graph.env for name in symbols(size)):
+            text = str(size)
+            return ast.Name(span=node.span, name=text if text.isidentifier() else f"({text})")
+        return None
+
+
+def nothing_read(graph: Graph, expression: ast.Expression) -> Entity:
+    """Where nothing can be read, nothing is known of a value."""
+    return None
+
+
+def _untold(row: LayerRow, arguments: tuple[ast.Argument, ...]) -> tuple[ast.Argument, ...]:
+    """``arguments`` in torch's order without those that the shapes tell: of ``nn.Linear(8, 4)``
+    the 4. As they are where too few would be left."""
+    positional = [item for item in arguments if item.name is None]
+    torchs = [argument for argument in row.arguments if not argument.keyword_only]
+    if len(positional) > len(torchs):
+        return arguments
+    pairs = [*zip(torchs, positional, strict=False)]
+    named = [item for item in arguments if item.name is not None]
+    kept = [item for argument, item in pairs if not argument.inferred]
+    kept += [item for item in named if not row.by_name.get(item.name or "", _NO_ARGUMENT).inferred]
+    given = {argument.name for argument, _ in pairs} | {item.name for item in named}
+    if any(argument.required and argument.name not in given for argument in row.arguments):
+        return arguments
+    return tuple(kept)
+
+
+def _as_stage(target: ast.Expression) -> ast.Stage:
+    return ast.Stage(span=target.span, label=None, target=target, wrappers=())
+
+
+def _binary(
+    operator: str, left: ast.Expression, right: ast.Expression, node: ast.Expression
+) -> ast.Binary:
+    return ast.Binary(span=node.span, operator=operator, left=left, right=right)
+
+
+def _number(node: ast.Node, value: int) -> ast.Number:
+    return ast.Number(span=node.span, value=value)
+
+
+def _static_index(index: ast.Node | None) -> int | None:
+    match index:
+        case ast.Number(value=int() as value):
+            return value
+        case ast.Unary(operator="-", operand=ast.Number(value=int() as value)):
+            return -value
+    return None
