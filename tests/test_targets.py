@@ -461,3 +461,11 @@ def test_the_table_is_read_without_torch() -> None:
         *("eager", "compile", "torchscript", "export"),
         *(".py", "_compile.py", ".ts", ".pt2"),
     ]
+
+
+def test_torchscript_traces_a_parametrized_layer_which_scripts_and_then_refuses_to_run() -> None:
+    module = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
+    x = torch.randn(4, 3)
+    made = TARGETS["torchscript"].runnable(module, (x,))
+    assert "parametrized" in notes_of(made)[0]
+    torch.testing.assert_close(made(x), module(x))

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
+from torch.nn.utils.parametrize import is_parametrized
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes
@@ -39,11 +40,15 @@ def runnable(
     Raises TargetError (E0902) when neither works.
     """
     with _without_deprecations():
-        try:
-            scripted: nn.Module = torch.jit.script(module)
-            return scripted
-        except Exception as error:  # the frontend raises whatever it trips over
-            refusal = _first_line(error)
+        if any(map(is_parametrized, module.modules())):
+            # Some of them script, and then refuse to run.
+            refusal = "a parametrized layer cannot be scripted"
+        else:
+            try:
+                scripted: nn.Module = torch.jit.script(module)
+                return scripted
+            except Exception as error:  # the frontend raises whatever it trips over
+                refusal = _first_line(error)
         try:
             traced = _trace(module, inputs)
         except Exception as error:
