@@ -207,13 +207,14 @@ def _affine(given: Input) -> str:
 
 
 def _trained(clause: Callable[[str], list[str]]) -> Callable[[Row, Example], list[str]]:
-    """A linear regression whose training has ``clause`` of the example's last line."""
+    """A regression whose training has ``clause`` of the example's last line. Its model is linear,
+    or what the example's statements bind to ``y``, of shape ``[N, 2]``."""
 
     def parts(row: Row, example: Example) -> list[str]:
-        (first, *_) = example.inputs
-        model = _model((first,), [f"y = {first.name} -> fc: Linear(2)", "output y"])
+        body = list(example.statements) or [f"y = {example.inputs[0].name} -> fc: Linear(2)"]
+        model = _model(example.inputs, [*body, "output y"])
         lines = ["input target: float[N, 2]", "loss = MSELoss(y, target)"]
-        return [model, _block("train", [*lines, *example.statements, *clause(example.result)])]
+        return [model, _block("train", [*lines, *clause(example.result)])]
 
     return parts
 
@@ -245,13 +246,11 @@ def _plan(kind: str, row: Row) -> list[str]:
             return ["modes eval"]
         case "loss":
             return ["steps 1", "modes train"]
-        case "optimizer" | "scheduler":
-            return ["steps 3", "modes train"]
         case _:
             return ["steps 2", "modes train"] if kind in _OF_TRAINING else ["modes train"]
 
 
-_OF_TRAINING: Final = ("regularizer", "constraint", "clip")
+_OF_TRAINING: Final = ("optimizer", "scheduler", "regularizer", "constraint", "clip")
 
 
 def explained(kind: str, row: Row) -> tuple[str, ...]:
