@@ -17,6 +17,7 @@ from specc.errors import SpecError
 from specc.semantics import analyse
 from specc.semantics.names import EMITTED_GLOBALS, EMITTED_METHODS, MODULE_ATTRIBUTES
 from specc.semantics.selectors import matches
+from specc.sizes import symbol
 
 
 def model_of(body: str, params: str = "", **settings: object) -> ir.Module:
@@ -539,3 +540,68 @@ def test_a_parameter_inside_a_block_is_not_read_from_outside() -> None:
         "E0201",
         "put the value out of the block, or share the layer itself",
     )
+
+
+CARRIED = """
+spec 1
+param k: int = 5
+block Pick(count: int) {
+  input x: float[N, D]
+  scores = x -> Linear(count)
+  output argmax(scores, dim=-1), sigmoid(scores)
+}
+block Pass(count: int) {
+  input tokens: index(count)[N]
+  output tokens
+}
+model Net {
+  input x: float[N, 8]
+  picked, share = x -> pick: Pick(2 * k)
+  same = picked -> Pass(2 * k)
+  for i in range(1, 3) {
+    picked = argmax(x -> Linear(3 * i), dim=-1)
+  }
+  output same, share, picked, same -> table: Embedding(4)
+}
+train {
+  input wanted: unit[N, 10]
+  loss = BCELoss(share, wanted)
+  optimizer SGD(lr=0.1)
+}
+"""
+
+
+def test_what_a_type_says_of_values_comes_out_of_blocks_and_rounds() -> None:
+    program = analyse(CARRIED, "m.spec")
+    model = program.model()
+    said = {output.name: str(output.value.type) for output in model.outputs}
+    assert said["same"] == "index(2 * k)[N]"
+    assert said["share"] == "unit[N, 2 * k]"
+    assert said["picked"] == "index(6)[N]"
+    assert dict(model.layer("table").arguments)["num_embeddings"] == 2 * symbol("k")
+    with pytest.raises(SpecError) as caught:
+        analyse(CARRIED.replace("-> Pass(2 * k)", "-> Pass(k)"), "m.spec")
+    assert caught.value.code == "E0242"
+
+
+def test_a_model_called_in_train_gives_what_its_type_says() -> None:
+    text = """
+spec 1
+model Choose(count: int = 7) {
+  input x: float[N, 3]
+  output argmax(x -> Linear(count), dim=-1)
+}
+model Embed {
+  input t: index(7)[N]
+  output t -> Embedding(3)
+}
+train {
+  input x: float[N, 3]
+  loss = mean(Embed(Choose(x)))
+  optimizer SGD(lr=0.1) on Embed
+}
+"""
+    assert analyse(text, "m.spec").train is not None
+    with pytest.raises(SpecError) as caught:
+        analyse(text, "m.spec", {"count": 8})
+    assert caught.value.code == "E0242"

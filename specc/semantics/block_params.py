@@ -20,8 +20,9 @@ from specc.semantics.entities import (
 )
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.library import Definition
+from specc.semantics.substitution import static_outside
 from specc.semantics.values import TYPES, article, in_scope, is_of
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Poly, Size
 from specc.syntax import ast
 
 
@@ -103,7 +104,7 @@ def bind_params(
             found = _default_value(graph, definition, parameter, scope, known, span, elaborate)
             value = None if found is None else found[0]
             if found is not None and _literal(parameter) is None:
-                header.given.append((parameter.name, _outside(found[1], header.meaning)))
+                header.given.append((parameter.name, static_outside(found[1], header.meaning)))
         if value is None:
             return None
         scope[parameter.name] = in_scope(parameter.name, value)
@@ -191,10 +192,3 @@ def _literal(parameter: ast.Parameter) -> ir.Static:
         value = default.value
         return float(value) if parameter.type.name == "float" else value
     return None
-
-
-def _outside(entity: Entity, meaning: dict[str, Size]) -> Entity:
-    """A compile-time value of the block in the caller's terms."""
-    if isinstance(entity, Poly):
-        return evaluate(entity, meaning)
-    return entity.value if isinstance(entity, ir.Scalar) else entity

@@ -6,7 +6,7 @@ Non-goal: what a body says, which ``models`` reads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from specc import ir
 from specc.errors import Span
@@ -22,6 +22,7 @@ from specc.semantics.entities import (
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key, Library
+from specc.semantics.substitution import condition_outside, type_outside
 from specc.semantics.values import in_scope
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
@@ -68,7 +69,7 @@ def call_block(
     """The block at ``path`` called with ``inputs``: its results and conditions, said here."""
     for condition in use.module.conditions:
         state_inner(graph, condition, use.meaning, span)
-    types = tuple(substituted(output.value.type, use.meaning) for output in use.module.outputs)
+    types = tuple(type_outside(output.value.type, use.meaning) for output in use.module.outputs)
     if not types:
         return POISON
     result = graph.result(types[0] if len(types) == 1 else types, span, hint)
@@ -77,26 +78,18 @@ def call_block(
     return from_result(result)
 
 
-def substituted(type_: ir.TensorType, meaning: dict[str, Size]) -> ir.TensorType:
-    """``type_`` with its symbols replaced by what they stand for."""
-    if all(isinstance(size, int) for size in type_.shape):
-        return type_
-    return type_.with_shape(tuple(evaluate(size, meaning) for size in type_.shape))
-
-
 def state_inner(
     graph: Graph, condition: ir.Condition, meaning: dict[str, Size], span: Span
 ) -> None:
     """A condition of a block on the caller's sizes: kept, or decided."""
     try:
-        left, right = evaluate(condition.left, meaning), evaluate(condition.right, meaning)
+        inner = condition_outside(condition, meaning)
     except ZeroDivisionError:
         graph.error("E0303", f"{condition} divides by zero here", span)
         return
-    inner = replace(condition, left=left, right=right)
     holds = inner.holds(graph.params)
     if holds is None:
-        if left != right or inner.relation in ("!=", "<", ">"):
+        if inner.left != inner.right or inner.relation in ("!=", "<", ">"):
             graph.conditions.append(inner)
     elif not holds:
         graph.error(

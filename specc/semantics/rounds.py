@@ -4,8 +4,6 @@ Non-goal: what is done in a round (``loops``, ``rows``)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from specc import ir
 from specc.errors import Span
 from specc.semantics import static
@@ -22,6 +20,7 @@ from specc.semantics.library import MOST_ROUNDS, MOST_TIMES
 from specc.semantics.names import check_name
 from specc.semantics.places import Namespace
 from specc.semantics.sites import site_names, sites
+from specc.semantics.substitution import condition_outside, static_outside, type_outside
 from specc.sizes import Poly, Size, evaluate, symbol
 from specc.syntax import ast
 
@@ -46,7 +45,7 @@ class Rounds:
         if self.variable in self._outer_params:
             # The variable of a loop around has the same name, and means something else inside.
             outer = {self.variable: self._outer_params[self.variable]}
-            type_ = _in_terms_of(type_, outer)
+            type_ = type_outside(type_, outer)
         return ir.Value(name, type_, span, named)
 
     def round(self, index: ir.Static, form: ir.Static) -> Rounds:
@@ -75,7 +74,7 @@ class Rounds:
         if meaning:
             kept = graph.conditions[self._conditions :]
             del graph.conditions[self._conditions :]
-            graph.conditions += [_settled_condition(item, meaning) for item in kept]
+            graph.conditions += [condition_outside(item, meaning) for item in kept]
         if self._had:
             graph.env[self.variable] = self._outer
         else:
@@ -88,18 +87,11 @@ class Rounds:
 
     def settled(self, type_: ir.TensorType) -> ir.TensorType:
         """``type_`` as it is said outside the round."""
-        return _in_terms_of(type_, self._meaning())
+        return type_outside(type_, self._meaning())
 
     def settled_static(self, entity: Entity) -> Entity:
         """A compile-time value likewise."""
-        meaning = self._meaning()
-        if isinstance(entity, Poly):
-            return evaluate(entity, meaning)
-        if isinstance(entity, ir.Scalar):
-            return entity.value
-        if isinstance(entity, Items):
-            return Items(tuple(self.settled_static(item) for item in entity.items))
-        return entity
+        return static_outside(entity, self._meaning())
 
     def keep(
         self, index: ir.Static, nodes: list[ir.Node], entering: tuple[ir.Value, ...],
@@ -117,18 +109,6 @@ class Rounds:
     def exhausted(self) -> bool:
         """Whether the spec's loops have gone round too often to go on."""
         return self.graph.library.rounds > MOST_ROUNDS
-
-
-def _in_terms_of(type_: ir.TensorType, meaning: dict[str, Size]) -> ir.TensorType:
-    if not meaning or all(isinstance(size, int) for size in type_.shape):
-        return type_
-    shape = tuple(evaluate(size, meaning) for size in type_.shape)
-    return replace(type_, shape=shape)
-
-
-def _settled_condition(condition: ir.Condition, meaning: dict[str, Size]) -> ir.Condition:
-    left, right = evaluate(condition.left, meaning), evaluate(condition.right, meaning)
-    return replace(condition, left=left, right=right)
 
 
 class Spaces:
