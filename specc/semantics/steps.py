@@ -6,21 +6,29 @@ share, and members (``train``)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Literal
 
 from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULERS, suggest
-from specc.catalog.rows import Row
+from specc.catalog.rows import OptimizerRow, Row
 from specc.errors import Collector, Span
 from specc.semantics.bind import bind
 from specc.semantics.calls import given_arguments
 from specc.semantics.entities import describe, is_poisoned, to_operand
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.habits import last_name, without_prefix
 from specc.semantics.missing import not_named
 from specc.semantics.models import assign
+from specc.semantics.schedules import Reader
 from specc.semantics.selectors import Among, could_match, resolve
-from specc.semantics.settings import check_optimizer, check_ranges, check_scheduler
+from specc.semantics.settings import (
+    check_optimizer,
+    check_parameters,
+    check_ranges,
+    check_scheduler,
+)
 from specc.semantics.sites import leaves
 from specc.semantics.uses import visible_uses
 from specc.syntax import ast
@@ -238,7 +246,11 @@ class StepBuilder:
                 groups.append(group)
         if row is None or settings is None or on is None:
             return
+        assert isinstance(row, OptimizerRow)
         if not check_optimizer(row.name, settings, statement.span, self.collector):
+            return
+        whole = (*settings, *(setting for group in groups for setting in group.arguments))
+        if not check_parameters(row, whole, on.names, self.model, statement.span, self.collector):
             return
         rest = tuple(name for name in on.names if name not in claimed)
         self.optimizers.append(
@@ -280,9 +292,13 @@ class StepBuilder:
         return ir.Group(settings, selection, written.span)
 
     def _scheduler(self, statement: ast.Scheduler) -> None:
-        row, arguments = find_row(self.collector, statement.call, SCHEDULERS, "scheduler")
-        settings = self._settings(row, arguments, statement.call.span) if row else None
         interval = statement.interval or "epoch"
+        kind: Literal["step", "epoch"] = "step" if interval == "step" else "epoch"
+        found = Reader(
+            lambda call: find_row(self.collector, call, SCHEDULERS, "scheduler"),
+            lambda row, arguments, call: self._settings(row, arguments, call.span),
+            self.collector,
+        ).read(statement.call, kind)
         if interval not in ("step", "epoch"):
             self.collector.error(
                 "E0408",
@@ -298,11 +314,13 @@ class StepBuilder:
             )
             return
         optimizer = self.optimizers[0] if self.optimizers else None
-        if row and settings is not None:
-            if not check_scheduler(row.name, settings, optimizer, statement.span, self.collector):
-                return
-            kind: Literal["step", "epoch"] = "step" if interval == "step" else "epoch"
-            self.schedulers.append(ir.Scheduler(row.name, settings, kind, statement.span))
+        if found is not None:
+            found = replace(found, span=statement.span)
+            parts = found.parts if isinstance(found, ir.ComposedScheduler) else ()
+            if check_scheduler(
+                found.type, found.arguments, optimizer, found.span, self.collector, parts
+            ):
+                self.schedulers.append(found)
 
     def _second(self, present: list[object] | list[ir.Clip] | list[ir.Optimizer]
                 | list[ir.Scheduler], what: str, span: Span) -> bool:  # fmt: skip
@@ -325,7 +343,15 @@ def find_row(
     elif isinstance(call, ast.Call) and isinstance(call.callee, ast.Name):
         name, arguments = call.callee.name, call.arguments
     else:
-        collector.error("E0405", f"this is no {what}", call.span, f"one of {_list(table)}")
+        known = last_name(call) in table
+        collector.error(
+            "E0405",
+            f"a name stands alone here: {what}s are known by torch's names"
+            if known
+            else f"this is no {what}",
+            call.span,
+            f"write `{without_prefix(call)}`" if known else f"one of {_list(table)}",
+        )
         return None, ()
     row = table.get(name)
     offer = offered(name) if row is None else None
