@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -108,6 +109,90 @@ def test_a_changed_file_makes_the_golden_stale(tmp_path: Path) -> None:
     with pytest.raises(CallError) as caught:
         judge(program, cell, tmp_path, MLP_SOURCE)
     assert caught.value.code == "E0806"
+
+
+KINDS = """spec 1
+model Net {
+  input x: float[N, 2]
+  input share: unit[N, 2]
+  input wave: complex64[N, 2]
+  input byte: uint8[N]
+  input mask: bool[N]
+  input token: index(300)[N]
+  output x, share, wave * 2, byte, mask, token
+}
+test { sizes N=2 }
+"""
+
+
+def taken(folder: Path, name: str, path: str = FILE) -> Tensor:
+    program = analyse(KINDS, str(folder / "m.spec"))
+    program = replace(program, test=replace(program.test, samples=((name, path),)))
+    return dict(close(program, cases(program)[0]).batches[0].inputs)[name]
+
+
+UNSIGNED = [torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int16]
+SMALL = [torch.float8_e4m3fn, torch.float8_e5m2, torch.float16, torch.float64]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        *(("token", torch.tensor([7, 250]).to(dtype)) for dtype in UNSIGNED),
+        *(("byte", torch.tensor([7, 250]).to(dtype)) for dtype in UNSIGNED),
+        *(("x", torch.tensor([[0.5, -1.5], [2.0, 0.0]]).to(dtype)) for dtype in SMALL),
+        *(("share", torch.tensor([[0.5, 1.0], [0.25, 0.0]]).to(dtype)) for dtype in SMALL),
+        ("wave", torch.tensor([[1 + 2j, 0], [3, -1j]])),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value.dtype)[6:],
+)
+def test_numbers_are_taken_in_whatever_precision_the_file_has(
+    name: str, data: Tensor, tmp_path: Path
+) -> None:
+    _write(tmp_path, **{name: data})
+    kind = torch.complex128 if data.is_complex() else torch.float64
+    assert torch.equal(taken(tmp_path, name).to(kind), data.to(kind))
+
+
+def _header(folder: Path, dtype: str) -> None:
+    """A file of a tensor ``x``, of a dtype that the format may know and torch does not."""
+    head = json.dumps({"x": {"dtype": dtype, "shape": [2, 2], "data_offsets": [0, 2]}}).encode()
+    (folder / FILE).write_bytes(len(head).to_bytes(8, "little") + head + bytes(2))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "name", "path", "code", "text"),
+    [
+        (lambda f: _write(f, token=torch.tensor([7, 300]).to(torch.uint16)), "token", FILE, "E0807",
+         "from 7 to 300"),
+        (lambda f: _write(f, token=torch.tensor([7, 2**64 - 1], dtype=torch.uint64)), "token", FILE,
+         "E0807", "to 18446744073709551615"),
+        (lambda f: _write(f, byte=torch.tensor([-1, 255])), "byte", FILE, "E0807", "from -1 to"),
+        (lambda f: _write(f, share=torch.tensor([[0, 2.0]] * 2).to(torch.float8_e5m2)), "share",
+         FILE, "E0807", "from 0.0 to 2.0"),
+        (lambda f: _write(f, x=torch.full((2, 2), torch.nan).to(torch.float8_e4m3fn)), "x", FILE,
+         "E0807", "NaN or infinity"),
+        (lambda f: _write(f, wave=torch.full((2, 2), complex(0, torch.inf))), "wave", FILE, "E0807",
+         "NaN or infinity"),
+        (lambda f: _write(f, x=torch.ones(2, 2) + 1j), "x", FILE, "E0807", "complex64"),
+        (lambda f: _write(f, wave=torch.ones(2, 2)), "wave", FILE, "E0807", "float32"),
+        (lambda f: _write(f, mask=torch.ones(2).to(torch.uint8)), "mask", FILE, "E0807", "uint8"),
+        (lambda f: _header(f, "F4"), "x", FILE, "E0806", "of its type 'F4'"),
+        (lambda f: _header(f, "WAT"), "x", FILE, "E0806", "no safetensors"),
+        (lambda f: (f / FILE).write_bytes((2**62).to_bytes(8, "little")), "x", FILE, "E0806",
+         "no safetensors"),
+        (lambda f: None, "x", "a\0b.safetensors", "E0806", "no path"),
+        (lambda f: None, "x", "a\ud800.safetensors", "E0806", "no path"),
+        (lambda f: None, "x", "a" * 5000, "E0806", "too long"),
+    ],
+)  # fmt: skip
+def test_numbers_and_paths_that_do_not_do_are_refused(
+    prepare: Callable[[Path], object], name: str, path: str, code: str, text: str, tmp_path: Path
+) -> None:
+    prepare(tmp_path)
+    with pytest.raises(CallError, match=text) as caught:
+        taken(tmp_path, name, path)
+    assert caught.value.code == code and caught.value.help
 
 
 SPEC = """spec 1

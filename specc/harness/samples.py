@@ -50,7 +50,10 @@ def read(program: Program, name: str) -> Samples:
     content = _content(path, name)
     try:
         tensors = load(content)
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except KeyError as error:
+        # The reader knows the format's type, and torch has none that it would be.
+        raise _unread(name, path, f"no tensor of torch is of its type {error}") from None
+    except (SafetensorError, ValueError, TypeError, RuntimeError) as error:
         raise _unread(name, path, f"it is no safetensors file ({str(error)[:80]})") from None
     return Samples(path, hashlib.sha256(content).hexdigest(), tensors)
 
@@ -81,19 +84,40 @@ def batch(
         spare = rows[0] - asked[0]
         start = step * asked[0] % (spare + 1)
         found = found[start : start + asked[0]]
-    if found.is_floating_point() and not bool(torch.isfinite(found).all()):
+    if found.is_floating_point() and found.element_size() == 1:
+        found = found.float()  # torch asks little of 8 bits, and 32 hold them exactly
+    numeric = found.is_floating_point() or found.is_complex()
+    if numeric and not bool(torch.isfinite(found).all()):
         raise _unfit(value, samples, "it holds NaN or infinity", "take those rows out")
-    bounds = {"unit": (0, 1), "index": (0, (classes or 1) - 1)}.get(value.type.meaning)
-    if bounds is not None and found.numel():
-        low, high = float(found.min()), float(found.max())
-        if low < bounds[0] or high > bounds[1]:
-            raise _unfit(
-                value,
-                samples,
-                f"it runs from {low:g} to {high:g}",
-                f"{value.type} is from {bounds[0]} to {bounds[1]}",
-            )
+    _check_range(samples, value, found, classes)
     return found.clone()
+
+
+def _check_range(samples: Samples, value: Value, found: Tensor, classes: int | None) -> None:
+    """E0807 where numbers are not among those that the input's type has."""
+    import torch
+
+    kind = value.type
+    low: int
+    high: int
+    if kind.meaning == "unit":
+        low, high = 0, 1
+    elif kind.meaning == "index":
+        low, high = 0, (classes or 1) - 1
+    elif kind.dtype.startswith(("int", "uint")):
+        limits = torch.iinfo(torch.int64 if kind.dtype == "int" else getattr(torch, kind.dtype))
+        low, high = limits.min, limits.max
+    else:
+        return
+    if not found.numel():
+        return
+    # numpy compares unsigned numbers, which torch does not.
+    numbers = found.double().numpy() if found.is_floating_point() else found.numpy()
+    least, most = numbers.min(), numbers.max()
+    if least < low or most > high:
+        raise _unfit(
+            value, samples, f"it runs from {least} to {most}", f"{kind} is from {low} to {high}"
+        )
 
 
 def _check_dtype(samples: Samples, value: Value, found: Tensor) -> None:
@@ -117,7 +141,10 @@ def _check_dtype(samples: Samples, value: Value, found: Tensor) -> None:
 def _path(program: Program, name: str, written: str) -> Path:
     """Where the file is; CallError (E0806) where that leads out of the project."""
     root = project_root(program.file).resolve()
-    path = (Path(program.file).resolve().parent / written).resolve()
+    try:
+        path = (Path(program.file).resolve().parent / written).resolve()
+    except (OSError, ValueError) as error:  # a NUL, a lone surrogate
+        raise _unread(name, Path(written), f"it is no path ({error})") from None
     if Path(written).is_absolute() or not path.is_relative_to(root):
         raise _unread(name, Path(written), "it leads out of the project")
     return path
