@@ -52,6 +52,8 @@ class Recorder:
         self.lines = Lines(program)
         self.dtype = dtype
         self.statistics = statistics
+        # Where every tensor is kept as it is, by its observation's name; None where none is.
+        self.unsketched: dict[str, Tensor] | None = None
 
     def captured(self, prefix: str, found: Mapping[str, Tensor]) -> None:
         """Outputs of layers, models and shared values."""
@@ -129,6 +131,8 @@ class Recorder:
             self.observations.append(Observation(name, line))
             return
         value = tensor.detach().cpu()
+        if self.unsketched is not None:
+            self.unsketched[name] = value.clone()
         kind = "float" if value.dtype == self.dtype else str(value.dtype)[6:]
         exact = not value.is_floating_point()
         rms = largest = 0.0

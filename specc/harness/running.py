@@ -34,13 +34,21 @@ class Run:
     observations: list[Observation] = field(default_factory=list)
     seconds_torch: float = 0.0
     notes: tuple[str, ...] = ()
+    # Every tensor as it was, where the setting asks for them.
+    whole: dict[str, Tensor] = field(default_factory=dict)
+
+
+def untouched(module: nn.Module) -> None:
+    """The module runs as it was built."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """How to run: the target, where, in which precision and memory layout; ``layers`` asks for each
-    layer's output of the first step, ``statistics`` for ``rms`` and ``largest``. ``around`` is
-    entered for each step: floors run inside it."""
+    layer's output of the first step, ``statistics`` for ``rms`` and ``largest``, ``whole`` for
+    every tensor unsketched. ``around`` is entered for each step: floors run inside it; ``prepare``
+    is given the module before it runs. ``optimizer`` chooses among torch's implementations of a
+    step: ``foreach``, ``for-loop``, ``fused``, or torch's own choice where empty."""
 
     target: str
     device: str
@@ -49,6 +57,9 @@ class Setting:
     statistics: bool = False
     around: Around = nullcontext
     layout: str = "contiguous"
+    whole: bool = False
+    prepare: Callable[[nn.Module], None] = untouched
+    optimizer: str = ""
 
 
 class Running:
@@ -61,6 +72,8 @@ class Running:
         self.dtype: torch.dtype = getattr(torch, setting.dtype)
         self.seen = Recorder(program, self.dtype, setting.statistics)
         self.result = Run(self.seen.observations)
+        if setting.whole:
+            self.seen.unsketched = self.result.whole
         self.captured = Captured()
         with self.stage("build"):
             self.module = self._build(source)
@@ -78,6 +91,7 @@ class Running:
         self.seen.settings(module)
         built = build.with_portable_noise(module, source, self.closed.case.seed)
         set_step(module, 0)
+        self.setting.prepare(module)
         self.result.notes = built.notes
         return module
 

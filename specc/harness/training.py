@@ -52,6 +52,9 @@ class _Training:
                 self.optimizers[name] = each["optimizer"]
                 if each.get("lr_scheduler") is not None:
                     self.schedules[name] = each["lr_scheduler"]
+        if running.setting.optimizer:
+            for optimizer in self.optimizers.values():
+                _implemented(optimizer, running.setting.optimizer)
         device = torch.device(running.setting.device).type
         self.scaler = torch.amp.GradScaler(device, init_scale=GRADIENT_SCALE)
 
@@ -265,3 +268,12 @@ class _Training:
 
 def _kind(kind: str, step: str) -> str:
     return f"{kind}/{step}" if step else kind
+
+
+def _implemented(optimizer: torch.optim.Optimizer, way: str) -> None:
+    """Have ``optimizer`` step by ``foreach``, ``for-loop`` or ``fused``, where it has that way."""
+    for group in (*optimizer.param_groups, optimizer.defaults):
+        if "foreach" in group:
+            group["foreach"] = way == "foreach"
+        if "fused" in group:
+            group["fused"] = way == "fused"

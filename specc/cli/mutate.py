@@ -1,0 +1,125 @@
+"""``specc mutate``: how much of what can go wrong would these goldens catch?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from specc.cli.paths import default_paths, spec_files
+from specc.cli.verb import SomePaths, verb
+from specc.errors import CallError
+
+if TYPE_CHECKING:
+    from specc.mutate.fault import Fault
+
+
+@verb
+def mutate(
+    paths: SomePaths = None,
+    fault: Annotated[
+        str | None,
+        typer.Option(metavar="F,...", help="These faults only.", show_default=False),
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE", help="Also the FAULTS of a module.", show_default=False),
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(metavar="T,...", help="Targets among the honest variants, beside eager."),
+    ] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="Every case and every target, not the first and eager.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Say which faults there are.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write all of it there.", show_default=False),
+    ] = None,
+) -> int:
+    """Put one known fault at a time into a spec's case, and count what its golden catches.
+
+    Honest variants (threads, layouts, optimizers' implementations, targets) must pass meanwhile.
+    Both are judged by specc, by torch.testing.assert_close and by the rule of torch's compiler
+    benchmarks, on the same runs.
+
+    Ends with 0 if all faults are caught and nothing honest fails, else with 1.
+
+    \b
+    Examples:
+      specc mutate specs/mlp.spec
+      specc mutate specs --all --json mutate.json
+      specc mutate specs/mlp.spec --fault tf32,eps --faults my_faults
+    """
+    from specc.mutate.fault import from_module
+    from specc.mutate.faults import FAULTS
+
+    known: list[Fault] = [*FAULTS, *(each for name in faults or () for each in from_module(name))]
+    chosen = _chosen(known, fault)
+    if listed:
+        for each in chosen:
+            incident = f" ({each.incident})" if each.incident else ""
+            typer.echo(f"{each.name}: {each.summary}{incident}")
+        return 0
+    return _measure(paths, chosen, target, every, output)
+
+
+def _chosen(known: list[Fault], names: str | None) -> list[Fault]:
+    if names is None:
+        return known
+    by_name = {each.name: each for each in known}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in by_name:
+            from specc.catalog import suggest
+
+            near = suggest(name, by_name)
+            raise CallError(
+                "E0712",
+                f"there is no fault {name!r}",
+                help=f"did you mean {near!r}?" if near else "specc mutate --list names them",
+            )
+    return [by_name[name] for name in wanted]
+
+
+def _measure(
+    paths: list[Path] | None, chosen: list[Fault], target: str, every: bool, output: Path | None
+) -> int:
+    from specc import front
+    from specc.choice import choose
+    from specc.harness.place import project_root
+    from specc.mutate.run import Result, mutate
+    from specc.report.mutate import as_json, table
+    from specc.report.style import show
+
+    names = target or ("compile,torchscript,export" if every else "")
+    choose(target=names or None)
+    targets = tuple(name for name in names.split(",") if name and name != "eager")
+    programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
+    whole = Result()
+    shown = sys.stderr.isatty()
+
+    def told(text: str) -> None:
+        if shown:
+            sys.stderr.write(f"\r\x1b[K{text[:100]}")
+            sys.stderr.flush()
+
+    for file, program in programs:
+        found = mutate(
+            program, project_root(file), chosen, targets=targets, every_case=every, told=told
+        )
+        whole.faults += found.faults
+        whole.honest += found.honest
+        whole.skipped += found.skipped
+    told("")
+    show(table(whole, {each.name: each.summary for each in chosen}))
+    if output is not None:
+        try:
+            output.write_text(as_json(whole) + "\n")
+        except OSError as error:
+            raise CallError("E0703", f"cannot write {output}: {error.strerror}") from None
+    missed = any(not each.caught["specc"] for each in whole.faults)
+    return int(missed or any(each.caught["specc"] for each in whole.honest))

@@ -1,0 +1,129 @@
+"""What a fault is: a name, what it patches, and where it applies.
+
+A fault finds its own sites in a case and says for each what to change: the module before it runs,
+what torch does meanwhile, the emitted source, or the case's numbers. It says as well which value a
+good report names first. Non-goals: running (``run``), the faults themselves (``faults``).
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from specc.errors import CallError
+from specc.harness.case import ClosedCase
+from specc.harness.matrix import Case
+from specc.harness.running import untouched
+from specc.harness.stored import Leaf
+from specc.ir import Program
+
+# Sites of one kind in one case: the first, the last and what is spread between them.
+SITES = 3
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A case into which faults are put. ``module`` is its emitted module in float32 with the case's
+    weights, to look at; ``layers`` are the paths whose outputs the golden holds, in data-flow
+    order, and ``leaves`` the golden's observations by name."""
+
+    program: Program
+    case: Case
+    closed: ClosedCase
+    source: str
+    module: nn.Module
+    layers: tuple[str, ...]
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+
+    def of_type(self, *types: type[nn.Module]) -> list[tuple[str, Any]]:
+        """The observed layers of these types, first the one that runs first."""
+        found = [(path, self.module.get_submodule(path)) for path in self.layers]
+        return [(path, layer) for path, layer in found if type(layer) in types]
+
+
+@dataclass(frozen=True)
+class Injection:
+    """One fault at one site.
+
+    ``right`` are patterns of the names of which one must come first in a report that names the
+    fault rightly. ``around`` is open during the whole run, ``inside`` during each step and
+    evaluation; ``prepare`` is given the built module; ``source`` and ``closed`` stand in for the
+    subject's where they are given.
+    """
+
+    where: str
+    right: tuple[str, ...]
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
+    inside: Callable[[], AbstractContextManager[Any]] = nullcontext
+    prepare: Callable[[nn.Module], None] = untouched
+    source: str | None = None
+    closed: ClosedCase | None = None
+    layout: str = "contiguous"
+
+    def names(self, first: str) -> bool:
+        """Whether ``first`` is a name that points at the fault."""
+        return any(fnmatchcase(first, pattern) for pattern in self.right)
+
+
+class Fault(ABC):
+    """A fault of a known kind; the first line of a class's docstring says what goes wrong.
+
+    ``incident`` names where it was met, such as ``pytorch 22628``."""
+
+    name: ClassVar[str]
+    incident: ClassVar[str] = ""
+
+    @property
+    def summary(self) -> str:
+        """What goes wrong, in a line."""
+        return (type(self).__doc__ or self.name).strip().splitlines()[0].rstrip(".")
+
+    @abstractmethod
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        """Every place of ``subject`` where the fault can be; none where it does not apply."""
+
+
+def spread(found: Sequence[Any], most: int = SITES) -> list[Any]:
+    """At most ``most`` of ``found``: the first, the last, and what lies evenly between."""
+    if len(found) <= most:
+        return list(found)
+    steps = [round(k * (len(found) - 1) / (most - 1)) for k in range(most)]
+    return [found[step] for step in steps]
+
+
+def layer_names(path: str) -> tuple[str, ...]:
+    """Patterns for the output of the layer ``path``, in training and evaluation."""
+    return f"*/layer/{path}", f"*/layer/{path}#*", f"*/layer/{path}/[0-9]*"
+
+
+def from_module(name: str) -> tuple[Fault, ...]:
+    """The ``FAULTS`` of an importable module: a user's own. It is imported, so it is named on the
+    command line alone. Raises CallError (E0719)."""
+    try:
+        module = importlib.import_module(name)
+    except Exception as error:  # whatever a user's module raises while it is imported
+        raise CallError(
+            "E0719",
+            f"the faults of {name!r} cannot be imported: {type(error).__name__}: {error}",
+            help="name a module that can be imported from here",
+        ) from error
+    found = getattr(module, "FAULTS", None)
+    if not isinstance(found, (tuple, list)) or not all(isinstance(f, Fault) for f in found):
+        raise CallError(
+            "E0719",
+            f"{name!r} has no FAULTS, a tuple of specc.mutate.fault.Fault",
+            help="write FAULTS = (MyFault(),) in it",
+        )
+    return tuple(found)
+
+
+def scaled(tensor: Tensor, factor: float) -> Tensor:
+    """``tensor`` times ``factor``, computed in float64: the fault, and no rounding beside it."""
+    return (tensor.double() * factor).to(tensor.dtype)

@@ -1,0 +1,219 @@
+"""Faults in optimizers and schedulers.
+
+An optimizer steps as it does; a hook then computes the step anew, with the fault, from what was
+before and from the state that is now. So a fault is a formula, whichever of torch's implementations
+ran. Non-goals: settings that a recorded option would give away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+from unittest import mock
+
+import torch
+from torch import Tensor
+from torch.optim import lr_scheduler
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from specc.mutate.fault import Fault, Injection, Subject
+
+_AFTER = ("*/delta/*", "*/state/*")
+# The state of one parameter before a step, and the parameter itself.
+Before = dict[str, Any]
+
+
+class _OfSteps(Fault):
+    """A fault in what one kind of optimizer does to a parameter."""
+
+    types: ClassVar[tuple[str, ...]]
+
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        train = subject.program.train
+        if subject.case.mode != "train" or train is None:
+            return
+        for step in train.steps:
+            if step.optimizer is not None and step.optimizer.type in self.types:
+                if self.fits(subject, dict(step.optimizer.arguments)):
+                    yield Injection(step.name or step.optimizer.type, _AFTER, around=self.patched)
+                    return
+
+    def fits(self, subject: Subject, arguments: dict[str, Any]) -> bool:
+        """Whether the optimizer's own settings reach the faulty code."""
+        return True
+
+    def faulty(self, group: dict[str, Any], before: Before, now: Before) -> Tensor | None:
+        """The parameter after the faulty step; None leaves it."""
+        raise NotImplementedError
+
+    @contextmanager
+    def patched(self) -> Iterator[None]:
+        """While open, each step of such an optimizer ends with the fault."""
+        kept: dict[int, Before] = {}
+
+        def pre(optimizer: Any, arguments: Any, keywords: Any) -> None:
+            if type(optimizer).__name__ in self.types:
+                for group in optimizer.param_groups:
+                    for parameter in group["params"]:
+                        kept[id(parameter)] = _copied(parameter, optimizer.state)
+
+        def post(optimizer: Any, arguments: Any, keywords: Any) -> None:
+            if type(optimizer).__name__ not in self.types:
+                return
+            with torch.no_grad():
+                for group in optimizer.param_groups:
+                    for parameter in group["params"]:
+                        if parameter.grad is None:
+                            continue
+                        now = dict(optimizer.state.get(parameter, {}), gradient=parameter.grad)
+                        moved = self.faulty(group, kept[id(parameter)], now)
+                        if moved is not None:
+                            parameter.copy_(moved)
+
+        handles = [register_optimizer_step_pre_hook(pre), register_optimizer_step_post_hook(post)]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def _copied(parameter: Tensor, state: Any) -> Before:
+    found = {
+        name: value.clone() if isinstance(value, Tensor) else value
+        for name, value in state.get(parameter, {}).items()
+    }
+    return found | {"parameter": parameter.detach().clone()}
+
+
+class AdamDenominator(_OfSteps):
+    """Adam divides by (sqrt(v) + eps) / sqrt(bias) in place of sqrt(v) / sqrt(bias) + eps."""
+
+    name = "adam-denominator"
+    incident = "pytorch 22628"
+    types = ("Adam", "AdamW")
+
+    def fits(self, subject: Subject, arguments: dict[str, Any]) -> bool:
+        return not arguments.get("amsgrad", False)
+
+    def faulty(self, group: dict[str, Any], before: Before, now: Before) -> Tensor | None:
+        first, second = group["betas"]
+        step = float(now["step"])
+        start = before["parameter"]
+        decay = group["weight_decay"]
+        if decay and group.get("decoupled_weight_decay", False):
+            start = start * (1 - group["lr"] * decay)
+        scale = (1 - second**step) ** 0.5
+        below = (now["exp_avg_sq"].sqrt() + group["eps"]) / scale
+        size: float = group["lr"] / (1 - first**step)
+        moved: Tensor = start - size * now["exp_avg"] / below
+        return moved
+
+
+class RMSpropDenominator(_OfSteps):
+    """RMSprop divides by sqrt(v + eps) in place of sqrt(v) + eps."""
+
+    name = "rmsprop-denominator"
+    incident = "pytorch 23796"
+    types = ("RMSprop",)
+
+    def faulty(self, group: dict[str, Any], before: Before, now: Before) -> Tensor | None:
+        mean_square = now["square_avg"]
+        if group["centered"]:
+            mean_square = mean_square - now["grad_avg"].square()
+        gradient = now["gradient"]
+        if group["weight_decay"]:
+            gradient = gradient + group["weight_decay"] * before["parameter"]
+        move = gradient / (mean_square + group["eps"]).sqrt()
+        if group["momentum"]:
+            earlier = before.get("momentum_buffer")
+            move = move if earlier is None else group["momentum"] * earlier + move
+        moved: Tensor = before["parameter"] - group["lr"] * move
+        return moved
+
+
+class AMSGradMaximum(_OfSteps):
+    """AMSGrad never writes back its running maximum."""
+
+    name = "amsgrad-maximum"
+    incident = "pytorch 78807"
+    types = ("Adam", "AdamW")
+
+    def fits(self, subject: Subject, arguments: dict[str, Any]) -> bool:
+        return bool(arguments.get("amsgrad", False))
+
+    def faulty(self, group: dict[str, Any], before: Before, now: Before) -> Tensor | None:
+        earlier = before.get("max_exp_avg_sq")
+        largest = now["max_exp_avg_sq"]
+        largest.copy_(torch.zeros_like(largest) if earlier is None else earlier)
+        return None
+
+
+class SGDMomentum(_OfSteps):
+    """SGD computes with a momentum that is 0.001 more than its setting."""
+
+    name = "momentum"
+    types = ("SGD",)
+
+    def fits(self, subject: Subject, arguments: dict[str, Any]) -> bool:
+        # The first step fills the buffer, and only the second uses the momentum.
+        return bool(arguments.get("momentum", 0.0)) and _updates(subject) > 1
+
+    def faulty(self, group: dict[str, Any], before: Before, now: Before) -> Tensor | None:
+        earlier = before.get("momentum_buffer")
+        if earlier is None:
+            return None
+        extra = 0.001 * earlier
+        now["momentum_buffer"].add_(extra)
+        moved: Tensor = before["parameter"] - group["lr"] * now["momentum_buffer"]
+        return None if group["nesterov"] else moved
+
+
+def _updates(subject: Subject) -> int:
+    train = subject.program.train
+    return len(subject.closed.batches) // (train.accumulate if train else 1)
+
+
+class RestartLate(Fault):
+    """A cosine schedule restarts one step late."""
+
+    name = "restart-late"
+    incident = "pytorch 23480"
+
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        train = subject.program.train
+        steps = train.steps if train is not None and subject.case.mode == "train" else ()
+        if any(s.scheduler and s.scheduler.type == "CosineAnnealingWarmRestarts" for s in steps):
+            yield Injection("schedule", ("*/lr/*", "end/schedule/*"), around=_late)
+
+
+@contextmanager
+def _late() -> Iterator[None]:
+    honest = lr_scheduler.CosineAnnealingWarmRestarts.step
+
+    def step(self: Any, epoch: Any = None) -> None:
+        if epoch is None and self.last_epoch >= 0 and self.T_cur + 1 == self.T_i:
+            # Stays at the bottom of the cosine for a step that should have restarted.
+            if not getattr(self, "_held", False):
+                self._held = True
+                self.last_epoch += 1
+                self.T_cur -= 1
+        else:
+            self._held = False
+        honest(self, epoch)
+
+    with mock.patch.object(lr_scheduler.CosineAnnealingWarmRestarts, "step", step):
+        yield
+
+
+FAULTS = (
+    AdamDenominator(),
+    RMSpropDenominator(),
+    AMSGradMaximum(),
+    SGDMomentum(),
+    RestartLate(),
+)

@@ -1,0 +1,227 @@
+"""Puts one fault at a time into a spec's case and asks whether the golden notices.
+
+Each case is run unchanged first, in the spec's precision and in float64: what the rules that are
+compared need. Then every fault at each of its sites, then the honest variants. A case whose
+unchanged run does not pass its golden cannot be measured, and is an error. Non-goals: the faults,
+showing the result.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from specc.errors import SpeccError, TargetError
+from specc.harness import build, subject
+from specc.harness import golden as goldens
+from specc.harness.case import ClosedCase, close
+from specc.harness.compare import compare
+from specc.harness.golden import Golden
+from specc.harness.lines import Lines
+from specc.harness.matrix import Case, cases
+from specc.harness.observe import Run, RunFailed, Setting, observe
+from specc.ir import Program
+from specc.mutate.fault import Fault, Injection, Subject
+from specc.mutate.rules import assert_close_passes, same_passes, visible
+from specc.mutate.variants import variants
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One fault at one site, or one honest variant. ``caught`` is by rule; ``first`` is the value
+    that our report names first, ``floors`` how far it is off; ``named`` whether it points at the
+    fault."""
+
+    spec: str
+    case: str
+    what: str
+    where: str
+    caught: dict[str, bool]
+    first: str = ""
+    floors: float | None = None
+    named: bool = False
+
+
+@dataclass
+class Result:
+    """All outcomes; ``skipped`` says which targets could not be run, and why."""
+
+    faults: list[Outcome] = field(default_factory=list)
+    honest: list[Outcome] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def mutate(
+    program: Program,
+    root: Path,
+    faults: Sequence[Fault],
+    *,
+    targets: tuple[str, ...] = (),
+    every_case: bool = False,
+    told: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Measure ``faults`` on ``program``: on its first training case (else its first case), or on
+    all; honest variants run in eager and in ``targets``. ``told`` hears of the progress.
+
+    Raises GoldenError as ``golden.read`` does, TargetError (E0905) where the unchanged case does
+    not pass.
+    """
+    from specc.emit import emit
+
+    found = cases(program)
+    training = [case for case in found if case.mode == "train"]
+    chosen = found if every_case else (training or list(found))[:1]
+    result = Result()
+    source = emit(program)
+    for case in chosen:
+        told(f"{program.file}, case {case.id}")
+        bench = _Bench(program, case, root, source)
+        bench.faults(faults, result, told)
+        bench.variants(targets, result)
+    return result
+
+
+class _Bench:
+    """One case, its golden, and its unchanged runs."""
+
+    def __init__(self, program: Program, case: Case, root: Path, source: str) -> None:
+        self.program, self.case, self.source = program, case, source
+        self.golden: Golden = goldens.read(program, case, root)
+        self.dtype = self.golden.dtypes[0]
+        self.closed = close(program, case, self.golden.draw, self.golden.grid)
+        self.lines = Lines(program)
+        self.setting = Setting("eager", "cpu", self.dtype, layers=True, whole=True)
+        plain = self._run(self.setting)
+        caught, first, _ = self._ours(plain, layers=True)
+        if caught:
+            raise TargetError(
+                "E0905",
+                f"{program.file}, case {case.id}, does not pass its golden as it is: {first}",
+                help="mend or bless it first: what a golden catches can be told of one that passes",
+            )
+        assert isinstance(plain, Run)
+        exact = self._run(Setting("eager", "cpu", "float64", layers=True, whole=True))
+        self.expected = visible(plain.whole, self.closed)
+        self.exact = visible(exact.whole, self.closed) if isinstance(exact, Run) else {}
+        self.subject = self._subject()
+
+    def _subject(self) -> Subject:
+        module = build.bare(self.program, self.closed, self.source, torch.float32)
+        names = dict(module.named_modules())
+        observed = {leaf.reference.name for leaf in self.golden.leaves}
+        stages = ("step0/layer/", "eval/layer/")
+        layers = tuple(
+            path
+            for path in _in_order(self.golden, stages)
+            if path in names and path in subject.layer_calls(self.program)
+        )
+        leaves = {leaf.reference.name: leaf for leaf in self.golden.leaves}
+        assert observed == leaves.keys()
+        return Subject(self.program, self.case, self.closed, self.source, module, layers, leaves)
+
+    # ── faults ───────────────────────────────────────────────────────────────────────────────────
+
+    def faults(self, faults: Sequence[Fault], result: Result, told: Callable[[str], None]) -> None:
+        """Every one of ``faults`` at each of its sites."""
+        for fault in faults:
+            for injection in fault.injections(self.subject):
+                told(f"{self.program.file}: {fault.name} at {injection.where}")
+                result.faults.append(self._fault(fault, injection))
+
+    def _fault(self, fault: Fault, injection: Injection) -> Outcome:
+        setting = Setting(
+            "eager",
+            "cpu",
+            self.dtype,
+            layers=True,
+            whole=True,
+            around=injection.inside,
+            prepare=injection.prepare,
+            layout=injection.layout,
+        )
+        run = self._run(setting, injection.source, injection.closed, injection.around)
+        ours, first, floors = self._ours(run, layers=True)
+        named = injection.names(first) if ours else False
+        return self._outcome(fault.name, injection.where, run, ours, first, floors, named)
+
+    # ── honest variants ──────────────────────────────────────────────────────────────────────────
+
+    def variants(self, targets: tuple[str, ...], result: Result) -> None:
+        """Every honest variant."""
+        for variant in variants(self.program, self.dtype, targets):
+            try:
+                run = self._run(variant.setting, around=variant.around)
+            except SpeccError as error:
+                where = f"{self.program.file}, {variant.name}"
+                result.skipped.append(f"{where}: {error.message}")
+                continue
+            ours, first, floors = self._ours(run, layers=variant.setting.layers)
+            result.honest.append(
+                self._outcome(variant.name, self.case.id, run, ours, first, floors, False)
+            )
+
+    # ── running and judging ──────────────────────────────────────────────────────────────────────
+
+    def _run(
+        self,
+        setting: Setting,
+        source: str | None = None,
+        closed: ClosedCase | None = None,
+        around: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> Run | RunFailed:
+        case = closed or self.closed
+        # A fault may write into what it is given.
+        case = copy.copy(case)
+        with warnings.catch_warnings(), around():
+            warnings.simplefilter("ignore")
+            try:
+                return observe(self.program, case, source or self.source, setting)
+            except RunFailed as error:
+                return error
+
+    def _ours(self, run: Run | RunFailed, *, layers: bool) -> tuple[bool, str, float | None]:
+        """Whether our rule fails the run, the first bad value, and its error in floors."""
+        if isinstance(run, RunFailed):
+            return True, run.place, None
+        found = compare(
+            self.golden, run.observations, self.dtype, self.lines.of, layers=layers
+        ).findings
+        return (True, found[0].name, found[0].floors) if found else (False, "", None)
+
+    def _outcome(
+        self,
+        what: str,
+        where: str,
+        run: Run | RunFailed,
+        ours: bool,
+        first: str,
+        floors: float | None,
+        named: bool,
+    ) -> Outcome:
+        caught = {"specc": ours}
+        if isinstance(run, RunFailed):
+            caught |= {"assert_close": True, "same": True}
+        else:
+            seen: dict[str, Tensor] = visible(run.whole, self.closed)
+            training = self.case.mode == "train"
+            caught["assert_close"] = not assert_close_passes(seen, self.expected)
+            caught["same"] = not same_passes(seen, self.expected, self.exact, training=training)
+        return Outcome(self.program.file, self.case.id, what, where, caught, first, floors, named)
+
+
+def _in_order(golden: Golden, prefixes: tuple[str, ...]) -> list[str]:
+    """The layers that ``golden`` observes, each once, in data-flow order."""
+    found: dict[str, None] = {}
+    for leaf in golden.leaves:
+        for prefix in prefixes:
+            if leaf.reference.name.startswith(prefix):
+                found.setdefault(leaf.reference.name.removeprefix(prefix).partition("#")[0])
+    return list(found)

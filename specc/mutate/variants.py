@@ -1,0 +1,55 @@
+"""Honest changes of machine, which must pass: threads, targets, layouts, optimizers' ways, kernels.
+
+Non-goals: other torch versions and devices, which are other runs of this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from specc.harness.floor import plain_kernels, threads
+from specc.harness.running import Setting
+from specc.ir import Program
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One honest way to run a case."""
+
+    name: str
+    setting: Setting
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
+def variants(program: Program, dtype: str, targets: tuple[str, ...]) -> Iterator[Variant]:
+    """Those that apply to ``program``; ``targets`` are the ones beside eager."""
+    plain = Setting("eager", "cpu", dtype, layers=True, whole=True)
+    for count in (1, 2):
+        yield Variant(f"{count} threads", plain, _threads(count))
+    yield Variant("without oneDNN", plain, lambda: plain_kernels(True))
+    if any(len(value.type.shape) in (4, 5) for value in program.subject().inputs):
+        setting = Setting("eager", "cpu", dtype, layers=True, whole=True, layout="channels_last")
+        yield Variant("channels_last", setting)
+    train = program.train
+    if train is not None and any(step.optimizer is not None for step in train.steps):
+        for way in ("foreach", "for-loop", "fused"):
+            if way == "fused" and not _fusible(program):
+                continue
+            setting = Setting("eager", "cpu", dtype, layers=True, whole=True, optimizer=way)
+            yield Variant(way, setting)
+    for target in targets:
+        yield Variant(target, Setting(target, "cpu", dtype, whole=True))
+
+
+def _threads(count: int) -> Callable[[], AbstractContextManager[Any]]:
+    return lambda: threads(count)
+
+
+def _fusible(program: Program) -> bool:
+    """Whether torch has a fused form of every optimizer of ``program`` on the CPU."""
+    assert program.train is not None
+    used = [step.optimizer for step in program.train.steps if step.optimizer is not None]
+    return all(each.type in ("SGD", "Adam", "AdamW", "Adagrad") for each in used)
