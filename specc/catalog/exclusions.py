@@ -41,11 +41,40 @@ LAYERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-LOSSES: Mapping[str, str] = MappingProxyType({})
+LOSSES: Mapping[str, str] = MappingProxyType(
+    {
+        "NLLLoss2d": "a deprecated name of NLLLoss, which takes images as well",
+    }
+)
 
-OPTIMIZERS: Mapping[str, str] = MappingProxyType({})
+OPTIMIZERS: Mapping[str, str] = MappingProxyType(
+    {"Optimizer": "the base class of optimizers: it steps nothing"}
+)
 
-SCHEDULERS: Mapping[str, str] = MappingProxyType({})
+_OF_A_FUNCTION = "takes a function of the epoch, and a spec is data: {}"
+
+SCHEDULERS: Mapping[str, str] = MappingProxyType(
+    {
+        "LRScheduler": "the base class of schedulers: it moves nothing",
+        "LambdaLR": _OF_A_FUNCTION.format(
+            "LinearLR, PolynomialLR, CosineAnnealingLR and SequentialLR say what it is used for"
+        ),
+        "MultiplicativeLR": _OF_A_FUNCTION.format("ExponentialLR and MultiStepLR are its uses"),
+    }
+)
+
+INITS: Mapping[str, str] = MappingProxyType(
+    {
+        "calculate_gain": "a number: `gain` and `nonlinearity` of the initialisers say it",
+        **{
+            name: f"a deprecated name of {name}_"
+            for name in (
+                "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal",
+                "kaiming_uniform", "kaiming_normal", "orthogonal", "sparse",
+            )
+        },
+    }
+)  # fmt: skip
 
 FUNCTIONS: Mapping[str, str] = MappingProxyType({})
 

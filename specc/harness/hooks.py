@@ -56,7 +56,10 @@ class GradientHooks:
         def save(parameter: Tensor) -> None:
             if parameter.grad is not None:
                 found = self.raw.setdefault(self._current(), {})
-                found[name] = parameter.grad.detach().clone()
+                # Of an optimizer that computes the loss again and again, the first alone: where
+                # it goes from there is seen in what it makes of the parameters.
+                if name not in found:
+                    found[name] = parameter.grad.detach().clone()
 
         return save
 
@@ -127,6 +130,8 @@ class IdleOptimizer:
             for parameter in group["params"]:
                 parameter.grad = None
 
-    def step(self) -> None:
-        """Leaves every parameter as it is."""
+    def step(self, closure: Callable[[], Tensor] | None = None) -> None:
+        """Leaves every parameter as it is; computes the loss once where it is to be computed."""
+        if closure is not None:
+            closure()
         self._before()

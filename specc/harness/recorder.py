@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from specc.catalog import OPTIMIZERS
 from specc.harness.lines import Lines
 from specc.harness.sketch import represent
 from specc.harness.subject import prefixed
@@ -38,6 +39,7 @@ class Observation:
     largest: float = 0.0
 
 
+_COMPUTE_THE_LOSS = frozenset(name for name, row in OPTIMIZERS.items() if row.closure)
 _NO_OPTIONS = frozenset({"params", "foreach", "fused", "capturable", "differentiable"})
 
 
@@ -91,9 +93,11 @@ class Recorder:
         for number, group in enumerate(optimizer.param_groups):
             for name, option in group.items():
                 parts = option if isinstance(option, (tuple, list)) else (option,)
-                if name in _NO_OPTIONS or not all(isinstance(p, (int, float)) for p in parts):
+                if name in _NO_OPTIONS:
                     continue
                 for position, part in enumerate(parts):
+                    if not isinstance(part, (int, float)):
+                        continue
                     key = f"{name}.{position}" if isinstance(option, (tuple, list)) else name
                     owner = prefixed(step, f"group{number}")
                     self.exact(f"option/{owner}/{key}", float(part))
@@ -101,7 +105,11 @@ class Recorder:
     def state(
         self, prefix: str, module: nn.Module, step: str, optimizer: torch.optim.Optimizer
     ) -> None:
-        """What an optimizer keeps of each of its parameters."""
+        """What an optimizer keeps of each of its parameters.
+
+        One that computes the loss many times keeps how often, and a list of what it saw: left out,
+        for no two precisions need agree on when to stop. Its numbers are measured, not counted."""
+        computes = type(optimizer).__name__ in _COMPUTE_THE_LOSS
         keys: dict[str, None] = {}
         for state in optimizer.state.values():
             keys.update(dict.fromkeys(state))
@@ -112,6 +120,11 @@ class Recorder:
                     continue
                 value = optimizer.state.get(parameter, {}).get(key)
                 full = f"{prefix}/state/{prefixed(step, key)}/{name}"
+                if computes and isinstance(value, (int, list)):
+                    continue
+                if computes and value is not None:
+                    self.tensor(full, torch.as_tensor(value, dtype=self.dtype))
+                    continue
                 if isinstance(value, (int, float)) or (value is not None and value.dim() == 0):
                     # A counter: torch keeps it in its default precision, whatever the run's.
                     self.exact(full, float(value))
@@ -131,6 +144,8 @@ class Recorder:
             self.observations.append(Observation(name, line))
             return
         value = tensor.detach().cpu()
+        if value.is_sparse:  # the gradient of a table that is looked up: the rest of it is zeros
+            value = value.to_dense()
         if self.unsketched is not None:
             self.unsketched[name] = value.clone()
         kind = "float" if value.dtype == self.dtype else str(value.dtype)[6:]

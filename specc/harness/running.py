@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from specc.catalog import OPTIMIZERS
 from specc.errors import SpeccError
 from specc.harness import build, subject
 from specc.harness.build import RunFailed
@@ -22,7 +23,7 @@ from specc.harness.hooks import flat_tensors, layer_hooks
 from specc.harness.noise import set_step
 from specc.harness.recorder import Observation, Recorder
 from specc.harness.standin import Captured, stand_in, with_forward
-from specc.ir import Program, Value
+from specc.ir import Program, Step, Value
 
 Around = Callable[[], AbstractContextManager[Any]]
 
@@ -101,7 +102,10 @@ class Running:
         train = subject.of_several(self.program)
         if train is None:
             names = [output.name for output in self.program.subject().outputs]
-            return stand_in(self.module, self.setting.target, self._capturing(names))
+            alone = stand_in(self.module, self.setting.target, self._capturing(names))
+            for step in subject.steps(self.program):
+                self._once(alone, step)
+            return alone
         shared = [value.name for value in train.shared_values]
         capture = self._capturing(shared)
 
@@ -121,7 +125,23 @@ class Running:
             )
         for step in train.steps:
             self._announced(shell, step.name)
+            self._once(shell, step)
         return shell
+
+    def _once(self, shell: Any, step: Step) -> None:
+        """Let nothing be captured after the first loss of a step that computes it many times: how
+        many times is no more certain than the numbers that it looks at."""
+        if step.optimizer is None or not OPTIMIZERS[step.optimizer.type].closure:
+            return
+        name = subject.method(step.name, "loss")
+        compute = getattr(shell, name)
+
+        def loss(*arguments: Tensor) -> Any:
+            result = compute(*arguments)
+            self.captured.closed = True
+            return result
+
+        setattr(shell, name, loss)
 
     def _capturing(self, names: Sequence[str]) -> Callable[[Any], None]:
         def capture(result: Any) -> None:

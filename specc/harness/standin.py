@@ -23,22 +23,26 @@ class Captured:
     """Tensors that passed, by the step of training in which they did, in their order.
 
     ``step`` is the step that runs now; what comes before the first is under ``""``. A key that
-    comes again is ``#2``, ``#3``.
+    comes again is ``#2``, ``#3``. While it is ``closed``, what passes is not kept.
     """
 
     def __init__(self) -> None:
         self.step = ""
+        self.closed = False
         self.of: dict[str, dict[str, Tensor]] = {}
         self._counts: dict[str, int] = {}
 
     def clear(self) -> None:
         """Forget everything, and be before the first step again."""
         self.step = ""
+        self.closed = False
         self.of.clear()
         self._counts.clear()
 
     def add(self, key: str, tensor: Tensor) -> None:
         """Keep a copy of ``tensor``."""
+        if self.closed:
+            return
         self._counts[key] = count = self._counts.get(key, 0) + 1
         full = key if count == 1 else f"{key}#{count}"
         self.of.setdefault(self.step, {})[full] = tensor.detach().clone()
