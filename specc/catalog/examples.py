@@ -121,7 +121,11 @@ def program_of(kind: str, row: Row) -> str:
     the plan of its test.
 
     ValueError where the row's example is written wrongly."""
-    example = example_of(kind, row)
+    return program_around(kind, row, example_of(kind, row))
+
+
+def program_around(kind: str, row: Row, example: Example) -> str:
+    """As ``program_of``, around ``example``."""
     parts = _PARTS[kind](row, example)
     sizes = dict.fromkeys(name for each in example.inputs for name in each.sizes)
     plan = [f"sizes {', '.join(f'{name}={size_of(name)}' for name in sizes)}"] if sizes else []
@@ -270,6 +274,7 @@ __all__ = [
     "cases",
     "example_of",
     "explained",
+    "program_around",
     "program_of",
     "size_of",
 ]

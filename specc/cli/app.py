@@ -11,9 +11,11 @@ import typer
 from specc.cli.bench import bench
 from specc.cli.bless import bless
 from specc.cli.build import build
+from specc.cli.catalog import catalog
 from specc.cli.check import check
 from specc.cli.diff import diff
 from specc.cli.explain import explain
+from specc.cli.mutate import mutate
 from specc.cli.profile import profile
 from specc.cli.show import show
 from specc.cli.test import test
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (check, show, build, test, bless, diff, profile, bench, explain):
+for _verb in (check, show, build, test, bless, diff, mutate, profile, bench, catalog, explain):
     app.command()(_verb)
 
 

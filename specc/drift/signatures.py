@@ -32,8 +32,8 @@ from specc.drift.left_out import (
 )
 
 NONE_GIVEN: Any = inspect.Parameter.empty
-# The kinds whose torch form takes one argument in front of the row's.
-_FIRST = {"optimizer": "params", "initialiser": "tensor", "parametrization": "module",
+# The kinds whose torch form takes one argument more than the row says, mostly the first.
+_UNSAID = {"optimizer": "params", "initialiser": "tensor", "parametrization": "module",
           "scheduler": "optimizer"}  # fmt: skip
 
 
@@ -97,10 +97,8 @@ def _of_forward(row: LayerRow, torchs: Any) -> tuple[str, ...]:
 
 def _of_configured(kind: str, row: Row, torchs: Any) -> tuple[str, ...]:
     found = parameters(torchs)
-    first = next(iter(found))
-    if first != _FIRST[kind]:
-        return (f"torch's first argument is `{first}`, not `{_FIRST[kind]}`",)
-    del found[first]
+    if found.pop(_UNSAID[kind], None) is None:
+        return (f"torch has no argument `{_UNSAID[kind]}`, which the row leaves out",)
     said = list(_compared(row, row.arguments, _kept(row, _defaults(found))))
     for name, parameter in found.items():
         named = parameter.kind is inspect.Parameter.KEYWORD_ONLY

@@ -1,0 +1,102 @@
+"""``specc catalog``: what a spec may name. Never imports torch, but for ``--drift``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from specc.cli.verb import verb
+
+if TYPE_CHECKING:
+    from specc.catalog.rows import Row
+
+
+@verb
+def catalog(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="What to explain.", show_default=False),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="One kind alone, such as 'layer'.", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Compare every row with the installed torch.")
+    ] = False,
+) -> int:
+    """List what a spec may name, or explain one of it.
+
+    Layers, losses, functions, optimizers and so on, by torch's names: signature, shapes, an
+    example, torch's page. With --drift: what the installed torch has otherwise; ends with 1 if
+    there is anything.
+
+    \b
+    Examples:
+      specc catalog --kind loss
+      specc catalog Conv2d
+      specc catalog --drift
+    """
+    from specc.catalog import suggest
+    from specc.catalog.examples import KINDS
+    from specc.errors import CallError
+    from specc.report import catalogue, catalogue_json
+    from specc.report.style import show, terminal_width
+
+    if kind is not None and kind.removesuffix("s") not in KINDS:
+        raise CallError(
+            "E0712", f"there is no kind {kind!r}", help=f"the kinds are {', '.join(KINDS)}"
+        )
+    if drift:
+        return _drift(json)
+    kinds = {each: KINDS[each] for each in KINDS if kind in (None, each, f"{each}s")}
+    if name is None:
+        if json:
+            sys.stdout.write(catalogue_json.text(_all(kinds)))
+        else:
+            show(catalogue.listing(kinds, terminal_width()))
+        return 0
+    found = [(each, row) for each, row in _all(kinds) if row.name == name]
+    if not found:
+        near = suggest(name, [row.name for _, row in _all(kinds)])
+        raise CallError(
+            "E0712",
+            f"there is nothing called {name!r} in the catalogue",
+            help=f"did you mean {near!r}?" if near else "list what there is: specc catalog",
+        )
+    if json:
+        sys.stdout.write(catalogue_json.text(found))
+        return 0
+    from specc.catalog.examples import explained
+    from specc.inspect.entry import entry
+
+    for position, (each, row) in enumerate(found):
+        sys.stdout.write("\n" if position else "")
+        lines = explained(each, row)
+        show(catalogue.row_at_length(each, row, entry(each, row), lines, terminal_width()))
+    return 0
+
+
+def _all(kinds: Iterable[str]) -> list[tuple[str, Row]]:
+    from specc.catalog.examples import KINDS
+
+    return [(kind, row) for kind in kinds for row in KINDS[kind].values()]
+
+
+def _drift(json: bool) -> int:
+    from dataclasses import asdict
+
+    from specc.drift.compare import drift as compare  # brings torch
+    from specc.report import catalogue, catalogue_json
+    from specc.report.style import show
+
+    found = compare()
+    if json:
+        sys.stdout.write(catalogue_json.data(asdict(found)))
+    else:
+        show(catalogue.drifted(found.torch, found.new, found.gone, found.changed, found.later))
+    return 0 if found.none else 1

@@ -1,0 +1,89 @@
+"""``docs/catalogue.md``: the count of what torch exports and rows cover, then every row.
+
+``python -m specc.drift`` prints it; a test holds the page to it. Non-goals: shapes and arguments at
+length, which ``specc catalog NAME`` has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+from specc.catalog import words
+from specc.catalog.examples import KINDS
+from specc.catalog.rows import FunctionRow, LayerRow, Row
+from specc.drift.compare import EXCLUDED, Coverage, coverage
+
+_HEAD = (
+    "Everything that a spec may name, by torch's names; `specc catalog NAME` explains one with its "
+    "arguments, its shapes and an\nexample. This page is generated (`python -m specc.drift > "
+    "docs/catalogue.md`), and a test holds it to the catalogue."
+)
+_COUNT = (
+    "Counted against torch {torch}: what is covered and what is excluded is together what torch "
+    "exports.\n*Beside* are rows of what these exports do not list: functions of `torch` itself "
+    "(`torch.cat`, `torch.bmm`), of which\nthe catalogue has those that models need, and what is "
+    "torchmetrics' or specc's own."
+)
+
+
+def page(torch: str) -> str:
+    """The whole page; ``torch`` is the version that was counted against."""
+    lines = ["# The catalogue", "", _HEAD, "", "## How much of torch is covered", ""]
+    lines += [_COUNT.format(torch=torch), "", *counts(), ""]
+    lines += ["### Excluded, and why", "", *_exclusions(), ""]
+    for kind in KINDS:
+        lines += [*_kind(kind), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def counts() -> Iterator[str]:
+    """The table of covered, excluded and exported, as Markdown."""
+    yield "| | covered | excluded | exported by torch | beside |"
+    yield "| --- | --: | --: | --: | --: |"
+    for kind in KINDS:
+        found = coverage(kind)
+        cells = [len(found.covered), len(found.excluded), len(found.exported), found.beside]
+        yield f"| {kind}s | {' | '.join(map(_number, cells))} |"
+
+
+def _number(count: int) -> str:
+    return str(count) if count else ""
+
+
+def _exclusions() -> Iterator[str]:
+    """Names of one reason together, in the order of the tables."""
+    yield "| | names | reason |"
+    yield "| --- | --- | --- |"
+    for kind in KINDS:
+        found: Coverage = coverage(kind)
+        reasons: dict[str, list[str]] = {}
+        table: Mapping[str, str] = EXCLUDED.get(kind, {})
+        for name in (name for name in table if name in found.excluded):
+            reasons.setdefault(table[name], []).append(f"`{name}`")
+        for reason, names in reasons.items():
+            yield f"| {kind} | {', '.join(names)} | {_cell(reason)} |"
+
+
+def _kind(kind: str) -> Iterator[str]:
+    rows = KINDS[kind]
+    yield f"## {kind[0].upper()}{kind[1:]}s"
+    for family, members in groupby(sorted(rows.values(), key=_family), key=_family):
+        if family and family != kind:
+            yield f"\n### {kind}s: {family}"
+        yield "\n| | called | is |"
+        yield "| --- | --- | --- |"
+        for row in members:
+            address = words.page(kind, row)
+            name = f"[`{row.name}`]({address})" if address else f"`{row.name}`"
+            call = _cell(words.signature(row))
+            since = "" if row.since in ("", "2.0") else f" *(torch {row.since})*"
+            yield f"| {name} | `{call}` | {_cell(row.summary)}{since} |"
+
+
+def _family(row: Row) -> str:
+    return row.family if isinstance(row, LayerRow | FunctionRow) else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
