@@ -46,8 +46,10 @@ def load(
 
     ``target`` is ``eager``, ``compile``, ``torchscript`` or ``export``. A module of ``export`` is
     in evaluation mode for good; the others train and switch modes as any module. ``model`` names
-    one of several models. Raises SpecError with every fault of the spec, CallError for an unknown
-    ``target``, ``model`` or ``device``, TargetError where the target refuses the model."""
+    one of several models, or the class that trains them, ``Training``, which is of ``eager`` alone.
+    A model with ``weights`` starts from its checkpoint, also where it is trained. Raises SpecError
+    with every fault of the spec, CallError for an unknown ``target``, ``model`` or ``device`` or a
+    checkpoint that does not fit, TargetError where the target refuses the model."""
     program = front.read(path, params)
     return _live(program, Path(os.fspath(path)).stem, model, target, device)
 
@@ -158,6 +160,13 @@ def _live(program: ir.Program, stem: str, model: str | None, target: str, device
     from specc.emit import emit
 
     chosen = _target(target)
+    training = program.train.module if program.train is not None else None
+    if training is not None and model == training.name and chosen.name != "eager":
+        raise CallError(
+            "E0707",
+            f"{model} is what trains the models; {chosen.name} takes a model",
+            help=f"name one of {', '.join(known.name for known in program.models)}",
+        )
     module = _module(program, emit(program), stem, model, device)
     if chosen.name == "eager":
         return module
@@ -173,10 +182,16 @@ def _module(
 ) -> nn.Module:
     from specc.targets.live import module_class
 
-    known = _model(program, model)
+    training = program.train.module if program.train is not None else None
+    trains = training is not None and model == training.name
+    known = program.subject() if trains else _model(program, model)
     _device(device)
     module: nn.Module = module_class(source, known.name, stem)()
-    if known.weights is not None:
+    if trains:
+        from specc.targets.weights import start_training
+
+        start_training(module, program)
+    elif known.weights is not None:
         from specc.targets.weights import start_from
 
         start_from(module, known.weights, program.file)

@@ -88,8 +88,8 @@ ROWS = {
         "a checkpoint that cannot be started from",
         (
             "`weights` names a file inside the project, from the spec's folder: safetensors, or "
-            "torch's own format, which is read without running its code. Its names and shapes "
-            "are those of the model's state_dict."
+            "torch's own format, which is read without running its code. Its names, shapes and "
+            "dtypes are those of the model's state_dict."
         ),
         'weights "../elsewhere/resnet18.safetensors"',
         "Put the file there, or label the layers as the checkpoint names them.",
