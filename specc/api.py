@@ -123,8 +123,9 @@ def example_inputs(program: ir.Program, model: ir.Module, device: str) -> tuple[
     from specc.harness.case import example_batch
 
     tensors = example_batch(program, model, _case(program, model))
+    working = {"float": torch.float32, "complex": torch.complex64}
     return tuple(
-        tensor.to(device, torch.float32 if value.type.dtype == "float" else tensor.dtype)
+        tensor.to(device, working.get(value.type.dtype, tensor.dtype))
         for value, tensor in zip(model.inputs, tensors, strict=True)
     )
 
@@ -180,12 +181,14 @@ def _live(program: ir.Program, stem: str, model: str | None, target: str, device
 def _module(
     program: ir.Program, source: str, stem: str, model: str | None, device: str
 ) -> nn.Module:
+    from specc.extensions.modules import import_modules
     from specc.targets.live import module_class
 
     training = program.train.module if program.train is not None else None
     trains = training is not None and model == training.name
     known = program.subject() if trains else _model(program, model)
     _device(device)
+    import_modules(program)
     module: nn.Module = module_class(source, known.name, stem)()
     if trains:
         from specc.targets.weights import start_training

@@ -1,7 +1,7 @@
 """A path to a checked program: the checks on the file itself, then the front end. Imports no torch.
 
 A spec is read as data: nothing in it runs, and nothing is opened but the specs that it uses, which
-must lie inside its project. Non-goal: what the files say (``semantics``).
+must lie inside its project, and what the project's own pyproject.toml names. Non-goal: what the files say (``semantics``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
-from specc import ir
+from specc import extensions, ir
 from specc.catalog import suggest
 from specc.errors import CallError, Collector, Diagnostic, Span, SpeccError, SpecError
 from specc.roots import project_root
@@ -42,14 +42,16 @@ def check(
     """The program if there is no error, every diagnostic in order, and the texts they point into.
 
     A file that is no spec's text (binary, empty, too large) is a diagnostic; one that cannot be
-    read at all raises CallError."""
+    read at all raises CallError, as does an extension that the project names and that is not
+    there, faulty, or in another's way. Those extensions, and no other code, are imported."""
     file = os.fspath(path)
     text, fault = _text(file)
     if fault is not None:
         return None, [fault], {}
     collector = Collector()
     used = UsedFiles(file, collector)
-    program = analyse_into(text, file, params or {}, collector, used.read)
+    catalogue = extensions.catalogue_of(file)
+    program = analyse_into(text, file, params or {}, collector, used.read, catalogue)
     return program, collector.sorted(), {file: text, **used.sources}
 
 

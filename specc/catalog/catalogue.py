@@ -79,5 +79,7 @@ def head(row: Row) -> str:
 
 
 def is_built_in(row: Row) -> bool:
-    """Whether ``row`` is one of specc's own."""
-    return any(table.get(row.name) is row for table in BUILT_IN.tables.values())
+    """Whether ``row`` is one of specc's own, as all are that extensions cannot add."""
+    return not isinstance(row, LayerRow | FunctionRow) or any(
+        table.get(row.name) is row for table in BUILT_IN.tables.values()
+    )

@@ -11,6 +11,9 @@ from pathlib import PurePath
 import torch
 from torch import Tensor, nn
 
+from specc.catalog.catalogue import is_built_in
+from specc.catalog.used import rows_of
+from specc.extensions.modules import import_modules
 from specc.harness.case import ClosedCase
 from specc.harness.noise import integers, make_portable, normal
 from specc.harness.redraw import give_keys, redrawn
@@ -41,6 +44,7 @@ def bare(program: Program, closed: ClosedCase, source: str, dtype: torch.dtype) 
     Raises RunFailed where it takes other parameters than the spec's.
     """
     stem = PurePath(program.file).stem
+    import_modules(program)
     module = module_class(redrawn(source).source, program.subject().name, stem)()
     module.to(dtype=dtype)
     module.train(closed.case.mode == "train")
@@ -55,16 +59,34 @@ def bare(program: Program, closed: ClosedCase, source: str, dtype: torch.dtype) 
     return module
 
 
-def with_portable_noise(module: nn.Module, source: str, seed: int) -> Built:
-    """``module`` itself, drawing from the portable generator alone as far as that can be had."""
+def with_portable_noise(
+    module: nn.Module, source: str, seed: int, program: Program | None = None
+) -> Built:
+    """``module`` itself, drawing from the portable generator alone as far as that can be had.
+
+    What ``program`` imports for drawing is out of reach, and the notes say so."""
     found = redrawn(source)
     give_keys(module, seed, found.sites)
     report = make_portable(module, seed)
     notes = (
         *(f"noise switched off: {item}" for item in (*report.silenced, *found.silenced)),
-        *(f"noise not under control: {item}" for item in (*report.uncovered, *found.uncovered)),
+        *(
+            f"noise not under control: {item}"
+            for item in (*report.uncovered, *found.uncovered, *_imported(program))
+        ),
     )
     return Built(module, notes)
+
+
+def _imported(program: Program | None) -> list[str]:
+    """The stochastic layers and functions that the emitted source imports from extensions."""
+    rows = [] if program is None else rows_of(program)
+    found = {
+        row.name: f"{row.torch}, of an extension"
+        for row in rows
+        if row.module and getattr(row, "stochastic", False) and not is_built_in(row)
+    }
+    return list(found.values())
 
 
 def _fill_parametrization(seed: int, name: str, buffer: Tensor) -> None:

@@ -1,9 +1,9 @@
 """The hash of a program's meaning: equal when two specs compute the same, whatever their spacing.
 
-Covers the language version, the params' values, what is built and the training; leaves out spans,
-the file's name, comments and made-up names of intermediate values. The ``test`` block is left out
-as well: sizes, seed and steps are compared one by one, so that a stale golden can say which of them
-changed.
+Covers the language version, the params' values, what is built, the training, and the signatures of
+what extensions add to the catalogue; leaves out spans, the file's name, comments and made-up names
+of intermediate values. The ``test`` block is left out as well: sizes, seed and steps are compared
+one by one, so that a stale golden can say which of them changed.
 
 A block is hashed once, however many layers are made of it, and stands for its digest from there on:
 ten thousand instances take as long as the one. Nothing here recurses, so that a deep nesting is
@@ -18,6 +18,9 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+from specc.catalog.catalogue import is_built_in
+from specc.catalog.rows import LayerRow
+from specc.catalog.used import rows_of
 from specc.errors import Span
 from specc.ir import Module, Param, Program, Scalar, Train, Value
 from specc.sizes import Poly
@@ -33,8 +36,24 @@ def fingerprint(program: Program) -> str:
     inputs = [*subject.inputs, *(program.train.inputs if program.train else ())]
     named = frozenset(id(value) for value in inputs)
     return _Hash(digests, named).of(
-        program.version, program.params, tuple(_fields(subject)), program.train
+        program.version, program.params, tuple(_fields(subject)), program.train, *_added(program)
     )
+
+
+def _added(program: Program) -> list[str]:
+    """What the rows of extensions that are used say of themselves: an argument whose default has
+    changed is another one, where it is not written."""
+    rows = {row.name: row for row in rows_of(program)}
+    found = []
+    for name, row in sorted(rows.items()):
+        if is_built_in(row):
+            continue
+        arguments = row.arguments
+        if isinstance(row, LayerRow):
+            arguments += row.forward_arguments
+        told = ((a.name, a.default, a.keyword_only, a.variadic) for a in arguments)
+        found.append(f"{type(row).__name__} {name} {list(told)}")
+    return found
 
 
 def _blocks(subject: Module) -> Iterator[Module]:

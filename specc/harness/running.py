@@ -90,7 +90,7 @@ class Running:
                 parameter.data = self._laid_out(parameter.data)
         # Before the noise inside kernels is set to zero: its rate is a setting like any other.
         self.seen.settings(module)
-        built = build.with_portable_noise(module, source, self.closed.case.seed)
+        built = build.with_portable_noise(module, source, self.closed.case.seed, self.program)
         set_step(module, 0)
         self.setting.prepare(module)
         self.result.notes = built.notes
@@ -197,11 +197,15 @@ class Running:
         """A batch's values as the run wants them; ``grad`` says whose gradient is kept."""
         found = []
         for name, value in values:
-            floating = value.is_floating_point()
-            dtype = self.dtype if floating else value.dtype
+            dtype = value.dtype
+            if value.is_complex():
+                dtype = self.dtype.to_complex()
+            elif value.is_floating_point():
+                dtype = self.dtype
             tensor = self._laid_out(value.to(self.setting.device, dtype).clone())
             kept = grad if isinstance(grad, bool) else name in grad
-            found.append(tensor.requires_grad_(kept and floating))
+            differentiable = dtype.is_floating_point or dtype.is_complex
+            found.append(tensor.requires_grad_(kept and differentiable))
         return tuple(found)
 
     def _laid_out(self, tensor: Tensor) -> Tensor:

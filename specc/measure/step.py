@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.errors import CallError, SpeccError, TargetError
+from specc.extensions.modules import import_modules
 from specc.harness import subject
 from specc.harness.case import example_batch
 from specc.harness.hooks import flat_tensors
@@ -84,13 +85,14 @@ def prepare(
     check_device(device)
     with torch.random.fork_rng(devices=[]), failures(target, program.file):
         torch.manual_seed(case.seed)
+        import_modules(program)
         module = module_class(source, program.subject().name, PurePath(program.file).stem)()
     module.to(device).train(case.mode == "train")
     inputs, labels = subject.model_inputs(program), subject.train_inputs(program)
     # Model inputs and training inputs are values alike; one batch has both.
     batch = example_batch(program, replace(program.subject(), inputs=(*inputs, *labels)), case)
     tensors = [
-        tensor.to(device, torch.float32 if tensor.is_floating_point() else tensor.dtype)
+        tensor.to(device, _working(tensor.dtype))
         for tensor in batch
     ]
     with failures(target, program.file):
@@ -98,6 +100,13 @@ def prepare(
         if several is not None:
             return _of_several(module, tensors, several, target, wrap)
         return _of_one(program, module, tensors[: len(inputs)], tensors, target, wrap)
+
+
+def _working(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of single precision that an input of ``dtype`` is measured in."""
+    if dtype.is_complex:
+        return torch.complex64
+    return torch.float32 if dtype.is_floating_point else dtype
 
 
 def check_device(device: str) -> None:
