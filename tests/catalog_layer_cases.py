@@ -66,6 +66,9 @@ def _convolution(draw: Draw, row: LayerRow) -> Case:
 
 def _pooling(draw: Draw, row: LayerRow) -> Case:
     dims = dims_of(row)
+    for start, make in _POOLINGS.items():
+        if row.name.startswith(start):
+            return make(draw, dims)
     if row.name.startswith("Adaptive"):
         args: dict[str, Any] = {"output_size": _either(draw, small, dims)}
         if "Max" in row.name:
@@ -85,6 +88,59 @@ def _pooling(draw: Draw, row: LayerRow) -> Case:
     return args, {"input": _image(draw, dims, draw(small), low=draw(st.sampled_from([1, 4])))}
 
 
+def _power(draw: Draw, dims: int) -> Case:
+    args = {
+        "norm_type": draw(st.sampled_from([1.0, 2.0, 2.5, 0.0, -1.0])),
+        "kernel_size": draw(small) if dims == 1 else _either(draw, small, dims),
+        "stride": draw(st.none() | small | st.tuples(*([small] * dims))),
+        "ceil_mode": draw(st.booleans()),
+    }
+    return args, {"input": _image(draw, dims, draw(small))}
+
+
+def _fractional(draw: Draw, dims: int) -> Case:
+    args: dict[str, Any] = {
+        "kernel_size": _either(draw, small, dims),
+        "return_indices": draw(st.booleans()),
+    }
+    if draw(st.integers(0, 9)):
+        args["output_size"] = _either(draw, small, dims)
+    if draw(st.booleans()):
+        if draw(st.integers(0, 9)):
+            args.pop("output_size", None)
+        ratio = st.sampled_from([0.25, 0.5, 0.75, 0.5, 0.3, 1.5])
+        args["output_ratio"] = draw(ratio | st.tuples(*([ratio] * dims)))
+    return args, {"input": _image(draw, dims, draw(small), low=draw(st.sampled_from([1, 6])))}
+
+
+def _unpooled(draw: Draw, dims: int) -> Case:
+    kernel = _either(draw, small, dims)
+    args: dict[str, Any] = {
+        "kernel_size": kernel,
+        "stride": draw(st.none() | small | st.tuples(*([small] * dims))),
+        "padding": _either(draw, st.sampled_from([0, 0, 0, 1]), dims),
+    }
+    image = _image(draw, dims, draw(small), high=5)
+    places = list(image.shape)
+    if draw(st.integers(0, 9)) == 0:
+        places[-1] += 1
+    if draw(st.integers(0, 2)) == 0:
+        each = [args[name] if isinstance(args[name], tuple) else (args[name],) * dims
+                for name in ("kernel_size", "stride", "padding")]  # fmt: skip
+        steps = each[0] if args["stride"] is None else each[1]
+        wanted = [
+            (size - 1) * step - 2 * pad + width + draw(st.sampled_from([0, 0, 1, -1, 2]))
+            for size, width, step, pad in zip(
+                image.shape[-dims:], each[0], steps, each[2], strict=True
+            )
+        ]
+        args["output_size"] = tuple(wanted if draw(st.booleans()) else (*image.shape[:2], *wanted))
+    return args, {"input": image, "indices": TensorType("int64", tuple(places))}
+
+
+_POOLINGS = {"LP": _power, "Fractional": _fractional, "MaxUnpool": _unpooled}
+
+
 def _normalization(draw: Draw, row: LayerRow) -> Case:
     if row.name.startswith(("Batch", "Instance")):
         flat = row.name == "BatchNorm1d" and draw(st.booleans())
@@ -97,6 +153,13 @@ def _normalization(draw: Draw, row: LayerRow) -> Case:
             spatial = math.prod(tensor.shape[2:])
             assume(len(tensor.shape) < 2 or tensor.shape[0] * spatial > 1)  # type: ignore[operator]  # numbers
         return args, {"input": tensor}
+    if row.name in ("SyncBatchNorm", "CrossMapLRN2d"):
+        shape = draw(st.lists(small, min_size=1, max_size=5))
+        if row.name == "CrossMapLRN2d":
+            return {"size": draw(small)}, {"input": floats(*(*shape, 2, 3, 2)[:4])}
+        assume(len(shape) < 2 or shape[0] * math.prod(shape[2:]) > 1)
+        args = {"affine": draw(st.booleans()), "track_running_stats": draw(st.booleans())}
+        return args, {"input": floats(*shape)}
     if row.name == "GroupNorm":
         groups = draw(st.integers(1, 4))
         channels = groups * draw(small) + draw(st.sampled_from([0, 0, 1]))
@@ -177,6 +240,13 @@ def _shape(draw: Draw, row: LayerRow) -> Case:
         return {"groups": draw(st.integers(1, 2))}, {"input": floats(*shape)}
     if row.name in ("Fold", "Unfold"):
         return _columns(draw, row)
+    if row.name.startswith("Upsampling"):
+        shape = [*shape, 3, 2, 2][:4] if draw(st.integers(0, 9)) else shape
+        scale = st.sampled_from([0.25, 0.5, 1.5, 2.0, 3.0])
+        if draw(st.booleans()):
+            return {"size": _either(draw, small, 2)}, {"input": floats(*shape)}
+        scales = draw(scale | st.tuples(scale, scale))
+        return {"scale_factor": scales}, {"input": floats(*shape)}
     if row.name == "Upsample":
         shape = shape if len(shape) > 2 else [*shape, 3, 2]
         dims, mode = len(shape) - 2, draw(st.sampled_from(row.choices["mode"]))
@@ -216,8 +286,10 @@ def _cell(draw: Draw, row: LayerRow) -> Case:
     tensors: dict[str, Any] = {"input": floats(*shape[draw(st.sampled_from([0, 0, 0, 1])) :])}
     if draw(st.booleans()):
         wrong = draw(st.sampled_from([0, 0, 0, 1]))
-        state = floats(shape[0], hidden + wrong)
-        tensors["hx"] = (state, floats(shape[0], hidden)) if row.name == "LSTMCell" else state
+        # torch's GRUCell reads what is not its own where one of the two alone has a batch.
+        batch = shape[:1] if len(tensors["input"].shape) == 2 else []
+        state = floats(*batch, hidden + wrong)
+        tensors["hx"] = (state, floats(*batch, hidden)) if row.name == "LSTMCell" else state
     return {"hidden_size": hidden, "bias": draw(st.booleans())}, tensors
 
 
@@ -246,6 +318,11 @@ def _activation(draw: Draw, row: LayerRow) -> Case:
         args["lambd"] = draw(st.sampled_from([0.5, 0.0, -1.0]))
     if row.name == "PReLU":
         args["num_parameters"] = draw(st.integers(1, 3))
+    if row.name == "RReLU":
+        bound = st.sampled_from([0.1, 0.125, 0.3, 0.5])
+        args = {"lower": draw(bound), "upper": draw(bound)}
+    if row.name == "Softmax2d":
+        shape = [*shape, 3, 2, 2, 3][: draw(st.sampled_from([4, 4, 4, 4, 3, 2, 5]))]
     if row.name == "GELU":
         args["approximate"] = draw(st.sampled_from(["none", "tanh"]))
     return args, {"input": floats(*shape)}
@@ -253,6 +330,8 @@ def _activation(draw: Draw, row: LayerRow) -> Case:
 
 def _dropout(draw: Draw, row: LayerRow) -> Case:
     rank = dims_of(row) + 2 if row.name[-1] == "d" else 2
+    if row.name == "FeatureAlphaDropout":
+        rank = draw(st.integers(3, 5))
     rank = draw(st.sampled_from([rank] * 8 + [1, 2, 3, 4, 5]))
     shape = draw(st.lists(small, min_size=rank, max_size=rank))
     p = draw(st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0, 1.5, -0.1]))
@@ -275,19 +354,20 @@ def _linear(draw: Draw, row: LayerRow) -> Case:
 def _embedding(draw: Draw, row: LayerRow) -> Case:
     entries = draw(st.integers(1, 9))
     shape = draw(st.lists(small, max_size=3))
-    args = {"embedding_dim": draw(small), "padding_idx": draw(st.none() | st.integers(-10, 9))}
+    place = st.integers(-entries, entries - 1) | st.integers(-10, 9)
+    args = {"embedding_dim": draw(small), "padding_idx": draw(st.none() | place)}
     if row.name == "EmbeddingBag":
         args["mode"] = draw(st.sampled_from(row.choices["mode"]))
         args["scale_grad_by_freq"] = draw(st.sampled_from([False, False, True]))
-        shape = draw(st.lists(small, min_size=1, max_size=3))
+        shape = draw(st.lists(small, min_size=2, max_size=draw(st.sampled_from([2, 2, 2, 3]))))
     if draw(st.booleans()):
         args["num_embeddings"] = entries + draw(st.integers(0, 3))
     return args, {"input": index(entries, *shape)}
 
 
 def _mask(draw: Draw, *shape: int) -> TensorType:
-    dtype = draw(st.sampled_from(["bool", "bool", "float", "int64"]))
-    return TensorType(dtype, (*shape[:-1], shape[-1] + draw(st.sampled_from([0, 0, 0, 0, 1]))))
+    dtype = draw(st.sampled_from(["bool"] * 6 + ["float"] * 3 + ["int64"]))
+    return TensorType(dtype, (*shape[:-1], shape[-1] + draw(st.sampled_from([0] * 9 + [1]))))
 
 
 def _attention(draw: Draw, row: LayerRow) -> Case:
@@ -327,8 +407,19 @@ def _attention(draw: Draw, row: LayerRow) -> Case:
         args["norm_first"] = draw(st.booleans())
         args["activation"] = draw(st.sampled_from(["relu", "gelu"]))
         first = row.inputs[0]
+        for count in ("num_layers", "num_encoder_layers", "num_decoder_layers"):
+            if count in row.by_name:
+                args[count] = draw(st.integers(1, 2))
+        if "norm" in row.by_name:
+            args["norm"] = draw(st.booleans())
         tensors = {first: sequence(length, width)}
-        masks = {f"{first}_mask": (length, length), f"{first}_key_padding_mask": (batch, length)}
+        own = "mask" if row.name == "TransformerEncoder" else f"{first}_mask"
+        masks = {own: (length, length), f"{first}_key_padding_mask": (batch, length)}
+        if row.name == "Transformer":
+            tensors["tgt"] = sequence(source, width + draw(st.sampled_from([0] * 8 + [1])))
+            masks["tgt_mask"], masks["memory_mask"] = (source, source), (source, length)
+            masks["tgt_key_padding_mask"] = (batch, source)
+            masks["memory_key_padding_mask"] = (batch, length)
         if first == "tgt":
             tensors["memory"] = sequence(source, width + draw(st.sampled_from([0] * 8 + [1])))
             masks["memory_mask"] = (length, source)
@@ -339,7 +430,44 @@ def _attention(draw: Draw, row: LayerRow) -> Case:
     return args, tensors
 
 
+def _adaptive(draw: Draw, row: LayerRow) -> Case:
+    width, batch, classes = draw(st.integers(4, 9)), draw(small), draw(st.integers(3, 9))
+    ends = st.lists(st.integers(0, classes), min_size=0, max_size=2)
+    rising = st.lists(st.integers(1, classes - 1), min_size=1, max_size=2, unique=True).map(sorted)
+    args: dict[str, Any] = {
+        "cutoffs": tuple(draw(st.one_of(rising, rising, rising, ends))),
+        "div_value": draw(st.sampled_from([1.0, 2.0, 2.0, 4.0])),
+        "head_bias": draw(st.booleans()),
+    }
+    if draw(st.integers(0, 3)) == 0:
+        args["n_classes"] = classes + draw(st.integers(0, 2))
+    label = index(classes, batch + draw(st.sampled_from([0] * 8 + [1])))
+    shape = (batch, width)[draw(st.sampled_from([0] * 8 + [1])) :]
+    return args, {"input_": floats(*shape), "target_": label}
+
+
+DTYPES = ("float64", "int64", "int32", "bool")
+
+
+def recast(draw: Draw, tensors: dict[str, Any]) -> dict[str, Any]:
+    """The tensors of a case; now and then all of them, or one, of another dtype."""
+    if draw(st.integers(0, 9)):
+        return tensors
+    dtype = draw(st.sampled_from(DTYPES))
+    chosen = draw(st.sampled_from([*tensors])) if draw(st.booleans()) else None
+
+    def cast(tensor: TensorType) -> TensorType:
+        return TensorType(dtype, tensor.shape)
+
+    return {
+        name: given if chosen not in (None, name)
+        else tuple(map(cast, given)) if isinstance(given, tuple) else cast(given)
+        for name, given in tensors.items()
+    }  # fmt: skip
+
+
 GENERATORS = {
+    "adaptive": _adaptive,
     "attention": _attention,
     "cell": _cell,
     "distance": _distance,

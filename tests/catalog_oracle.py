@@ -172,6 +172,9 @@ def torch_callable(row: Row) -> Any:
 def torch_layer(row: LayerRow, call: Call) -> nn.Module:
     """The row's module, made as the emitted source makes it."""
     keep = {name: call.args[name] for name in row.by_name if name in call.args}
+    if row.made:
+        made: nn.Module = eval(row.made, {"nn": nn}, keep)  # the row's own text
+        return made
     module: nn.Module = torch_callable(row)(**keep)
     return module
 
@@ -202,7 +205,7 @@ def refusal(run: Any) -> tuple[Any, BaseException | None]:
         return run(), None
     except RuleError as error:
         return None, error
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError,
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ArithmeticError,
             NotImplementedError) as error:  # fmt: skip
         return None, error
 

@@ -82,7 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 # A family of many rows gives each of them so many cases at least, whatever the option says.
-LEAST_CASES = 25
+LEAST_CASES = 40
 
 CasesOf = Callable[[LayerRow | FunctionRow, Iterable[LayerRow | FunctionRow]], int]
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from specc.catalog.rows import LayerRow, ShapeRule
+from specc.catalog.shapes import activation
 from specc.catalog.shapes import elementwise as rules
 
 
 def _row(
-    name: str, summary: str, signature: str = "", shape: ShapeRule = rules.floating
+    name: str,
+    summary: str,
+    signature: str = "",
+    shape: ShapeRule = rules.floating,
+    example: str = "",
 ) -> LayerRow:
-    return LayerRow(name, f"nn.{name}", signature, summary, shape=shape, family="activation")
+    return LayerRow(
+        name, f"nn.{name}", signature, summary, shape=shape, family="activation", example=example
+    )
 
+
+_DIM = "dim: int | none = None"
 
 ROWS = (
     _row("ReLU", "max(x, 0)", shape=rules.numeric),
@@ -21,9 +30,19 @@ ROWS = (
         "nn.PReLU",
         "num_parameters: size = 1, init: float = 0.25",
         "LeakyReLU with a learned slope, one or one a channel",
-        shape=rules.prelu,
-        parameters=rules.prelu_parameters,
-        initial=rules.prelu_initial,
+        shape=activation.prelu,
+        parameters=activation.prelu_parameters,
+        initial=activation.prelu_initial,
+        family="activation",
+        example="x: float[N, 6] | x -> PReLU(6)",
+    ),
+    LayerRow(
+        "RReLU",
+        "nn.RReLU",
+        "lower: float = 0.125, upper: float = 0.3333333333333333",
+        "LeakyReLU with a slope drawn between lower and upper; in evaluation their mean",
+        shape=activation.randomly_leaky,
+        stochastic=True,
         family="activation",
     ),
     _row("ELU", "x, or alpha (exp(x) - 1) below 0", "alpha: float = 1.0"),
@@ -65,9 +84,16 @@ ROWS = (
         "x above threshold, else value",
         "threshold: float, value: float",
         rules.numeric,
+        "Threshold(0.1, 0.5)",
     ),
     _row("GLU", "one half along dim times sigmoid of the other", "dim: int = -1", rules.gated),
-    _row("Softmin", "Softmax of -x", "dim: int | none = None", rules.softmaxed),
-    _row("Softmax", "exp(x) over its sum along dim", "dim: int | none = None", rules.softmaxed),
-    _row("LogSoftmax", "the log of Softmax", "dim: int | none = None", rules.along),
+    _row("Softmin", "Softmax of -x", _DIM, rules.softmaxed, "Softmin(dim=-1)"),
+    _row("Softmax", "exp(x) over its sum along dim", _DIM, rules.softmaxed, "Softmax(dim=-1)"),
+    _row("LogSoftmax", "the log of Softmax", _DIM, rules.along, "LogSoftmax(dim=-1)"),
+    _row(
+        "Softmax2d",
+        "Softmax over the channels, at each place of an image",
+        shape=activation.softmaxed_channels,
+        example="x: float[N, 4, 3, 2] | x -> Softmax2d",
+    ),
 )

@@ -8,6 +8,9 @@ from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import convolution as rules
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
+# A batch of images with four channels, by the number of their dimensions.
+_IMAGES = {1: "x: float[N, 4, 7] | x ->", 2: "x: float[N, 4, 5, 6] | x ->",
+           3: "x: float[N, 4, 3, 4, 5] | x ->"}  # fmt: skip
 
 
 def _convolution(dims: int) -> LayerRow:
@@ -24,6 +27,7 @@ def _convolution(dims: int) -> LayerRow:
         parameters=partial(rules.convolved_parameters, dims=dims),
         initial=partial(rules.convolved_initial, dims=dims),
         family="convolution",
+        example=f"{_IMAGES[dims]} Conv{dims}d(6, kernel_size=3, padding=1, groups=2)",
     )
 
 
@@ -42,6 +46,7 @@ def _transposed(dims: int) -> LayerRow:
         parameters=partial(rules.transposed_parameters, dims=dims),
         initial=partial(rules.transposed_initial, dims=dims),
         family="convolution",
+        example=f"{_IMAGES[dims]} ConvTranspose{dims}d(3, kernel_size=2, stride=2)",
     )
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.rows import LayerRow, ShapeRule
+from specc.catalog.shapes import activation
 from specc.catalog.shapes import elementwise as rules
 
+# A batch whose channels are dropped, by the number of a channel's dimensions.
+_CHANNELS = {1: "x: float[N, 4, 5] | x ->", 2: "x: float[N, 4, 3, 2] | x ->",
+             3: "x: float[N, 4, 2, 3, 2] | x ->"}  # fmt: skip
 
-def _row(name: str, summary: str, shape: ShapeRule) -> LayerRow:
+
+def _row(name: str, summary: str, shape: ShapeRule, example: str = "") -> LayerRow:
     return LayerRow(
         name,
         f"nn.{name}",
@@ -17,6 +22,7 @@ def _row(name: str, summary: str, shape: ShapeRule) -> LayerRow:
         shape=shape,
         stochastic=True,
         family="dropout",
+        example=example,
     )
 
 
@@ -27,8 +33,15 @@ ROWS = (
             f"Dropout{dims}d",
             "zeroes whole channels with probability p",
             partial(rules.dropped_channels, dims=dims),
+            f"{_CHANNELS[dims]} Dropout{dims}d",
         )
         for dims in (1, 2, 3)
     ),
     _row("AlphaDropout", "dropout that keeps mean and variance, for SELU", rules.dropped),
+    _row(
+        "FeatureAlphaDropout",
+        "AlphaDropout of whole channels",
+        activation.dropped_features,
+        f"{_CHANNELS[2]} FeatureAlphaDropout",
+    ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.rows import LayerRow
+from specc.catalog.shapes import adaptive, normalization
 from specc.catalog.shapes import linear as rules
-from specc.catalog.shapes import normalization
 
 ROWS = (
     LayerRow(
@@ -19,6 +19,7 @@ ROWS = (
         parameters=rules.linear_parameters,
         initial=rules.linear_initial,
         family="linear",
+        example="Linear(4)",
     ),
     LayerRow(
         "Bilinear",
@@ -34,6 +35,7 @@ ROWS = (
         initial=rules.bilinear_initial,
         forward="input1: tensor, input2: tensor",
         family="linear",
+        example="x: float[N, 6], y: float[N, 5] | Bilinear(4)(x, y)",
     ),
     LayerRow(
         "Embedding",
@@ -48,6 +50,7 @@ ROWS = (
         parameters=rules.embedding_parameters,
         initial=rules.embedding_initial,
         family="embedding",
+        example="x: index(7)[N, 5] | x -> Embedding(4)",
     ),
     LayerRow(
         "EmbeddingBag",
@@ -63,6 +66,27 @@ ROWS = (
         parameters=rules.embedding_parameters,
         initial=rules.embedding_initial,
         family="embedding",
+        example="x: index(7)[N, 5] | x -> EmbeddingBag(4)",
+    ),
+    LayerRow(
+        "AdaptiveLogSoftmaxWithLoss",
+        "nn.AdaptiveLogSoftmaxWithLoss",
+        "in_features: size = ?, n_classes: size = ?, cutoffs: sizes, div_value: float = 4.0, "
+        "head_bias: bool = False",
+        "scores of many classes in clusters, the rare ones cheaply: output, loss",
+        positional=(("cutoffs",),),
+        shape=adaptive.log_softmax_with_loss,
+        infer={"in_features": adaptive.features, "n_classes": adaptive.classes},
+        parameters=adaptive.parameters,
+        initial=adaptive.initial,
+        forward="input_: tensor, target_: tensor",
+        family="adaptive",
+        example="x: float[N, 6], label: index(9)[N] | y, loss = "
+        "AdaptiveLogSoftmaxWithLoss((3, 5), div_value=2.0)(x, label)",
+        refuses={
+            "torchscript": "it picks a cluster's layers by a number, which a script cannot",
+            "export": "how many rows a cluster has depends on the data",
+        },
     ),
     LayerRow(
         "CosineSimilarity",
@@ -72,6 +96,7 @@ ROWS = (
         shape=normalization.cosine_similarity,
         forward="x1: tensor, x2: tensor",
         family="distance",
+        example="x: float[N, 6], y: float[N, 6] | CosineSimilarity()(x, y)",
     ),
     LayerRow(
         "PairwiseDistance",
@@ -81,5 +106,6 @@ ROWS = (
         shape=normalization.pairwise_distance,
         forward="x1: tensor, x2: tensor",
         family="distance",
+        example="x: float[N, 6], y: float[N, 6] | PairwiseDistance()(x, y)",
     ),
 )

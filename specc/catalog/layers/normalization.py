@@ -10,6 +10,10 @@ from functools import partial
 from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import normalization as rules
 
+# A batch with four channels, by the number of a channel's dimensions.
+_CHANNELS = {1: "x: float[N, 4, 5] | x ->", 2: "x: float[N, 4, 3, 2] | x ->",
+             3: "x: float[N, 4, 2, 3, 2] | x ->"}  # fmt: skip
+
 
 def _batch(dims: int) -> LayerRow:
     return LayerRow(
@@ -24,6 +28,7 @@ def _batch(dims: int) -> LayerRow:
         buffers=rules.batch_norm_buffers,
         initial=rules.affine_initial,
         family="normalization",
+        example=f"{_CHANNELS[dims]} BatchNorm{dims}d",
     )
 
 
@@ -40,6 +45,7 @@ def _instance(dims: int) -> LayerRow:
         buffers=rules.batch_norm_buffers,
         initial=rules.affine_initial,
         family="normalization",
+        example=f"{_CHANNELS[dims]} InstanceNorm{dims}d(affine=true, track_running_stats=true)",
     )
 
 
@@ -48,6 +54,20 @@ _NORMALIZED = (("normalized_shape",), ("normalized_shape", "eps"))
 ROWS = (
     *map(_batch, (1, 2, 3)),
     *map(_instance, (1, 2, 3)),
+    LayerRow(
+        "SyncBatchNorm",
+        "nn.SyncBatchNorm",
+        "num_features: size = ?, eps: float = 1e-05, momentum: float | none = 0.1, "
+        "affine: bool = True, track_running_stats: bool = True",
+        "BatchNorm over the batches of all processes of a run, of any rank",
+        shape=rules.any_batch_norm,
+        infer={"num_features": rules.any_batch_norm_features},
+        parameters=rules.batch_norm_parameters,
+        buffers=rules.batch_norm_buffers,
+        initial=rules.affine_initial,
+        family="normalization",
+        example=f"{_CHANNELS[2]} SyncBatchNorm",
+    ),
     LayerRow(
         "LayerNorm",
         "nn.LayerNorm",
@@ -85,6 +105,7 @@ ROWS = (
         parameters=rules.group_norm_parameters,
         initial=rules.affine_initial,
         family="normalization",
+        example=f"{_CHANNELS[1]} GroupNorm(2)",
     ),
     LayerRow(
         "LocalResponseNorm",
@@ -93,5 +114,15 @@ ROWS = (
         "each channel divided by its neighbours' energy",
         shape=rules.local_response_norm,
         family="normalization",
+        example=f"{_CHANNELS[2]} LocalResponseNorm(3, alpha=0.5)",
+    ),
+    LayerRow(
+        "CrossMapLRN2d",
+        "nn.CrossMapLRN2d",
+        "size: int, alpha: float = 0.0001, beta: float = 0.75, k: float = 1.0",
+        "LocalResponseNorm of images, as a function of Python's",
+        shape=rules.cross_map_norm,
+        family="normalization",
+        example=f"{_CHANNELS[2]} CrossMapLRN2d(3, alpha=0.5)",
     ),
 )

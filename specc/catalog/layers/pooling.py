@@ -7,6 +7,9 @@ from functools import partial
 from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import pooling as rules
 
+# A batch of images with two channels, by the number of their dimensions; and smaller ones.
+_IMAGES = {1: "x: float[N, 2, 9]", 2: "x: float[N, 2, 6, 5]", 3: "x: float[N, 2, 4, 5, 4]"}
+
 
 def _max(dims: int) -> LayerRow:
     return LayerRow(
@@ -17,6 +20,7 @@ def _max(dims: int) -> LayerRow:
         "the largest value of each window",
         shape=partial(rules.pooled, dims=dims),
         family="pooling",
+        example=f"{_IMAGES[dims]} | x -> MaxPool{dims}d(2)",
     )
 
 
@@ -30,6 +34,7 @@ def _average(dims: int) -> LayerRow:
         "the mean of each window",
         shape=partial(rules.pooled, dims=dims, inside=dims == 3),
         family="pooling",
+        example=f"{_IMAGES[dims]} | x -> AvgPool{dims}d(3, stride=2, padding=1)",
     )
 
 
@@ -42,6 +47,51 @@ def _adaptive(kind: str, dims: int) -> LayerRow:
         "pools any size to a fixed one",
         shape=partial(rules.adaptive, dims=dims),
         family="pooling",
+        example=f"{_IMAGES[dims]} | x -> Adaptive{kind}Pool{dims}d(3)",
+    )
+
+
+def _power(dims: int) -> LayerRow:
+    # torch's LPPool1d takes one number alone: it multiplies by its kernel_size.
+    kernel = "int" if dims == 1 else f"int x{dims}"
+    return LayerRow(
+        f"LPPool{dims}d",
+        f"nn.LPPool{dims}d",
+        f"norm_type: float, kernel_size: {kernel}, stride: int x{dims} | none = None, "
+        "ceil_mode: bool = False",
+        "the p-norm of each window, p being norm_type",
+        since="2.3" if dims == 3 else "2.0",
+        shape=partial(rules.power_averaged, dims=dims),
+        family="pooling",
+        example=f"{_IMAGES[dims]} | x -> LPPool{dims}d(2, kernel_size=2)",
+    )
+
+
+def _fractional(dims: int) -> LayerRow:
+    return LayerRow(
+        f"FractionalMaxPool{dims}d",
+        f"nn.FractionalMaxPool{dims}d",
+        f"kernel_size: int x{dims}, output_size: int x{dims} | none = None, "
+        "output_ratio: float | floats | none = None, return_indices: bool = False",
+        "the largest value of each window, the windows placed at random",
+        shape=partial(rules.fractional, dims=dims),
+        stochastic=True,
+        family="pooling",
+        example=f"{_IMAGES[dims]} | x -> FractionalMaxPool{dims}d(2, output_size=2)",
+    )
+
+
+def _unpooled(dims: int) -> LayerRow:
+    return LayerRow(
+        f"MaxUnpool{dims}d",
+        f"nn.MaxUnpool{dims}d",
+        f"kernel_size: int x{dims}, stride: int x{dims} | none = None, padding: int x{dims} = 0",
+        "what MaxPool kept back in its places, zeros elsewhere",
+        shape=partial(rules.unpooled, dims=dims),
+        forward="input: tensor, indices: tensor, output_size: sizes | none = None",
+        family="pooling",
+        example=f"{_IMAGES[dims]} | y, places = x -> MaxPool{dims}d(2, return_indices=true)\n"
+        f"MaxUnpool{dims}d(2)(y, places)",
     )
 
 
@@ -50,4 +100,7 @@ ROWS = (
     *map(_average, (1, 2, 3)),
     *(_adaptive("Avg", dims) for dims in (1, 2, 3)),
     *(_adaptive("Max", dims) for dims in (1, 2, 3)),
+    *map(_power, (1, 2, 3)),
+    *map(_fractional, (2, 3)),
+    *map(_unpooled, (1, 2, 3)),
 )

@@ -13,6 +13,7 @@ _REST = (
 
 def _row(name: str, summary: str, before: str = "", after: str = "") -> LayerRow:
     states = "tensors" if name == "LSTM" else "tensor"
+    states_out = "y, (h, c)" if name == "LSTM" else "y, h"
     return LayerRow(
         name,
         f"nn.{name}",
@@ -25,6 +26,7 @@ def _row(name: str, summary: str, before: str = "", after: str = "") -> LayerRow
         initial=rules.recurrent_initial,
         forward=f"input: tensor, hx: {states} | none = None",
         family="recurrent",
+        example=f"x: float[N, T, 6] | {states_out} = x -> {name}(4, batch_first=true)",
     )
 
 
@@ -42,6 +44,7 @@ def _cell(name: str, summary: str, after: str = "") -> LayerRow:
         initial=rules.cell_initial,
         forward=f"input: tensor, hx: {states} | none = None",
         family="cell",
+        example=f"x: float[N, 6] | {'h, c = ' if name == 'LSTMCell' else ''}x -> {name}(4)",
     )
 
 

@@ -12,8 +12,25 @@ MODES = ("nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear
 _WINDOW = "dilation: int x2 = 1, padding: int x2 = 0, stride: int x2 = 1"
 
 
+# A batch of images with four channels, by the number of their dimensions.
+_IMAGES = {1: "x: float[N, 4, 5]", 2: "x: float[N, 4, 4, 5]", 3: "x: float[N, 4, 2, 3, 3]"}
+
+
+def _upsampling(kind: str, mode: str) -> LayerRow:
+    return LayerRow(
+        f"Upsampling{kind}2d",
+        f"nn.Upsampling{kind}2d",
+        "size: int x2 | none = None, scale_factor: float | floats | none = None",
+        f"Upsample of images with mode={mode}",
+        shape=partial(resampling.upsampled, mode=mode),
+        family="shape",
+        example=f"{_IMAGES[2]} | x -> Upsampling{kind}2d(scale_factor=2.0)",
+    )
+
+
 def _pad(kind: str, mode: str, summary: str, dims: int) -> LayerRow:
     value = ", value: float" if kind == "Constant" else ""
+    written = "1, 0.5" if kind == "Constant" else "1"
     return LayerRow(
         f"{kind}Pad{dims}d",
         f"nn.{kind}Pad{dims}d",
@@ -21,6 +38,7 @@ def _pad(kind: str, mode: str, summary: str, dims: int) -> LayerRow:
         summary,
         shape=partial(resampling.padded_layer, dims=dims, mode=mode),
         family="shape",
+        example=f"{_IMAGES[dims]} | x -> {kind}Pad{dims}d({written})",
     )
 
 
@@ -40,6 +58,7 @@ ROWS = (
         "several dimensions into one; the batch stays by default",
         shape=arrangement.flattened,
         family="shape",
+        example="x: float[N, 4, 3] | x -> Flatten",
     ),
     LayerRow(
         "Unflatten",
@@ -48,6 +67,7 @@ ROWS = (
         "one dimension into several",
         shape=partial(arrangement.unflattened, sizes="unflattened_size"),
         family="shape",
+        example="x: float[N, 6] | x -> Unflatten(1, (2, 3))",
     ),
     *(
         _pad(kind, mode, summary, dims)
@@ -69,7 +89,10 @@ ROWS = (
         choices={"mode": MODES},
         shape=resampling.resampled,
         family="shape",
+        example=f'{_IMAGES[2]} | x -> Upsample(scale_factor=2.0, mode="bilinear")',
     ),
+    _upsampling("Nearest", "nearest"),
+    _upsampling("Bilinear", "bilinear"),
     LayerRow(
         "PixelShuffle",
         "nn.PixelShuffle",
@@ -77,6 +100,7 @@ ROWS = (
         "channels into a finer grid",
         shape=resampling.pixels_shuffled,
         family="shape",
+        example=f"{_IMAGES[2]} | x -> PixelShuffle(2)",
     ),
     LayerRow(
         "PixelUnshuffle",
@@ -85,6 +109,7 @@ ROWS = (
         "a grid into more channels of a coarser one",
         shape=resampling.pixels_unshuffled,
         family="shape",
+        example="x: float[N, 2, 4, 6] | x -> PixelUnshuffle(2)",
     ),
     LayerRow(
         "ChannelShuffle",
@@ -93,6 +118,7 @@ ROWS = (
         "the channels of each group spread over all",
         shape=resampling.channels_shuffled,
         family="shape",
+        example=f"{_IMAGES[2]} | x -> ChannelShuffle(2)",
     ),
     LayerRow(
         "Unfold",
@@ -101,6 +127,7 @@ ROWS = (
         "each window of an image as a column",
         shape=resampling.unfolded,
         family="shape",
+        example=f"{_IMAGES[2]} | x -> Unfold(3, padding=1)",
     ),
     LayerRow(
         "Fold",
@@ -109,5 +136,6 @@ ROWS = (
         "columns summed back into the windows of an image",
         shape=resampling.folded,
         family="shape",
+        example="x: float[N, 8, 12] | x -> Fold((5, 4), kernel_size=2)",
     ),
 )

@@ -1,8 +1,9 @@
-"""Shape rules of torch's own attention layers: MultiheadAttention and the Transformer's two.
+"""Shape rules of MultiheadAttention, and what the Transformer's layers share with it.
 
 A batch is demanded: ``[N, T, D]`` with ``batch_first=true``, else ``[T, N, D]``. Masks are torch's:
 true, or a float of minus infinity, keeps a place out. The ``dropout`` on attention weights is noise
-inside torch's own function. Non-goal: ``scaled_dot_product_attention``, which is in ``matrix``.
+inside torch's own function. Non-goals: the Transformer (``transformer``), and
+``scaled_dot_product_attention`` (``matrix``).
 """
 
 from __future__ import annotations
@@ -19,43 +20,46 @@ from specc.catalog.shapes.common import (
     plain,
     positive,
     require_divisible,
-    require_floating,
     require_rank,
     require_same_dtype,
     told,
 )
-from specc.catalog.shapes.linear import Initial, Tensors, size_of
+from specc.catalog.shapes.linear import Initial, Tensors, require_weighable, size_of
 from specc.ir import Distribution, ResultType, TensorType
 from specc.sizes import Size
 
-_Fresh = tuple[str, Shape, Distribution]
-_ZERO, _ONE = Distribution("constant", 0.0), Distribution("constant", 1.0)
+Fresh = tuple[str, Shape, Distribution]
+ZERO = Distribution("constant", 0.0)
 
 
 # ── what comes in ────────────────────────────────────────────────────────────────────────────────
 
 
-def _sequence(call: Call, name: str) -> TensorType:
+def sequence(call: Call, name: str) -> TensorType:
+    """The tensor ``name``, a batch of sequences; E0301, E0306."""
     tensor = call.tensor(name)
     takes = "[N, T, D]" if plain(call, "batch_first") else "[T, N, D]"
     advice = f"a sequence of vectors is declared as float{takes}"
     require_rank(call, tensor, (3,), f"{takes}, a batch of sequences", advice)
-    require_floating(call, tensor)
+    require_weighable(call, tensor)
     return tensor
 
 
-def _batch_and_length(call: Call, tensor: TensorType) -> tuple[Size, Size]:
+def batch_and_length(call: Call, tensor: TensorType) -> tuple[Size, Size]:
+    """The sizes N and T of a sequence, wherever ``batch_first`` puts them."""
     first, second, _ = tensor.shape
     return (first, second) if plain(call, "batch_first") else (second, first)
 
 
 def features(call: Call, *, argument: str) -> Size:
     """The last size of the first value: ``embed_dim`` of the query, ``d_model``; E0301, E0308."""
-    tensor = _sequence(call, next(iter(call.tensors)))
+    tensor = sequence(call, next(iter(call.tensors)))
     return told(call, argument, tensor.shape[-1], tensor)
 
 
-def _require_settings(call: Call, width: str, heads: str) -> None:
+def require_settings(call: Call, width: str, heads: str) -> None:
+    """E0303 unless the argument ``width`` divides into ``heads``; E0307 for a dropout outside 0 to
+    1."""
     positive(call, width, heads)
     size, count = size_of(call, width), size_of(call, heads)
     message = f"{width} {size} is not divisible by {heads} {count}"
@@ -76,12 +80,12 @@ def _require_shape(call: Call, tensor: TensorType, wanted: Shape, error: RuleErr
         call.require_equal(size, other, error)
 
 
-def _require_masks(
+def require_masks(
     call: Call, query: TensorType, key: TensorType, heads: str, padding: str, mask: str
 ) -> None:
     """``padding`` of [N, S] and ``mask`` of [L, S] or [N * heads, L, S]; E0302, E0306."""
-    batch, length = _batch_and_length(call, query)
-    source = _batch_and_length(call, key)[1]
+    batch, length = batch_and_length(call, query)
+    source = batch_and_length(call, key)[1]
     for name in (padding, mask):
         if call.has(name) and call.tensor(name).dtype not in ("bool", query.dtype):
             raise RuleError(
@@ -113,8 +117,8 @@ def multihead(call: Call) -> ResultType:
     ``average_attn_weights``; the output as ``[L, N, E]`` unless ``batch_first``.
 
     E0301, E0302, E0303, E0306, E0307."""
-    query, key, value = (_sequence(call, name) for name in ("query", "key", "value"))
-    _require_settings(call, "embed_dim", "num_heads")
+    query, key, value = (sequence(call, name) for name in ("query", "key", "value"))
+    require_settings(call, "embed_dim", "num_heads")
     for other in (key, value):
         require_same_dtype(call, query, other)
     embed = size_of(call, "embed_dim")
@@ -132,9 +136,9 @@ def multihead(call: Call) -> ResultType:
                 argument=argument,
             ),
         )
-    batch, length = _batch_and_length(call, query)
-    key_batch, source = _batch_and_length(call, key)
-    value_batch, value_source = _batch_and_length(call, value)
+    batch, length = batch_and_length(call, query)
+    key_batch, source = batch_and_length(call, key)
+    value_batch, value_source = batch_and_length(call, value)
     for one, two, what, left, right in (
         (key_batch, batch, "batch", query, key),
         (value_batch, batch, "batch", query, value),
@@ -142,7 +146,7 @@ def multihead(call: Call) -> ResultType:
     ):
         message = f"{call.name}: {left} and {right} differ in their {what}"
         call.require_equal(one, two, RuleError("E0302", message))
-    _require_masks(call, query, key, "num_heads", "key_padding_mask", "attn_mask")
+    require_masks(call, query, key, "num_heads", "key_padding_mask", "attn_mask")
     places = source + sum(bool(plain(call, name)) for name in ("add_bias_kv", "add_zero_attn"))
     head = (batch, length) if plain(call, "average_attn_weights") is not False else (
         batch, size_of(call, "num_heads"), length,
@@ -151,130 +155,64 @@ def multihead(call: Call) -> ResultType:
     return output, query.with_shape((*head, places))
 
 
-def _attention(
+def attention(
     call: Call, prefix: str, embed: Size, kdim: Size, vdim: Size, *, kv: bool = False
-) -> Iterator[_Fresh]:
+) -> Iterator[Fresh]:
     """The tensors of one MultiheadAttention, in the order of torch's ``state_dict``."""
     bias = plain(call, "bias")
     if known(call, kdim) == known(call, embed) == known(call, vdim):
-        yield f"{prefix}in_proj_weight", (3 * embed, embed), _xavier(call, 3 * embed, embed)
+        yield f"{prefix}in_proj_weight", (3 * embed, embed), xavier(call, 3 * embed, embed)
     else:
         for name, width in (("q", embed), ("k", kdim), ("v", vdim)):
-            yield f"{prefix}{name}_proj_weight", (embed, width), _xavier(call, embed, width)
+            yield f"{prefix}{name}_proj_weight", (embed, width), xavier(call, embed, width)
     if bias:
-        yield f"{prefix}in_proj_bias", (3 * embed,), _ZERO
+        yield f"{prefix}in_proj_bias", (3 * embed,), ZERO
     if kv:
         # xavier_normal_ of [1, 1, E], whose fans are both E.
-        drawn = Distribution("normal", 0.0, sqrt(1.0 / _number(call, embed)))
+        drawn = Distribution("normal", 0.0, sqrt(1.0 / number_of(call, embed)))
         yield f"{prefix}bias_k", (1, 1, embed), drawn
         yield f"{prefix}bias_v", (1, 1, embed), drawn
-    bound = 1.0 / sqrt(_number(call, embed))
+    bound = 1.0 / sqrt(number_of(call, embed))
     yield f"{prefix}out_proj.weight", (embed, embed), Distribution("uniform", -bound, bound)
     if bias:
-        yield f"{prefix}out_proj.bias", (embed,), _ZERO
+        yield f"{prefix}out_proj.bias", (embed,), ZERO
 
 
-def _number(call: Call, size: Size) -> int:
+def number_of(call: Call, size: Size) -> int:
     """``size`` where it must be known: a weight has a fixed size. A fault is the shape rule's."""
     value = known(call, size)
     return value if value is not None and value > 0 else 1
 
 
-def _xavier(call: Call, out: Size, into: Size) -> Distribution:
-    bound = sqrt(6.0 / (_number(call, out) + _number(call, into)))
+def xavier(call: Call, out: Size, into: Size) -> Distribution:
+    """``xavier_uniform_`` of a matrix: within ``sqrt(6 / (fan_in + fan_out))``."""
+    bound = sqrt(6.0 / (number_of(call, out) + number_of(call, into)))
     return Distribution("uniform", -bound, bound)
 
 
-def _multihead(call: Call) -> Iterator[_Fresh]:
+def _multihead(call: Call) -> Iterator[Fresh]:
     embed = size_of(call, "embed_dim")
     kdim, vdim = (
         embed if call.args.get(name) is None else size_of(call, name) for name in ("kdim", "vdim")
     )
-    return _attention(call, "", embed, kdim, vdim, kv=bool(plain(call, "add_bias_kv")))
+    return attention(call, "", embed, kdim, vdim, kv=bool(plain(call, "add_bias_kv")))
 
 
 def multihead_parameters(call: Call) -> Tensors:
     """``in_proj_weight [3E, E]`` (or one each of q, k, v), ``in_proj_bias``, ``out_proj``."""
-    return _shapes(_multihead(call))
+    return shapes_of(_multihead(call))
 
 
 def multihead_initial(call: Call) -> Initial:
     """Projections as ``xavier_uniform_``, ``out_proj`` as a Linear, every bias 0."""
-    return _draws(_multihead(call))
+    return draws_of(_multihead(call))
 
 
-def _shapes(fresh: Iterator[_Fresh]) -> Tensors:
+def shapes_of(fresh: Iterator[Fresh]) -> Tensors:
+    """The parameters' names and shapes."""
     return tuple((name, shape) for name, shape, _ in fresh)
 
 
-def _draws(fresh: Iterator[_Fresh]) -> Initial:
+def draws_of(fresh: Iterator[Fresh]) -> Initial:
+    """The parameters' names, and how torch fills them."""
     return tuple((name, drawn) for name, _, drawn in fresh)
-
-
-# ── Transformer layers ───────────────────────────────────────────────────────────────────────────
-
-
-def encoder_layer(call: Call) -> TensorType:
-    """``src [N, T, D]`` to the same shape; E0301, E0302, E0303, E0306, E0307."""
-    src = _sequence(call, "src")
-    _require_transformer(call, src)
-    _require_masks(call, src, src, "nhead", "src_key_padding_mask", "src_mask")
-    return src.with_shape(src.shape)
-
-
-def decoder_layer(call: Call) -> TensorType:
-    """``tgt [N, T, D]`` and ``memory [N, S, D]`` to the shape of ``tgt``; E0302 and as above."""
-    tgt, memory = _sequence(call, "tgt"), _sequence(call, "memory")
-    _require_transformer(call, tgt)
-    require_same_dtype(call, tgt, memory)
-    message = f"{call.name}: {tgt} and {memory} differ in"
-    call.require_equal(
-        tgt.shape[-1], memory.shape[-1], RuleError("E0302", f"{message} their features")
-    )
-    call.require_equal(
-        _batch_and_length(call, tgt)[0],
-        _batch_and_length(call, memory)[0],
-        RuleError("E0302", f"{message} their batch"),
-    )
-    _require_masks(call, tgt, tgt, "nhead", "tgt_key_padding_mask", "tgt_mask")
-    _require_masks(call, tgt, memory, "nhead", "memory_key_padding_mask", "memory_mask")
-    return tgt.with_shape(tgt.shape)
-
-
-def _require_transformer(call: Call, tensor: TensorType) -> None:
-    _require_settings(call, "d_model", "nhead")
-    positive(call, "dim_feedforward")
-    size, width = tensor.shape[-1], size_of(call, "d_model")
-    message = f"{call.name} of d_model {width} is fed {tensor}"
-    call.require_equal(size, width, RuleError("E0302", message))
-
-
-def _dense(call: Call, name: str, out: Size, into: Size) -> Iterator[_Fresh]:
-    bound = 1.0 / sqrt(_number(call, into))
-    drawn = Distribution("uniform", -bound, bound)
-    yield f"{name}.weight", (out, into), drawn
-    if plain(call, "bias"):
-        yield f"{name}.bias", (out,), drawn
-
-
-def _transformer(call: Call, *, attentions: tuple[str, ...]) -> Iterator[_Fresh]:
-    """Attentions, the two dense layers, and a norm for each: the order of torch's classes."""
-    width, wide = size_of(call, "d_model"), size_of(call, "dim_feedforward")
-    for name in attentions:
-        yield from _attention(call, f"{name}.", width, width, width)
-    yield from _dense(call, "linear1", wide, width)
-    yield from _dense(call, "linear2", width, wide)
-    for place in range(len(attentions) + 1):
-        yield f"norm{place + 1}.weight", (width,), _ONE
-        if plain(call, "bias"):
-            yield f"norm{place + 1}.bias", (width,), _ZERO
-
-
-def transformer_parameters(call: Call, *, attentions: tuple[str, ...]) -> Tensors:
-    """Those of ``attentions``, ``linear1``, ``linear2``, ``norm1`` and so on."""
-    return _shapes(_transformer(call, attentions=attentions))
-
-
-def transformer_initial(call: Call, *, attentions: tuple[str, ...]) -> Initial:
-    """As each part alone: torch draws anew only in the whole ``nn.Transformer``."""
-    return _draws(_transformer(call, attentions=attentions))

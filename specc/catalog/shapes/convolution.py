@@ -26,7 +26,7 @@ from specc.catalog.shapes.common import (
     require_same_dtype,
     told,
 )
-from specc.catalog.shapes.linear import Initial, Tensors, size_of, uniform_within
+from specc.catalog.shapes.linear import Initial, Tensors, require_weighable, size_of, uniform_within
 from specc.ir import TensorType
 from specc.sizes import Size
 
@@ -35,6 +35,7 @@ def in_channels(call: Call, *, dims: int) -> Size:
     """Dimension 1 of the input; E0301 without a batch, E0308 for an unknown size."""
     tensor = call.tensor()
     require_batch(call, tensor, dims)
+    require_weighable(call, tensor)
     return told(call, "in_channels", tensor.shape[1], tensor)
 
 

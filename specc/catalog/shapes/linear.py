@@ -43,6 +43,17 @@ def uniform_within(call: Call, fan_in: Size, names: tuple[str, ...]) -> Initial:
     return tuple((name, Distribution("uniform", -bound, bound)) for name in names)
 
 
+def require_weighable(call: Call, tensor: TensorType) -> None:
+    """E0306 unless ``tensor`` is a float of the run's precision, as weights are."""
+    require_floating(call, tensor)
+    if tensor.dtype != "float":
+        raise RuleError(
+            "E0306",
+            f"the weights of {call.name} have the precision of the run; got {tensor}",
+            help="declare the input as float[...]",
+        )
+
+
 # ── Linear ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -51,14 +62,14 @@ def linear_in_features(call: Call) -> Size:
     tensor = call.tensor()
     if not tensor.shape:
         raise RuleError("E0301", f"Linear takes a value of at least 1 dimension; got {tensor}")
-    require_floating(call, tensor)
+    require_weighable(call, tensor)
     return told(call, "in_features", tensor.shape[-1], tensor)
 
 
 def linear(call: Call) -> TensorType:
     """``[..., in_features]`` to ``[..., out_features]``."""
     tensor = call.tensor()
-    require_floating(call, tensor)
+    require_weighable(call, tensor)
     positive(call, "out_features")
     return tensor.with_shape((*tensor.shape[:-1], size_of(call, "out_features")))
 
@@ -116,7 +127,7 @@ def bilinear_features(call: Call, *, which: int) -> Size:
     tensor = call.tensor(f"input{which}")
     if not tensor.shape:
         raise RuleError("E0301", f"Bilinear takes values of at least 1 dimension; got {tensor}")
-    require_floating(call, tensor)
+    require_weighable(call, tensor)
     return told(call, f"in{which}_features", tensor.shape[-1], tensor)
 
 

@@ -24,7 +24,7 @@ from specc.catalog.shapes.common import (
     require_same_dtype,
     told,
 )
-from specc.catalog.shapes.linear import Initial, Tensors, size_of
+from specc.catalog.shapes.linear import Initial, Tensors, require_weighable, size_of
 from specc.ir import Distribution, TensorType
 from specc.sizes import Size
 
@@ -46,14 +46,41 @@ def _require_batch_norm(call: Call, dims: int) -> TensorType:
     fitting = siblings.get(len(tensor.shape))
     advice = f"write {call.name[:-2]}{fitting}d" if fitting and fitting != dims else None
     require_rank(call, tensor, ranks, _TAKES[dims], advice)
-    require_floating(call, tensor)
+    _require_normal(call, tensor)
     return tensor
+
+
+def _require_normal(call: Call, tensor: TensorType) -> None:
+    """E0306 for a value that has no mean, or not the precision of the weights and statistics that
+    there are."""
+    switches = ("affine", "track_running_stats", "elementwise_affine")
+    if any(plain(call, name) for name in switches):
+        require_weighable(call, tensor)
+    else:
+        require_floating(call, tensor)
 
 
 def batch_norm_features(call: Call, *, dims: int) -> Size:
     """Dimension 1 of the input."""
     tensor = _require_batch_norm(call, dims)
     return told(call, "num_features", tensor.shape[1], tensor)
+
+
+def any_batch_norm_features(call: Call) -> Size:
+    """Dimension 1 of the input of ``SyncBatchNorm``, which takes every rank from 2 on; E0301."""
+    tensor = call.tensor()
+    if len(tensor.shape) < 2:
+        raise RuleError("E0301", f"{call.name} takes [N, C, ...]; got {tensor}")
+    _require_normal(call, tensor)
+    return told(call, "num_features", tensor.shape[1], tensor)
+
+
+def any_batch_norm(call: Call) -> TensorType:
+    """``[N, C, ...]`` kept; E0301, E0306."""
+    _positive_eps(call)
+    any_batch_norm_features(call)
+    tensor = call.tensor()
+    return tensor.with_shape(tensor.shape)
 
 
 def _positive_eps(call: Call) -> None:
@@ -81,7 +108,7 @@ def instance_norm_features(call: Call, *, dims: int) -> Size:
 def _require_instance(call: Call, tensor: TensorType, dims: int) -> None:
     takes = _TAKES[dims] if dims > 1 else "[N, C, L]"
     require_rank(call, tensor, (dims + 2,), takes)
-    require_floating(call, tensor)
+    _require_normal(call, tensor)
 
 
 def instance_norm(call: Call, *, dims: int) -> TensorType:
@@ -131,14 +158,14 @@ def group_norm_channels(call: Call) -> Size:
     tensor = call.tensor()
     if len(tensor.shape) < 2:
         raise RuleError("E0301", f"GroupNorm takes [N, C, ...]; got {tensor}")
-    require_floating(call, tensor)
+    _require_normal(call, tensor)
     return told(call, "num_channels", tensor.shape[1], tensor)
 
 
 def group_norm(call: Call) -> TensorType:
     """Shape kept; E0303 unless the channels divide into groups."""
     tensor = call.tensor()
-    require_floating(call, tensor)
+    _require_normal(call, tensor)
     channels, groups = size_of(call, "num_channels"), size_of(call, "num_groups")
     require_divisible(
         call,
@@ -173,13 +200,22 @@ def local_response_norm(call: Call) -> TensorType:
     return tensor.with_shape(tensor.shape)
 
 
+def cross_map_norm(call: Call) -> TensorType:
+    """``[N, C, H, W]`` kept; E0301, E0306, E0307."""
+    tensor = call.tensor()
+    require_rank(call, tensor, (4,), _TAKES[2], "write LocalResponseNorm for another rank")
+    require_floating(call, tensor)
+    positive(call, "size")
+    return tensor.with_shape(tensor.shape)
+
+
 # ── LayerNorm, RMSNorm ───────────────────────────────────────────────────────────────────────────
 
 
 def normalized_shape(call: Call) -> Size | tuple[Size, ...]:
     """The last size of the input, or the trailing sizes as written; E0301, E0302, E0308."""
     tensor = call.tensor()
-    require_floating(call, tensor)
+    _require_normal(call, tensor)
     if not tensor.shape:
         raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
     if call.args.get("normalized_shape") is None:
@@ -214,7 +250,7 @@ def _normalized(call: Call) -> Shape:
 def layer_norm(call: Call) -> TensorType:
     """Shape kept."""
     tensor = call.tensor()
-    require_floating(call, tensor)
+    _require_normal(call, tensor)
     return tensor.with_shape(tensor.shape)
 
 

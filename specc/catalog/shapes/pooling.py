@@ -7,8 +7,9 @@ inside the input or its left padding. Non-goal: values.
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes.common import Shape, as_sizes, at_least, known, plain
+from specc.catalog.shapes.common import Shape, as_sizes, at_least, bracketed, known, number, plain
 from specc.catalog.shapes.convolution import require_batch, require_window
+from specc.catalog.shapes.resampling import scaled
 from specc.ir import ResultType, TensorType
 from specc.sizes import Size
 
@@ -24,7 +25,7 @@ def pooled(call: Call, *, dims: int, inside: bool = False) -> ResultType:
     kernel = as_sizes(call, "kernel_size", dims)
     empty = call.args["stride"] is None or call.args["stride"] == ()
     stride = kernel if empty else as_sizes(call, "stride", dims)
-    padding = as_sizes(call, "padding", dims)
+    padding = as_sizes(call, "padding", dims) if "padding" in call.args else (0,) * dims
     dilation = as_sizes(call, "dilation", dims) if "dilation" in call.args else (1,) * dims
     for name, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
         at_least(call, name, 1, sizes)
@@ -96,3 +97,126 @@ def adaptive(call: Call, *, dims: int) -> ResultType:
     if plain(call, "return_indices"):
         return result, TensorType("int64", result.shape)
     return result
+
+
+def power_averaged(call: Call, *, dims: int) -> ResultType:
+    """``LPPool``: as ``pooled`` without padding; E0307 for the norm 0, which has no root."""
+    if number(call, "norm_type") == 0:
+        raise RuleError("E0307", f"norm_type of {call.name} must not be 0", argument="norm_type")
+    return pooled(call, dims=dims, inside=dims == 3)
+
+
+def fractional(call: Call, *, dims: int) -> ResultType:
+    """``FractionalMaxPool``: ``output_size``, or ``output_ratio`` of the input; E0301, E0305,
+    E0307.
+
+    The windows are placed at random and lie inside the input: they need ``output_size +
+    kernel_size - 1`` of it, in three dimensions one more."""
+    tensor = call.tensor()
+    require_batch(call, tensor, dims)
+    kernel = as_sizes(call, "kernel_size", dims)
+    at_least(call, "kernel_size", 1, kernel)
+    size, ratio = call.args["output_size"], call.args["output_ratio"]
+    if (size is None) == (ratio is None):
+        raise RuleError(
+            "E0307",
+            f"{call.name} takes output_size or output_ratio, one of them",
+            argument="output_size",
+        )
+    if ratio is None:
+        spatial = as_sizes(call, "output_size", dims)
+        at_least(call, "output_size", 1, spatial)
+    else:
+        _require_ratios(call)
+        spatial = scaled(call, tensor, "output_ratio", dims)
+    for before, after, width in zip(tensor.shape[2:], spatial, kernel, strict=True):
+        message = f"{call.name} cannot place {after} windows of {width} in {before} of {tensor}"
+        error = RuleError("E0305", message, help="use a smaller kernel", argument="kernel_size")
+        call.require_at_least(after, 1, error)
+        call.require_at_least(before, after + width - (1 if dims == 2 else 0), error)
+    result = tensor.with_shape((*tensor.shape[:2], *spatial))
+    if plain(call, "return_indices"):
+        return result, TensorType("int64", result.shape)
+    return result
+
+
+def _require_ratios(call: Call) -> None:
+    given = plain(call, "output_ratio")
+    for ratio in given if isinstance(given, tuple) else (given,):
+        if not isinstance(ratio, int | float) or not 0 < ratio < 1:
+            raise RuleError(
+                "E0307",
+                f"output_ratio of {call.name} is between 0 and 1, and is {ratio}",
+                argument="output_ratio",
+            )
+
+
+def unpooled(call: Call, *, dims: int) -> TensorType:
+    """``MaxUnpool(input, indices)``: ``(H - 1) stride - 2 padding + kernel``, or ``output_size``
+    where it is less than a stride away from that; E0301, E0302, E0305, E0306, E0307."""
+    tensor, places = call.tensor(), call.tensor("indices")
+    require_batch(call, tensor, dims)
+    _require_places(call, tensor, places)
+    kernel = as_sizes(call, "kernel_size", dims)
+    stride = kernel if call.args["stride"] is None else as_sizes(call, "stride", dims)
+    padding = as_sizes(call, "padding", dims)
+    at_least(call, "kernel_size", 1, kernel)
+    at_least(call, "stride", 1, stride)
+    at_least(call, "padding", 0, padding)
+    spatial = tuple(
+        (size - 1) * step - 2 * pad + width
+        for size, step, pad, width in zip(tensor.shape[2:], stride, padding, kernel, strict=True)
+    )
+    written = _written_size(call, dims)
+    for before, after, step, chosen in zip(
+        tensor.shape[2:], spatial, stride, written or spatial, strict=True
+    ):
+        error = RuleError(
+            "E0305",
+            f"{call.name} makes {after} of the {before} in {tensor}",
+            help="use a larger kernel or less padding",
+            argument="kernel_size",
+        )
+        if written is not None:
+            error = RuleError(
+                "E0305",
+                f"{call.name} makes {after} of the {before} in {tensor}, and output_size {chosen} "
+                f"is not within its stride {step} of that",
+                argument="output_size",
+            )
+            call.require_at_least(chosen, after - step + 1, error)
+            call.require_at_least(after + step - 1, chosen, error)
+        call.require_at_least(chosen, 1, error)
+    return tensor.with_shape((*tensor.shape[:2], *(written or spatial)))
+
+
+def _require_places(call: Call, tensor: TensorType, places: TensorType) -> None:
+    if places.dtype != "int64":
+        raise RuleError(
+            "E0306",
+            f"{call.name} takes the places that a MaxPool gives; got {places}",
+            help=f"write y, places = x -> {call.name.replace('Unp', 'P')}(2, return_indices=true)",
+            argument="indices",
+        )
+    error = RuleError(
+        "E0302", f"{call.name} takes a place for each value; got {tensor} and {places}"
+    )
+    if len(places.shape) != len(tensor.shape):
+        raise error
+    for one, other in zip(tensor.shape, places.shape, strict=True):
+        call.require_equal(one, other, error)
+
+
+def _written_size(call: Call, dims: int) -> Shape | None:
+    """``output_size``: the spatial sizes, or the whole shape; none where it is left out."""
+    if call.args.get("output_size") is None:
+        return None
+    sizes = as_sizes(call, "output_size", None)
+    if len(sizes) not in (dims, dims + 2):
+        raise RuleError(
+            "E0307",
+            f"output_size of {call.name} has {dims} sizes, or {dims + 2} with batch and channels; "
+            f"got {bracketed(sizes)}",
+            argument="output_size",
+        )
+    return sizes[-dims:]

@@ -17,11 +17,10 @@ from specc.catalog.shapes.common import (
     number,
     plain,
     positive,
-    require_floating,
     require_rank,
     told,
 )
-from specc.catalog.shapes.linear import Initial, Tensors, size_of, uniform_within
+from specc.catalog.shapes.linear import Initial, Tensors, require_weighable, size_of, uniform_within
 from specc.ir import ResultType, TensorType
 from specc.sizes import Size
 
@@ -38,7 +37,7 @@ def _require_sequence(call: Call) -> TensorType:
             f"{tensor} has no dimension for time: {call.name} wants one vector a step; " + advice
         )
     require_rank(call, tensor, (3,), takes, advice)
-    require_floating(call, tensor)
+    require_weighable(call, tensor)
     return tensor
 
 
@@ -107,6 +106,7 @@ def _require_initial_state(call: Call, hidden: Shape, cell: Shape) -> None:
         )
         if len(state.shape) != len(shape):
             raise error
+        require_weighable(call, state)
         for one, other in zip(state.shape, shape, strict=True):
             call.require_equal(one, other, error)
 
@@ -161,7 +161,7 @@ def _require_step(call: Call) -> TensorType:
     if len(tensor.shape) == 3:
         advice = f"for a whole sequence write {call.name.removesuffix('Cell')}"
     require_rank(call, tensor, (2,), "[N, D], one step of a batch", advice)
-    require_floating(call, tensor)
+    require_weighable(call, tensor)
     return tensor
 
 

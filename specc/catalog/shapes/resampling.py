@@ -7,6 +7,7 @@ exactly. Non-goal: values.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
@@ -47,7 +48,7 @@ def padded_layer(call: Call, *, dims: int, mode: str) -> TensorType:
     """``ZeroPad2d`` and its like: ``padding`` is one size, or (left, right, top, bottom, ...)."""
     tensor = call.tensor()
     require_rank(call, tensor, (dims + 1, dims + 2), f"{layout(dims)}, or without N")
-    if mode != "constant":
+    if mode in ("reflect", "replicate"):
         require_floating(call, tensor)
     return _padded(call, tensor, as_sizes(call, "padding", 2 * dims), "padding", mode)
 
@@ -139,33 +140,45 @@ def resampled(call: Call) -> TensorType:
         raise RuleError(
             "E0307", f"{call.name} takes size or scale_factor, one of them", argument="size"
         )
-    spatial = as_sizes(call, "size", dims) if factor is None else _scaled(call, tensor, dims)
+    spatial = (
+        as_sizes(call, "size", dims)
+        if factor is None
+        else scaled(call, tensor, "scale_factor", dims)
+    )
     for name, before, after in zip(SPATIAL[dims], tensor.shape[2:], spatial, strict=True):
         error = RuleError("E0305", f"{call.name} leaves {after} of {name} = {before}")
         call.require_at_least(after, 1, error)
     return tensor.with_shape((*tensor.shape[:2], *spatial))
 
 
-def _scaled(call: Call, tensor: TensorType, dims: int) -> Shape:
-    factor = plain(call, "scale_factor")
+def upsampled(call: Call, *, mode: str) -> TensorType:
+    """``UpsamplingNearest2d``, ``UpsamplingBilinear2d``: ``Upsample`` of images in one mode."""
+    require_rank(call, call.tensor(), (4,), layout(2), f"write Upsample for other than {layout(2)}")
+    return resampled(replace(call, args={**call.args, "mode": mode, "align_corners": None}))
+
+
+def scaled(call: Call, tensor: TensorType, name: str, dims: int) -> Shape:
+    """The spatial sizes times the argument ``name``: one factor, or one for each; E0307."""
+    factor = plain(call, name)
     factors = factor if isinstance(factor, tuple) else (factor,) * dims
     if len(factors) != dims:
         raise RuleError(
             "E0307",
-            f"scale_factor of {call.name} takes one factor or {dims}, and got {len(factors)}",
-            argument="scale_factor",
+            f"{name} of {call.name} takes one factor or {dims}, and got {len(factors)}",
+            argument=name,
         )
     return tuple(
-        _times(call, size, scale) for size, scale in zip(tensor.shape[2:], factors, strict=True)
+        _times(call, size, name, scale)
+        for size, scale in zip(tensor.shape[2:], factors, strict=True)
     )
 
 
-def _times(call: Call, size: Size, factor: object) -> Size:
+def _times(call: Call, size: Size, name: str, factor: object) -> Size:
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not factor > 0:
         raise RuleError(
             "E0307",
-            f"scale_factor of {call.name} must be a positive number, and is {factor}",
-            argument="scale_factor",
+            f"{name} of {call.name} must be a positive number, and is {factor}",
+            argument=name,
         )
     value = known(call, size)
     if value is not None and isinstance(size, int):
@@ -174,9 +187,9 @@ def _times(call: Call, size: Size, factor: object) -> Size:
     if exact.denominator > 4096:
         raise RuleError(
             "E0307",
-            f"scale_factor {factor} of the unknown size {size} has no exact formula",
-            help="use a whole factor, a half, a quarter, or give size=",
-            argument="scale_factor",
+            f"{name} {factor} of the unknown size {size} has no exact formula",
+            help="use a factor that is a half, a quarter or their multiple, or give the size",
+            argument=name,
         )
     return size * exact.numerator // exact.denominator
 
