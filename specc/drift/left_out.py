@@ -42,8 +42,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 }
 # (row, argument): a default that is a function in torch: the one of this name.
 NAMED_DEFAULTS: Final[Mapping[tuple[str, str], str]] = {
-    ("TransformerEncoderLayer", "activation"): "relu",
-    ("TransformerDecoderLayer", "activation"): "relu",
+    (f"Transformer{kind}", "activation"): "relu"
+    for kind in ("", "Encoder", "Decoder", "EncoderLayer", "DecoderLayer")
 }
 # (row, argument): arguments of these names are left out of these rows alone.
 LEFT_OUT_HERE: Final[Mapping[tuple[str, str], str]] = {
@@ -59,9 +59,23 @@ LEFT_OUT_HERE: Final[Mapping[tuple[str, str], str]] = {
     ("MultiheadAttention", "need_weights"): "its other result would be nothing",
     **{
         (name, hint): "a hint that torch takes beside the mask itself"
-        for name in ("MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer")
-        for hint in ("is_causal", "tgt_is_causal", "memory_is_causal")
+        for name in (
+            "MultiheadAttention",
+            "Transformer",
+            *(f"Transformer{kind}" for kind in ("Encoder", "Decoder")),
+            *(f"Transformer{kind}Layer" for kind in ("Encoder", "Decoder")),
+        )
+        for hint in ("is_causal", "src_is_causal", "tgt_is_causal", "memory_is_causal")
     },
+    ("Transformer", "custom_encoder"): "a layer is no setting: call it in place of the stack",
+    ("Transformer", "custom_decoder"): "as custom_encoder",
+    ("TransformerEncoder", "mask_check"): "of enable_nested_tensor, which is off",
+    ("TransformerEncoder", "elementwise_affine"): "the last norm has weights, as the others have",
+    ("TransformerDecoder", "elementwise_affine"): "as the encoder's",
+    ("SyncBatchNorm", "process_group"): "how a run spreads, not what a model is",
+    ("SyncBatchNorm", "bias"): "torch 2.6 has it not",
+    ("FractionalMaxPool2d", "_random_samples"): "private",
+    ("FractionalMaxPool3d", "_random_samples"): "private",
     ("TripletMarginWithDistanceLoss", "distance_function"): "a function is no data",
     ("triplet_margin_with_distance_loss", "distance_function"): "a function is no data",
     **{

@@ -6,6 +6,7 @@ Non-goal: which names torch exports (``exports``).
 
 from __future__ import annotations
 
+import ast
 import inspect
 import typing
 from collections.abc import Mapping, Sequence
@@ -77,10 +78,32 @@ def differences(kind: str, row: Row) -> tuple[str, ...]:
 
 
 def _of_constructor(row: LayerRow, torchs: Any) -> tuple[str, ...]:
+    if row.made:
+        calls = [each for each in ast.walk(ast.parse(row.made)) if isinstance(each, ast.Call)]
+        return tuple(said for each in calls for said in _of_call(row, each))
     # LSTM and its like take *args; the first overload of each names them.
     overloads = typing.get_overloads(torchs.__init__)
     found = parameters(overloads[0] if overloads else torchs.__init__)
     return _compared(row, row.arguments, _kept(row, _defaults(found)))
+
+
+def _of_call(row: LayerRow, made: ast.Call) -> list[str]:
+    """One of the calls that make a layer of other layers: what torch's class takes is passed or
+    left out, and what is passed by the name alone has one default in both."""
+    from torch import nn
+
+    name = ast.unparse(made.func).removeprefix("nn.")
+    found = _defaults(parameters(getattr(nn, name).__init__))
+    by_place = dict(zip(found, made.args, strict=False))
+    by_name = {item.arg or "": item.value for item in made.keywords}
+    passed = {**by_place, **by_name}
+    missing = [n for n in found if n not in passed and not _left(row, n)]
+    said = [f"torch's {name} has `{each}`, and the row has not" for each in missing]
+    said += [f"torch's {name} has no `{each}`" for each in passed if each not in found]
+    for torchs, value in by_name.items():
+        if isinstance(value, ast.Name) and torchs in found:
+            said += _default(row, row.by_name[value.id], found[torchs])
+    return said
 
 
 def _of_forward(row: LayerRow, torchs: Any) -> tuple[str, ...]:
@@ -213,7 +236,8 @@ def _names(ours: list[str], torchs: list[str], *, ordered: bool) -> list[str]:
 def _default(row: Row, argument: Argument, torchs: Any) -> list[str]:
     """What is said of the default of ``argument``, where torch's is another."""
     key = (row.name, argument.name)
-    if key in SCHEMA_DEFAULTS:
+    # What the shapes tell is never left to a default: nn.Transformer's d_model.
+    if key in SCHEMA_DEFAULTS or argument.inferred:
         return []
     if key in NAMED_DEFAULTS:
         from torch.nn import functional
