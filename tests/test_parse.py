@@ -149,7 +149,7 @@ def test_nodes_are_frozen() -> None:
 
 def test_every_syntax_error_of_a_file_is_reported_in_one_run() -> None:
     parsed, collector = read(
-        "spec 1\nmodel M {\n  a = = 1\n  input x: float[N]\n  b = 'x'\n  c = x -> relu relu\n}\n"
+        "spec 1\nmodel M {\n  a = = 1\n  input x: float[N]\n  b = 'x\n  c = x -> relu relu\n}\n"
     )
     assert [(item.code, item.span and item.span.line) for item in collector.items] == [
         ("E0102", 3),

@@ -14,6 +14,7 @@ from specc.semantics.blocks import call_block, instantiate, make_block
 from specc.semantics.calls import apply_layer, given_arguments, head, make_layer
 from specc.semantics.entities import POISON, Entity, LayerHandle, is_poisoned
 from specc.semantics.graph import Declaration, Elaborate, Graph, Hint
+from specc.semantics.habits import is_habit, report_stage, translated_stage
 from specc.semantics.missing import unknown
 from specc.semantics.names import check_label
 from specc.semantics.wrappers import read_wrappers
@@ -36,6 +37,9 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
         return
     stage = statement.stage
     type_, arguments = head(stage.target)
+    if is_habit(graph, stage.target):
+        graph.env[name] = report_stage(graph, stage.target, POISON, elaborate)
+        return
     if type_ is None:
         graph.env[name] = graph.error(
             "E0226",
@@ -46,7 +50,9 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
         return
     if type_ not in graph.catalogue.layers and type_ not in graph.modules:
         graph.env[name] = (
-            unknown(graph, type_, stage.span)
+            unknown(
+                graph, type_, stage.target.span, translated_stage(graph, stage.target, None)
+            )
             if type_ not in graph.catalogue.functions
             else graph.error("E0202", f"`{type_}` is a function, not a layer", stage.span)
         )

@@ -156,8 +156,10 @@ def other_name(name: str, rank: int | None = None) -> str | None:
 
 
 def near(name: str, candidates: Iterable[str]) -> str | None:
-    """As ``suggest``, but that a short name must be nearer: `len` is no misspelt `Flatten`."""
-    close = suggest(name, candidates)
+    """As ``suggest``, but that a short name must be nearer: `len` is no misspelt `Flatten`; and of
+    a layer and a function of one name, the one that is written as ``name`` is."""
+    capital = name[:1].isupper()
+    close = suggest(name, sorted(candidates, key=lambda known: known[:1].isupper() != capital))
     if close is None:
         return None
     wanted, found = (text.replace("_", "").casefold() for text in (name, close))

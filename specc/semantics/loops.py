@@ -195,7 +195,11 @@ def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
         _poison(graph, names)
         return
     if not isinstance(decided, bool):
-        graph.error("E0234", f"`if` wants true or false, not {describe(condition)}", place)
+        graph.error(
+            "E0234", f"`if` wants true or false, not {describe(condition)}", place,
+            "an `if` is decided when the model is built; tensors are chosen from by"
+            " `where(condition, a, b)`",
+        )  # fmt: skip
         _poison(graph, names)
         return
     before = {name: graph.env.get(name) for name in names}

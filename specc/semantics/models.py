@@ -95,8 +95,7 @@ def build_module(
             )  # fmt: skip
         elif inputs is None or not isinstance(statement, ast.Input):
             _statement(graph, statement, body)
-    if not graph.unread:
-        _require(graph, tree)
+    _require(graph, tree)
     module = ir.Module(
         name=tree.name,
         params=params,
@@ -329,17 +328,22 @@ def _output(graph: Graph, statement: ast.Output, outputs: list[ir.Output]) -> No
 
 
 def _require(graph: Graph, module: ast.Module) -> None:
-    if not any(isinstance(statement, ast.Input) for statement in module.body):
+    # What could not be read may be what is missing, if it has its word.
+    if "input" not in graph.unread and not any(
+        isinstance(statement, ast.Input) for statement in module.body
+    ):
         graph.error(
             "E0222", f"{module.name} has no input", module.name_span,
             "write `input x: float[N, 3]`",
         )  # fmt: skip
-    if not any(isinstance(statement, ast.Output) for statement in module.body):
+    if "output" not in graph.unread and not any(
+        isinstance(statement, ast.Output) for statement in module.body
+    ):
         graph.error(
             "E0221", f"{module.name} has no output", module.name_span, "end it with `output ...`"
         )
     for path, declaration in graph.declared.items():
-        if path not in graph.layers:
+        if path not in graph.layers and not graph.unread:
             graph.error(
                 "E0227",
                 f"the layer `{path}` is never fed",

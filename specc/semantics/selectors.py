@@ -58,13 +58,13 @@ def resolve(
     for pattern in selector.patterns:
         names = among_matches(pattern.text, model, among)
         if not names:
-            _nothing(pattern, model, collector)
+            _nothing(pattern, model, collector, among)
             failed = True
         chosen |= names
     for pattern in selector.excluded:
         names = among_matches(pattern.text, model, among) & chosen
         if not names:
-            _nothing(pattern, model, collector, " of what stands before `except`")
+            _nothing(pattern, model, collector, among, " of what stands before `except`")
             failed = True
         chosen -= names
     if failed:
@@ -127,11 +127,17 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(pattern))
 
 
-def _nothing(pattern: ast.Pattern, model: ir.Module, collector: Collector, of: str = "") -> None:
+def _nothing(
+    pattern: ast.Pattern, model: ir.Module, collector: Collector, among: Among, of: str = ""
+) -> None:
     names = [name for name, _, _ in model.parameters()]
     types = sorted({layer.type for _, layer in model.all_layers if layer.parameters})
-    head = pattern.text.partition(".")[0]
-    close = suggest(pattern.text, names) or suggest(head, types)
+    blocks = sorted({layer.type for _, layer in model.all_blocks})
+    head, dot, rest = pattern.text.partition(".")
+    # A model, a block or a layer by its name, then a parameter by its own.
+    known = suggest(head, [*among.members, *([] if among.members else [model.name]), *blocks,
+                           *types])  # fmt: skip
+    close = f"{known}{dot}{rest}" if known and known != head else suggest(pattern.text, names)
     if close is not None:
         advice = f"did you mean `{close}`?"
     elif not names:

@@ -132,7 +132,7 @@ class StepBuilder:
         """Reports a loss that there is not, or that is not one number."""
         span = self.assigned.get("loss")
         value = self.graph.env.get("loss")
-        if span is None and not self.graph.unread:
+        if span is None and "loss" not in self.graph.unread:
             word = "step" if self.name else "train"
             what = f"the step `{self.name}`" if self.name else "train"
             self.collector.error(
@@ -310,8 +310,9 @@ class StepBuilder:
             return
         if not self.optimizer_given:
             self.collector.error(
-                "E0408", "a scheduler wants an optimizer before it", statement.span
-            )
+                "E0408", "a scheduler wants an optimizer before it", statement.span,
+                "write `optimizer SGD(lr=0.1)`, with what suits, on a line above",
+            )  # fmt: skip
             return
         optimizer = self.optimizers[0] if self.optimizers else None
         if found is not None:

@@ -92,8 +92,11 @@ class Expressions(Literals):
         return ast.Name(span=self.span(token), name=str(token))
 
     def parenthesised(self, children: Children) -> ast.Expression:
-        expression: ast.Expression = children[0]
-        return expression
+        opening, expression, closing = children
+        grouped: ast.Expression = expression.model_copy(
+            update={"span": self._through(opening, closing)}
+        )
+        return grouped
 
     def empty_tuple(self, children: Children) -> ast.Sequence:
         return ast.Sequence(span=self._through(*children), kind="tuple", items=())

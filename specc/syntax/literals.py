@@ -8,6 +8,8 @@ Non-goal: anything that is made of other nodes, which is ``expressions`` and ``b
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from lark import Token
@@ -27,16 +29,23 @@ class Literals:
     def __init__(self) -> None:
         self._file = "<spec>"
         self._collector = Collector()
+        self._inserted: Sequence[int] = ()
 
-    def begin(self, file: str, collector: Collector) -> None:
-        """Another file, whose faults go to ``collector``."""
+    def begin(self, file: str, collector: Collector, inserted: Sequence[int] = ()) -> None:
+        """Another file, whose faults go to ``collector``; ``inserted`` are the places of braces
+        that are not the file's own."""
         self._file = file
         self._collector = collector
+        self._inserted = inserted
 
     def span(self, token: Token) -> Span:
         """The place of one token."""
         start = token.start_pos or 0
-        return Span(self._file, start, token.end_pos or start, token.line or 1, token.column or 1)
+        end = token.end_pos or start
+        if self._inserted:
+            before = bisect_left(self._inserted, start)
+            start, end = start - before, end - before
+        return Span(self._file, start, end, token.line or 1, token.column or 1)
 
     def integer(self, children: Children) -> ast.Number:
         token = children[0]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, cast
 
@@ -23,6 +24,7 @@ from specc.errors import Collector, Diagnostic, Span
 from specc.syntax import ast
 from specc.syntax.builder import Builder
 from specc.syntax.grammar import parser
+from specc.syntax.habits import broken_header, find_habit
 from specc.syntax.messages import bracket_diagnostic, character_diagnostic, token_diagnostic
 from specc.syntax.newlines import BracketError
 
@@ -48,13 +50,21 @@ def parse(text: str, file: str, collector: Collector) -> Parsed:
     unread: set[str] = set()
     errors = 0
     remaining = text
+    # Where braces were put in: the places of what follows them are as many too far.
+    inserted: list[int] = []
     while True:
         try:
-            tree = _parse_once(remaining, file, collector)
+            tree = _parse_once(remaining, file, collector, inserted)
             return Parsed(tree, frozenset(unread))
         except (UnexpectedInput, BracketError) as fault:
-            collector.items.append(_diagnose(fault, text, file))
-            position = _position(fault, text)
+            position = _position(fault, remaining)
+            found = (
+                None
+                if isinstance(fault, BracketError)
+                else find_habit(remaining, position, file, inserted)
+            )
+            diagnostic = found.diagnostic if found else _diagnose(fault, remaining, file)
+            collector.items.append(_as_in_the_text(diagnostic, inserted))
         except RecursionError:
             collector.error(
                 "E0104",
@@ -64,20 +74,56 @@ def parse(text: str, file: str, collector: Collector) -> Parsed:
             )
             return Parsed(_empty(file), frozenset(_WORD.findall(text)))
         errors += 1
+        if found is not None and errors < MOST_SYNTAX_ERRORS:
+            before = remaining
+            unread.update(found.words)
+            for start, end, instead in found.edits:
+                remaining = _replaced(remaining, start, end, instead)
+            if found.insertion is not None:
+                place, brace = found.insertion
+                remaining = remaining[:place] + brace + remaining[place:]
+                inserted = sorted([*(at + (at >= place) for at in inserted), place])
+            if remaining != before:
+                continue
+        header = broken_header(remaining, position)
+        if header is not None and errors < MOST_SYNTAX_ERRORS:
+            start, end, instead = header
+            unread.update(_WORD.findall(remaining[start:end]))
+            before, remaining = remaining, _replaced(remaining, start, end, instead)
+            if remaining != before:
+                continue
         start, end = _statement_around(remaining, position)
+        end = min([end, *(place for place in inserted if place >= start)])
         broken = remaining[start:end]
         unread.update(_WORD.findall(broken))
         if errors >= MOST_SYNTAX_ERRORS or not broken.strip() or not _balanced(broken):
             return Parsed(_empty(file), frozenset(_WORD.findall(text)))
-        blank = re.sub(r"[^\r\n]", " ", broken)
-        remaining = remaining[:start] + blank + remaining[end:]
+        remaining = _replaced(remaining, start, end, "")
 
 
-def _parse_once(text: str, file: str, collector: Collector) -> ast.SpecFile:
+def _replaced(text: str, start: int, end: int, instead: str) -> str:
+    """``text`` with ``instead`` for what stands from ``start`` to ``end``, and its own length."""
+    blank = re.sub(r"[^\r\n]", " ", text[start:end])
+    return f"{text[:start]}{instead}{blank[len(instead) :]}{text[end:]}"
+
+
+def _as_in_the_text(diagnostic: Diagnostic, inserted: list[int]) -> Diagnostic:
+    """``diagnostic`` with its place counted without the braces that were put in."""
+    span = diagnostic.span
+    if span is None or not inserted:
+        return diagnostic
+    before = bisect_left(inserted, span.start)
+    moved = span._replace(start=span.start - before, end=max(span.end - before, 0))
+    return replace(diagnostic, span=moved)
+
+
+def _parse_once(
+    text: str, file: str, collector: Collector, inserted: Sequence[int]
+) -> ast.SpecFile:
     with _LOCK:
         lark, builder = _shared_parser()
         scratch = Collector()
-        builder.begin(file, scratch)
+        builder.begin(file, scratch, inserted)
         with garbage.paused(), _without_plugins():
             # The builder turns lark's result into our own tree.
             tree = cast(ast.SpecFile, lark.parse(text))
