@@ -84,7 +84,7 @@ def test_what_trains_models_starts_from_their_checkpoints(tmp_path: Path) -> Non
     for name in ("encoder", "target", "average"):
         assert same(training, tensors, f"{name}.")
     x = torch.randn(6, 4)
-    training.training_step(training.configure_optimizers()["optimizer"], x)
+    training.training_step(training.configure_optimizers()["optimizer"], 0, x)
     assert same(training, tensors, "target.") and not same(training, tensors, "encoder.")
     assert same(specc.load(path, model="Encoder"), tensors)
     with pytest.raises(CallError, match="Training is what trains") as caught:
