@@ -259,6 +259,25 @@ def test_a_verb_ends_with_its_status_and_shows_errors(capsys: pytest.CaptureFixt
     )
 
 
+def test_a_defect_ends_with_70_and_is_traced_on_request_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> int:
+        return {"width": 3}["depth"]
+
+    monkeypatch.delenv("SPECC_DEBUG", raising=False)
+    assert _ends_with(broken) == 70
+    shown = capsys.readouterr().err
+    assert shown.startswith(
+        "error[E0790]: this is a defect of specc, not of what it was given: KeyError: 'depth'"
+        " (test_cli.py:"
+    )
+    assert "SPECC_DEBUG=1" in shown and "Traceback" not in shown
+    monkeypatch.setenv("SPECC_DEBUG", "1")
+    with pytest.raises(KeyError):
+        verb(broken)()
+
+
 @pytest.mark.parametrize(
     "arguments", [("--help",), ("check", "specs/good.spec"), ("explain", "E0203")], ids=" ".join
 )

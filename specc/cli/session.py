@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
+from specc.cli.verb import INTERNAL_ERROR, INTERRUPTED
 from specc.report.style import Piece, show
 from specc.report.summary import CellResult, Outcome, alike, table, time_line
 
-INTERNAL_ERROR = 70
-INTERRUPTED = 130
 _STATUS: dict[Outcome, int] = {"regressed": 1, "fault": 2, "golden": 3}
 
 

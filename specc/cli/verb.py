@@ -1,8 +1,8 @@
 """What all verbs share: how they end, and the options that several of them take.
 
 The exit statuses: 0 all is well; 1 a number regressed, or a target failed; 2 a fault in a spec or
-in the call; 3 a golden is missing, stale or corrupt; 130 interrupted. Non-goals: any verb's own
-work.
+in the call; 3 a golden is missing, stale or corrupt; 70 a defect of specc; 130 interrupted.
+Non-goals: any verb's own work.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from specc.errors import SpeccError, SpecError
+from specc.errors import CallError, SpeccError, SpecError
 
 _P = ParamSpec("_P")
 INTERRUPTED = 130
+INTERNAL_ERROR = 70
+# The environment variable that asks for a traceback where specc itself fails.
+DEBUG = "SPECC_DEBUG"
 _PIPE_CLOSED = 141
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Spec files or folders.")]
@@ -56,7 +59,8 @@ def verb(function: Callable[_P, int]) -> Callable[_P, None]:
     """``function``, ending the process with the status that it returns.
 
     What a user can cause never ends in a traceback: a SpeccError is rendered on standard error and
-    gives its own status.
+    gives its own status. Anything else that is raised is specc's own mistake, which is said in two
+    lines; with ``SPECC_DEBUG`` in the environment it is raised again.
     """
 
     @functools.wraps(function)
@@ -74,10 +78,30 @@ def verb(function: Callable[_P, int]) -> Callable[_P, None]:
             # The reader has gone; Python would complain again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             status = _PIPE_CLOSED
+        except Exception as error:
+            if os.environ.get(DEBUG):
+                raise
+            show_error(_defect(error))
+            status = INTERNAL_ERROR
         raise typer.Exit(status)
 
     # typer reads the signature of what it is given, and this one's result is not an exit status.
     return guarded
+
+
+def _defect(error: Exception) -> CallError:
+    """What is said of an exception that no user should see."""
+    import traceback
+
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(last.filename).name}:{last.lineno}"
+    text = " ".join(str(error).split())
+    said = f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    return CallError(
+        "E0790",
+        f"this is a defect of specc, not of what it was given: {said} ({place})",
+        help=f"please report it with the spec and the call; {DEBUG}=1 shows where it comes from",
+    )
 
 
 def show_error(error: SpeccError) -> None:

@@ -253,4 +253,12 @@ ROWS = {
             "it is worth a report to torch."
         ),
     ),
+    "E0790": Code(
+        "a defect of specc",
+        "Whatever a spec, a file or a call may be, the answer is a message of this table: here "
+        "specc itself made a mistake.",
+        "specc check net.spec",
+        "Report it with the spec and the call; SPECC_DEBUG=1 shows the traceback. Until it is "
+        "mended, another way to write what the spec says may help.",
+    ),
 }
