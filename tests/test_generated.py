@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from ir_interpreter import interpret
 from program_strategies import specs
+from torch import nn
 
 from specc import ir
 from specc.emit import emit
@@ -39,14 +41,14 @@ def read(text: str) -> ir.Program:
         raise
 
 
-def agrees(program: ir.Program, source: str, batch: int) -> None:
-    """Holds the class of ``source`` against the graph of ``program``."""
-    model = program.model()
-    torch.manual_seed(0)
-    live = module_class(source, model.name, "m")()
+def agrees(model: ir.Module, live: nn.Module, batch: int) -> None:
+    """Holds the module ``live`` against the graph of ``model``."""
     found = [(name, tuple(parameter.shape)) for name, parameter in live.named_parameters()]
     assert found == [(name, shape) for name, _, shape in model.parameters()]
-    inputs = [torch.randn(batch, 4) for _ in model.inputs]
+    width = ir.static_value(model.inputs[0].type.shape[1], model.values)
+    assert isinstance(width, int)
+    torch.manual_seed(0)
+    inputs = [torch.randn(batch, width) for _ in model.inputs]
     given = [tensor.clone() for tensor in inputs]
     with torch.no_grad():
         result = live(*inputs)
@@ -73,9 +75,36 @@ def test_what_is_emitted_computes_what_the_graph_says(text: str) -> None:
     program = read(text)
     source = emit(program)
     try:
-        agrees(program, source, 3)
+        agrees(program.model(), module_class(source, "Net", "m")(), 3)
     except Exception as fault:
         fault.add_note(f"{text}\n{source}")
+        raise
+
+
+@settings(
+    max_examples=EXAMPLES // 2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+@given(specs(), st.integers(2, 6), st.integers(1, 5))
+def test_made_with_other_params_it_is_what_they_say_or_says_that_it_is_not(
+    text: str, dim: int, width: int
+) -> None:
+    source = emit(read(text))
+    try:
+        model = analyse(text, "m.spec", {"dim": dim, "width": width}).model()
+    except SpecError:
+        assume(False)
+        raise
+    try:
+        live = module_class(source, "Net", "m")(dim=dim, width=width)
+    except AssertionError as refused:
+        assert "build the spec again" in str(refused), f"{text}\n{source}"
+        return
+    try:
+        agrees(model, live, 3)
+    except Exception as fault:
+        fault.add_note(f"dim={dim}, width={width}\n{text}\n{source}")
         raise
 
 

@@ -87,14 +87,18 @@ def test_rounds_that_do_not(forms: tuple[ir.Static, ...]) -> None:
         agree(rounds(*forms))
 
 
-def test_variants_agree_where_their_values_do() -> None:
-    here, there = Standpoint(0, {"C": 8, "width": 8}), Standpoint(1, {"C": 3, "width": 8})
-    assert agree([(W, here), (W, there)]) == W
-    assert agree([(C, here), (3, there)]) == C
-    assert agree([(8, here), (C, there)]) == C
-    assert agree([(W, here), (C, there)]) == C
+def test_variants_agree_where_what_they_took_says_so() -> None:
+    here = Standpoint(0)
+    there = Standpoint(1, {"C": W})  # as where `if C != width` was not taken
+    assert agree([(W, here), (C, there)]) == W
+    assert agree([(C, here), (W, there)]) == C
+    assert agree([(2 * C + 1, there), (2 * W + 1, here)]) == 2 * W + 1
+    assert agree([(8, here), (C, Standpoint(1, {"C": 8}))]) == 8
+    for one, other in ((W, C), (8, C), (C, 3)):
+        with pytest.raises(Different):
+            agree([(one, here), (other, Standpoint(1))])
     with pytest.raises(Different):
-        agree([(W, here), (5, there)])
+        agree([(8 // C, here), (W, Standpoint(1, {"C": 0}))])
 
 
 # ── classes ──────────────────────────────────────────────────────────────────────────────────────
@@ -166,6 +170,108 @@ def test_a_loop_over_blocks_of_two_classes_is_written_out() -> None:
     assert "Inner(dim, 0), Inner2(dim, 1)" in re.sub(r"\s+", " ", source)
 
 
+# ── made with other arguments ────────────────────────────────────────────────────────────────────
+
+
+def remade(text: str, **settings: object) -> str:
+    """The source of ``text`` as it stands. Its class, made with ``settings``, is held against the
+    graph that they give."""
+    source = emit(analyse(f"spec 1\n{text}", "m.spec"))
+    model = analyse(f"spec 1\n{text}", "m.spec", settings).model()
+    live = module_class(source, model.name, "m")(**settings)
+    found = [(name, tuple(parameter.shape)) for name, parameter in live.named_parameters()]
+    assert found == [(name, shape) for name, _, shape in model.parameters()]
+    batch = torch.randn(3, *(int(size) for size in live_shape(model)))
+    with torch.no_grad():
+        (wanted,) = interpret(model, [batch], dict(live.named_parameters()))
+        assert torch.equal(live(batch), wanted)
+    return source
+
+
+def test_sizes_that_are_equal_by_chance_are_two_classes() -> None:
+    text = (
+        "block B(channels: int, wide: bool) {\n input x: float[N, C]\n"
+        " if wide { x = x -> Linear(channels) }\n output x -> Linear(4)\n}\n"
+        "model Net(width: int = 8, dim: int = 8) {\n input x: float[N, 4]\n"
+        " output x -> B(width, true) -> Linear(dim) -> B(width, false)\n}\n"
+    )
+    assert classes(remade(text, width=16)) == ["B", "B2", "Net"]
+    remade(text, width=3, dim=5)
+
+
+SKIP = (
+    "block Skip(channels: int, stride: int = 1) {\n input x: float[N, C]\n"
+    " h = x -> Linear(channels)\n skip = x\n"
+    " if stride != 1 or C != channels { skip = x -> down: Linear(channels) }\n"
+    " output relu(h + skip)\n}\n"
+    "block Stage(channels: int, depth: int) {\n input x: float[N, C]\n"
+    " output x -> Skip(channels) -> repeat(depth - 1) Skip(channels)\n}\n"
+)
+
+
+def test_sizes_that_are_equal_where_a_branch_says_so_are_one() -> None:
+    text = (
+        f"{SKIP}model Net(width: int = 4) {{\n input x: float[N, 4]\n"
+        " output x -> Stage(width, 2) -> Stage(2 * width, 3)\n}\n"
+    )
+    source = remade(text)
+    assert classes(source) == ["Skip", "Stage", "Net"]
+    # What the first stage gives was read where its first block takes x as it is.
+    assert "assert width == 4" in source
+    with pytest.raises(AssertionError, match="build the spec again"):
+        module_class(source, "Net", "m")(width=6)
+    head, _, tail = text.rpartition("output x ->")
+    wide = f"{head}output x -> Linear(width) ->{tail}"
+    assert "assert" not in remade(wide, width=6)
+    assert classes(remade(wide, width=1)) == ["Skip", "Stage", "Net"]
+
+
+def test_sides_that_were_not_taken_together_are_not_built() -> None:
+    text = (
+        "block B(a: bool, b: bool) {\n input x: float[N, C]\n"
+        " if a { w = 5 } else { w = 4 }\n if a { x = x + 1 } else { x = x + 2 }\n"
+        " if b { x = x -> Linear(w) } else { x = x * 2 }\n output x -> Linear(C)\n}\n"
+        "model Net(a: bool = true) {\n input x: float[N, 4]\n"
+        " output x -> B(a, true) -> B(false, false)\n}\n"
+    )
+    source = remade(text)
+    with pytest.raises(AssertionError, match="build the spec again"):
+        module_class(source, "Net", "m")(a=False)
+
+
+def test_a_branch_inside_a_branch_counts_where_it_is_reached() -> None:
+    block = (
+        "block B(a: bool, b: bool) {\n input x: float[N, C]\n"
+        " if a { x = x + 1\n if b { x = x * 2 } else { x = x * 3 } } else { x = x - 1 }\n"
+        " if b { x = tanh(x) } else { x = relu(x) }\n output x\n}\n"
+    )
+    uses = "B(true, true) -> B(true, false) -> B(false, false)"
+    text = f"{block}model Net(a: bool = true) {{\n input x: float[N, 4]\n output x -> {uses}\n}}\n"
+    source = re.sub(r"\s+", " ", remade(text))
+    assert "sides = (a, a and b, b)" in source
+    assert "built = ((True, True, True), (True, False, False), (False, False, False))" in source
+    every = text.replace(" -> B(true, false)", " -> B(true, false) -> B(false, true)")
+    assert "assert" not in remade(every)
+
+
+def test_a_name_of_one_side_is_read_where_that_side_was_taken() -> None:
+    block = (
+        "block B(a: bool, b: bool) {\n input x: float[N, C]\n if a { h = relu(x) }\n"
+        " if b { x = h + 1 }\n output x\n}\n"
+    )
+    source = emitted(block, "output x -> B(true, true) -> B(false, false)")
+    assert classes(source) == ["B", "B2", "Net"]
+
+
+def test_a_number_made_of_a_param_on_one_side_binds_the_other_to_its_own() -> None:
+    text = (
+        "block B(w: int, wide: bool) {\n input x: float[N, C]\n"
+        " if wide { x = x -> Linear(w ** w) -> Linear(C) }\n output x\n}\n"
+        "model Net {\n input x: float[N, 4]\n output x -> B(2, true) -> B(7, false)\n}\n"
+    )
+    remade(text)
+
+
 # ── loops ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -181,6 +287,52 @@ def test_a_width_that_grows_from_round_to_round_is_a_line() -> None:
     source = emitted("", body, dim=3)
     assert "for i in range(4)" in source
     assert len(re.findall(r"nn\.Linear\(", source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("statements", "settings"),
+    [
+        # What enters a second round is not what entered the first.
+        ("output x -> repeat(depth) Linear(8)", {"depth": 2}),
+        ("b: for i in range(depth) { x = x -> Linear(dim + 2 * i) }\n output x", {"depth": 3}),
+        # A number of rounds went into a size.
+        ("ys = [x -> Linear(3) for i in range(2 * depth)]\n output cat(ys, dim=1) -> Linear(2)",
+         {"depth": 2}),
+        ("ys = [x -> Linear(3) for i in range(depth)]\n output cat(ys, dim=1) -> Linear(2)",
+         {"depth": 2}),
+        ("x = x -> repeat(depth + 1) { ConstantPad1d((1, 1), 0.0) }\n output x -> Linear(2)",
+         {"depth": 2}),
+        ("x = x -> { Tanh -> repeat(depth) Linear(8) }\n output x", {"depth": 2}),
+    ],
+)  # fmt: skip
+def test_loops_whose_rounds_went_into_a_size_are_built_for_so_many(
+    statements: str, settings: dict[str, int]
+) -> None:
+    text = (
+        f"model Net(dim: int = 4, depth: int = 1) {{\n input x: float[N, dim]\n {statements}\n}}\n"
+    )
+    source = emit(analyse(f"spec 1\n{text}", "m.spec"))
+    module_class(source, "Net", "m")()
+    with pytest.raises(AssertionError, match=r"built for \d rounds?: build the spec again"):
+        module_class(source, "Net", "m")(**settings)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "output x -> repeat(depth) Linear(dim)",
+        "x = x -> Linear(6)\n b: for i in range(depth) { x = x + (x -> Linear(6)) }\n output x",
+        "ys = [x -> Linear(3) for i in range(depth)]\n"
+        " output mean(stack(ys, dim=1), dim=1) -> Linear(2)",
+        "b: for i in range(depth) { x = x -> Linear(dim * (i + 2)) -> Linear(dim) }\n output x",
+    ],
+)
+def test_loops_that_are_right_for_any_number_of_rounds(statements: str) -> None:
+    text = (
+        f"model Net(dim: int = 4, depth: int = 2) {{\n input x: float[N, dim]\n {statements}\n}}\n"
+    )
+    for depth in (1, 2, 3, 5):
+        assert "assert" not in remade(text, depth=depth)
 
 
 def test_rounds_that_differ_are_written_out() -> None:

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 
 from specc import ir
 from specc.emit.constructors import ClassForm
+from specc.emit.decisions import Known, known_by
 from specc.emit.forms import Different, Standpoint
-from specc.emit.merge import View, merge
+from specc.emit.inherited import Inheritance
+from specc.emit.merge import merge
 from specc.emit.plan import Choice, Cycle, Part, Row
 from specc.emit.reads import symbols_of
 from specc.emit.unread import without_unread
+from specc.emit.views import View
 
 
 @dataclass(slots=True, eq=False)
@@ -37,15 +40,18 @@ class EmittedClass:
         return self.variants[0]
 
     def standpoints(self) -> list[Standpoint]:
-        """What the symbols are in each reading."""
+        """Where each reading is read from."""
         return _standpoints(self.variants)
 
     def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]:
-        """The params and sizes that went into numbers, and each value that a reading had."""
-        found: dict[str, dict[str, ir.Static]] = {}
+        """The params and sizes that went into numbers, and each value that a reading had: of those,
+        too, whose branches made no number of it."""
+        names = dict.fromkeys(name for variant in self.variants for name, _ in variant.fixed)
+        found: dict[str, dict[str, ir.Static]] = {name: {} for name in names}
         for variant in self.variants:
-            for name, value in variant.fixed:
-                found.setdefault(name, {})[repr(value)] = value
+            known = {**variant.values, **{param.name: param.value for param in variant.params}}
+            for name in names:
+                found[name][repr(known[name])] = known[name]
         return [(name, tuple(values.values())) for name, values in found.items()]
 
     def defaults(self) -> dict[str, ir.Static]:
@@ -70,6 +76,14 @@ class Classes:
 
     listed: list[EmittedClass]
     by_module: dict[int, EmittedClass]
+    _inheritance: Inheritance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._inheritance = Inheritance(self.by_module)
+
+    def inherited(self, made: EmittedClass) -> list[ir.Scalar]:
+        """What must hold of a class's arguments for the blocks inside to give what they gave."""
+        return self._inheritance.of(made.variants)
 
     def of(self, module: ir.Module) -> EmittedClass:
         return self.by_module[id(module)]
@@ -200,11 +214,8 @@ def _try(
 
 
 def _standpoints(modules: Sequence[ir.Module]) -> list[Standpoint]:
-    return [Standpoint(number, _values(module)) for number, module in enumerate(modules)]
-
-
-def _values(module: ir.Module) -> Mapping[str, object]:
-    return {**module.values, **{param.name: param.value for param in module.params}}
+    found: Known = {}
+    return [Standpoint(number, known_by(module, found)) for number, module in enumerate(modules)]
 
 
 # ── what a constructor must be told ──────────────────────────────────────────────────────────────

@@ -10,11 +10,11 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
 
 from specc import ir
 from specc.catalog import WRAPPERS
 from specc.emit.body import mark
+from specc.emit.counts import counted_loops
 from specc.emit.expressions import (
     Naming,
     call,
@@ -26,18 +26,13 @@ from specc.emit.expressions import (
 )
 from specc.emit.forms import Different
 from specc.emit.layout import identifier
+from specc.emit.limits import ONE_CASE, Fixed, fixed_values, together
 from specc.emit.made import made_of
 from specc.emit.names import argument_names
 from specc.emit.plan import Choice, Cycle, Part, Round, Row
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, If, Statement
 from specc.sizes import Poly, symbols
-
-ONE_CASE: Final = "only this case of `if` was built: build the spec again with these params"
-
-
-# The params and sizes that went into numbers of a class, and the values that it was read with.
-Fixed: TypeAlias = Sequence[tuple[str, tuple[ir.Static, ...]]]
 
 
 @dataclass(slots=True)
@@ -63,6 +58,8 @@ class Maker:
         self._ranks = {path: rank for rank, path in enumerate(order)}
         # The variable of a loop whose rounds are written one by one, as the value it has in each.
         self.values: dict[str, ir.Static] = {}
+        # The loops that are right for one number of rounds alone.
+        self._counts: set[int] = set()
         self.naming = static_naming(self._param)
         self._outer = naming
 
@@ -306,39 +303,56 @@ class Maker:
             return of_static(cycle.items, self.naming)
         return call(ast.Name("range"), *(of_static(bound, self.naming) for bound in cycle.bounds))
 
-    def fixed(self, module: ir.Module, fixed: Fixed, parts: Sequence[Part]) -> list[Statement]:
-        """Asserts what the class is right for alone: a number computed from a param, the rounds of
-        an unrolled loop, what a branch in a loop was decided by."""
-        found: list[Statement] = []
-        for name, values in fixed:
-            shown = [of_static(value, self.naming) for value in values]
-            known = operation("==", self.naming.param(name), shown[0])
-            if len(shown) > 1:
-                known = ast.Compare(
-                    self.naming.param(name), [ast.In()], [ast.Tuple(shown, ast.Load())]
-                )
-            told = " or ".join(str(value) for value in values)
-            message = f"built with {name}={told}: build the spec again with another"
-            found.append(Assert(known, message, mark(module.span)))
-        return [*found, *self._counted(parts)]
+    def limits(
+        self, module: ir.Module, fixed: Fixed, inherited: Sequence[ir.Scalar],
+        parts: Sequence[Part], variants: int,
+    ) -> list[Statement]:  # fmt: skip
+        """Asserts what the class, read as so many variants, is right for alone; ``inherited`` is
+        what the blocks inside were decided by."""
+        where = mark(module.span)
+        names = {*argument_names(module).values(), *module.dimensions}
+        self._counts = counted_loops(parts)
+        return [
+            *fixed_values(fixed, self.naming, where),
+            *(Assert(of_static(one, self.naming), ONE_CASE, where) for one in inherited),
+            *together(parts, variants, self.naming, names, where),
+            *self._counted(parts),
+        ]
 
     def _counted(self, parts: Sequence[Part]) -> list[Statement]:
-        """Asserts the rounds of unrolled loops, and what branches in loops were decided by."""
-        found: list[Statement] = []
+        """Asserts the rounds of loops that are right for so many alone, and what branches in loops
+        were decided by; each once, wherever in rows and loops it stands."""
+        found: dict[str, Assert] = {}
         for part in parts:
-            if not isinstance(part, Cycle):
-                continue
-            decided = [*self._decided(part)]
-            found += {ast.unparse(item.condition): item for item in decided}.values()
-            fixed = part.unrolled or not part.rounds
-            if fixed and part.bounds is not None and any(map(_open, part.bounds)):
-                count: ast.expr = call(ast.Name("len"), self.rounds_of(part))
-                if len(part.bounds) == 1:
-                    count = of_static(part.bounds[0], self.naming)
-                test = operation("==", count, ast.Constant(part.times))
-                message = f"built for {part.times} rounds: build the spec again with these params"
-                found.append(Assert(test, message, mark(part.loop.span)))
-        return found
+            if isinstance(part, Cycle):
+                for item in self._decided(part):
+                    found.setdefault(ast.unparse(item.condition), item)
+            for item in self._rounds_counted(part):
+                found.setdefault(ast.unparse(item.condition), item)
+        return list(found.values())
+
+    def _rounds_counted(self, part: Part) -> Iterator[Assert]:
+        if isinstance(part, Row):
+            for inner in part.parts:
+                yield from self._rounds_counted(inner)
+        if not isinstance(part, Cycle):
+            return
+        fixed = part.unrolled or not part.rounds or id(part) in self._counts
+        if fixed and part.bounds is not None and any(map(_open, part.bounds)):
+            count: ast.expr = call(ast.Name("len"), self.rounds_of(part))
+            if len(part.bounds) == 1:
+                count = of_static(part.bounds[0], self.naming)
+            test = operation("==", count, ast.Constant(part.times))
+            rounds = "1 round" if part.times == 1 else f"{part.times} rounds"
+            message = f"built for {rounds}: build the spec again with these params"
+            yield Assert(test, message, mark(part.loop.span))
+        for round_ in part.rounds:
+            with self._round(part, round_):
+                for inner in round_.parts:
+                    for item in self._rounds_counted(inner):
+                        # A count of each round is told by the rounds.
+                        if part.unrolled or part.loop.variable not in _names(item.condition):
+                            yield item
 
     def _decided(self, cycle: Cycle, around: tuple[Cycle, ...] = ()) -> Iterator[Assert]:
         """Asserts of the branches in the rounds of a loop, each of which took one side."""

@@ -1,38 +1,31 @@
 """One way to write a compile-time value that several readings write in their own ways.
 
 ``C`` in one use of a block and ``channels`` in another, ``3`` in the first round and ``64`` in the
-second: a form is right for all where its value is. Non-goal: values that only the run knows; those
-must be written alike."""
+second: a form is right for all whatever the constructor is given. Non-goal: values that only the
+run knows; those must be written alike."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import TypeAlias
 
 from specc import ir
+from specc.emit.decisions import is_size
 from specc.sizes import Poly, Size, evaluate, symbol
 
 
 @dataclass(frozen=True, slots=True)
 class Standpoint:
     """Where a form is read: in which ``variant`` of a class, in which rounds of the loops around;
-    ``values`` are what all its symbols are there."""
+    ``known`` is what the branches that it took say of its symbols, for any values of them."""
 
     variant: int
-    values: Mapping[str, object]
+    known: Mapping[str, Size] = field(default_factory=dict)
     rounds: Mapping[str, Size] = field(default_factory=dict)
 
 
 Reading: TypeAlias = tuple[ir.Static, Standpoint]
-
-_OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
-    "//": operator.floordiv, "%": operator.mod, "**": operator.pow, "==": operator.eq,
-    "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "and": lambda left, right: left and right, "or": lambda left, right: left or right,
-}  # fmt: skip
 
 
 class Different(Exception):
@@ -42,8 +35,8 @@ class Different(Exception):
 def agree(readings: Sequence[Reading]) -> ir.Static:
     """A form that says what each reading says. Raises Different.
 
-    The rounds of a loop must say the same for any values of the symbols; the variants of a class
-    for the values that they have, which may make ``C`` and ``channels`` one."""
+    It must say so for any values of the symbols, not for those of today alone: the class is made
+    with others. ``C`` and ``channels`` are one where the branches that were taken say so."""
     first = readings[0][0]
     if all(_alike(form, first) for form, _ in readings):
         return first
@@ -57,15 +50,11 @@ def agree(readings: Sequence[Reading]) -> ir.Static:
     by_variant: dict[int, list[Reading]] = {}
     for reading in readings:
         by_variant.setdefault(reading[1].variant, []).append(reading)
-    forms = [_of_rounds(each) for each in by_variant.values()]
-    wanted = [value_of(form, at.values) for form, at in readings]
+    said = [(_of_rounds(each), each[0][1].known) for each in by_variant.values()]
+    forms = {repr(form): form for form, _ in said}.values()
     # A form with a symbol says more than a number that happens to fit.
-    forms.sort(key=lambda form: not isinstance(form, Poly | ir.Scalar))
-    for form in {repr(form): form for form in forms}.values():
-        if all(
-            _equal(value_of(form, at.values), value)
-            for (_, at), value in zip(readings, wanted, strict=True)
-        ):
+    for form in sorted(forms, key=lambda form: not isinstance(form, Poly)):
+        if all(_same(form, other, known) for other, known in said):
             return form
     raise Different(f"{first} and another")
 
@@ -75,8 +64,7 @@ def _of_rounds(readings: Sequence[Reading]) -> ir.Static:
     first = readings[0][0]
     if all(_alike(form, first) for form, _ in readings):
         return first
-    sized = all(isinstance(f, int | Poly) and not isinstance(f, bool) for f, _ in readings)
-    if not sized:
+    if not all(is_size(form) for form, _ in readings):
         raise Different("another value in each round")
     for form in (readings[-1][0], _line(readings)):
         if form is not None and all(
@@ -94,42 +82,16 @@ def _alike(left: ir.Static, right: ir.Static) -> bool:
     return left == right and type(left) is type(right)
 
 
-def _equal(left: object, right: object) -> bool:
-    return left == right and isinstance(left, bool) == isinstance(right, bool)
-
-
-def value_of(form: object, values: Mapping[str, object]) -> object:
-    """What ``form`` is where its symbols have ``values``; a Poly where some are unknown."""
-    match form:
-        case Poly():
-            known: dict[str, Size] = {
-                name: value
-                for name, value in values.items()
-                if isinstance(value, int | Poly) and not isinstance(value, bool)
-            }
-            return evaluate(form, known)
-        case ir.Scalar():
-            return value_of(form.form, values)
-        case ("param", str(name)):
-            return values.get(name)
-        case ("literal", value):
-            return value
-        case ("unary", "not", operand):
-            return not value_of(operand, values)
-        case ("unary", _, operand):
-            return -value_of(operand, values)  # type: ignore[operator]  # a number: semantics saw it
-        case ("binary", str(symbol_), left, right):
-            return _binary(symbol_, value_of(left, values), value_of(right, values))
-        case tuple():
-            return tuple(value_of(item, values) for item in form)
-    return form
-
-
-def _binary(symbol_: str, left: object, right: object) -> object:
+def _same(left: ir.Static, right: ir.Static, known: Mapping[str, Size]) -> bool:
+    """Whether two forms are the same for all values of the symbols that ``known`` leaves open."""
+    if _alike(left, right):
+        return True
+    if not is_size(left) or not is_size(right):
+        return False
     try:
-        return _OPERATORS[symbol_](left, right)
-    except (TypeError, ZeroDivisionError, OverflowError):
-        return None  # another reading's form, which has no value here
+        return evaluate(left, known) == evaluate(right, known)
+    except ZeroDivisionError:
+        return False
 
 
 def _line(readings: Sequence[Reading]) -> ir.Static | None:

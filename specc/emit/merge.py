@@ -6,41 +6,24 @@ finds it, or raises ``Different``. Non-goal: how it is printed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from dataclasses import replace
 
 from specc import ir
 from specc.emit.forms import Different, Standpoint, agree
 from specc.emit.plan import Choice, Cycle, Part, Round, Row
-
-
-@dataclass(slots=True)
-class View:
-    """One reading: its nodes, what its symbols are, and which value stands for each of its own.
-
-    ``outer`` is the reading around this round of a loop: what it knows is known here, too.
-    ``classes`` says of the blocks inside, by identity, which class each is of, as far as that is
-    known."""
-
-    nodes: Sequence[ir.Node]
-    at: Standpoint
-    canonical: dict[int, ir.Value] = field(default_factory=dict)
-    classes: Mapping[int, object] = field(default_factory=dict)
-    outer: View | None = None
-
-    def of(self, value: ir.Value) -> ir.Value:
-        view: View | None = self
-        while view is not None:
-            found = view.canonical.get(id(value))
-            if found is not None:
-                return found
-            view = view.outer
-        return value
-
-    def inner(self, nodes: Sequence[ir.Node]) -> View:
-        return View(nodes, self.at, self.canonical, self.classes, self.outer)
+from specc.emit.views import (
+    Pair,
+    View,
+    alias,
+    index_count,
+    must_equal,
+    one_argument_list,
+    one_index,
+    one_operand,
+    one_value,
+)
 
 
 def merge(views: Sequence[View]) -> tuple[Part, ...]:
@@ -56,10 +39,7 @@ def merge(views: Sequence[View]) -> tuple[Part, ...]:
 
 def as_parts(nodes: Sequence[ir.Node]) -> tuple[Part, ...]:
     """The parts of nodes that were read once."""
-    return merge([View(nodes, Standpoint(0, {}))])
-
-
-Pair: TypeAlias = tuple[View, ir.Node]
+    return merge([View(nodes, Standpoint(0))])
 
 
 def _merge_node(pairs: Sequence[Pair]) -> Part:
@@ -79,66 +59,6 @@ def _merge_node(pairs: Sequence[Pair]) -> Part:
             return _leaf(pairs)
 
 
-def _same(pairs: Sequence[Pair], *names: str) -> None:
-    first = pairs[0][1]
-    for name in names:
-        wanted = getattr(first, name)
-        if any(getattr(node, name) != wanted for _, node in pairs):
-            raise Different(f"another {name}")
-
-
-def _alias(pairs: Sequence[Pair], results: Sequence[ir.Result]) -> None:
-    """From here on, what the others gave is what the first gave."""
-    wanted = tuple(ir.result_values(results[0]))
-    for (view, _), result in zip(pairs[1:], results[1:], strict=True):
-        found = tuple(ir.result_values(result))
-        if len(found) != len(wanted):
-            raise Different("another number of results")
-        for mine, canonical in zip(found, wanted, strict=True):
-            if mine is not canonical:
-                view.canonical[id(mine)] = canonical
-
-
-def _operand(pairs: Sequence[tuple[View, ir.Operand]]) -> ir.Operand:
-    """What stands for one operand of all views."""
-    view, first = pairs[0]
-    if isinstance(first, ir.Value):
-        canonical = view.of(first)
-        for other, operand in pairs[1:]:
-            if not isinstance(operand, ir.Value) or other.of(operand) is not canonical:
-                raise Different("another value")
-        return canonical
-    if isinstance(first, tuple) and _holds_values(first):
-        for _, operand in pairs:
-            if not isinstance(operand, tuple) or len(operand) != len(first):
-                raise Different("another number of operands")
-        return tuple(
-            _operand([(other, operand[index]) for other, operand in pairs])  # type: ignore[index]
-            for index in range(len(first))
-        )
-    if any(isinstance(operand, ir.Value) for _, operand in pairs):
-        raise Different("a tensor and a number")
-    return agree([(operand, other.at) for other, operand in pairs])  # type: ignore[misc]
-
-
-def _holds_values(operand: tuple[object, ...]) -> bool:
-    return any(
-        isinstance(item, ir.Value) or (isinstance(item, tuple) and _holds_values(item))
-        for item in operand
-    )
-
-
-def _arguments(pairs: Sequence[tuple[View, ir.Arguments]]) -> ir.Arguments:
-    first = pairs[0][1]
-    names = [name for name, _ in first]
-    if any([name for name, _ in arguments] != names for _, arguments in pairs):
-        raise Different("other arguments")
-    return tuple(
-        (name, _operand([(view, arguments[index][1]) for view, arguments in pairs]))
-        for index, name in enumerate(names)
-    )
-
-
 def _leaf(pairs: Sequence[Pair]) -> ir.Leaf:
     node = pairs[0][1]
     made: ir.Leaf
@@ -147,68 +67,39 @@ def _leaf(pairs: Sequence[Pair]) -> ir.Leaf:
             _same_place(pairs)
             inputs = [(view, other.inputs) for view, other in pairs]  # type: ignore[union-attr]
             keywords = [(view, other.keywords) for view, other in pairs]  # type: ignore[union-attr]
-            operands = _operand(inputs)
+            operands = one_operand(inputs)
             assert isinstance(operands, tuple)
-            made = replace(node, inputs=operands, keywords=_arguments(keywords))
+            made = replace(node, inputs=operands, keywords=one_argument_list(keywords))
         case ir.FunctionCall():
-            _same(pairs, "kind", "function")
+            must_equal(pairs, "kind", "function")
             listed = [(view, other.arguments) for view, other in pairs]  # type: ignore[union-attr]
-            made = replace(node, arguments=_arguments(listed))
+            made = replace(node, arguments=one_argument_list(listed))
         case ir.Operation():
-            _same(pairs, "operator")
+            must_equal(pairs, "operator")
             both = [(view, other.operands) for view, other in pairs]  # type: ignore[union-attr]
-            operands = _operand(both)
+            operands = one_operand(both)
             assert isinstance(operands, tuple)
             made = replace(node, operands=operands)
         case ir.Subscript():
             made = replace(
                 node,
-                value=_value(pairs, "value"),
+                value=one_value(pairs, "value"),
                 indices=tuple(
-                    _index([(view, other.indices[k]) for view, other in pairs])  # type: ignore[union-attr]
-                    for k in range(_indices(pairs))
+                    one_index([(view, other.indices[k]) for view, other in pairs])  # type: ignore[union-attr]
+                    for k in range(index_count(pairs))
                 ),
             )
         case ir.ParameterRead():
-            _same(pairs, "parameter")
+            must_equal(pairs, "parameter")
             _same_place(pairs)
             made = node
         case ir.Transpose():
-            _same(pairs, "attribute")
-            made = replace(node, value=_value(pairs, "value"))
+            must_equal(pairs, "attribute")
+            made = replace(node, value=one_value(pairs, "value"))
         case _:
             raise TypeError(f"no leaf: {type(node).__name__}")
-    _alias(pairs, [other.result for _, other in pairs])  # type: ignore[union-attr]  # leaves
+    alias(pairs, [other.result for _, other in pairs])  # type: ignore[union-attr]  # leaves
     return made
-
-
-def _value(pairs: Sequence[Pair], name: str) -> ir.Value:
-    found = _operand([(view, getattr(node, name)) for view, node in pairs])
-    assert isinstance(found, ir.Value)
-    return found
-
-
-def _indices(pairs: Sequence[Pair]) -> int:
-    counts = {len(node.indices) for _, node in pairs}  # type: ignore[union-attr]  # subscripts
-    if len(counts) > 1:
-        raise Different("another number of indices")
-    return counts.pop()
-
-
-def _index(pairs: Sequence[tuple[View, ir.Index]]) -> ir.Index:
-    first = pairs[0][1]
-    if any(type(index) is not type(first) for _, index in pairs):
-        if isinstance(first, ir.SliceIndex | ir.EllipsisIndex | ir.Value):
-            raise Different("another kind of index")
-    if isinstance(first, ir.EllipsisIndex):
-        return first
-    if isinstance(first, ir.SliceIndex):
-        parts = [
-            agree([(getattr(index, part), view.at) for view, index in pairs])
-            for part in ("lower", "upper", "step")
-        ]
-        return ir.SliceIndex(*parts)
-    return _operand(pairs)  # type: ignore[arg-type,return-value]  # a value or a number
 
 
 def _same_place(pairs: Sequence[Pair]) -> None:
@@ -238,12 +129,14 @@ def _make(pairs: Sequence[Pair]) -> ir.Make:
             raise Different("another parametrization")
         if view.classes.get(id(layer.module)) is not view.classes.get(id(first.module)):
             raise Different("a block of another class")
-    arguments = _arguments([(view, layer.arguments) for view, layer in layers])
-    sizes = _arguments([(view, layer.sizes) for view, layer in layers])
+    arguments = one_argument_list([(view, layer.arguments) for view, layer in layers])
+    sizes = one_argument_list([(view, layer.sizes) for view, layer in layers])
     wrappers = tuple(
         replace(
             wrapper,
-            arguments=_arguments([(view, layer.wrappers[k].arguments) for view, layer in layers]),
+            arguments=one_argument_list(
+                [(view, layer.wrappers[k].arguments) for view, layer in layers]
+            ),
         )
         for k, wrapper in enumerate(first.wrappers)
     )
@@ -254,12 +147,12 @@ def _make(pairs: Sequence[Pair]) -> ir.Make:
 def _row(pairs: Sequence[Pair]) -> Row:
     node = pairs[0][1]
     assert isinstance(node, ir.Chain)
-    source = _value(pairs, "input")
+    source = one_value(pairs, "input")
     parts = merge([view.inner(other.nodes) for view, other in pairs])  # type: ignore[union-attr]
     for view, other in pairs:
         # What the last stage stands for is known inside alone: the row is called as one.
         view.canonical.pop(id(other.result), None)  # type: ignore[union-attr]  # chains
-    _alias(pairs, [other.result for _, other in pairs])  # type: ignore[union-attr]  # chains
+    alias(pairs, [other.result for _, other in pairs])  # type: ignore[union-attr]  # chains
     return Row(node.path, parts, source, node.result, node.span)
 
 
@@ -267,7 +160,7 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
     node = pairs[0][1]
     assert isinstance(node, ir.Loop)
     loops = [(view, other) for view, other in pairs if isinstance(other, ir.Loop)]
-    _same(pairs, "kind", "variable", "names", "offset")
+    must_equal(pairs, "kind", "variable", "names", "offset")
     if (node.bounds is None) != any(loop.bounds is None for _, loop in loops):
         raise Different("another way round")
     bounds = None
@@ -281,7 +174,7 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
         )
     items = agree([(loop.items, view.at) for view, loop in loops])
     initial = tuple(
-        _operand([(view, loop.initial[k]) for view, loop in loops])
+        one_operand([(view, loop.initial[k]) for view, loop in loops])
         for k in range(len(node.initial))
     )
     rounds, unrolled = _rounds(loops)
@@ -294,8 +187,9 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
             for result, value in zip(loop.results, loop.initial, strict=True):
                 view.canonical[id(result)] = view.of(value)
     else:
-        _alias(pairs, [loop.results for _, loop in loops])
-    return Cycle(node, rounds, unrolled, bounds, items, initial)  # type: ignore[arg-type]  # values
+        alias(pairs, [loop.results for _, loop in loops])
+    times = frozenset(len(loop.iterations) for _, loop in loops)
+    return Cycle(node, rounds, unrolled, bounds, items, initial, times)  # type: ignore[arg-type]  # values
 
 
 def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], bool]:
@@ -324,11 +218,10 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
 
 
 def _round_view(view: View, loop: ir.Loop, iteration: ir.Iteration) -> View:
-    values = {**view.at.values, loop.variable: iteration.index}
     rounds = dict(view.at.rounds)
     if isinstance(iteration.index, int):
         rounds[loop.variable] = iteration.index
-    at = Standpoint(view.at.variant, values, rounds)
+    at = Standpoint(view.at.variant, view.at.known, rounds)
     return View(iteration.nodes, at, classes=view.classes, outer=view)
 
 
@@ -341,7 +234,7 @@ def _round(entries: Sequence[tuple[View, ir.Iteration, int]]) -> Round:
     if _chooses(parts):
         raise Different("a branch that some rounds take")
     leaving = tuple(
-        _operand([(view, iteration.leaving[k]) for view, iteration, _ in entries])
+        one_operand([(view, iteration.leaving[k]) for view, iteration, _ in entries])
         for k in range(len(first.leaving))
     )
     return Round(position, first.index, parts, first.entering, leaving)  # type: ignore[arg-type]
@@ -353,6 +246,12 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
     written = [(view, other) for view, other in pairs if isinstance(other, ir.Branch)]
     # A name that only one side gives is not known after it: no reading of the other side has it.
     shared = set(node.names).intersection(*(branch.names for _, branch in written))
+    for view, branch in written:
+        view.lost.update(
+            id(result)
+            for name, result in zip(branch.names, branch.results, strict=True)
+            if name not in shared
+        )
     branches = [(view, _of_names(branch, shared)) for view, branch in written]
     node = branches[0][1]
     condition = agree([(branch.condition, view.at) for view, branch in branches])
@@ -363,7 +262,7 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
                 raise Different("another value before")
             before.append(None)
         else:
-            found = _operand([(view, branch.before[k]) for view, branch in branches])
+            found = one_operand([(view, branch.before[k]) for view, branch in branches])
             assert isinstance(found, ir.Value)
             before.append(found)
     sides: dict[bool, tuple[tuple[Part, ...] | None, tuple[ir.Value, ...]]] = {}
@@ -374,7 +273,7 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
             continue
         parts = merge([view.inner(branch.nodes) for view, branch in group])
         after = tuple(
-            _operand([(view, branch.after[k]) for view, branch in group])
+            one_operand([(view, branch.after[k]) for view, branch in group])
             for k in range(len(node.names))
         )
         sides[taken] = (parts, after)  # type: ignore[assignment]  # values
@@ -385,8 +284,9 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
             for result, value in zip(branch.results, branch.after, strict=True):
                 view.canonical[id(result)] = view.of(value)
         return Choice(condition, yes[0], no[0], (), (), (), node)
-    _alias(pairs, [branch.results for _, branch in branches])
-    return Choice(condition, yes[0], no[0], tuple(before), yes[1], no[1], node)
+    alias(pairs, [branch.results for _, branch in branches])
+    takers = frozenset(view.at.variant for view, branch in branches if branch.taken)
+    return Choice(condition, yes[0], no[0], tuple(before), yes[1], no[1], node, takers)
 
 
 def _of_names(branch: ir.Branch, names: Set[str]) -> ir.Branch:

@@ -47,7 +47,9 @@ def constructor(
     )
     maker = Maker(naming, classes.form, module.order)
     super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
-    body: list[Statement] = maker.fixed(module, made.fixed(), made.parts)
+    body: list[Statement] = maker.limits(
+        module, made.fixed(), classes.inherited(made), made.parts, len(made.variants)
+    )
     if module.sequential:
         stages = [value for _, value in maker.stages(made.parts, "")]
         body.append(Evaluate(ast.Call(super_init, stages, [])))

@@ -28,7 +28,7 @@ class Row:
 @dataclass(frozen=True, slots=True, eq=False)
 class Cycle:
     """A loop: one round that stands for all (``rounds`` has it alone), or every round in turn
-    where they differ (``unrolled``)."""
+    where they differ (``unrolled``). ``counts`` are the numbers of rounds that it was read with."""
 
     loop: ir.Loop
     rounds: tuple[Round, ...]
@@ -36,6 +36,7 @@ class Cycle:
     bounds: tuple[ir.Static, ...] | None
     items: ir.Static
     initial: tuple[ir.Value, ...]
+    counts: frozenset[int]
 
     @property
     def times(self) -> int:
@@ -67,7 +68,8 @@ class Round:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """A branch. A side is None where no reading took it: ``yes`` and ``no`` are then not both."""
+    """A branch. A side is None where no reading took it: ``yes`` and ``no`` are then not both.
+    Where they are both, ``takers`` are the variants of the class that took ``yes``."""
 
     condition: ir.Static
     yes: tuple[Part, ...] | None
@@ -76,6 +78,7 @@ class Choice:
     after_yes: tuple[ir.Value, ...]
     after_no: tuple[ir.Value, ...]
     branch: ir.Branch
+    takers: frozenset[int] = frozenset()
 
     @property
     def one_sided(self) -> bool:

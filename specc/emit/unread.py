@@ -90,11 +90,11 @@ def _choice(choice: Choice, counts: Counter[int]) -> Choice:
     kept = [position for position, result in enumerate(branch.results) if counts[id(result)]]
     if yes is choice.yes and no is choice.no and len(kept) == len(branch.results):
         return choice
-    return Choice(
-        choice.condition, yes, no, _at(choice.before, kept), _at(choice.after_yes, kept),
-        _at(choice.after_no, kept),
-        replace(branch, names=_at(branch.names, kept), before=_at(branch.before, kept),
-                after=_at(branch.after, kept), results=_at(branch.results, kept)),
+    return replace(
+        choice, yes=yes, no=no, before=_at(choice.before, kept),
+        after_yes=_at(choice.after_yes, kept), after_no=_at(choice.after_no, kept),
+        branch=replace(branch, names=_at(branch.names, kept), before=_at(branch.before, kept),
+                       after=_at(branch.after, kept), results=_at(branch.results, kept)),
     )  # fmt: skip
 
 
