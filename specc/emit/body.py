@@ -27,7 +27,14 @@ from specc.emit.expressions import (
 from specc.emit.layout import flat
 from specc.emit.names import RESERVED
 from specc.emit.plan import Choice, Cycle, Part, Row
-from specc.emit.reads import Reader, leaf_values, readers, sizes_read, values_read
+from specc.emit.reads import (
+    Reader,
+    called_names,
+    leaf_values,
+    readers,
+    sizes_read,
+    values_read,
+)
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, Statement
 from specc.errors import Span
@@ -79,7 +86,7 @@ class Body:
         self._wanted: dict[int, str] = {}
         self._elements: dict[int, ast.expr] = {}
         self._lists: dict[tuple[int, ...], str] = {}
-        self._taken = set(taken) | RESERVED
+        self._taken = set(taken) | RESERVED | called_names(parts)
         self._user_names = {value.name for value in parameters} | {
             value.name for value in made if value.named
         }
@@ -372,13 +379,19 @@ class Body:
 
     def _like(self, *, floating: bool) -> ast.expr:
         """Something that has the device (and the precision) that a made tensor wants."""
-        for parameter in self._parameters:
-            # Parameters keep their name while anything reads them; a rebound one must not be asked.
-            name = self._names[id(parameter)]
-            if self._holders.get(name) == id(parameter) and (
-                not floating or parameter.type.floating
-            ):
-                return ast.Name(name, ast.Load())
+        # Parameters keep their name while anything reads them; a rebound one must not be asked.
+        kept = [
+            parameter
+            for parameter in self._parameters
+            if self._holders.get(self._names[id(parameter)]) == id(parameter)
+        ]
+        for parameter in kept:
+            if not floating or parameter.type.floating:
+                return ast.Name(self._names[id(parameter)], ast.Load())
+        for parameter in kept:
+            if parameter.type.is_complex:
+                name = ast.Name(self._names[id(parameter)], ast.Load())
+                return ast.Attribute(name, "real", ast.Load())
         return ast.Call(
             ast.Name("next", ast.Load()),
             [ast.Call(dotted("self.parameters"), [], [])],

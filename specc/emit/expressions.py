@@ -6,12 +6,11 @@ else follows from the catalogue's rows. Non-goal: which expressions become state
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from specc import ir
-from specc.catalog import FUNCTIONS, LOSSES, METRICS
 from specc.catalog.rows import FunctionRow, Row
 from specc.sizes import Atom, Power, Size, as_remainder, powers
 
@@ -32,11 +31,6 @@ _COMPARISONS: Final[dict[str, type[ast.cmpop]]] = {
     "<=": ast.LtE,
     ">": ast.Gt,
     ">=": ast.GtE,
-}
-_TABLES: Final[dict[str, Mapping[str, FunctionRow]]] = {
-    "function": FUNCTIONS,
-    "loss": LOSSES,
-    "metric": METRICS,
 }
 
 
@@ -183,6 +177,9 @@ def of_arguments(
             by_place = False
             continue
         value = of_operand(given[argument.name], naming)
+        if argument.variadic and "tensor" in argument.types:
+            positional += value.elts if isinstance(value, ast.List) else [ast.Starred(value)]
+            continue
         if argument.variadic and not isinstance(value, ast.Tuple | ast.List):
             value = ast.Tuple([value], ast.Load())
         if by_place and (argument.required or argument.inferred) and not argument.keyword_only:
@@ -244,7 +241,7 @@ def _turns_whole_numbers_to_floats(node: ir.Leaf) -> bool:
     if isinstance(node, ir.FunctionCall) and node.kind != "function":
         return False
     tensors = _tensors(node)
-    return bool(tensors) and not any(value.type.floating for value in tensors)
+    return bool(tensors) and not any(value.type.differentiable for value in tensors)
 
 
 def _in_run_precision(node: ir.Leaf, naming: Naming) -> ast.expr:
@@ -293,7 +290,7 @@ def _layer_input(operand: ir.Operand, naming: Naming) -> ast.expr:
 
 
 def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
-    row = _TABLES[node.kind][node.function]
+    row = node.row
     positional, keywords = of_arguments(row, node.arguments, naming)
     if row.training:
         keywords.append(ast.keyword("training", dotted("self.training")))

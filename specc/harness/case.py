@@ -144,6 +144,8 @@ class _Numbers:
         if value.name in self.files:
             assert not isinstance(classes, Poly), f"{kind} has an open number of classes"
             found = samples.batch(self.files[value.name], value, shape, classes, step)
+            if found.is_complex():
+                return torch.view_as_complex(self.on_grid(torch.view_as_real(found)))
             if found.is_floating_point():
                 return self.on_grid(found)
             return found if kind.dtype == "bool" else found.to(_integer(kind.dtype))
@@ -154,6 +156,9 @@ class _Numbers:
             return self.on_grid(self.unit(name, shape, step))
         if kind.dtype == "bool":
             return integers(self.seed, name, shape, 2, step=step).to(torch.bool)
+        if kind.is_complex:
+            parts = normal(self.seed, name, (*shape, 2), step=step)
+            return torch.view_as_complex(self.on_grid(parts))
         if not kind.floating:
             drawn = integers(self.seed, name, shape, INT_BOUND, step=step)
             return drawn.to(_integer(kind.dtype))

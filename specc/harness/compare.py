@@ -114,7 +114,7 @@ def _structure(leaf: Leaf, found: Observation | None, run_dtype: str) -> tuple[s
     # Under autocast a leaf is what eager gave it when it was blessed.
     floor = leaf.floors.get(run_dtype)
     asked = floor.dtype if floor is not None and floor.dtype else reference.dtype
-    has, wanted = (run_dtype if d == "float" else d for d in (found.dtype, asked))
+    has, wanted = (_concrete(dtype, run_dtype) for dtype in (found.dtype, asked))
     if has != wanted:
         return "dtype", f"has dtype {has}, expected {wanted}"
     if found.shape != reference.shape:
@@ -124,6 +124,13 @@ def _structure(leaf: Leaf, found: Observation | None, run_dtype: str) -> tuple[s
             return "nonfinite", "holds NaN or infinity, and the reference is finite"
         return "nonfinite", "holds NaN or infinity in other places than the reference"
     return None
+
+
+def _concrete(dtype: str, run_dtype: str) -> str:
+    """torch's name of a leaf's dtype in a run: ``float`` and ``complex`` are of its precision."""
+    if dtype == "complex":
+        return {"float64": "complex128", "float16": "complex32"}.get(run_dtype, "complex64")
+    return run_dtype if dtype == "float" else dtype
 
 
 def _exact(reference: Observation, found: Observation) -> str | None:

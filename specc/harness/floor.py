@@ -160,7 +160,7 @@ def floors(
         found_in = [run.get(leaf.name) for run in indexed]
         _check_finite(leaf, found_in, dtype)
         own = next((sample.dtype for sample in found_in if sample is not None), leaf.dtype)
-        kind = dtype if own == "float" else own
+        kind = dtype if own in ("float", "complex") else own
         unit = float(torch.finfo(getattr(torch, kind)).eps)
         floor = floor_of(leaf, found_in, unit)
         if own != leaf.dtype:

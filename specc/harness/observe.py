@@ -73,6 +73,8 @@ def _backward(running: Running, outputs: Sequence[Tensor]) -> None:
     seed = running.closed.case.seed
     for output, result in zip(running.program.subject().outputs, outputs, strict=False):
         if result.requires_grad:
+            if result.is_complex():
+                result = torch.view_as_real(result.resolve_conj())
             weights = normal(seed, f"probe/{output.name}", tuple(result.shape))
             part = (result * weights.to(result)).sum()
             total = part if total is None else total + part

@@ -23,7 +23,8 @@ class Observation:
     """One leaf. ``values`` is None where the run has no such tensor (a gradient that is None).
 
     ``values`` is float64, ``[elements]`` or a sketch; ``dtype`` is torch's name, with ``float``
-    for the precision of the run; ``nonfinite`` is the digest of ``sketch.nonfinite_digest``.
+    and ``complex`` for the precision of the run. A complex tensor is shown as its parts, with a
+    last dimension of 2. ``nonfinite`` is the digest of ``sketch.nonfinite_digest``.
     ``exact`` marks what no rounding touches: integers, learning rates. ``rms`` and ``largest`` are
     of the whole tensor, and 0.0 unless they were asked for.
     """
@@ -148,7 +149,13 @@ class Recorder:
             value = value.to_dense()
         if self.unsketched is not None:
             self.unsketched[name] = value.clone()
-        kind = "float" if value.dtype == self.dtype else str(value.dtype)[6:]
+        kind = str(value.dtype)[6:]
+        if value.dtype == self.dtype:
+            kind = "float"
+        elif value.is_complex():
+            kind = "complex" if value.dtype == self.dtype.to_complex() else kind
+            # Compared part by part: the parts are a last dimension of 2.
+            value = torch.view_as_real(value.resolve_conj())
         exact = not value.is_floating_point()
         rms = largest = 0.0
         if self.statistics and value.numel():

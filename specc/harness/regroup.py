@@ -181,7 +181,37 @@ def _regrouped_convolution_backward(
     return whole, of_weight, of_bias
 
 
+def _moved(
+    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
+    """A transform or a factorization of its argument moved by half a unit of its own size.
+
+    Libraries order these differently, and each is backward stable: what it gives is exact for an
+    argument that is off by some units of the norm, not of each element.
+    """
+    value = args[0]
+    if not isinstance(value, Tensor) or value.numel() < 2 or value.is_conj():
+        return None
+    if not (value.is_floating_point() or value.is_complex()):
+        return None
+    parts = torch.view_as_real(value) if value.is_complex() else value
+    generator = torch.Generator().manual_seed(source.getrandbits(40))
+    size = parts.abs().square().mean().sqrt() * torch.finfo(parts.dtype).eps / 2
+    noise = torch.randn(parts.shape, generator=generator, dtype=parts.dtype) * size
+    moved = parts + noise
+    if value.is_complex():
+        moved = torch.view_as_complex(moved)
+    return func(moved, *args[1:], **kwargs)
+
+
+_BACKWARD_STABLE = (
+    "_fft_r2c", "_fft_c2c", "_fft_c2r", "linalg_inv_ex", "linalg_cholesky_ex", "linalg_qr",
+    "_linalg_svd", "_linalg_eigh", "_linalg_det", "_linalg_slogdet", "_linalg_solve_ex",
+    "linalg_matrix_exp", "linalg_solve_triangular", "linalg_lu_factor_ex", "cholesky_inverse",
+)  # fmt: skip
+
 REGROUPED: Mapping[str, Callable[..., Any]] = {
+    **dict.fromkeys(_BACKWARD_STABLE, _moved),
     "mm": _regrouped_mm,
     "bmm": _regrouped_mm,
     "addmm": _regrouped_addmm,

@@ -34,7 +34,12 @@ _EXACT = frozenset(
     set_ resize_ resize_as_ flip roll repeat index topk sort round floor ceil trunc _foreach_neg
     _foreach_neg_ _foreach_copy_ _foreach_zero_ _foreach_maximum_ _foreach_abs _foreach_sign triu
     tril upsample_nearest2d unfold_backward one_hot _reshape_copy view_copy permute_copy
-    reflection_pad2d replication_pad2d pixel_shuffle """.split()
+    reflection_pad2d replication_pad2d pixel_shuffle
+    complex conj_physical resolve_conj resolve_neg nan_to_num fmax fmin fmod frac copysign heaviside
+    nextafter cummax cummin kthvalue median nanmedian mode aminmax scatter index_copy index_fill
+    masked_scatter take diag_embed rot90 select_scatter diagonal_scatter channel_shuffle
+    native_channel_shuffle floor_divide max_unpool2d max_unpool3d hardshrink
+    logical_and logical_or logical_not eq ne lt le gt ge sgn tril_indices triu_indices """.split()
 )
 
 
@@ -110,20 +115,38 @@ class RandomRounding(Decisions):
                 self._move_all(item)
 
     def _move(self, tensor: Tensor) -> None:
+        if tensor.is_sparse:
+            self._move(tensor._values())
+            return
         count = tensor.numel()
+        if tensor.is_complex():
+            self._move_complex(tensor)
+            return
         pool = self._pools.get(tensor.dtype)
         if pool is None or count == 0:
             return
         if tensor.dim() == 0 and float(tensor).is_integer():
             return  # a counter such as Adam's step: an integer is exact on every machine
+        tensor.mul_(self._factors(pool, count).view(tensor.shape))
+
+    def _move_complex(self, tensor: Tensor) -> None:
+        """Each part by up to a unit of the number's size: the parts of a complex product are sums,
+        and where they cancel they err by what they are sums of."""
+        pool = self._pools.get(tensor.dtype.to_real())
+        if pool is None or tensor.numel() == 0 or tensor.is_conj():
+            return
+        parts = torch.view_as_real(tensor)
+        moves = self._factors(pool, parts.numel()).view(parts.shape) - 1.0
+        parts.add_(moves * tensor.abs().unsqueeze(-1))
+
+    def _factors(self, pool: Tensor, count: int) -> Tensor:
+        """``count`` numbers of ``pool``, from a random place on."""
         if count <= _POOL // 2:
             start = self._random.randrange(_POOL - count)
-            factor = pool[start : start + count]
-        else:
-            repeats = -(-count // _POOL)
-            shift = self._random.randrange(_POOL)
-            factor = pool.roll(shift).repeat(repeats)[:count]
-        tensor.mul_(factor.view(tensor.shape))
+            return pool[start : start + count]
+        repeats = -(-count // _POOL)
+        shift = self._random.randrange(_POOL)
+        return pool.roll(shift).repeat(repeats)[:count]
 
 
 _KINDS: dict[Any, str] = {}

@@ -15,7 +15,8 @@ Meaning = Literal["plain", "index", "unit", "normal"]
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """A tensor's type. ``dtype`` is torch's name, or ``float``: the precision that the run chooses.
+    """A tensor's type. ``dtype`` is torch's name, or ``float`` or ``complex``: the precision that
+    the run chooses, in pairs for ``complex``.
 
     ``meaning`` is what LANGUAGE's types add: ``index`` (int64 in 0..classes-1), ``unit`` (in [0,
     1]), ``normal`` (standard normal noise); ``classes`` is the bound of an ``index``."""
@@ -28,6 +29,15 @@ class TensorType:
     @property
     def floating(self) -> bool:
         return self.dtype.startswith(("float", "bfloat"))
+
+    @property
+    def is_complex(self) -> bool:
+        return self.dtype.startswith("complex")
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether it can carry a gradient: real or complex numbers."""
+        return self.floating or self.is_complex
 
     def with_shape(self, shape: tuple[Size, ...]) -> TensorType:
         """A plain tensor of this dtype: a result is no longer labels, pixels or noise."""

@@ -226,7 +226,11 @@ def _fits(
     agrees."""
     wanted, came = declared.type, given.type
     said = f"`{declared.name}` of {name} is {wanted}, and {came} comes in"
-    same_kind = wanted.dtype == came.dtype or (wanted.dtype == "float" and came.floating)
+    same_kind = (
+        wanted.dtype == came.dtype
+        or (wanted.dtype == "float" and came.floating)
+        or (wanted.dtype == "complex" and came.is_complex)
+    )
     if not same_kind or (wanted.meaning == "index" and came.meaning != "index"):
         graph.error("E0242", said, span, "feed it a value of the type that it says")
         return False

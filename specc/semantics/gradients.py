@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from specc import ir
-from specc.catalog import FUNCTIONS
 
 _STOPS: Final = frozenset(["detach", "stop_gradient"])
 
@@ -28,7 +27,7 @@ def reached(
     needed = {id(loss)}
     found: set[str] = set()
     for node in reversed(leaves):
-        made = [value for value in ir.result_values(node.result) if value.type.floating]
+        made = [value for value in ir.result_values(node.result) if value.type.differentiable]
         if not any(id(value) in needed or aliases.get(id(value), set()) & needed for value in made):
             continue
         if isinstance(node, ir.FunctionCall) and _stops(node):
@@ -90,4 +89,4 @@ def _learning(subject: ir.Module, frozen: Iterable[ir.Selection]) -> set[str]:
 def _stops(node: ir.FunctionCall) -> bool:
     if node.kind != "function":
         return False
-    return node.function in _STOPS or FUNCTIONS[node.function].family in ("creation", "like")
+    return node.function in _STOPS or node.row.family in ("creation", "like")

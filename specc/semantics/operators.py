@@ -30,6 +30,8 @@ from specc.sizes import evaluate
 from specc.syntax import ast
 
 COMPARISONS: Final = frozenset(["==", "!=", "<", "<=", ">", ">="])
+# What complex numbers have no order for.
+_OF_REALS: Final = frozenset(["<", "<=", ">", ">=", "//", "%"])
 
 
 def unary(graph: Graph, expression: ast.Unary, operand: Entity, hint: Hint) -> Entity:
@@ -128,9 +130,15 @@ def _matmul(graph: Graph, left: Entity, right: Entity, span: Span) -> ir.TensorT
 
 
 def _dtype(symbol: str, left: Entity, right: Entity) -> str:
+    left_type, right_type = _operand_type(left), _operand_type(right)
+    if symbol in _OF_REALS and (left_type.is_complex or right_type.is_complex):
+        raise RuleError(
+            "E0306",
+            f"`{symbol}` is of real numbers; got {left_type} and {right_type}",
+            help="take abs(z), real(z) or imag(z) first",
+        )
     if symbol in COMPARISONS:
         return "bool"
-    left_type, right_type = _operand_type(left), _operand_type(right)
     if isinstance(left, ir.Value) and isinstance(right, ir.Value):
         dtype = promote(left_type.dtype, right_type.dtype)
     else:

@@ -16,7 +16,8 @@ from specc.semantics.names import check_name
 from specc.sizes import Poly, Size, evaluate, symbol
 from specc.syntax import ast
 
-# The language's word to torch's dtype; `float` is the precision that the run chooses.
+# The language's word to torch's dtype; `float` and `complex` are of the precision that the run
+# chooses.
 DTYPES: Final = {
     "float": "float",
     "float16": "float16",
@@ -30,7 +31,7 @@ DTYPES: Final = {
     "int64": "int64",
     "uint8": "uint8",
     "bool": "bool",
-    "complex": "complex64",
+    "complex": "complex",
     "complex64": "complex64",
     "complex128": "complex128",
 }
@@ -106,7 +107,9 @@ def _classes(graph: Graph, written: ast.TypeExpression) -> Size | Poison | None:
 
 def _size(graph: Graph, written: ast.Expression) -> Size | None:
     if isinstance(written, ast.Name) and written.name not in graph.env:
-        if not check_name(written.name, written.span, graph.collector, "size"):
+        if not check_name(
+            written.name, written.span, graph.collector, "size", graph.catalogue.globals
+        ):
             return None
         if graph.is_foreign(written.name, written.span):
             return None

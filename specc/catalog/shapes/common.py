@@ -173,14 +173,39 @@ def require_rank(
 
 
 def require_floating(call: Call, tensor: TensorType) -> None:
-    """E0306 unless ``tensor`` holds real or complex numbers that can carry a gradient."""
-    if not tensor.floating and not tensor.dtype.startswith("complex"):
+    """E0306 unless ``tensor`` holds real numbers that can carry a gradient."""
+    require_kind(call, tensor, "f")
+
+
+_KINDS = {"b": "bool", "i": "int", "f": "float", "c": "complex"}
+
+
+def require_kind(call: Call, tensor: TensorType, takes: str, argument: str | None = None) -> None:
+    """E0306 unless ``tensor`` is of a kind that ``takes`` names: b(ool), i(nt), f(loat), c(omplex).
+
+    A dtype is enough where no tensor has it: that of two operands together."""
+    if _kind(tensor.dtype)[0] in takes:
+        return
+    whole, inexact = "i" in takes, "f" in takes or "c" in takes
+    if whole and inexact:
+        said = "numbers" if "c" in takes else "real numbers"
+    elif inexact:
+        said = "a float value" + (" or complex numbers" if takes == "fc" else "")
+        said = "complex numbers" if takes == "c" else said
+    else:
+        said = "a bool" if takes == "b" else "whole numbers" + (" or a bool" if "b" in takes else "")
+    advice = None
+    if tensor.is_complex:
+        advice = "take abs(z), real(z) or imag(z) first"
+    elif inexact and not whole:
         advice = (
             "an index needs Embedding or one_hot first"
             if tensor.meaning == "index"
-            else "declare the input as float[...]"
+            else f"declare the input as {_KINDS[takes[0]]}[...]"
         )
-        raise RuleError("E0306", f"{call.name} takes a float value; got {tensor}", help=advice)
+    raise RuleError(
+        "E0306", f"{call.name} takes {said}; got {tensor}", help=advice, argument=argument
+    )
 
 
 def require_same_dtype(call: Call, left: TensorType, right: TensorType) -> None:
@@ -289,6 +314,11 @@ def promote(left: str, right: str) -> str:
     if left == right:
         return left
     pair = {left, right}
+    if any(_kind(dtype) == "complex" for dtype in pair) and all(
+        _kind(dtype) in ("complex", "float") for dtype in pair
+    ):
+        parts = [real_of(dtype) for dtype in (left, right)]
+        return complex_of(promote(*parts))
     for kind in ("complex", "float", "int"):
         of_kind = sorted(dtype for dtype in pair if _kind(dtype) == kind)
         if len(of_kind) == 1:
@@ -296,6 +326,35 @@ def promote(left: str, right: str) -> str:
         if len(of_kind) == 2:
             return _wider(of_kind[0], of_kind[1])
     return "bool"
+
+
+def with_numbers(dtypes: Sequence[str], numbers: Iterable[Static]) -> str:
+    """The dtype beside Python numbers, which widen the kind (bool, int, float) and nothing else."""
+    dtype = dtypes[0] if dtypes else "bool"
+    if _kind(dtype) in ("float", "complex"):
+        return dtype
+    given = list(numbers)
+    if any(isinstance(number, float) for number in given):
+        return "float"
+    whole = any(isinstance(number, int) and not isinstance(number, bool) for number in given)
+    return "int64" if dtype == "bool" and whole else dtype
+
+
+_COMPLEX_OF = {
+    "float": "complex", "float64": "complex128", "float32": "complex64", "float16": "complex32",
+    "bfloat16": "complex64",
+}  # fmt: skip
+_REAL_OF = {dtype: part for part, dtype in _COMPLEX_OF.items() if part != "bfloat16"}
+
+
+def complex_of(dtype: str) -> str:
+    """The complex dtype whose parts are of the float ``dtype``; a complex one is itself."""
+    return _COMPLEX_OF.get(dtype, dtype)
+
+
+def real_of(dtype: str) -> str:
+    """The float dtype of a complex one's parts; any other is itself."""
+    return _REAL_OF.get(dtype, dtype)
 
 
 def _kind(dtype: str) -> str:
