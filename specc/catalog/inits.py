@@ -185,6 +185,7 @@ def _row(
     choices: dict[str, tuple[str, ...]] | None = None,
     rank: int = 0,
     most: int | None = None,
+    example: str = "",
 ) -> InitRow:
     return InitRow(
         name,
@@ -195,6 +196,7 @@ def _row(
         rule=rule,
         rank=rank,
         most=most,
+        example=example,
     )
 
 
@@ -209,7 +211,7 @@ ROWS = (
         _truncated,
         "mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0",
     ),
-    _row("constant_", "one number", _given, "val: float"),
+    _row("constant_", "one number", _given, "val: float", example="constant_(0.5)"),
     _row("ones_", "ones", _constant(1.0)),
     _row("zeros_", "zeros", _constant(0.0)),
     _row("eye_", "the identity matrix", _identity, rank=2, most=2),
@@ -233,5 +235,6 @@ ROWS = (
         "sparsity: float, std: float = 0.01",
         rank=2,
         most=2,
+        example="sparse_(0.25)",
     ),
 )

@@ -201,5 +201,6 @@ ROWS = (
         "Adam on the rows that a batch has looked up, for `Embedding(..., sparse=true)`",
         f"lr: float = 0.001, {_BETAS}, maximize: bool = False",
         gradients="sparse",
+        example="x: index(9)[N] | y = x -> Embedding(2, sparse=true)\nSparseAdam(lr=0.01)",
     ),
 )

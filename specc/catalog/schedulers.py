@@ -33,18 +33,30 @@ def _row(
 
 
 ROWS = (
-    _row("StepLR", "times gamma every step_size", "step_size: int, gamma: float = 0.1"),
-    _row("MultiStepLR", "times gamma at each milestone", "milestones: ints, gamma: float = 0.1"),
-    _row("ExponentialLR", "times gamma each time", "gamma: float"),
+    _row(
+        "StepLR",
+        "times gamma every step_size",
+        "step_size: int, gamma: float = 0.1",
+        example="StepLR(step_size=2)",
+    ),
+    _row(
+        "MultiStepLR",
+        "times gamma at each milestone",
+        "milestones: ints, gamma: float = 0.1",
+        example="MultiStepLR(milestones=(2, 5))",
+    ),
+    _row("ExponentialLR", "times gamma each time", "gamma: float", example="ExponentialLR(0.9)"),
     _row(
         "CosineAnnealingLR",
         "half a cosine down to eta_min in T_max",
         "T_max: int, eta_min: float = 0.0",
+        example="CosineAnnealingLR(T_max=6)",
     ),
     _row(
         "CosineAnnealingWarmRestarts",
         "cosines that start anew, each T_mult times longer",
         "T_0: int, T_mult: int = 1, eta_min: float = 0.0",
+        example="CosineAnnealingWarmRestarts(T_0=3, T_mult=2)",
     ),
     _row(
         "LinearLR",
@@ -70,6 +82,7 @@ ROWS = (
         "base_momentum: float | floats = 0.85, max_momentum: float | floats = 0.95, "
         "div_factor: float = 25.0, final_div_factor: float = 10000.0, three_phase: bool = False",
         {"anneal_strategy": ("cos", "linear")},
+        example="OneCycleLR(max_lr=0.5, total_steps=40)",
     ),
     _row(
         "CyclicLR",
@@ -82,6 +95,7 @@ ROWS = (
             "mode": ("triangular", "triangular2", "exp_range"),
             "scale_mode": ("cycle", "iterations"),
         },
+        example="CyclicLR(base_lr=0.01, max_lr=0.1, step_size_up=4)",
     ),
     _row(
         "ReduceLROnPlateau",
