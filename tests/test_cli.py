@@ -153,6 +153,25 @@ def test_a_call_at_fault_ends_with_2_and_says_why(
     assert "Traceback" not in ended.stderr
 
 
+def test_every_verb_refuses_a_size_in_the_same_words(folder: Path) -> None:
+    from specc import front
+    from specc.inspect.view import view
+    from specc.measure.step import choose_case
+
+    file = folder / "specs" / "good.spec"
+    said = []
+    for refuse in (
+        lambda: view(file, asked={"M": 3}),
+        lambda: choose_case(front.read(file), "train", {"M": 3}),
+    ):
+        with pytest.raises(CallError) as caught:
+            refuse()
+        said.append((caught.value.code, caught.value.message, caught.value.help))
+    assert said[0] == said[1] and said[0][0] == "E0712" and "--size M" in said[0][1]
+    assert dict(choose_case(front.read(file), "eval", {"N": 5}).sizes) == {"N": 5}
+    assert view(file, asked={"N": 5}).models[0].sizes == {"N": 5}
+
+
 def test_explain_tells_a_code_and_lists_all(specc: Run) -> None:
     for code in ("E0203", "e0203", "[E0203]"):
         ended = specc("explain", code)

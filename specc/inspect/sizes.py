@@ -1,14 +1,18 @@
-"""The sizes that a model is shown on: the test's first row, with what the call says instead.
+"""The sizes that a model is shown or measured on: the test's first row, with what the call says
+instead.
 
-Non-goals: which rows a test has (``specc.harness.matrix``), what is asked of them (``demands``).
+Non-goals: reading the call's words (``specc.choice``), which rows a test has
+(``specc.harness.matrix``), what is asked of them (``demands``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from specc import ir
+from specc.catalog import suggest
+from specc.errors import CallError
 from specc.harness import matrix
 from specc.harness.demands import demands_of
 from specc.sizes import Atom, Power, Size, as_remainder, symbols
@@ -24,6 +28,19 @@ def alone(program: ir.Program, model: ir.Module) -> ir.Program:
 def names(program: ir.Program) -> tuple[str, ...]:
     """The unknown sizes of the inputs."""
     return matrix.input_symbols(program)
+
+
+def check_asked(asked: Mapping[str, int], known: Collection[str]) -> None:
+    """CallError (E0712) for a size that the call gives and no input has; ``known`` are theirs."""
+    for name in asked:
+        if name not in known:
+            near = suggest(name, known)
+            there = f"there are {', '.join(known)}" if known else "no size of the inputs is open"
+            raise CallError(
+                "E0712",
+                f"--size {name}: no input has a size of that name",
+                help=f"did you mean {near!r}?" if near else there,
+            )
 
 
 def choose(whole: ir.Program, program: ir.Program, asked: Mapping[str, int]) -> dict[str, int]:

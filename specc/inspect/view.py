@@ -71,16 +71,7 @@ def view(
     models = program.models if chosen is None else (chosen,)
     alone = [sizes.alone(program, each) for each in models]
     known = dict.fromkeys(name for each in alone for name in sizes.names(each))
-    for name in asked or {}:
-        if name not in known:
-            near = suggest(name, known)
-            raise CallError(
-                "E0712",
-                f"--size {name}: no input has a size of that name",
-                help=f"did you mean {near!r}?"
-                if near
-                else f"there are {', '.join(known) or 'none'}",
-            )
+    sizes.check_asked(asked or {}, known)
     precision = dtype or program.test.dtypes[0]
     if precision not in tree.FLOATS:
         raise CallError(

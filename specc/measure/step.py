@@ -22,8 +22,9 @@ from specc.extensions.modules import import_modules
 from specc.harness import subject
 from specc.harness.case import example_batch
 from specc.harness.hooks import flat_tensors
-from specc.harness.matrix import Case, cases, input_symbols
+from specc.harness.matrix import Case, cases
 from specc.harness.standin import with_forward
+from specc.inspect import sizes as inspect_sizes
 from specc.ir import Program, Train
 from specc.targets import TARGETS, notes_of
 from specc.targets.live import module_class
@@ -53,18 +54,8 @@ def choose_case(program: Program, mode: str, sizes: Mapping[str, int]) -> Case:
     Raises CallError (E0712) for a size that no input has, SpecError (E0501) where the sizes do not
     fit the model.
     """
-    names = input_symbols(program)
-    for name in sizes:
-        if name not in names:
-            raise CallError(
-                "E0712",
-                f"--size: no input of {program.file} has a size called {name!r}",
-                help=f"its sizes are {', '.join(names)}" if names else "it has no open size",
-            )
-    row = dict(sizes)
-    if len(sizes) < len(names):
-        row = dict(cases(_planned(program, "eval"))[0].sizes) | row
-    given = tuple((name, row[name]) for name in names)
+    inspect_sizes.check_asked(sizes, inspect_sizes.names(program))
+    given = tuple(inspect_sizes.choose(program, program, sizes).items())
     return cases(_planned(program, mode, given))[0]
 
 
@@ -91,10 +82,7 @@ def prepare(
     inputs, labels = subject.model_inputs(program), subject.train_inputs(program)
     # Model inputs and training inputs are values alike; one batch has both.
     batch = example_batch(program, replace(program.subject(), inputs=(*inputs, *labels)), case)
-    tensors = [
-        tensor.to(device, _working(tensor.dtype))
-        for tensor in batch
-    ]
+    tensors = [tensor.to(device, _working(tensor.dtype)) for tensor in batch]
     with failures(target, program.file):
         several = subject.of_several(program)
         if several is not None:
@@ -131,11 +119,8 @@ def failures(target: str, file: str) -> Iterator[None]:
         raise TargetError("E0902", f"{target} cannot run {file}: {message[:400]}") from error
 
 
-def _planned(
-    program: Program, mode: str, row: tuple[tuple[str, int], ...] | None = None
-) -> Program:
-    plan = replace(program.test, modes=(mode,))
-    return replace(program, test=plan if row is None else replace(plan, sizes=(row,)))
+def _planned(program: Program, mode: str, row: tuple[tuple[str, int], ...]) -> Program:
+    return replace(program, test=replace(program.test, modes=(mode,), sizes=(row,)))
 
 
 def _of_one(
