@@ -1,7 +1,8 @@
 """A path to a checked program: the checks on the file itself, then the front end. Imports no torch.
 
 A spec is read as data: nothing in it runs, and nothing is opened but the specs that it uses, which
-must lie inside its project, and what the project's own pyproject.toml names. Non-goal: what the files say (``semantics``).
+must lie inside its project, and what the project's own pyproject.toml names. Non-goal: what the
+files say (``semantics``).
 """
 
 from __future__ import annotations
