@@ -31,6 +31,7 @@ def modules_of(*rooms: str) -> Iterator[str]:
 TORCH_FREE = sorted(
     [
         *modules_of("errors", "codes", "sizes", "ir", "syntax", "catalog", "semantics", "front"),
+        *modules_of("extensions"),
         *modules_of("emit", "inspect", "report", "choice", "api", "cli", "pytest_plugin"),
         "specc",
         "specc.targets",

@@ -6,11 +6,16 @@ Non-goal: a single row (``vet``)."""
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from specc import catalog
 from specc.catalog.rows import FunctionRow, LayerRow, Row
 from specc.errors import CallError
+
+# Of specc's own helpers, which need not be parsed for a check.
+_DEFINITIONS: Final = re.compile(r"(?m)^(?:def|class) (\w+)")
 
 
 def check_clashes(rows: Sequence[tuple[LayerRow | FunctionRow, str]]) -> None:
@@ -41,7 +46,7 @@ def _check_globals(rows: Sequence[tuple[Row, str]], own: dict[str, Row]) -> None
     origins: dict[str, tuple[str, str]] = {
         name: (row.helper.strip(), "the catalogue")
         for row in own.values()
-        for name in defined(row.helper)
+        for name in _DEFINITIONS.findall(row.helper)
     }
     for row, entry in rows:
         text = row.helper.strip() or "import"
