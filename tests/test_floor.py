@@ -64,6 +64,21 @@ def test_what_is_exact_stays(exact: object) -> None:
     assert torch.equal(moved, exact(x))  # type: ignore[operator]  # likewise
 
 
+def test_zeros_without_memory_are_left_alone() -> None:
+    x = torch.randn(16, requires_grad=True)
+    with RandomRounding(1, torch.float32):
+        x.sgn().sum().backward()
+    assert x.grad is not None and not x.grad.any()
+
+
+def test_marks_of_labels_stay_what_they_are() -> None:
+    x = torch.randn(3, 5, requires_grad=True)
+    labels = torch.tensor([[0, 3, -1, 0, 0], [1, -1, 0, 0, 0], [4, 2, 1, -1, 0]])
+    with RandomRounding(1, torch.float32):
+        torch.nn.functional.multilabel_margin_loss(x, labels).backward()
+    assert x.grad is not None and x.grad.any()
+
+
 def test_in_place_foreach_and_backward_are_moved() -> None:
     weights = [torch.rand(256) for _ in range(2)]
     plainly = [weight + 0.3 for weight in weights]

@@ -42,6 +42,9 @@ _EXACT = frozenset(
     logical_and logical_or logical_not eq ne lt le gt ge sgn tril_indices triu_indices """.split()
 )
 
+# Of whose results the first alone is rounded: the other marks the labels, in floats.
+_FIRST_ALONE = frozenset({"multilabel_margin_loss_forward"})
+
 
 class RandomRounding(Decisions):
     """Move each result of ``dtype`` by up to ``scale`` units, at random from ``seed``.
@@ -101,7 +104,8 @@ class RandomRounding(Decisions):
         if func._schema.name == "aten::_to_copy" and result.dtype == self._lower:
             kind = "fresh"
         if kind == "fresh":
-            self._move_all(result)
+            alone = func._schema.name.removeprefix("aten::") in _FIRST_ALONE
+            self._move_all(result[0] if alone else result)
         elif kind == "written":
             for argument in _written(func, args, kwargs):
                 self._move_all(argument)
@@ -123,7 +127,8 @@ class RandomRounding(Decisions):
             self._move_complex(tensor)
             return
         pool = self._pools.get(tensor.dtype)
-        if pool is None or count == 0:
+        # The backward of `sgn` gives zeros without memory, which nothing can be written into.
+        if pool is None or count == 0 or tensor._is_zerotensor():
             return
         if tensor.dim() == 0 and float(tensor).is_integer():
             return  # a counter such as Adam's step: an integer is exact on every machine
