@@ -26,7 +26,6 @@ LAYERS: Mapping[str, str] = MappingProxyType(
         "DataParallel": "how a run spreads over devices, not what a model is",
         "RNNBase": "the base class of RNN, GRU and LSTM; its mode is their name",
         "RNNCellBase": "the base class of RNNCell, GRUCell and LSTMCell; it computes nothing",
-        "NLLLoss2d": "a deprecated name of NLLLoss, which takes images as well",
         **{
             f"Lazy{name}": _INFERRING
             for name in (

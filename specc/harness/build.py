@@ -72,7 +72,7 @@ def with_portable_noise(
         *(f"noise switched off: {item}" for item in (*report.silenced, *found.silenced)),
         *(
             f"noise not under control: {item}"
-            for item in (*report.uncovered, *found.uncovered, *_imported(program))
+            for item in (*found.uncovered, *_imported(program))
         ),
     )
     return Built(module, notes)

@@ -17,6 +17,9 @@ import torch
 from torch import Tensor
 
 VERSION = 1
+# The last part of the name of the buffer that holds a step, by which it is found in any target's
+# runnable.
+STEP_BUFFER = "noise_step"
 
 
 def signed(word: int) -> int:

@@ -1,14 +1,13 @@
 """Portable dropout: torch's dropout layers with their mask drawn from the portable generator.
 
-``make_portable`` puts such layers in an instance's place of torch's own, so that a case is trained
-with its noise on and the masks are equal to the bit in every target, on every device. What draws
-inside a torch kernel and cannot be replaced is set to zero and reported. Non-goals:
-``torch.nn.functional`` calls; torch's own dropout, which ``native_dropout`` checks. A layer called
-twice within a step uses one mask twice.
+``make_portable`` puts such layers, and those of ``noisy_layers``, in an instance's place of torch's
+own, so that a case is trained with its noise on and the masks are equal to the bit in every target,
+on every device. What draws inside a torch kernel and cannot be replaced is set to zero and
+reported. Non-goals: ``torch.nn.functional`` calls; torch's own dropout, which ``native_dropout``
+checks. A layer called twice within a step uses one mask twice.
 """
 
-from __future__ import annotations
-
+# torch.jit reads the annotations of attributes as types: no text stands in their place here.
 import math
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,10 +15,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from specc.harness.counter import key_of, stream
-
-# The last part of a buffer's name, by which ``set_step`` finds it in any target's runnable.
-STEP_BUFFER = "noise_step"
+from specc.harness.counter import STEP_BUFFER, key_of, stream
+from specc.harness.noisy_layers import twin_of
 
 # SELU's negative saturation, from which AlphaDropout's constants are made: alpha * scale of
 # Klambauer et al., "Self-normalizing neural networks" (2017), as in torch's dropout.
@@ -138,12 +135,10 @@ class Silenced:
 
 @dataclass(frozen=True, slots=True)
 class PortableReport:
-    """What ``make_portable`` did: the layers replaced, the noise switched off, and what still draws
-    from torch's generator."""
+    """What ``make_portable`` did: the layers replaced, and the noise switched off."""
 
     replaced: tuple[str, ...]
     silenced: tuple[Silenced, ...]
-    uncovered: tuple[str, ...]
 
 
 # Type -> (one draw a channel, alpha, number of dimensions of an input without batch).
@@ -156,28 +151,27 @@ _DROPOUTS: dict[type[nn.Module], tuple[bool, bool, int]] = {
     nn.AlphaDropout: (False, True, -1),
     nn.FeatureAlphaDropout: (True, True, -1),
 }
-_DRAWING = (nn.RReLU, nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
 
 
 def make_portable(module: nn.Module, seed: int) -> PortableReport:
-    """Replace, in ``module`` itself, each dropout layer by its portable twin, keyed by its dotted
-    name.
+    """Replace, in ``module`` itself, each layer that draws by its portable twin, keyed by its
+    dotted name.
 
     Dropout inside LSTM, GRU, RNN (between layers) and MultiheadAttention is set to zero. Nothing is
     drawn from torch's generator, here or in the replaced layers. Raises ValueError when ``module``
-    is itself a dropout layer, which cannot be replaced in place.
+    is itself such a layer, which cannot be replaced in place.
     """
     replaced: list[str] = []
     silenced: list[Silenced] = []
-    uncovered: list[str] = []
     # A layer under two names is two uses: each draws for itself.
     for name, each in list(module.named_modules(remove_duplicate=False)):
         kind = type(each)
-        if kind in _DROPOUTS:
+        twin = _twin(each, key_of(seed, name))
+        if twin is not None:
             owner, _, leaf = name.rpartition(".")
             if not leaf:
-                raise ValueError("a dropout layer alone cannot be replaced in place")
-            setattr(module.get_submodule(owner), leaf, _portable(each, key_of(seed, name)))
+                raise ValueError("a layer that draws cannot be replaced in place where it is alone")
+            setattr(module.get_submodule(owner), leaf, twin)
             replaced.append(name)
         elif isinstance(each, nn.RNNBase):
             if each.dropout > 0 and each.num_layers > 1:
@@ -187,9 +181,7 @@ def make_portable(module: nn.Module, seed: int) -> PortableReport:
             if each.dropout > 0:
                 silenced.append(Silenced(name, kind.__name__, "dropout", float(each.dropout)))
                 each.dropout = 0.0
-        elif isinstance(each, _DRAWING):
-            uncovered.append(name)
-    return PortableReport(tuple(replaced), tuple(silenced), tuple(uncovered))
+    return PortableReport(tuple(replaced), tuple(silenced))
 
 
 def set_step(runnable: nn.Module, step: int) -> None:
@@ -199,7 +191,9 @@ def set_step(runnable: nn.Module, step: int) -> None:
             buffer.fill_(step)
 
 
-def _portable(layer: Any, key: int) -> PortableDropout:
+def _twin(layer: Any, key: int) -> nn.Module | None:
+    if type(layer) not in _DROPOUTS:
+        return twin_of(layer, key)
     channels, alpha, unbatched = _DROPOUTS[type(layer)]
     twin = PortableDropout(
         key,

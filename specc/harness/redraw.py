@@ -18,8 +18,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from specc.harness.counter import key_of
-from specc.harness.dropout import STEP_BUFFER
+from specc.harness.counter import STEP_BUFFER, key_of
 
 # How the emitted source writes a function -> its twin in ``draws``.
 _TWINS = {
