@@ -328,3 +328,52 @@ train {{
 """
     assert codes(text) == ["E0222"]
     assert codes(text.replace(precision, "float32")) == []
+
+
+# ── groups ───────────────────────────────────────────────────────────────────────────────────────
+
+GROUPED = """
+spec 1
+model Encoder {{ input x: float[N, 4]
+  output x -> body: Linear(3) }}
+model Decoder {{ input x: float[N, 3]
+  output x -> body: Linear(4) }}
+model Judge {{ input x: float[N, 4]
+  output x -> body: Linear(1) }}
+train {{
+  input x: float[N, 4]
+  copy old of Judge every 2
+  step whole {{
+    loss = MSELoss(Decoder(Encoder(x)), x) - mean(Judge(x))
+    optimizer SGD(lr=0.1) on {on} {{ {group} }}
+  }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("on", "selector", "grouped"),
+    [
+        ("Encoder, Decoder", "*.bias", ["encoder.body.bias", "decoder.body.bias"]),
+        ("Encoder, Judge", "Linear.bias", ["encoder.body.bias", "judge.body.bias"]),
+        ("Encoder, Decoder", "Decoder.*", ["decoder.body.weight", "decoder.body.bias"]),
+        ("Encoder, Decoder", "* except *.weight", ["encoder.body.bias", "decoder.body.bias"]),
+        ("Judge", "*.bias", ["judge.body.bias"]),
+    ],
+)
+def test_a_group_selects_among_what_its_optimizer_steps(
+    on: str, selector: str, grouped: list[str]
+) -> None:
+    made = training(GROUPED.format(on=on, group=f"group(lr=0.5) on {selector}"))
+    names = {id(parameter): name for name, parameter in made.named_parameters()}
+    (optimizer,) = optimizers(made).values()
+    rates = {names[id(p)]: g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    assert [name for name, rate in rates.items() if rate == 0.5] == grouped
+    models = {model.strip().lower() for model in on.split(",")}
+    assert {name.partition(".")[0] for name in rates} == models
+
+
+@pytest.mark.parametrize("selector", ["Judge.*", "*.bias, Judge.body.weight"])
+def test_a_group_of_what_its_optimizer_does_not_step_is_refused(selector: str) -> None:
+    text = GROUPED.format(on="Encoder, Decoder", group=f"group(lr=0.5) on {selector}")
+    assert codes(text) == ["E0402"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from specc import ir
@@ -49,9 +49,12 @@ class Among:
 
 
 def resolve(
-    selector: ast.Selector, model: ir.Module, collector: Collector, among: Among | None = None
-) -> ir.Selection | None:
-    """The parameters that ``selector`` picks, in the model's order; None where it was reported."""
+    selector: ast.Selector, model: ir.Module, collector: Collector, among: Among | None = None,
+    within: Collection[str] | None = None,
+) -> ir.Selection | None:  # fmt: skip
+    """The parameters that ``selector`` picks, in the model's order; None where it was reported.
+
+    ``within`` are those that can be picked at all: what an optimizer steps, for its groups."""
     among = among or Among()
     chosen: set[str] = set()
     failed = False
@@ -60,7 +63,10 @@ def resolve(
         if not names:
             _nothing(pattern, model, collector, among)
             failed = True
-        chosen |= names
+        elif within is not None and names.isdisjoint(within):
+            _outside(pattern, names, collector)
+            failed = True
+        chosen |= names if within is None else names.intersection(within)
     for pattern in selector.excluded:
         names = among_matches(pattern.text, model, among) & chosen
         if not names:
@@ -125,6 +131,16 @@ def could_match(pattern: str) -> bool:
 def _glob(pattern: str) -> re.Pattern[str]:
     # Its expression never goes back over what a star has taken.
     return re.compile(fnmatch.translate(pattern))
+
+
+def _outside(pattern: ast.Pattern, names: set[str], collector: Collector) -> None:
+    """An E0402 for a pattern of a group, none of whose parameters its optimizer steps."""
+    collector.error(
+        "E0402",
+        f"`{pattern.text}` matches `{min(names)}`, which is not among the optimizer's parameters",
+        pattern.span,
+        "a group changes settings for some of what its optimizer steps",
+    )
 
 
 def _nothing(

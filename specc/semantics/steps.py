@@ -5,7 +5,7 @@ share, and members (``train``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -170,12 +170,14 @@ class StepBuilder:
             if argument.name in bound.values
         )
 
-    def _select(self, selector: ast.Selector, row: Row | None = None) -> ir.Selection | None:
+    def _select(
+        self, selector: ast.Selector, row: Row | None = None, within: Collection[str] | None = None
+    ) -> ir.Selection | None:
         patterns = (*selector.patterns, *selector.excluded)
         # What is missing may be a reported layer's; a parameter that no layer has is not.
         excused = self.incomplete and all(could_match(pattern.text) for pattern in patterns)
         collector = Collector() if excused else self.collector
-        selection = resolve(selector, self.model, collector, self.among)
+        selection = resolve(selector, self.model, collector, self.among, within)
         rank = getattr(row, "rank", 0)
         if selection is None or row is None:
             return selection
@@ -266,18 +268,14 @@ class StepBuilder:
         on: ir.Selection | None,
         claimed: dict[str, str],
     ) -> ir.Group | None:
-        selection = self._select(written.on)
+        # Among what the optimizer steps, so that `*.bias` need not name each of several models.
+        selection = self._select(written.on, within=None if on is None else on.names)
         settings = (
             self._settings(row, written.arguments, written.span, by_name=True) if row else None
         )
         if selection is None or on is None:
             return None
         for name in selection.names:
-            if name not in on.names:
-                self.collector.error(
-                    "E0402", f"`{name}` is not among the optimizer's parameters", written.on.span
-                )
-                return None
             if name in claimed:
                 self.collector.error(
                     "E0402",
