@@ -175,7 +175,12 @@ class StepBuilder:
     ) -> ir.Selection | None:
         patterns = (*selector.patterns, *selector.excluded)
         # What is missing may be a reported layer's; a parameter that no layer has is not.
-        excused = self.incomplete and all(could_match(pattern.text) for pattern in patterns)
+        # What a parameter of an extension's layer may be called is the extension's to say.
+        added = self.graph.catalogue.origins
+        excused = self.incomplete and all(
+            could_match(pattern.text) or pattern.text.partition(".")[0] in added
+            for pattern in patterns
+        )
         collector = Collector() if excused else self.collector
         selection = resolve(selector, self.model, collector, self.among, within)
         rank = getattr(row, "rank", 0)
