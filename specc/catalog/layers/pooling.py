@@ -90,7 +90,12 @@ def _unpooled(dims: int) -> LayerRow:
         shape=partial(rules.unpooled, dims=dims),
         forward="input: tensor, indices: tensor, output_size: sizes | none = None",
         family="pooling",
-        example=f"{_IMAGES[dims]} | y, places = x -> MaxPool{dims}d(2, return_indices=true)\n"
+        refuses={
+            "torchscript": f"torch's own max_unpool{dims}d can be neither scripted nor traced"
+        },
+        # Each size even: torch finds no place in what is unpooled for a value of a half window.
+        example=f"x: float[{', '.join(['N', '2', '4', '6', '4'][: dims + 2])}] | "
+        f"y, places = x -> MaxPool{dims}d(2, return_indices=true)\n"
         f"MaxUnpool{dims}d(2)(y, places)",
     )
 
