@@ -27,7 +27,7 @@ from specc.semantics.graph import Graph, Hint
 from specc.semantics.habits import as_call, is_habit, report_habit
 from specc.semantics.loops import listing
 from specc.semantics.members import call_member
-from specc.semantics.missing import unknown
+from specc.semantics.missing import is_elsewhere, unknown
 from specc.semantics.operators import binary, unary
 from specc.semantics.stages import pipeline
 from specc.semantics.subscripts import subscript
@@ -87,6 +87,8 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
     callee = expression.callee
     if is_habit(graph, expression):
         return report_habit(graph, expression, elaborate)
+    if isinstance(callee, ast.Name) and is_elsewhere(graph, callee.name):
+        return unknown(graph, callee.name, callee.span)
     given = given_arguments(graph, expression.arguments, elaborate)
     if isinstance(callee, ast.Name):
         return _call_name(graph, callee, given, expression.span, hint)

@@ -15,6 +15,17 @@ def not_named(name: str) -> str:
     return f"`{name}` is of an extension that this project does not name"
 
 
+def is_elsewhere(graph: Graph, name: str) -> bool:
+    """Whether ``name`` is of Python or torch and has another form here, arguments and all."""
+    return (
+        name in ELSEWHERE
+        and name not in graph.env
+        and name not in graph.modules
+        and name not in graph.catalogue
+        and name not in graph.unread
+    )
+
+
 def unknown(graph: Graph, name: str, span: Span, translation: str | None = None) -> Entity:
     """An E0201 for a name that nothing has, with the closest that something has.
 

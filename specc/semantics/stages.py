@@ -23,7 +23,7 @@ from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, rank_of, report_stage, translated_stage
 from specc.semantics.library import MOST_LAYERS
 from specc.semantics.members import call_member
-from specc.semantics.missing import unknown
+from specc.semantics.missing import is_elsewhere, unknown
 from specc.semantics.rows import chain, labelled, repeat
 from specc.semantics.wrappers import read_wrappers
 from specc.syntax import ast
@@ -75,6 +75,8 @@ def _stage(
             "a stage of a pipe is a layer or a function: `x -> Linear(10) -> relu`",
             target.span,
         )
+    if is_elsewhere(graph, name):
+        return unknown(graph, name, target.span)
     given = given_arguments(graph, arguments, elaborate)
     span = stage.span
     entity = graph.env.get(name)

@@ -158,7 +158,7 @@ class Translation:
 
     def _callee(self, name: str, span: Span) -> ast.Name:
         """The function or layer that ``name`` was meant to be."""
-        if not self._known(name):
+        if not self._known(name) and name not in OPERATORS:
             bare = name.rstrip("_") or name
             found = other_name(name, self.rank) or (bare if self._known(bare) else None)
             found = found or near(
@@ -196,9 +196,7 @@ class Translation:
                 else self._callee(callee.name, callee.span)
             )
         elif isinstance(callee, ast.Name):
-            said = self._name(callee)
-            assert isinstance(said, ast.Name)
-            name = said
+            name = self._callee(callee.name, callee.span)
         else:
             return node
         row = self._row(name.name)
@@ -244,8 +242,7 @@ class Translation:
                 }
             )
             for argument in node.arguments
-            # Whether it trains is known by the module.
-            if argument.name != "training"
+            if not _is_the_runs(argument.name, row)
         )
 
     def _keyword(self, name: str | None, row: Row | None) -> str | None:
@@ -330,6 +327,13 @@ class Translation:
             text = str(size)
             return ast.Name(span=node.span, name=text if text.isidentifier() else f"({text})")
         return None
+
+
+def _is_the_runs(name: str | None, row: Row | None) -> bool:
+    """Whether an argument says what a run knows: whether it trains, and where its tensors are."""
+    if name in ("training", "device"):
+        return True
+    return name == "inplace" and (row is None or name not in row.by_name)
 
 
 def nothing_read(graph: Graph, expression: ast.Expression) -> Entity:

@@ -15,15 +15,11 @@ from typing import Final
 from specc.errors import Diagnostic, Span
 
 _WORDS_OF_FILES: Final = "model block train test param use".split()
-_WORDS_OF_BODIES: Final = "input output layer init weights freeze".split()
-_WORDS_OF_TRAIN: Final = (
-    "input freeze regularize constrain clip optimizer scheduler step copy ema accumulate precision"
-    " metric group".split()
-)
-_WORDS_OF_TEST: Final = "sizes seed steps targets devices dtypes modes layouts input".split()
-_WORDS: Final = [
-    *dict.fromkeys([*_WORDS_OF_FILES, *_WORDS_OF_BODIES, *_WORDS_OF_TRAIN, *_WORDS_OF_TEST])
-]
+# Of models, blocks, `train` and `test` alike: which of them a line is in, its words do not tell.
+_WORDS_OF_BODIES: Final = (
+    "input output layer init weights freeze regularize constrain clip optimizer scheduler step copy"
+    " ema accumulate precision metric group sizes seed steps targets devices dtypes modes layouts"
+).split()
 # Where a header can be read no other way, its body is read as this.
 _SOME_BODY: Final = "if true {"
 
@@ -101,7 +97,9 @@ def find_habit(text: str, position: int, file: str, inserted: Sequence[int] = ()
 def _comma_before(text: str, position: int, file: str) -> Finding | None:
     """A comma that ends a line, where the next line does not go on with what it promises."""
     last = text[:position].rstrip()
-    if not last.endswith(",") or "\n" not in text[len(last) : position]:
+    if re.compile(r",[ \t]*(?:#|\r?\n|$)").match(text, position):
+        last = text[: position + 1]
+    elif not last.endswith(",") or "\n" not in text[len(last) : position]:
         return None
     start = len(last) - 1
     return Finding(
@@ -463,13 +461,11 @@ def _loss(line: _Line, match: re.Match[str]) -> Finding:
 
 def _misspelt(line: _Line, match: re.Match[str]) -> Finding | None:
     word = match["word"]
-    known = _FOREIGN_WORDS.get(word) or next(
-        iter(difflib.get_close_matches(word, _WORDS, n=1, cutoff=0.75)), None
-    )
-    at_file_level = line.said[:1] not in (" ", "\t")
-    if known is None or known == word:
-        return None
-    if known in _WORDS_OF_FILES and not at_file_level:
+    inside = line.said[:1] in (" ", "\t")
+    words = _WORDS_OF_BODIES if inside else _WORDS_OF_FILES
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.75)
+    known = _FOREIGN_WORDS.get(word) or (close[0] if close else None)
+    if known is None or known == word or known not in words:
         return None
     found = line.finding(
         match, "word", f"there is no `{word}` here", f"did you mean `{known}`?", words=(known,)
@@ -556,7 +552,7 @@ _ANYWHERE: Final = _compiled(
     (
         (
             rf"(?P<whole>(?P<name>{_NAME})[ \t]*(?P<sign>\*\*|//|[-+*/@%])="
-            r"(?P<value>[^=}][^}]*))",
+            r"(?P<value>[^=}][^}]*?))(?=[ \t]*(?:\}|$))",
             _in_place,
         ),
         (r"(?P<call>\brepeat[ \t]*\((?P<count>[^,()]+),)", _repeat),
