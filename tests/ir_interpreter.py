@@ -34,7 +34,8 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
 def interpret(module: ir.Module, inputs: Iterable[Tensor], weights: Mapping[str, Tensor]) -> list[
     Tensor
 ]:  # fmt: skip
-    """The outputs of ``module`` in training mode, with ``weights`` by their full names."""
+    """The outputs of ``module`` in training mode, with ``weights`` (parameters, and buffers, which
+    layers change in place) by their full names."""
     return _Reading(module, weights, "").run(list(inputs))
 
 
@@ -127,8 +128,10 @@ class _Reading:
             return results[0] if len(results) == 1 else results
         sizes = {**self.sizes, **layer.values}
         given = {name: ir.static_value(of, sizes) for name, of in layer.arguments}  # type: ignore[arg-type]  # compile-time
-        made = getattr(nn, layer.type)(**given)
-        own = {name: self.weights[path + name] for name, _ in layer.parameters}
+        with torch.random.fork_rng(devices=[]):  # what it draws for its weights is not used
+            made = getattr(nn, layer.type)(**given)
+        tensors = (*layer.parameters, *layer.buffers)
+        own = {name: self.weights[path + name] for name, _ in tensors}
         return torch.func.functional_call(made, own, tuple(inputs))
 
     def operand(self, operand: ir.Operand) -> Any:

@@ -82,7 +82,7 @@ class Writer:
     def stage(self, scope: Scope, *, row: bool = False) -> str:
         """One or more stages from ``[N, D]`` to ``[N, D]``."""
         label = "" if row else self.label(scope)
-        kinds = ["linear", "linear", "two", "relu", "norm"]
+        kinds = ["linear", "linear", "two", "relu", "norm", "noise", "state"]
         if scope.depth < 4:
             kinds += ["chain", "repeat"]
         if scope.blocks:
@@ -98,6 +98,10 @@ class Writer:
                 return f"{label}{self.one_of('ReLU', 'Tanh')}"
             case "norm":
                 return f"{label}LayerNorm"
+            case "noise":
+                return f"{label}Dropout(0.5)"
+            case "state":
+                return f"{label}BatchNorm1d"
             case "function":
                 return self.one_of("relu", "tanh", "sigmoid")
             case "chain":
@@ -137,8 +141,12 @@ class Writer:
 
     def expression(self, scope: Scope) -> str:
         kinds = ["pipe", "pipe", "pipe", "sum", "scaled", "name", "function", "residual", "slice"]
+        kinds += ["both", "call"]
         if scope.shared:
-            kinds += ["shared", "shared", "tied"]
+            kinds += ["shared", "shared"]
+        tied = [name for name in scope.shared if name.startswith("shared")]
+        if tied:
+            kinds.append("tied")
         match self.one_of(*kinds):
             case "sum":
                 return f"{self.value(scope)} {self.one_of('+', '-', '*')} {self.value(scope)}"
@@ -156,7 +164,12 @@ class Writer:
             case "shared":
                 return f"{self.one_of(*scope.shared)}({self.value(scope)})"
             case "tied":
-                return f"{self.value(scope)} @ {self.one_of(*scope.shared)}.weight.T"
+                return f"{self.value(scope)} @ {self.one_of(*tied)}.weight.T"
+            case "both":
+                return f"({self.pipe(scope)}) {self.one_of('+', '-', '*')} ({self.pipe(scope)})"
+            case "call":
+                items = ", ".join(self.pipe(scope) for _ in range(self.draw(st.integers(2, 3))))
+                return f"mean(stack([{items}], dim=0), dim=0)"
         return self.pipe(scope)
 
     def pipe(self, scope: Scope) -> str:
@@ -204,10 +217,11 @@ class Writer:
             case "list":
                 return self.listing(scope)
             case "layer":
-                name = f"shared_{len(scope.shared)}"
+                kind = self.one_of(f"Linear({scope.size})", "BatchNorm1d")
+                name = f"{'norm' if kind == 'BatchNorm1d' else 'shared'}_{len(scope.shared)}"
                 scope.shared.append(name)
                 return [
-                    f"layer {name} = Linear({scope.size})",
+                    f"layer {name} = {kind}",
                     f"{self.rebound(scope)} = {name}({self.value(scope)})",
                 ]
         written = self.expression(scope)

@@ -50,12 +50,18 @@ def agrees(model: ir.Module, live: nn.Module, batch: int) -> None:
     torch.manual_seed(0)
     inputs = [torch.randn(batch, width) for _ in model.inputs]
     given = [tensor.clone() for tensor in inputs]
+    state = {name: tensor.clone() for name, tensor in live.state_dict().items()}
     with torch.no_grad():
+        torch.manual_seed(1)
         result = live(*inputs)
-        wanted = interpret(model, given, dict(live.named_parameters()))
+        torch.manual_seed(1)
+        wanted = interpret(model, given, state)
     results = result if isinstance(result, tuple) else (result,)
     assert len(results) == len(wanted)
-    for ours, theirs in zip(results, wanted, strict=True):
+    after = live.state_dict()
+    assert after.keys() == state.keys()
+    pairs = [*zip(results, wanted, strict=True), *((after[name], state[name]) for name in after)]
+    for ours, theirs in pairs:
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True)
 
 

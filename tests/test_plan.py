@@ -31,12 +31,23 @@ def emitted(blocks: str, body: str, **settings: object) -> str:
     model = program.model()
     live = module_class(source, "Net", "m")()
     assert [name for name, _ in live.named_parameters()] == [n for n, _, _ in model.parameters()]
-    batch = torch.randn(3, *(int(size) for size in live_shape(model)))
-    with torch.no_grad():
-        result = live(batch)
-        (wanted,) = interpret(model, [batch], dict(live.named_parameters()))
-    assert torch.equal(result, wanted)
+    agrees(model, live)
     return source
+
+
+def agrees(model: ir.Module, live: torch.nn.Module) -> None:
+    """Holds ``live`` in training, its outputs and its state afterwards, against the graph."""
+    batch = torch.randn(3, *(int(size) for size in live_shape(model)))
+    state = {name: tensor.clone() for name, tensor in live.state_dict().items()}
+    with torch.no_grad():
+        torch.manual_seed(1)
+        result = live(batch)
+        torch.manual_seed(1)
+        wanted = interpret(model, [batch], state)
+    results = result if isinstance(result, tuple) else (result,)
+    for ours, theirs in zip(results, wanted, strict=True):
+        assert torch.equal(ours, theirs)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in live.state_dict().items())
 
 
 def live_shape(model: ir.Module) -> list[object]:
@@ -181,10 +192,7 @@ def remade(text: str, **settings: object) -> str:
     live = module_class(source, model.name, "m")(**settings)
     found = [(name, tuple(parameter.shape)) for name, parameter in live.named_parameters()]
     assert found == [(name, shape) for name, _, shape in model.parameters()]
-    batch = torch.randn(3, *(int(size) for size in live_shape(model)))
-    with torch.no_grad():
-        (wanted,) = interpret(model, [batch], dict(live.named_parameters()))
-        assert torch.equal(live(batch), wanted)
+    agrees(model, live)
     return source
 
 
@@ -387,3 +395,40 @@ def test_names_that_the_source_wants_itself(word: str) -> None:
     name = f"{word}_x" if word in ("self", "super") else word
     body = f"{name} = x -> Linear(dim)\n for i in range(2) {{ {name} = {name} + x }}\n"
     emitted("", f"{body} output {name}")
+
+
+# ── the order of what draws noise or changes a state ─────────────────────────────────────────────
+
+LONG = (
+    "Linear(16, bias=false) -> LayerNorm(eps=0.0001, elementwise_affine=false) -> Linear(dim)"
+    " -> Softplus(beta=2.0, threshold=30.0)"
+)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        f"drop(x) + (x -> {LONG} -> Dropout(0.3))",
+        f"norm(x) - norm(x -> {LONG})",
+        f"norm(drop(x)) + norm(drop(x) -> {LONG})",
+        f"mean(stack([norm(x), x -> {LONG} -> Dropout(0.1), drop(x), drop(x * 2)], dim=0), dim=0)",
+        f"drop(x), (x -> {LONG} -> Dropout(0.3))",
+        f"(x -> {LONG} -> Dropout(0.3)), drop(x), norm(drop(x))",
+        # A list, on the line of what comes before it.
+        "drop(x) + mean(stack([x -> Dropout(0.3) for i in range(2)], dim=0), dim=0)",
+        "drop(x) * mean(stack([drop(x) -> Noisy for i in range(2)], dim=0), dim=0) + norm(x)",
+        f"drop(x) + (x -> Noisy -> {LONG} -> Noisy)",
+        "drop(x) @ (drop(x -> Linear(dim)) -> Linear(dim)).T",
+        f"(drop(x) + norm(drop(x))) * ((x -> {LONG}) + norm(x))",
+    ],
+)
+def test_noise_is_drawn_and_states_change_in_the_order_of_the_spec(output: str) -> None:
+    noisy = "block Noisy {\n input x: float[N, D]\n y = x -> Dropout(0.5)\n output y + x\n}"
+    layers = "layer drop = Dropout(0.5)\n layer norm = BatchNorm1d\n"
+    body = f"{layers} x = norm(drop(x))\n output {output}"
+    emitted(noisy, body)
+
+
+def test_what_has_no_effect_stays_nested() -> None:
+    source = emitted("", f"output (x -> Linear(dim)) + (x -> {LONG} -> BatchNorm1d)")
+    assert "return self.linear_1(x) + self.batchnorm1d_1(" in source

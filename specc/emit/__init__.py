@@ -10,10 +10,10 @@ import ast
 from collections.abc import Mapping
 
 from specc import garbage, ir
-from specc.emit.body import mark
 from specc.emit.borrowed import helpers, imports
 from specc.emit.classes import Classes, EmittedClass, classes_of
 from specc.emit.layout import identifier, literal
+from specc.emit.marks import mark
 from specc.emit.members import training_class
 from specc.emit.modules import constructor, forward, from_checkpoint
 from specc.emit.names import attribute_names, constant_names

@@ -8,13 +8,14 @@ nodes mean."""
 from __future__ import annotations
 
 import ast
-import keyword
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from specc import ir
+from specc.emit.effects import Effects
 from specc.emit.expressions import (
     Naming,
     call,
@@ -25,7 +26,7 @@ from specc.emit.expressions import (
     path_expression,
 )
 from specc.emit.layout import flat
-from specc.emit.names import RESERVED
+from specc.emit.marks import because, mark
 from specc.emit.plan import Choice, Cycle, Part, Row
 from specc.emit.reads import (
     Reader,
@@ -37,14 +38,34 @@ from specc.emit.reads import (
 )
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, Statement
+from specc.emit.variables import Variables
 from specc.errors import Span
-from specc.sizes import as_remainder, symbols
+from specc.sizes import symbols
 
-_TEMPORARIES: Final = ("x", "h", "y", "z", "u", "v")
 _LONGEST_NESTED: Final = 56
 
 
-class Body:
+@dataclass(slots=True)
+class _Pending:
+    """An expression that is not yet written: ``reads`` are the values in it, ``effects`` the
+    numbers of what in it draws noise or changes a state, in the order in which it does."""
+
+    expression: ast.expr
+    reads: list[int]
+    effects: list[int]
+    span: Span
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What the expression that is being made reads and does, and what was pending and is in it."""
+
+    reads: list[int] = field(default_factory=list)
+    effects: list[int] = field(default_factory=list)
+    taken: dict[int, _Pending] = field(default_factory=dict)
+
+
+class Body(Variables):
     """Builds the statements of one function whose parameters are ``parameters``.
 
     ``params`` says how each of the spec's params is written there: ``self.width``, ``WIDTH``;
@@ -66,7 +87,12 @@ class Body:
         self.flags = flags or {}
         self.optional = frozenset(optional)
         self.scope = Scope()
-        self.reads: Counter[int] = Counter(id(value) for value in results)
+        made = list(leaf_values(parts))
+        super().__init__(
+            Counter(id(value) for value in results),
+            {*taken, *called_names(parts)},
+            [value.name for value in (*parameters, *(item for item in made if item.named))],
+        )
         self._results = len(results)
         self._parts = parts
         self._parameters = parameters
@@ -74,22 +100,16 @@ class Body:
         values_read(parts, self.reads)
         self._readers: dict[int, Reader] = {}
         readers(parts, self._readers)
-        made = list(leaf_values(parts))
         self._by_id = {id(value): value for value in made}
-        # What each value is called, who holds each name, and the expressions not yet written.
-        self._names: dict[int, str] = {}
-        self._holders: dict[str, int] = {}
-        self._pending: dict[int, ast.expr] = {}
-        self._pending_reads: dict[int, list[int]] = {}
-        self._collected: list[int] = []
+        self._effects = Effects(parts)
+        # How many things with an effect there have been.
+        self._number = 0
+        self._pending: dict[int, _Pending] = {}
+        self._collected = _Collected()
         # The variables that loops and branches assign, by the value that must end in each.
         self._wanted: dict[int, str] = {}
         self._elements: dict[int, ast.expr] = {}
         self._lists: dict[tuple[int, ...], str] = {}
-        self._taken = set(taken) | RESERVED | called_names(parts)
-        self._user_names = {value.name for value in parameters} | {
-            value.name for value in made if value.named
-        }
         for value in parameters:
             self.claim(value, value.name)
         self._sizes: dict[str, str] = {}
@@ -122,7 +142,7 @@ class Body:
                 of_size(condition.left, self.naming),
                 of_size(condition.right, self.naming),
             )
-            self.statements.append(Assert(test, _because(condition), mark(condition.span)))
+            self.statements.append(Assert(test, because(condition), mark(condition.span)))
 
     def build(self) -> None:
         """Writes every node; what is left pending is written by ``expression``."""
@@ -132,6 +152,8 @@ class Body:
     def write(self, parts: Sequence[Part]) -> None:
         """Writes ``parts`` where ``statements`` stands now."""
         for part in parts:
+            if isinstance(part, Choice | Cycle) and self._effects.of(part):
+                self._settle()
             match part:
                 case ir.Make():
                     continue
@@ -144,39 +166,94 @@ class Body:
                 case _:
                     self._write(part, id(parts))
 
-    def expression(self, value: ir.Value) -> ast.expr:
-        """``value`` where the function returns it or goes on with it."""
-        return self._value(value)
+    def expressions(self, values: Sequence[ir.Value]) -> list[ast.expr]:
+        """``values``, one after the other, where the function returns them or goes on with
+        them."""
+        ahead = [id(value) for value in values if id(value) in self._pending]
+        effects = [number for identity in ahead for number in self._pending[identity].effects]
+        if effects != sorted(effects) or self._is_late(effects, ahead):
+            self._settle()
+        return [self._value(value) for value in values]
 
     # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
     def _write(self, node: ir.Leaf | Row | Cycle, place: int) -> None:
-        self._collected = []
+        span = node.loop.span if isinstance(node, Cycle) else node.span
         result: ir.Result
-        if isinstance(node, Row):
-            expression: ast.expr = call(self.layer(node.path), self._value(node.input))
-            result = node.result
-        elif isinstance(node, Cycle):
-            expression = call(self.layer(node.loop.path), self._value(node.initial[0]))
+        if isinstance(node, Cycle):
             (result,) = node.loop.results
         else:
-            expression = of_node(node, self.naming)
             result = node.result
-        span = node.loop.span if isinstance(node, Cycle) else node.span
-        reads = self._collected
-        if isinstance(result, ir.Value) and self._nests(result, node, span, expression, place):
-            self._pending[id(result)] = expression
-            self._pending_reads[id(result)] = reads
+        if self._effects.of(node):
+            self._number += 1
+        expression, found = self._expression(node)
+        nests = self._nests(result, node, span, expression, place)
+        if self._is_out_of_order(found.effects, nests):
+            self._pending.update(found.taken)
+            self._settle()
+            expression, found = self._expression(node)
+            nests = self._nests(result, node, span, expression, place)
+        if nests:
+            self._pending[id(result)] = _Pending(expression, found.reads, found.effects, span)
             return
-        for read in reads:
+        for read in found.reads:
             self.reads[read] -= 1
         target = self._target(result)
         self.statements.append(Assign(target, expression, mark(span)))
 
+    def _expression(self, node: ir.Leaf | Row | Cycle) -> tuple[ast.expr, _Collected]:
+        self._collected = found = _Collected()
+        if isinstance(node, Row):
+            expression: ast.expr = call(self.layer(node.path), self._value(node.input))
+        elif isinstance(node, Cycle):
+            expression = call(self.layer(node.loop.path), self._value(node.initial[0]))
+        else:
+            expression = of_node(node, self.naming)
+        if self._effects.of(node):
+            found.effects.append(self._number)
+        return expression, found
+
+    # ── the order of effects ─────────────────────────────────────────────────────────────────────
+
+    def _is_out_of_order(self, effects: list[int], nests: bool) -> bool:
+        """Whether an expression with these effects, nested or written now, changes the order."""
+        if not effects:
+            return False
+        if effects != sorted(effects):
+            return True
+        if not nests:
+            return self._is_late(effects, ())
+        return any(
+            effects[0] < number < effects[-1]
+            for item in self._pending.values()
+            for number in item.effects
+        )
+
+    def _is_late(self, effects: Sequence[int], ahead: Collection[int]) -> bool:
+        """Whether something that is pending, but for ``ahead``, comes before one of ``effects``."""
+        return bool(effects) and any(
+            number < effects[-1]
+            for identity, item in self._pending.items()
+            if item.effects and identity not in ahead
+            for number in item.effects
+        )
+
+    def _settle(self) -> None:
+        """Writes what has an effect and is pending, in the order of the spec."""
+        late = {identity: item for identity, item in self._pending.items() if item.effects}
+        for identity, item in sorted(late.items(), key=lambda pair: pair[1].effects):
+            del self._pending[identity]
+            for read in item.reads:
+                self.reads[read] -= 1
+            target = self._target(self._by_id[identity])
+            self.statements.append(Assign(target, item.expression, mark(item.span)))
+
     def _nests(
-        self, value: ir.Value, node: ir.Leaf | Row | Cycle, span: Span, expression: ast.expr,
+        self, value: ir.Result, node: ir.Leaf | Row | Cycle, span: Span, expression: ast.expr,
         place: int,
     ) -> bool:  # fmt: skip
+        if not isinstance(value, ir.Value):
+            return False
         if value.named or self.reads[id(value)] != 1 or id(value) in self._wanted:
             return False
         found = self._readers.get(id(value))
@@ -211,65 +288,17 @@ class Body:
             return ast.Name("_", ast.Store())
         return self._target(result)
 
-    def temporary(self) -> str:
-        """A name for what the spec did not name."""
-        for candidate in _TEMPORARIES:
-            if candidate not in self._user_names and not self.held(candidate):
-                return candidate
-        return _TEMPORARIES[0]
-
-    # ── names ────────────────────────────────────────────────────────────────────────────────────
-
-    def claim(self, value: ir.Value, wanted: str) -> str:
-        """A name for ``value``: the wanted one, or the next that nothing living holds."""
-        name = self.free(wanted)
-        self.hold(value, name)
-        return name
-
-    def free(self, wanted: str) -> str:
-        """``wanted``, or the next name like it that nothing living holds."""
-        name, number = wanted, 1
-        while name in self._taken or self.held(name) or keyword.iskeyword(name):
-            number += 1
-            name = f"{wanted}_{number}"
-        return name
-
-    def reserve(self, wanted: str) -> str:
-        """A name like ``wanted`` that no value of this function has or takes."""
-        name, number = wanted, 1
-        while keyword.iskeyword(name) or (
-            name in self._taken or name in self._user_names or self.held(name)
-        ):
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        return name
-
-    def hold(self, value: ir.Value, name: str) -> None:
-        """``value`` is in the variable ``name`` from here on."""
-        self._names[id(value)] = name
-        self._holders[name] = id(value)
-
     def want(self, value: ir.Value, name: str) -> None:
         """``value`` must be in the variable ``name`` when its stretch ends."""
         self._wanted[id(value)] = name
 
-    def name_of(self, value: ir.Value) -> str | None:
-        """The variable that holds ``value``; None while it is an expression."""
-        return self._names.get(id(value))
-
-    def held(self, name: str) -> bool:
-        """Whether something that is still read is in the variable ``name``."""
-        holder = self._holders.get(name)
-        return holder is not None and self.reads[holder] > 0
-
-    def take(self, value: ir.Value) -> ast.expr:
-        """``value`` read once, outside any node."""
-        self._collected = []
-        expression = self._value(value)
-        for read in self._collected:
+    def take(self, *values: ir.Value) -> list[ast.expr]:
+        """``values`` read once, one after the other, outside any node."""
+        self._collected = found = _Collected()
+        expressions = self.expressions(values)
+        for read in found.reads:
             self.reads[read] -= 1
-        return expression
+        return expressions
 
     def keep_list(self, values: Sequence[ir.Value], name: str) -> None:
         """``values`` are the items of the list ``name``."""
@@ -317,9 +346,11 @@ class Body:
     def _value(self, value: ir.Value) -> ast.expr:
         identity = id(value)
         if identity in self._pending:
-            self._collected.extend([*self._pending_reads.pop(identity), identity])
-            return self._pending.pop(identity)
-        self._collected.append(identity)
+            item = self._collected.taken[identity] = self._pending.pop(identity)
+            self._collected.reads.extend([*item.reads, identity])
+            self._collected.effects.extend(item.effects)
+            return item.expression
+        self._collected.reads.append(identity)
         if identity in self._elements:
             return self._elements[identity]
         return ast.Name(self._names[identity], ast.Load())
@@ -397,20 +428,6 @@ class Body:
             [ast.Call(dotted("self.parameters"), [], [])],
             [],
         )
-
-
-def _because(condition: ir.Condition) -> str:
-    """What an assertion says where ``condition`` does not hold."""
-    remainder = as_remainder(condition.left)
-    if remainder is not None and condition.relation == "==" and condition.right == 0:
-        return f"{remainder[0]} must be a multiple of {remainder[1]}"
-    return f"{condition}: {condition.reason}"
-
-
-def mark(span: Span) -> str:
-    """``mnist_cnn.spec:9``: where in the spec a statement comes from."""
-    file = span.file.replace("\\", "/").rsplit("/", 1)[-1]
-    return f"{file}:{span.line}"
 
 
 # Below, because what loops and branches write is bodies again.

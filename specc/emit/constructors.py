@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from specc import ir
 from specc.catalog import WRAPPERS
-from specc.emit.body import mark
 from specc.emit.counts import counted_loops
 from specc.emit.expressions import (
     Naming,
@@ -28,6 +27,7 @@ from specc.emit.forms import Different
 from specc.emit.layout import identifier
 from specc.emit.limits import ONE_CASE, Fixed, fixed_values, together
 from specc.emit.made import made_of
+from specc.emit.marks import mark
 from specc.emit.names import argument_names
 from specc.emit.plan import Choice, Cycle, Part, Round, Row
 from specc.emit.scopes import Scope

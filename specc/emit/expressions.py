@@ -210,9 +210,10 @@ def of_node(node: ir.Leaf, naming: Naming) -> ast.expr:
                 return ast.UnaryOp(symbol, operands[0])
             return operation(node.operator, operands[0], operands[1])
         case ir.Subscript():
+            value = naming.value(node.value)  # first, as Python computes it
             indices = [_index(index, naming) for index in node.indices]
             inner = indices[0] if len(indices) == 1 else ast.Tuple(indices, ast.Load())
-            return ast.Subscript(naming.value(node.value), inner, ast.Load())
+            return ast.Subscript(value, inner, ast.Load())
         case ir.ParameterRead():
             return path_expression(naming.layer(node.layer), node.parameter)
         case ir.Transpose():

@@ -90,7 +90,7 @@ def _carry(
         body.reads[id(initial)] -= 1
         body.hold(inner, wanted)
         return wanted
-    expression = body.take(initial)
+    (expression,) = body.take(initial)
     variable = body.claim(inner, wanted)
     body.statements.append(Assign(ast.Name(variable, ast.Store()), expression))
     return variable
@@ -105,7 +105,7 @@ def _move(body: Body, pairs: list[tuple[str, ir.Value]]) -> None:
     if not moves:
         return
     targets: list[ast.expr] = [ast.Name(name, ast.Store()) for name, _ in moves]
-    values = [body.take(value) for _, value in moves]
+    values = body.take(*(value for _, value in moves))
     one = len(moves) == 1
     body.statements.append(
         Assign(
@@ -262,7 +262,7 @@ def write_list(body: Body, cycle: Cycle) -> None:
                 body.write(round_.parts)
             body.scope = before
         # Read when all are there: a round must not take the variable of the one before.
-        items = [body.take(round_.leaving[0]) for round_ in cycle.rounds]
+        items = body.take(*(round_.leaving[0] for round_ in cycle.rounds))
         body.statements.append(Assign(ast.Name(name, ast.Store()), ast.List(items, ast.Load())))
     else:
         _comprehension(body, cycle, cycle.rounds[0], name)
@@ -276,7 +276,7 @@ def _comprehension(body: Body, cycle: Cycle, round_: Round, name: str) -> None:
     target, iterable, index = _header(body, cycle, scope)
     with body.stretch(scope) as statements, body.variable(cycle.loop.variable, index):
         body.write(round_.parts)
-        value = body.take(round_.leaving[0])
+        (value,) = body.take(round_.leaving[0])
         appended = Evaluate(call(ast.Attribute(ast.Name(name), "append", ast.Load()), value))
     whole = ast.Name(name, ast.Store())
     if not statements:
@@ -340,7 +340,7 @@ def _chosen(
     if not kept:
         return body.free(name)
     body.reads[id(before)] += 1
-    expression = body.take(before)
+    (expression,) = body.take(before)
     variable = body.free(name)
     body.statements.append(Assign(ast.Name(variable, ast.Store()), expression))
     return variable

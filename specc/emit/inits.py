@@ -8,8 +8,8 @@ import ast
 
 from specc import ir
 from specc.catalog import INITS
-from specc.emit.body import mark
 from specc.emit.expressions import Naming, call, dotted, of_arguments, path_expression
+from specc.emit.marks import mark
 from specc.emit.selections import FEW, by_condition, layer_rows
 from specc.emit.statements import Evaluate, For, If, Statement
 

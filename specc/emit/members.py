@@ -8,9 +8,10 @@ import ast
 from collections.abc import Mapping
 
 from specc import ir
-from specc.emit.body import Body, mark
+from specc.emit.body import Body
 from specc.emit.expressions import call, dotted, of_static
 from specc.emit.layout import identifier
+from specc.emit.marks import mark
 from specc.emit.merge import as_parts
 from specc.emit.optimizers import configure
 from specc.emit.penalties import constant_naming
@@ -82,7 +83,7 @@ def _constructor(train: ir.Train) -> Function:
 def _forward(train: ir.Train, constants: Mapping[str, str]) -> Function:
     body = Body(train.shared_uses, as_parts(train.shared), list(train.shared_values), constants)
     body.build()
-    results = [body.expression(value) for value in train.shared_values]
+    results = body.expressions(train.shared_values)
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())
     tensors = ", ".join(["Tensor"] * len(results))
     return Function(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from specc import ir
-from specc.emit.body import Body, mark
+from specc.emit.body import Body
 from specc.emit.classes import Classes, EmittedClass
 from specc.emit.constructors import Maker
 from specc.emit.expressions import call, dotted, static_naming
@@ -19,6 +19,7 @@ from specc.emit.forms import Different, agree
 from specc.emit.inits import init_statements
 from specc.emit.layout import literal
 from specc.emit.lines import STEP, WIDTH
+from specc.emit.marks import mark
 from specc.emit.names import argument_names
 from specc.emit.statements import (
     Assign,
@@ -133,7 +134,7 @@ def forward(made: EmittedClass, attributes: Mapping[str, str]) -> Function:
     )
     body.state(module.conditions if module.kind == "model" else ())
     body.build()
-    results = [body.expression(value) for value in values]
+    results = body.expressions(values)
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())
     last = values[-1].span
     inline = not isinstance(value, ast.Name | ast.Tuple)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from specc import ir
 from specc.catalog import OPTIMIZERS, SCHEDULERS
-from specc.emit.body import mark
 from specc.emit.expressions import Naming, call, dotted, of_arguments, of_static
+from specc.emit.marks import mark
 from specc.emit.penalties import constant_naming
 from specc.emit.selections import FEW, parameters, unclaimed
 from specc.emit.statements import Assign, Function, Return, Statement

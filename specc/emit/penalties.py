@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, REGULARIZERS
 from specc.catalog.rows import FormulaRow
-from specc.emit.body import mark
 from specc.emit.expressions import Naming, call, dotted, of_static, path_expression, static_naming
+from specc.emit.marks import mark
 from specc.emit.selections import parameters
 from specc.emit.statements import Assign, Evaluate, For, Function, Return, Statement
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from specc import ir
 from specc.catalog import OPTIMIZERS
-from specc.emit.body import Body, mark
+from specc.emit.body import Body
 from specc.emit.expressions import call, dotted
+from specc.emit.marks import mark
 from specc.emit.merge import as_parts
 from specc.emit.names import RESERVED
 from specc.emit.optimizers import configure
@@ -73,7 +74,7 @@ def loss(step: ir.Step, prefix: str, constants: Mapping[str, str]) -> Function:
     body.build()
     result = ast.Dict(
         [ast.Constant(name) for name, _ in step.terms],
-        [body.expression(value) for value in terms],
+        body.expressions(terms),
     )
     return Function(
         f"{prefix}loss",
@@ -96,7 +97,7 @@ def metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
     body.build()
     result = ast.Dict(
         [ast.Constant(metric.name) for metric in train.metrics],
-        [body.expression(value) for value in values],
+        body.expressions(values),
     )
     return Function(
         "metrics",

@@ -14,7 +14,7 @@ import tokenize
 from collections.abc import Iterable, Mapping
 
 from specc import ir
-from specc.emit.body import mark
+from specc.emit.marks import mark
 
 _MARK = re.compile(r"#\s*(\S.*:\d+)\s*$")
 # What runs once, when the module or its optimizers are made, is no part of a step.

@@ -19,7 +19,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, record_function, schedule, tensorboard_trace_handler
 
 from specc.emit import emit
-from specc.emit.body import mark
+from specc.emit.marks import mark
 from specc.errors import CallError
 from specc.harness import subject
 from specc.harness.matrix import Case
