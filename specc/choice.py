@@ -110,6 +110,23 @@ def sizes(given: Sequence[str]) -> dict[str, int]:
     return values
 
 
+def seconds(option: str, text: str | None, usual: float) -> float | None:
+    """A limit of time: ``usual`` where none is given, None for 0; CallError (E0712) for what is no
+    number of seconds."""
+    if text is None:
+        return usual
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1e9:
+        raise CallError(
+            "E0712", f"{option} takes a number of seconds, and {text!r} is not that",
+            help="write for example 60, or 0 for no limit",
+        )  # fmt: skip
+    return found or None
+
+
 def one(option: str, text: str, known: Sequence[str]) -> str:
     """``text``, which must be one of ``known``; CallError (E0712) where it is not."""
     names = _names(option, text, known)

@@ -22,6 +22,7 @@ from specc.errors import CallError, GoldenError, GoldenStale, SpeccError, SpecEr
 
 if TYPE_CHECKING:
     from specc.choice import Choice
+    from specc.harness.isolated import Isolated
     from specc.harness.matrix import Cell
     from specc.harness.verdict import Verdict
     from specc.ir import Program
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 # Starts the name of each property in which an item says what came of it.
 CELL_PROPERTY = "specc."
 _CHOICE = pytest.StashKey["Choice"]()
+_ISOLATED = pytest.StashKey["Isolated"]()
+# Over what the slowest cell of a large model takes; a hang is longer than any patience.
+TIMEOUT = 900.0
 # PyInstaller's build files and RPM's package descriptions have the same suffix.
 _FOREIGN = re.compile(rb"(?m)^(?:\w+\s*=\s*(?:Analysis|PYZ|EXE|COLLECT)\(|Name\s*:\s*\S|%\w+)")
 _HEAD = 65536
@@ -49,6 +53,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--require-device", metavar="D,...", help="fail, and do not skip, where it is missing"
     )
+    group.addoption(
+        "--specc-timeout",
+        metavar="SECONDS",
+        help=f"stop a cell that takes longer; 0 for never (default: {TIMEOUT:g})",
+    )
+    group.addoption(
+        "--specc-in-process",
+        action="store_true",
+        help="judge in this process: for a debugger; a crash then ends the whole run",
+    )
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the process that judged."""
+    if _ISOLATED in config.stash:
+        config.stash[_ISOLATED].close()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SpecFile | None:
@@ -130,8 +150,9 @@ class CellItem(_SpecItem):
     def runtest(self) -> None:
         choice = _choice(self.config)
         try:
-            self._require_device(choice)
             verdict = self._judge(choice)
+            if verdict.outcome == "skipped":
+                self._require_device(choice, verdict.headline)
         except SpeccError as error:
             self.tell("outcome", _outcome(error))
             self.tell("reason", f"{error.code}: {error.message}")
@@ -140,14 +161,7 @@ class CellItem(_SpecItem):
             raise
         self._report(verdict)
 
-    def _require_device(self, choice: Choice) -> None:
-        if self._cell.device == "cpu":
-            return
-        from specc.harness.judge import missing_device
-
-        missing = missing_device(self._cell.device)
-        if missing is None:
-            return
+    def _require_device(self, choice: Choice, missing: str) -> None:
         if self._cell.device in choice.required_devices:
             raise CallError(
                 "E0714",
@@ -157,16 +171,26 @@ class CellItem(_SpecItem):
         pytest.skip(missing)
 
     def _judge(self, choice: Choice) -> Verdict:
+        from specc.harness.place import project_root
+
         source = choice.source_of(self.path)
+        root = project_root(self.path)
+        if self.config.getoption("--specc-in-process"):
+            return self._judge_here(root, source)
+        isolated = _isolated(self.config)
+        verdict = isolated.judge(self._program.file, choice.settings, self._cell, root, source)
+        self.tell("torch_seconds", verdict.torch_seconds)
+        return verdict
+
+    def _judge_here(self, root: Path, source: str | None) -> Verdict:
         start = time.perf_counter()
         import torch  # noqa: F401 # what the first cell pays for importing torch is torch's own time
 
         importing = time.perf_counter() - start
         from specc.harness.judge import judge
-        from specc.harness.place import project_root
 
         with _without_trace():
-            verdict = judge(self._program, self._cell, project_root(self.path), source=source)
+            verdict = judge(self._program, self._cell, root, source=source)
         self.tell("torch_seconds", importing + verdict.torch_seconds)
         return verdict
 
@@ -195,6 +219,17 @@ def _choice(config: pytest.Config) -> Choice:
             source=None if source is None else Path(source),
         )
     return config.stash[_CHOICE]
+
+
+def _isolated(config: pytest.Config) -> Isolated:
+    """The process that judges the cells of this run, begun with the first. Raises CallError."""
+    if _ISOLATED not in config.stash:
+        from specc.choice import seconds
+        from specc.harness.isolated import Isolated
+
+        limit = seconds("--timeout", config.getoption("--specc-timeout"), TIMEOUT)
+        config.stash[_ISOLATED] = Isolated(limit, config.invocation_params.dir)
+    return config.stash[_ISOLATED]
 
 
 def _short(path: Path, config: pytest.Config) -> Path:

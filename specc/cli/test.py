@@ -69,11 +69,21 @@ def test(
     last_failed: Annotated[
         bool, typer.Option("--lf", help="Only what failed in the last run.")
     ] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS", help="Stop a cell that takes longer; 0: never.", show_default=False
+        ),
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Judge in this process, for a debugger.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("-v", help="A line for each cell.")] = False,
 ) -> int:
     """Judge specs against their goldens.
 
-    A cell is a target on a device in a precision and a mode; all that the specs ask for are run.
+    A cell is a target on a device in a precision and a mode; all that the specs ask for are run,
+    in a process apart: one that crashes or hangs fails alone.
 
     Ends with 0 if all passed, 1 if a number regressed or a target failed, 2 if a spec or the call
     is at fault, 3 if a golden is missing, stale or corrupt.
@@ -84,11 +94,12 @@ def test(
       specc test specs/mlp.spec --target compile,export -k train -n auto
       specc test specs --require-device cuda --junitxml report.xml
     """
-    from specc.choice import choose
+    from specc.choice import choose, seconds
     from specc.choice import settings as parse
 
     params = parse(settings or ())
     source = source and source.absolute()
+    seconds("--timeout", timeout, 0.0)
     choose(target=target, device=device, dtype=dtype, require_device=require_device, source=source)
     options: list[str] = []
     for name, value in (
@@ -97,11 +108,13 @@ def test(
         ("--specc-dtype", dtype),
         ("--require-device", require_device),
         ("--specc-source", source),
+        ("--specc-timeout", timeout),
         ("--junitxml", junitxml and junitxml.absolute()),
     ):
         options += [f"{name}={value}"] if value is not None else []
     options += [f"--specc-set={name}={value}" for name, value in params.items()]
     options += ["-k", keyword] if keyword is not None else []
+    options += ["--specc-in-process"] if in_process else []
     options += ["-x"] if first else []
     options += ["--lf"] if last_failed else []
     options += ["-v"] if verbose else ["-q"]

@@ -1,0 +1,200 @@
+"""Judges cells in a process apart, so that one that crashes, hangs or is killed fails alone.
+
+The process lives on from cell to cell (importing torch is paid once) and is replaced when it is
+lost. What it says comes back as JSON. Torch-free here. Non-goals: judging (``judge``), what runs
+there (``worker``), running cells side by side, which is pytest-xdist's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from specc import errors
+from specc.errors import SpeccError
+from specc.harness.matrix import Cell
+from specc.harness.verdict import Finding, Verdict
+
+# Runs before anything is imported: what may be imported is what the parent could, and no more. The
+# current folder is not on the path of its own accord (-P), for a spec's folder is not trusted.
+_START = (
+    "import sys, json; sys.path[:] = json.loads(sys.stdin.buffer.readline());"
+    "from specc.harness.worker import main; main()"
+)
+_MAX_REPLY = 64 << 20
+_TAIL = 12
+
+
+class Isolated:
+    """A process that judges cells one after the other, in the folder ``cwd``. ``seconds`` is the
+    limit for one cell, None for no limit. To be closed."""
+
+    def __init__(self, seconds: float | None = None, cwd: Path | None = None) -> None:
+        self._seconds = seconds
+        self._cwd = cwd
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said: Any = None
+
+    def judge(
+        self, file: str, settings: Mapping[str, str], cell: Cell, root: Path, source: str | None
+    ) -> Verdict:
+        """The verdict on ``cell`` of the spec ``file`` with ``settings``.
+
+        Raises what ``judge.judge`` raises. A process that is lost is a finding of the cell.
+        """
+        request = {
+            "file": file,
+            "settings": dict(settings),
+            "cell": cell.id,
+            "target": cell.target,
+            "device": cell.device,
+            "dtype": cell.dtype,
+            "root": str(root),
+            "source": source,
+            "threads": os.environ.get("OMP_NUM_THREADS", ""),
+        }
+        start = time.perf_counter()
+        try:
+            reply = self._asked(request)
+        except TimeoutError:
+            self.close()
+            limit = f"{self._seconds:g} s"
+            return _lost(file, cell, f"took longer than {limit} and was stopped", start)
+        except EOFError:
+            reason = self._reason()
+            self.close()
+            return _lost(file, cell, reason, start)
+        if "error" in reply:
+            raise _error(reply["error"])
+        return _verdict(reply["verdict"])
+
+    def close(self) -> None:
+        """End the process, and whatever it started."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                _kill(process)
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+        if self._said is not None:
+            self._said.close()
+            self._said = None
+
+    # ── the process ──────────────────────────────────────────────────────────────────────────────
+
+    def _asked(self, request: dict[str, Any]) -> dict[str, Any]:
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None
+        line = json.dumps(request).encode() + b"\n"
+        try:
+            process.stdin.write(line)
+            process.stdin.flush()
+        except BrokenPipeError:
+            raise EOFError from None
+        reply: dict[str, Any] = json.loads(self._line(process.stdout))
+        return reply
+
+    def _line(self, pipe: Any) -> bytes:
+        """The next line, within the limit of time. Raises TimeoutError, EOFError."""
+        end = None if self._seconds is None else time.monotonic() + self._seconds
+        found = bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while not found.endswith(b"\n"):
+                left = None if end is None else end - time.monotonic()
+                if (left is not None and left <= 0) or not selector.select(left):
+                    raise TimeoutError
+                piece = os.read(pipe.fileno(), 1 << 16)
+                if not piece or len(found) > _MAX_REPLY:
+                    raise EOFError
+                found += piece
+        return bytes(found)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            # What it writes beside its replies is kept for the day it crashes.
+            self._said = tempfile.TemporaryFile()
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-X", "faulthandler", "-c", _START],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                cwd=self._cwd,
+                start_new_session=os.name == "posix",
+            )
+            assert self._process.stdin is not None
+            path = [entry or os.getcwd() for entry in sys.path]
+            self._process.stdin.write(json.dumps(path).encode() + b"\n")
+        return self._process
+
+    def _reason(self) -> str:
+        """Why the process ended, with the end of what it said."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        code = self._process.poll()
+        if code is None:
+            return "said what is no reply, and was stopped"
+        if code < 0:
+            name = signal.Signals(-code).name if -code in _SIGNALS else f"signal {-code}"
+            text = f"crashed the interpreter: {name}"
+            if name == "SIGKILL":
+                text = "was killed: SIGKILL, most often for want of memory"
+        else:
+            text = f"ended the interpreter with status {code}"
+        said = self._tail()
+        return f"{text}\n{said}" if said else text
+
+    def _tail(self) -> str:
+        if self._said is None:
+            return ""
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        # faulthandler says what matters first, a traceback says it last.
+        fatal = next((k for k, line in enumerate(lines) if line.startswith("Fatal Python")), None)
+        lines = lines[-_TAIL:] if fatal is None else lines[fatal : fatal + _TAIL]
+        return "\n".join(f"    {line[:200]}" for line in lines)
+
+
+_SIGNALS = {int(each) for each in signal.Signals}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
+def _lost(file: str, cell: Cell, reason: str, start: float) -> Verdict:
+    seconds = time.perf_counter() - start
+    finding = Finding("run", "run", file, 1, reason)
+    return Verdict("regressed", findings=(finding,), seconds_torch=seconds, seconds_total=seconds)
+
+
+def _verdict(told: dict[str, Any]) -> Verdict:
+    findings = tuple(Finding(**finding) for finding in told.pop("findings"))
+    told["not_observable"] = tuple(told["not_observable"])
+    told["notes"] = tuple(told["notes"])
+    return Verdict(findings=findings, **told)
+
+
+def _error(told: dict[str, Any]) -> SpeccError:
+    kind = getattr(errors, str(told["kind"]), errors.CallError)
+    if not (isinstance(kind, type) and issubclass(kind, SpeccError)) or kind is errors.SpecError:
+        kind = errors.CallError
+    return kind(told["code"], told["message"], help=told["help"])
