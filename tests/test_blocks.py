@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from conftest import ROOT
 
 from specc import ir
 from specc.errors import Diagnostic, SpecError
+from specc.front import check_text
 from specc.semantics import analyse
 
 NET = "model Net(dim: int = 8, depth: int = 2) {\n input x: float[N, dim]\n"
@@ -390,3 +395,85 @@ def test_a_softmax_at_the_end_of_a_block_is_applied_twice_too() -> None:
     with pytest.raises(SpecError) as caught:
         analyse(text, "m.spec")
     assert caught.value.code == "E0410"
+
+
+# ── faults in blocks, each once ──────────────────────────────────────────────────────────────────
+
+FAULTY = """spec 1
+block Faulty(k: int) {{
+  input x: float[N, D]
+  {body}
+  output x
+}}
+model Net {{
+  input x: float[N, 4]
+  {uses}
+  output x -> Linear(3)
+}}
+"""
+
+
+def places(text: str) -> list[tuple[str, int]]:
+    return [(item.code, item.span.line if item.span else 0) for item in check_text(text)[1]]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("x = x -> Lineer(k)", "E0201"),
+        ("x = x -> Conv2d(k, kernal_size=3)", "E0203"),
+        ("x = x -> Linear(3, bias=k)", "E0211"),
+        ("x = x -> Dropout(k)", "E0307"),
+        ("for i in range(2) { x = x -> Lineer(k) }", "E0201"),
+        ("if k > 1 { x = x -> Lineer(k) }", "E0201"),
+        ("x = mean(x -> Linear(k) -> Lineer(3))", "E0201"),
+    ],
+)
+@pytest.mark.parametrize(
+    "uses",
+    [
+        "x = x -> Faulty(3) -> Faulty(5) -> Faulty(7)",
+        "x = x -> repeat(3) Faulty(3 + i)",
+        "for i in range(3) { x = x -> Faulty(2 + i) }",
+        "x = x + (x -> Linear(4) -> Faulty(3)) + (x -> Linear(5) -> Faulty(5))",
+    ],
+)
+def test_a_fault_of_a_block_is_told_once_and_nothing_follows_from_it(
+    body: str, code: str, uses: str
+) -> None:
+    assert places(FAULTY.format(body=body, uses=uses)) == [(code, 4)]
+
+
+@pytest.mark.parametrize(
+    ("use", "code"),
+    [
+        ("x = x -> Faulty(width=3)", "E0203"),
+        ('x = x -> Faulty("wide")', "E0211"),
+        ("x = x -> Faulty", "E0210"),
+        ("x = x -> Faulty(3, 4)", "E0208"),
+        ("x = unsqueeze(x, 0) -> Faulty(3)", "E0242"),
+        ("x = x -> Nothing -> Faulty(3)", "E0201"),
+    ],
+)
+def test_a_wrong_use_hides_nothing_that_can_be_told(use: str, code: str) -> None:
+    told = "h = x -> Linear(D * k) -> Lineer(4)\n  y = x + wat"
+    assert places(FAULTY.format(body=told, uses=use)) == [("E0201", 4), ("E0201", 5), (code, 10)]
+    # Of what no use tells, nothing is said.
+    silent = "layer f = Linear(D)\n  x = f(x) @ f.weight.T -> reshape(N, k // 2)"
+    silent += "\n  init zeros_ on *.bias"
+    assert places(FAULTY.format(body=silent, uses=use)) == [(code, 11)]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "specs").glob("*.spec")), ids=lambda path: path.stem
+)
+def test_from_an_input_of_no_type_nothing_follows(path: Path) -> None:
+    text, model = path.read_text(encoding="utf-8"), False
+    lines = []
+    for line in text.splitlines():
+        if re.match(r"(model|block|train|test) ", line):
+            model = line.startswith("model ")
+        lines.append(
+            re.sub(r"^( +input \w+: )\w+(\(\w+\))?", r"\1nothing", line) if model else line
+        )
+    assert {code for code, _ in places("\n".join(lines) + "\n")} == {"E0223"}

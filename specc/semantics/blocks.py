@@ -6,6 +6,7 @@ Non-goal: what a body says, which ``models`` reads."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from specc import ir
@@ -22,6 +23,7 @@ from specc.semantics.entities import (
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key, Library
+from specc.semantics.reports import BlockCollector
 from specc.semantics.substitution import condition_outside, type_outside
 from specc.semantics.values import in_scope
 from specc.sizes import Poly, Size, evaluate
@@ -126,7 +128,8 @@ def instantiate(
     if values is None:
         return None
     dimensions = tuple(local.dimensions)
-    local.trail = (_use(definition, header, span), *graph.trail)
+    assert isinstance(local.collector, BlockCollector)
+    local.collector.trail = (_use(definition, header, span), *graph.trail)
     key: Key = (
         name,
         tuple(param.value for param in header.params),
@@ -183,10 +186,16 @@ def _scope(graph: Graph, definition: Definition, header: Header, span: Span) -> 
         env[param.name] = in_scope(param.name, param.value)
         if isinstance(param.value, int) and not isinstance(param.value, bool):
             params[param.name] = param.value
+    trail = (_use(definition, header, span), *graph.trail)
     return Graph(
-        kind="model", collector=graph.collector, params=params, env=env, library=graph.library,
-        unread=definition.unread, trail=(_use(definition, header, span), *graph.trail),
+        kind="model", collector=collector_of(graph, trail), params=params, env=env,
+        library=graph.library, unread=definition.unread,
     )  # fmt: skip
+
+
+def collector_of(graph: Graph, trail: tuple[str, ...]) -> BlockCollector:
+    """Where the reading of a block that ``graph`` uses reports to."""
+    return BlockCollector(outer=graph.collector, reported=graph.library.reported, trail=trail)
 
 
 def _bind_inputs(
@@ -292,17 +301,48 @@ def _read(
         )
         return None
     library.active.append(key)
-    errors = sum(item.severity == "error" for item in local.collector.items)
+    library.read.add(name)
+    errors = local.faults
     try:
         module = library.build(local, definition.tree, tuple(header.params), values)
     finally:
         library.active.pop()
-    faulty = sum(item.severity == "error" for item in local.collector.items) > errors
+    faulty = local.faults > errors
     count = 1 + sum(
         1 if layer.module is None else library.counts[id(layer.module)] for layer in module.layers
     )
     library.counts[id(module)] = count
     return Instance(None if faulty or local.unread else module, count)
+
+
+def read_unfed(scope: Graph) -> None:
+    """Reports what can still be told of the blocks that no use was right enough to read: every
+    name, stage and setting in them, where nothing is known of their params and inputs."""
+    library = scope.library
+    while pending := [
+        name
+        for name, definition in library.definitions.items()
+        if definition.kind == "block" and name in library.used and name not in library.read
+    ]:
+        for name in pending:
+            definition = library.definitions[name]
+            local = Graph(
+                kind="model", collector=collector_of(scope, ()), params=dict(definition.params),
+                env={**definition.env, **dict.fromkeys(_unknown(definition.tree), POISON)},
+                library=library, unread=definition.unread,
+            )  # fmt: skip
+            library.read.add(name)
+            library.build(local, definition.tree, (), ())
+
+
+def _unknown(tree: ast.Module) -> Iterator[str]:
+    """What only a use of the block tells: its params, its inputs, the names of their sizes."""
+    yield from (parameter.name for parameter in tree.parameters)
+    for statement in tree.body:
+        if isinstance(statement, ast.Input):
+            yield statement.name
+            sizes = statement.type.sizes or ()
+            yield from (size.name for size in sizes if isinstance(size, ast.Name))
 
 
 def _shown(value: ir.Static) -> str:

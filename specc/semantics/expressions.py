@@ -211,6 +211,8 @@ def _attribute(graph: Graph, expression: ast.Attribute, hint: Hint) -> Entity:
 
 def _parameter(graph: Graph, handle: LayerHandle, expression: ast.Attribute, hint: Hint) -> Entity:
     layer = graph.layers.get(handle.path)
+    if layer is None and handle.path not in graph.declared:
+        return POISON  # fed with what was reported
     if layer is None:
         return graph.error(
             "E0227",

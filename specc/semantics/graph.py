@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from specc import ir
 from specc.catalog.catalogue import Catalogue
@@ -18,14 +18,12 @@ from specc.errors import Collector, Span
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity
 from specc.semantics.places import Namespace
+from specc.semantics.reports import BlockCollector
 from specc.sizes import Poly, Size, evaluate, never_negative, symbols
 from specc.syntax import ast
 
 if TYPE_CHECKING:
     from specc.semantics.library import Definition, Library
-
-# How many of the uses that led to a faulty block a message shows.
-_SHOWN_USES: Final = 3
 
 Hint: TypeAlias = Union[str, tuple["Hint", ...], None]
 
@@ -48,7 +46,7 @@ class Graph:
     """One scope under construction. ``params`` are the values of the int params, by name.
 
     ``nodes`` are those of the statements being read: of the module, or of the chain, loop or branch
-    inside it. ``trail`` says, for a block, how it came to be read, the nearest use first."""
+    inside it."""
 
     kind: Literal["model", "train"]
     collector: Collector
@@ -56,7 +54,6 @@ class Graph:
     env: dict[str, Entity]
     library: Library
     unread: frozenset[str]
-    trail: tuple[str, ...] = ()
     namespace: Namespace = field(default_factory=Namespace)
     nodes: list[ir.Node] = field(default_factory=list)
     layers: dict[str, ir.Layer] = field(default_factory=dict)
@@ -116,27 +113,20 @@ class Graph:
         help: str | None = None,
         notes: tuple[str, ...] = (),
     ) -> Entity:
-        """Reports, and gives what stands in for the faulty value.
-
-        What is wrong in a block is reported for the first use of it that shows it."""
-        if self.trail:
-            key = (code, span.file, span.start, span.end)
-            if key in self.library.reported:
-                return POISON
-            self.library.reported.add(key)
-        self.collector.error(code, message, span, help, (*notes, *self._way()))
+        """Reports, and gives what stands in for the faulty value."""
+        self.collector.error(code, message, span, help, notes)
         return POISON
 
-    def _way(self) -> tuple[str, ...]:
-        """``trail`` as a message shows it: the nearest uses and the outermost."""
-        left_out = len(self.trail) - _SHOWN_USES
-        if left_out <= 1:
-            return self.trail
-        return (
-            *self.trail[: _SHOWN_USES - 1],
-            f"and so on, {left_out} uses further out",
-            self.trail[-1],
-        )
+    @property
+    def faults(self) -> int:
+        """How many faults were found so far, those of blocks counted in every reading."""
+        errors = sum(item.severity == "error" for item in self.collector.items)
+        return errors + self.library.reported.again
+
+    @property
+    def trail(self) -> tuple[str, ...]:
+        """How a block came to be read, the nearest use first; empty outside of blocks."""
+        return self.collector.trail if isinstance(self.collector, BlockCollector) else ()
 
     def rule_error(
         self, fault: RuleError, span: Span, spans: Mapping[str, Span], notes: tuple[str, ...] = ()

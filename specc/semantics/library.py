@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from specc import ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.semantics.entities import Entity
+from specc.semantics.reports import Reported
 from specc.sizes import Size
 from specc.syntax import ast
 
@@ -66,7 +67,9 @@ class Library:
     instances: dict[Key, Instance] = field(default_factory=dict)
     active: list[Key] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
-    reported: set[tuple[str, str, int, int]] = field(default_factory=set)
+    reported: Reported = field(default_factory=Reported)
+    # The blocks whose text was read, for whatever use.
+    read: set[str] = field(default_factory=set)
     arguments: dict[str, tuple[ir.Param, ...]] = field(default_factory=dict)
     # The params of all files, and the file of each: one name means one thing in all of them.
     file_params: dict[str, str] = field(default_factory=dict)

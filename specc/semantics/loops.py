@@ -55,11 +55,11 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
                for name, value in zip(carried, initial, strict=True)]  # fmt: skip
     for position, (index, form) in enumerate(indices):
         graph.env.update(zip(carried, current, strict=True))
-        errors = _errors(graph)
+        errors = graph.faults
         with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
             graph.library.run(graph, body)
             leaving = [graph.env.get(name) for name in carried]
-            if _errors(graph) > errors or not all(isinstance(v, ir.Value) for v in leaving):
+            if graph.faults > errors or not all(isinstance(v, ir.Value) for v in leaving):
                 _not_carried(graph, carried, leaving, statement.span, errors)
                 _poison(graph, names)
                 return
@@ -91,10 +91,6 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
     )  # fmt: skip
 
 
-def _errors(graph: Graph) -> int:
-    return sum(item.severity == "error" for item in graph.collector.items)
-
-
 def _is_compile_time(graph: Graph, name: str, span: Span) -> bool:
     """Whether a name that a loop or branch binds anew holds no list of tensors, which no variable
     of the emitted source could carry out of it; an E0238 where it does."""
@@ -112,7 +108,7 @@ def _not_carried(
     graph: Graph, carried: list[str], leaving: list[Entity], span: Span, errors: int
 ) -> None:
     """Reports a name that held a tensor before the round and holds something else after it."""
-    if _errors(graph) > errors:
+    if graph.faults > errors:
         return
     for name, value in zip(carried, leaving, strict=True):
         if not isinstance(value, ir.Value | Poison):
@@ -139,10 +135,10 @@ def listing(
     spaces = Spaces(graph, "", (ast.Output(span=expression.span, values=(expression.element,)),))
     results: list[Entity] = []
     for position, (index, form) in enumerate(indices):
-        errors = _errors(graph)
+        errors = graph.faults
         with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
             value = elaborate(graph, expression.element)
-            if is_poisoned(value) or _errors(graph) > errors:
+            if is_poisoned(value) or graph.faults > errors:
                 return POISON
             if isinstance(value, Items) and not is_static(value):
                 return graph.error(

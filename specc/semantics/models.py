@@ -187,6 +187,9 @@ def declare_input(graph: Graph, statement: ast.Input) -> ir.Value | None:
         return None
     type_ = tensor_type(graph, statement.type)
     if type_ is None:
+        for size in statement.type.sizes or ():
+            if isinstance(size, ast.Name):  # else what speaks of it would be reported too
+                graph.env.setdefault(size.name, POISON)
         graph.env[name] = POISON
         return None
     value = ir.Value(name, type_, statement.span)

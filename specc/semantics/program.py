@@ -9,6 +9,7 @@ from specc import ir
 from specc.catalog import suggest
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span
+from specc.semantics.blocks import read_unfed
 from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph
 from specc.semantics.library import Definition, Library
@@ -74,6 +75,7 @@ def build_program(
         ):
             continue
         models.append(build_model(item, home, tuple(file_params), settings))
+    read_unfed(scope)
     settings.check_all_taken(list(dict.fromkeys(known)), collector)
     own = [entry for entry in models if entry[0].span.file == file]
     _warn_of_unused(tree, library, collector, bool(parsed.unread))

@@ -106,6 +106,8 @@ def _stage(
         for table in (graph.modules, catalogue.functions, catalogue.losses, catalogue.metrics)
     )
     if isinstance(value, Poison) and known:
+        if name in graph.modules:
+            graph.library.used.add(name)  # as a use, if one that tells nothing
         return POISON
     if name in graph.modules:
         if graph.kind == "train":
