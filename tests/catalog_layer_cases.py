@@ -153,10 +153,8 @@ def _normalization(draw: Draw, row: LayerRow) -> Case:
             spatial = math.prod(tensor.shape[2:])
             assume(len(tensor.shape) < 2 or tensor.shape[0] * spatial > 1)  # type: ignore[operator]  # numbers
         return args, {"input": tensor}
-    if row.name in ("SyncBatchNorm", "CrossMapLRN2d"):
+    if row.name == "SyncBatchNorm":
         shape = draw(st.lists(small, min_size=1, max_size=5))
-        if row.name == "CrossMapLRN2d":
-            return {"size": draw(small)}, {"input": floats(*(*shape, 2, 3, 2)[:4])}
         assume(len(shape) < 2 or shape[0] * math.prod(shape[2:]) > 1)
         args = {"affine": draw(st.booleans()), "track_running_stats": draw(st.booleans())}
         return args, {"input": floats(*shape)}

@@ -23,6 +23,8 @@ LAYERS: Mapping[str, str] = MappingProxyType(
         "ModuleDict": _CONTAINER,
         "ParameterList": _PARAMETERS,
         "ParameterDict": _PARAMETERS,
+        "CrossMapLRN2d": "its backward is not the derivative of its forward, and no compiler takes "
+        "it: LocalResponseNorm is sound",
         "DataParallel": "how a run spreads over devices, not what a model is",
         "RNNBase": "the base class of RNN, GRU and LSTM; its mode is their name",
         "RNNCellBase": "the base class of RNNCell, GRUCell and LSTMCell; it computes nothing",
@@ -46,15 +48,12 @@ LOSSES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-OPTIMIZERS: Mapping[str, str] = MappingProxyType(
-    {"Optimizer": "the base class of optimizers: it steps nothing"}
-)
+OPTIMIZERS: Mapping[str, str] = MappingProxyType({})
 
 _OF_A_FUNCTION = "takes a function of the epoch, and a spec is data: {}"
 
 SCHEDULERS: Mapping[str, str] = MappingProxyType(
     {
-        "LRScheduler": "the base class of schedulers: it moves nothing",
         "LambdaLR": _OF_A_FUNCTION.format(
             "LinearLR, PolynomialLR, CosineAnnealingLR and SequentialLR say what it is used for"
         ),
@@ -62,21 +61,96 @@ SCHEDULERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-INITS: Mapping[str, str] = MappingProxyType(
-    {
-        "calculate_gain": "a number: `gain` and `nonlinearity` of the initialisers say it",
-        **{
-            name: f"a deprecated name of {name}_"
-            for name in (
-                "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal",
-                "kaiming_uniform", "kaiming_normal", "orthogonal", "sparse",
-            )
-        },
-    }
-)  # fmt: skip
-
 FUNCTIONS: Mapping[str, str] = MappingProxyType({})
 
 INITS: Mapping[str, str] = MappingProxyType({})
 
-METRICS: Mapping[str, str] = MappingProxyType({})
+
+# torchmetrics' names, of all its domains, in groups that have one reason.
+_METRICS = {
+    "gives a curve, whose length the data say: its area is AUROC or AveragePrecision": (
+        "ROC", "BinaryROC", "MulticlassROC", "MultilabelROC", "PrecisionRecallCurve",
+        "BinaryPrecisionRecallCurve", "MulticlassPrecisionRecallCurve",
+        "MultilabelPrecisionRecallCurve", "RetrievalPrecisionRecallCurve",
+    ),
+    "gives a point of a curve and the threshold that it is at, of a whole data set": (
+        "PrecisionAtFixedRecall", "RecallAtFixedPrecision", "SensitivityAtSpecificity",
+        "SpecificityAtSensitivity", "BinaryPrecisionAtFixedRecall", "BinaryRecallAtFixedPrecision",
+        "BinarySensitivityAtSpecificity", "BinarySpecificityAtSensitivity",
+        "MulticlassPrecisionAtFixedRecall", "MulticlassRecallAtFixedPrecision",
+        "MulticlassSensitivityAtSpecificity", "MulticlassSpecificityAtSensitivity",
+        "MultilabelPrecisionAtFixedRecall", "MultilabelRecallAtFixedPrecision",
+        "MultilabelSensitivityAtSpecificity", "MultilabelSpecificityAtSensitivity",
+        "RetrievalRecallAtFixedPrecision", "EER", "BinaryEER", "MulticlassEER", "MultilabelEER",
+        "LogAUC", "BinaryLogAUC", "MulticlassLogAUC", "MultilabelLogAUC",
+    ),
+    "gives counts under one name: ConfusionMatrix has them, one for each": (
+        "StatScores", "BinaryStatScores", "MulticlassStatScores", "MultilabelStatScores",
+    ),
+    "gives several numbers by the names of groups, which it is told": (
+        "BinaryFairness", "BinaryGroupStatRates",
+    ),
+    "ranks the labels of each example; their number is the width of a ranking, not of a task": (
+        "MultilabelCoverageError", "MultilabelRankingAveragePrecision", "MultilabelRankingLoss",
+        "RetrievalAUROC",
+    ),
+    "scores a grouping of a whole data set, which no batch has": (
+        "AdjustedMutualInfoScore", "AdjustedRandScore", "CalinskiHarabaszScore",
+        "ClusterAccuracy", "CompletenessScore", "DaviesBouldinScore", "DunnIndex",
+        "FowlkesMallowsIndex", "HomogeneityScore", "MutualInfoScore",
+        "NormalizedMutualInfoScore", "RandScore", "VMeasureScore",
+    ),
+    "tells how far two columns of categories go together, over a whole data set": (
+        "CramersV", "FleissKappa", "PearsonsContingencyCoefficient", "TheilsU", "TschuprowsT",
+    ),
+    "takes text, and a spec's values are tensors": (
+        "BLEUScore", "CHRFScore", "CharErrorRate", "EditDistance", "ExtendedEditDistance",
+        "MatchErrorRate", "ROUGEScore", "SQuAD", "SacreBLEUScore", "TranslationEditRate",
+        "WordErrorRate", "WordInfoLost", "WordInfoPreserved",
+    ),
+    "asks a model that was trained elsewhere": (
+        "BERTScore", "InfoLM", "CLIPScore", "CLIPImageQualityAssessment",
+        "DeepImageStructureAndTextureSimilarity", "FrechetInceptionDistance", "InceptionScore",
+        "KernelInceptionDistance", "LearnedPerceptualImagePatchSimilarity",
+        "MemorizationInformedFrechetInceptionDistance", "PerceptualPathLength",
+    ),
+    "asks another package": (
+        "DeepNoiseSuppressionMeanOpinionScore", "NonIntrusiveSpeechQualityAssessment",
+        "PerceptualEvaluationSpeechQuality", "ShortTimeObjectiveIntelligibility",
+        "SpeechReverberationModulationEnergyRatio", "MeanAveragePrecision",
+        "VideoMultiMethodAssessmentFusion",
+    ),
+    "finds boxes, segments or an order before it scores them": (
+        "CompleteIntersectionOverUnion", "DistanceIntersectionOverUnion",
+        "GeneralizedIntersectionOverUnion", "IntersectionOverUnion", "PanopticQuality",
+        "ModifiedPanopticQuality", "PermutationInvariantTraining", "HausdorffDistance",
+        "ProcrustesDisparity", "LipVertexError",
+    ),
+    "counts masks of one-hot classes: MulticlassF1Score and MulticlassJaccardIndex of labels say "
+    "it": ("DiceScore", "GeneralizedDiceScore", "MeanIoU"),
+    "filters sound, or sums it over sources": (
+        "ComplexScaleInvariantSignalNoiseRatio", "SignalDistortionRatio",
+        "SourceAggregatedSignalDistortionRatio",
+    ),
+    "is of the bands of a satellite's image, or of several scales": (
+        "ErrorRelativeGlobalDimensionlessSynthesis", "MultiScaleStructuralSimilarityIndexMeasure",
+        "PeakSignalNoiseRatioWithBlockedEffect", "QualityWithNoReference",
+        "RelativeAverageSpectralError", "RootMeanSquaredErrorUsingSlidingWindow",
+        "SpatialCorrelationCoefficient", "SpatialDistortionIndex", "SpectralAngleMapper",
+        "SpectralDistortionIndex", "UniversalImageQualityIndex", "VisualInformationFidelity",
+    ),
+    "compares a number with an ensemble of predictions": ("ContinuousRankedProbabilityScore",),
+    "holds or wraps other metrics": (
+        "Metric", "MetricCollection", "BinaryTargetTransformer", "BootStrapper",
+        "ClasswiseWrapper", "FeatureShare", "LambdaInputTransformer", "MetricInputTransformer",
+        "MetricTracker", "MinMaxMetric", "MultioutputWrapper", "MultitaskWrapper", "Running",
+    ),
+    "keeps a number over batches: `mean`, `max` and their like say it of one": (
+        "CatMetric", "MaxMetric", "MeanMetric", "MinMetric", "RunningMean", "RunningSum",
+        "SumMetric",
+    ),
+}  # fmt: skip
+
+METRICS: Mapping[str, str] = MappingProxyType(
+    {name: reason for reason, names in _METRICS.items() for name in names}
+)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
@@ -92,6 +92,38 @@ def _feed_forward(call: Call, through: Shape) -> int:
     return math.prod(through[:-1]) * sum(math.prod(weight) for weight in weights)
 
 
+def _stack(layer: Rule, call: Call, prefix: str = "") -> int:
+    """So many times the first of the layers whose weights begin with ``prefix``: all are alike."""
+    first, last = f"{prefix}layers.0.", ".linear1.weight"
+    weights = {
+        name.removeprefix(first): shape
+        for name, shape in call.weights.items()
+        if name.startswith(first)
+    }
+    count = sum(name.startswith(prefix) and name.endswith(last) for name in call.weights)
+    return count * layer(replace(call, weights=weights))
+
+
+def _encoder_stack(call: Call) -> int:
+    return _stack(_encoder, call)
+
+
+def _decoder_stack(call: Call) -> int:
+    return _stack(_decoder, call)
+
+
+def _transformer(call: Call) -> int:
+    """Both stacks; the decoder's memory has the source's shape."""
+    inner = replace(call, inputs={**call.inputs, "memory": call.inputs["src"]})
+    return _stack(_encoder, inner, "encoder.") + _stack(_decoder, inner, "decoder.")
+
+
+def _first_cluster(call: Call) -> int:
+    """What each row costs at least: the head. A label of a rare class takes its cluster as well,
+    which no shape tells."""
+    return math.prod(call.inputs["input_"][:-1]) * math.prod(call.weights["head.weight"])
+
+
 LAYERS: Mapping[str, Rule] = {
     "Linear": _dense,
     "Bilinear": _bilinear,
@@ -101,6 +133,10 @@ LAYERS: Mapping[str, Rule] = {
     "MultiheadAttention": _multihead,
     "TransformerEncoderLayer": _encoder,
     "TransformerDecoderLayer": _decoder,
+    "TransformerEncoder": _encoder_stack,
+    "TransformerDecoder": _decoder_stack,
+    "Transformer": _transformer,
+    "AdaptiveLogSoftmaxWithLoss": _first_cluster,
 }
 
 

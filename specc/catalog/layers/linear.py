@@ -87,6 +87,7 @@ ROWS = (
             "torchscript": "a script cannot pick a cluster's layers by their number, and a trace "
             "would keep the clusters of one batch",
             "export": "how many rows a cluster has depends on the data",
+            "compile": "as export",
         },
     ),
     LayerRow(

@@ -116,13 +116,4 @@ ROWS = (
         family="normalization",
         example=f"{_CHANNELS[2]} LocalResponseNorm(3, alpha=0.5)",
     ),
-    LayerRow(
-        "CrossMapLRN2d",
-        "nn.CrossMapLRN2d",
-        "size: int, alpha: float = 0.0001, beta: float = 0.75, k: float = 1.0",
-        "LocalResponseNorm of images, as a function of Python's",
-        shape=rules.cross_map_norm,
-        family="normalization",
-        example=f"{_CHANNELS[2]} CrossMapLRN2d(3, alpha=0.5)",
-    ),
 )

@@ -200,15 +200,6 @@ def local_response_norm(call: Call) -> TensorType:
     return tensor.with_shape(tensor.shape)
 
 
-def cross_map_norm(call: Call) -> TensorType:
-    """``[N, C, H, W]`` kept; E0301, E0306, E0307."""
-    tensor = call.tensor()
-    require_rank(call, tensor, (4,), _TAKES[2], "write LocalResponseNorm for another rank")
-    require_floating(call, tensor)
-    positive(call, "size")
-    return tensor.with_shape(tensor.shape)
-
-
 # ── LayerNorm, RMSNorm ───────────────────────────────────────────────────────────────────────────
 
 
