@@ -187,8 +187,13 @@ class CellItem(_SpecItem):
         import torch  # noqa: F401 # what the first cell pays for importing torch is torch's own time
 
         importing = time.perf_counter() - start
-        from specc.harness.judge import judge
+        from specc.harness.judge import judge, missing_device
 
+        missing = missing_device(self._cell.device)
+        if missing is not None:
+            from specc.harness.verdict import Verdict
+
+            return Verdict("skipped", notes=(missing,))
         with _without_trace():
             verdict = judge(self._program, self._cell, root, source=source)
         self.tell("torch_seconds", importing + verdict.torch_seconds)

@@ -90,7 +90,8 @@ class Project:
         return path
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        return self.pytester.runpytest_inprocess("-p", "specc.pytest_plugin", *arguments)
+        here = ("-p", "specc.pytest_plugin", "--specc-in-process")
+        return self.pytester.runpytest_inprocess(*here, *arguments)
 
 
 def test_items_are_the_cells_of_the_matrix(project: Project) -> None:
@@ -180,7 +181,9 @@ def test_a_spec_with_faults_is_one_failing_item_that_shows_them(project: Project
 def test_a_missing_device_skips_with_the_reason(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judge, "missing_device", lambda device: "no CUDA device: none")
+    monkeypatch.setattr(
+        judge, "missing_device", lambda device: None if device == "cpu" else "no CUDA device: none"
+    )
     project.spec()
     result = project.run("specs", "-rs", "--specc-target=eager")
     result.assert_outcomes(passed=1, skipped=1)
@@ -191,7 +194,9 @@ def test_a_missing_device_skips_with_the_reason(
 def test_a_required_device_that_is_missing_fails(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judge, "missing_device", lambda device: "no CUDA device: none")
+    monkeypatch.setattr(
+        judge, "missing_device", lambda device: None if device == "cpu" else "no CUDA device: none"
+    )
     project.spec()
     result = project.run("specs", "--specc-target=eager", "--require-device=cuda")
     result.assert_outcomes(passed=1, failed=1)
