@@ -493,3 +493,50 @@ def test_many_selected_parameters_are_none_of_a_copys() -> None:
     assert all(float(layer.weight.min()) >= 0 for layer in training.a.deep)
     after = training.slow.parameters()
     assert all(torch.equal(one, two) for one, two in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("block", "layers"),
+    [
+        ("block P {\n input t: index(7)[N, T]\n output t / 2 + arange(T) / 2\n}\n", []),
+        (
+            "block P {\n input t: index(7)[N, T]\n y = t -> e: Embedding(4)\n"
+            " output sum(y, dim=-1) * ones(N, T)\n}\n",
+            ["e.weight"],
+        ),
+        (
+            "block P(deep: bool = false) {\n input t: index(7)[N, T]\n y = zeros(N, T)\n"
+            " if deep { y = sum(t -> e: Embedding(4), dim=-1) }\n output y + rsqrt(t + 1)\n}\n",
+            [],
+        ),
+    ],
+)
+def test_floats_made_without_floats_have_the_precision_of_the_run(
+    block: str, layers: list[str]
+) -> None:
+    text = (
+        f"spec 1\n{block}model M {{\n input t: index(7)[N, 5]\n"
+        " y = t -> p: P\n output y -> Linear(3)\n}\n"
+    )
+    source = emitted(text)
+    assert "next(" not in source
+    tokens = torch.arange(10).reshape(2, 5)
+    for dtype in (torch.float32, torch.float64):
+        model = _class(source)().to(dtype)
+        assert [name for name, _ in model.p.named_parameters()] == layers
+        assert list(model.state_dict()) == [n for n, _ in model.named_parameters()]
+        result = model(tokens)
+        assert result.dtype == model.p(tokens).dtype == dtype
+        assert torch.equal(torch.jit.script(model)(tokens), result)
+        exported = torch.export.export(model, (tokens,)).module()
+        assert torch.equal(exported(tokens), result)
+
+
+def test_a_param_called_precision_keeps_its_name() -> None:
+    source = emitted(
+        "spec 1\nmodel M(precision: int = 2) {\n input t: index(7)[N, T]\n"
+        " output t / precision + arange(T) / 2\n}\n"
+    )
+    model = _class(source)().to(torch.float64)
+    assert model(torch.ones(2, 3, dtype=torch.int64)).dtype == torch.float64
+    assert model.precision == 2

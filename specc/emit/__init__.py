@@ -17,8 +17,10 @@ from specc.emit.marks import mark
 from specc.emit.members import training_class
 from specc.emit.modules import constructor, forward, from_checkpoint
 from specc.emit.names import attribute_names, constant_names
+from specc.emit.precision import Precision
 from specc.emit.statements import Class, comment, print_class
 from specc.emit.training import methods
+from specc.semantics.names import EMITTED_METHODS, MODULE_ATTRIBUTES
 
 
 def emit(program: ir.Program) -> str:
@@ -95,11 +97,17 @@ def _class(
 ) -> str:
     module = made.module
     attributes = attribute_names(made, program)
-    body = [constructor(made, classes, constants, attributes)]
+    precision = Precision(
+        made.parts,
+        lambda inner: classes.of(inner).parts,
+        MODULE_ATTRIBUTES | EMITTED_METHODS | made.attributes() | set(attributes.values()),
+    )
+    # Before the constructor, which keeps what it asks for.
+    computes = [] if module.sequential else [forward(made, attributes, precision)]
+    body = [constructor(made, classes, constants, attributes, precision)]
     if module.weights is not None:
         body.append(from_checkpoint(module))
-    if not module.sequential:
-        body.append(forward(made, attributes))
+    body += computes
     train = program.train
     if train is not None and not train.members and train.model == module.name:
         body += methods(module, train, constants)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -70,7 +70,8 @@ class Body(Variables):
 
     ``params`` says how each of the spec's params is written there: ``self.width``, ``WIDTH``;
     ``flags`` are the attributes
-    that tell which side of a choice was taken, ``optional`` those that are a layer or None."""
+    that tell which side of a choice was taken, ``optional`` those that are a layer or None;
+    ``precision`` gives what has the run's precision where no parameter has it."""
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class Body(Variables):
         taken: Iterable[str] = (),
         flags: Mapping[int, str] | None = None,
         optional: Iterable[str] = (),
+        precision: Callable[[], ast.expr] | None = None,
     ) -> None:
         self.statements: list[Statement] = []
         self.flags = flags or {}
@@ -93,6 +95,7 @@ class Body(Variables):
             {*taken, *called_names(parts)},
             [value.name for value in (*parameters, *(item for item in made if item.named))],
         )
+        self._precision = precision or _first_parameter
         self._results = len(results)
         self._parts = parts
         self._parameters = parameters
@@ -423,11 +426,12 @@ class Body(Variables):
             if parameter.type.is_complex:
                 name = ast.Name(self._names[id(parameter)], ast.Load())
                 return ast.Attribute(name, "real", ast.Load())
-        return ast.Call(
-            ast.Name("next", ast.Load()),
-            [ast.Call(dotted("self.parameters"), [], [])],
-            [],
-        )
+        return self._precision()
+
+
+def _first_parameter() -> ast.expr:
+    """``next(self.parameters())``: what trains has some."""
+    return call(ast.Name("next"), call(dotted("self.parameters")))
 
 
 # Below, because what loops and branches write is bodies again.

@@ -15,6 +15,7 @@ from specc.emit.decisions import Known, known_by
 from specc.emit.forms import Different, Standpoint
 from specc.emit.inherited import Inheritance
 from specc.emit.merge import merge
+from specc.emit.names import distinct
 from specc.emit.plan import Choice, Cycle, Part, Row
 from specc.emit.reads import symbols_of
 from specc.emit.unread import without_unread
@@ -62,6 +63,13 @@ class EmittedClass:
         return {
             param.name: param.default for param in self.module.params if param.default is not None
         }
+
+    def attributes(self) -> set[str]:
+        """What the layers and the flags are called in the module."""
+        layers = {
+            layer.name.partition(".")[0] for variant in self.variants for layer in variant.layers
+        }
+        return layers | set(self.flags.values())
 
     def results(self) -> list[ir.Value]:
         """What ``forward`` returns."""
@@ -115,7 +123,7 @@ def classes_of(models: Sequence[ir.Module]) -> Classes:
     taken = set(readings)
     for name, group in groups.items():
         for number, made in enumerate(group[1:], 2):
-            made.name = _distinct(f"{name}{number}", taken)
+            made.name = distinct(f"{name}{number}", taken)
             taken.add(made.name)
     own = {id(model): model for model in models}
     for made in found.listed:
@@ -124,12 +132,6 @@ def classes_of(models: Sequence[ir.Module]) -> Classes:
     for made in found.listed:
         _find_flags(made)
     return found
-
-
-def _distinct(wanted: str, taken: set[str]) -> str:
-    while wanted in taken:
-        wanted += "_"
-    return wanted
 
 
 def _inner_first(module: ir.Module, seen: set[int]) -> Iterator[ir.Module]:
@@ -279,7 +281,7 @@ def _inside(operand: object) -> set[str]:
 def _find_flags(made: EmittedClass) -> None:
     """The attribute that ``forward`` asks at each choice: a layer that is there or None, a param
     that is true or false, or one made up."""
-    paths = {layer.name.partition(".")[0] for variant in made.variants for layer in variant.layers}
+    paths = made.attributes()
     weighted = {
         layer.name.partition(".")[0]
         for variant in made.variants
@@ -300,7 +302,7 @@ def _find_flags(made: EmittedClass) -> None:
         condition = choice.condition
         plain = isinstance(condition, ir.Scalar) and condition.form[0] == "param"
         wanted = str(condition.form[1]) if plain and isinstance(condition, ir.Scalar) else "case"
-        made.flags[id(choice)] = _distinct(wanted, paths | set(made.flags.values()))
+        made.flags[id(choice)] = distinct(wanted, paths | set(made.flags.values()))
 
 
 def _choices(parts: Sequence[Part]) -> Iterator[Choice]:

@@ -14,6 +14,7 @@ from specc import ir
 from specc.emit.expressions import Naming, of_static, operation
 from specc.emit.layout import flat
 from specc.emit.lines import STEP, WIDTH
+from specc.emit.names import distinct
 from specc.emit.plan import Choice, Part
 from specc.emit.statements import Assert, Assign, Statement
 
@@ -62,17 +63,11 @@ def together(
     )
     one_of = ast.Compare(here, [ast.In()], [cases])
     if len(flat(one_of)) > _LONGEST_CONDITION:
-        sides, built = _free("sides", taken), _free("built", taken)
+        sides, built = distinct("sides", taken), distinct("built", taken)
         yield Assign(ast.Name(sides, ast.Store()), here, where)
         yield Assign(ast.Name(built, ast.Store()), cases)
         one_of = ast.Compare(ast.Name(sides), [ast.In()], [ast.Name(built)])
     yield Assert(one_of, _THESE_CASES, where)
-
-
-def _free(wanted: str, taken: Collection[str]) -> str:
-    while wanted in taken:
-        wanted += "_"
-    return wanted
 
 
 # The conditions around a branch, the outermost first, each with the side that the branch is on.

@@ -21,6 +21,7 @@ from specc.emit.layout import literal
 from specc.emit.lines import STEP, WIDTH
 from specc.emit.marks import mark
 from specc.emit.names import argument_names
+from specc.emit.precision import Precision
 from specc.emit.statements import (
     Assign,
     Evaluate,
@@ -38,9 +39,10 @@ ANNOTATIONS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "tu
 
 def constructor(
     made: EmittedClass, classes: Classes, constants: Mapping[str, str],
-    attributes: Mapping[str, str],
+    attributes: Mapping[str, str], precision: Precision,
 ) -> Function:  # fmt: skip
-    """``__init__``: keeps the params that ``forward`` speaks of, makes the layers."""
+    """``__init__``: keeps the params that ``forward`` speaks of and the precision that it asked
+    for, makes the layers."""
     module = made.module
     arguments = argument_names(module)
     naming = static_naming(
@@ -59,6 +61,7 @@ def constructor(
         for name, attribute in attributes.items():
             target = ast.Attribute(ast.Name("self"), attribute, ast.Store())
             body.append(Assign(target, naming.param(name)))
+        body += precision.kept()
         body += maker.statements(made.parts, made.flags)
     body += init_statements(module, naming)
     return Function("__init__", _parameters(made, arguments), "None", "", body)
@@ -120,7 +123,7 @@ def _parameters(made: EmittedClass, arguments: Mapping[str, str]) -> list[Parame
     ]
 
 
-def forward(made: EmittedClass, attributes: Mapping[str, str]) -> Function:
+def forward(made: EmittedClass, attributes: Mapping[str, str], precision: Precision) -> Function:
     """``forward``: the module's nodes, in the spec's words; its docstring gives the shapes."""
     module = made.module
     values = made.results()
@@ -131,6 +134,7 @@ def forward(made: EmittedClass, attributes: Mapping[str, str]) -> Function:
         {name: f"self.{attribute}" for name, attribute in attributes.items()},
         flags=made.flags,
         optional=made.optional,
+        precision=precision.asked,
     )
     body.state(module.conditions if module.kind == "model" else ())
     body.build()

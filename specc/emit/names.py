@@ -6,7 +6,7 @@ and sizes inside a function, which are ``body``'s."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from specc import ir
@@ -46,7 +46,7 @@ def constant_names(program: ir.Program, classes: Classes | None = None) -> dict[
         taken.update(_names_of((), program.train.metric_nodes))
     names: dict[str, str] = {}
     for param in program.params:
-        name = _distinct(param.name.upper(), taken)
+        name = distinct(param.name.upper(), taken)
         taken.add(name)
         names[param.name] = name
     return names
@@ -82,7 +82,7 @@ def attribute_names(made: EmittedClass, program: ir.Program) -> dict[str, str]:
     for name in sorted({param.name for param in (*program.params, *module.params)} & used):
         # What begins with an underscore is torch's own in a module.
         wanted = f"param{name}" if name.startswith("_") else name
-        found[name] = _distinct(wanted, taken | set(found.values()))
+        found[name] = distinct(wanted, taken | set(found.values()))
     return found
 
 
@@ -94,12 +94,13 @@ def argument_names(model: ir.Module) -> dict[str, str]:
     for param in model.params:
         name = param.name
         if name in RESERVED:
-            name = _distinct(f"{name}_", taken | set(names.values()))
+            name = distinct(f"{name}_", taken | set(names.values()))
         names[param.name] = name
     return names
 
 
-def _distinct(wanted: str, taken: set[str] | frozenset[str]) -> str:
+def distinct(wanted: str, taken: Collection[str]) -> str:
+    """``wanted``, or with underscores what is not among ``taken``."""
     name = wanted
     while name in taken:
         name += "_"
