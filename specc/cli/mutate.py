@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from specc.cli.paths import default_paths, spec_files
-from specc.cli.verb import SomePaths, verb
-from specc.errors import CallError
+from specc.cli.verb import SomePaths, show_error, verb
+from specc.errors import CallError, GoldenError, TargetError
 
 if TYPE_CHECKING:
     from specc.mutate.fault import Fault
@@ -107,10 +107,18 @@ def _measure(
             sys.stderr.write(f"\r\x1b[K{text[:100]}")
             sys.stderr.flush()
 
+    status = 0
     for file, program in programs:
-        found = mutate(
-            program, project_root(file), chosen, targets=targets, every_case=every, told=told
-        )
+        try:
+            found = mutate(
+                program, project_root(file), chosen, targets=targets, every_case=every, told=told
+            )
+        except (GoldenError, TargetError) as error:
+            # What was measured of the other specs is not lost for one that cannot be.
+            told("")
+            show_error(error)
+            status = max(status, error.exit_status)
+            continue
         whole.faults += found.faults
         whole.honest += found.honest
         whole.skipped += found.skipped
@@ -122,4 +130,5 @@ def _measure(
         except OSError as error:
             raise CallError("E0703", f"cannot write {output}: {error.strerror}") from None
     missed = any(not each.caught["specc"] for each in whole.faults)
-    return int(missed or any(each.caught["specc"] for each in whole.honest))
+    failed = missed or any(each.caught["specc"] for each in whole.honest)
+    return 1 if failed else status
