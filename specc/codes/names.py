@@ -169,9 +169,12 @@ ROWS = {
     ),
     "E0226": Code(
         "a stage of a pipe that is no layer and no function",
-        "`a -> b` feeds a to b: b must be something that can be fed.",
+        (
+            "`a -> b` feeds a to b: b must be something that can be fed. Layers and functions are "
+            "called by their names alone: methods, `self` and prefixes such as `nn.` are Python's."
+        ),
         "y = x -> 3",
-        "Write a layer or a function after `->`.",
+        "Write a layer or a function after `->`; the message shows a method as a function.",
     ),
     "E0227": Code(
         "a declared layer that is not fed",

@@ -5,7 +5,6 @@ Non-goal: misspellings, which ``catalog.suggest`` finds."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -158,6 +157,8 @@ def other_name(name: str, rank: int | None = None) -> str | None:
 def near(name: str, candidates: Iterable[str]) -> str | None:
     """As ``suggest``, but that a short name must be nearer: `len` is no misspelt `Flatten`; and of
     a layer and a function of one name, the one that is written as ``name`` is."""
+    import difflib  # only a wrong name needs it
+
     capital = name[:1].isupper()
     close = suggest(name, sorted(candidates, key=lambda known: known[:1].isupper() != capital))
     if close is None:

@@ -5,13 +5,17 @@ Non-goals: lines that do not parse, which are ``syntax.habits``; what to write, 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from specc import ir
 from specc.semantics.entities import Entity
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.python_forms import is_habit, last_name, root
-from specc.semantics.translation import Translation, nothing_read
 from specc.syntax import ast
 from specc.syntax.written import written
+
+if TYPE_CHECKING:
+    from specc.semantics.translation import Translation
 
 __all__ = [
     "as_call",
@@ -32,13 +36,13 @@ def rank_of(entity: Entity) -> int | None:
 
 def report_habit(graph: Graph, node: ast.Expression, elaborate: Elaborate) -> Entity:
     """An E0226 for ``node``, with its translation; gives POISON."""
-    translation = Translation(graph, elaborate)
+    translation = _translation(graph, elaborate)
     return _report(node, translation.expression(node), translation)
 
 
 def report_stage(graph: Graph, target: ast.Expression, fed: Entity, elaborate: Elaborate) -> Entity:
     """As ``report_habit``, of the target of a stage that ``fed`` goes into."""
-    translation = Translation(graph, elaborate, rank_of(fed))
+    translation = _translation(graph, elaborate, rank_of(fed))
     return _report(target, translation.stage(target), translation)
 
 
@@ -52,7 +56,7 @@ def _report(node: ast.Expression, said: ast.Expression, translation: Translation
 
 def translated_stage(graph: Graph, target: ast.Expression, rank: int | None) -> str | None:
     """A stage's target under a name of another framework, as a spec says it."""
-    translation = Translation(graph, nothing_read, rank)
+    translation = _translation(graph, None, rank)
     said = written(translation.stage(target))
     return None if translation.unknown or said == written(target) else said
 
@@ -61,7 +65,7 @@ def as_call(graph: Graph, node: ast.Attribute) -> ast.Call | None:
     """``x.relu`` as the call of the function that it names, if there is one."""
     if node.name not in graph.catalogue.functions:
         return None
-    value = Translation(graph, nothing_read).expression(node.value)
+    value = _translation(graph, None).expression(node.value)
     argument = ast.Argument(span=value.span, name=None, value=value)
     callee = ast.Name(span=node.span, name=node.name)
     return ast.Call(span=node.span, callee=callee, arguments=(argument,))
@@ -76,6 +80,12 @@ def without_prefix(call: ast.Expression) -> str:
         argument for argument in call.arguments if last_name(argument.value) != "parameters"
     )
     return written(call.model_copy(update={"callee": name, "arguments": kept}))
+
+
+def _translation(graph: Graph, elaborate: Elaborate | None, rank: int | None = None) -> Translation:
+    from specc.semantics.translation import Translation, nothing_read  # a habit alone needs it
+
+    return Translation(graph, elaborate or nothing_read, rank)
 
 
 def _message(graph: Graph, node: ast.Expression) -> str:

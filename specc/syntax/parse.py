@@ -24,7 +24,6 @@ from specc.errors import Collector, Diagnostic, Span
 from specc.syntax import ast
 from specc.syntax.builder import Builder
 from specc.syntax.grammar import parser
-from specc.syntax.habits import broken_header, find_habit
 from specc.syntax.messages import bracket_diagnostic, character_diagnostic, token_diagnostic
 from specc.syntax.newlines import BracketError
 
@@ -57,6 +56,10 @@ def parse(text: str, file: str, collector: Collector) -> Parsed:
             tree = _parse_once(remaining, file, collector, inserted)
             return Parsed(tree, frozenset(unread))
         except (UnexpectedInput, BracketError) as fault:
+            # Only a fault needs them: a spec without one is read sooner.
+            from specc.syntax.habit_headers import broken_header
+            from specc.syntax.habits import find_habit
+
             position = _position(fault, remaining)
             found = (
                 None

@@ -1,0 +1,175 @@
+"""Headers in Python's form, and headers that cannot be read: how to read on into their bodies.
+
+A ``class``, a colon with an indented body, a brace on the next line, a misspelt word. Non-goal: the
+statements inside (``habit_statements``)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from specc.errors import Diagnostic
+from specc.syntax.lines import Finding, Line, line_at, span_of
+
+_WORDS_OF_FILES: Final = "model block train test param use".split()
+# Of models, blocks, `train` and `test` alike: which of them a line is in, its words do not tell.
+_WORDS_OF_BODIES: Final = (
+    "input output layer init weights freeze regularize constrain clip optimizer scheduler step copy"
+    " ema accumulate precision metric group sizes seed steps targets devices dtypes modes layouts"
+).split()
+# Where a header can be read no other way, its body is read as this.
+_SOME_BODY: Final = "if true {"
+_INSTEAD_OF: Final = {
+    "while": "the number of rounds is known: `for i in range(3) { ... }`",
+    "with": "take the line away; `detach(x)` stops gradients",
+    "try": "take the line away: nothing raises here",
+}
+# What other languages call a word of this one.
+_FOREIGN_WORDS: Final = {
+    "module": "model", "network": "model", "net": "model", "func": "block", "function": "block",
+    "training": "train", "optim": "optimizer", "sched": "scheduler", "lr_scheduler": "scheduler",
+    "out": "output", "outputs": "output", "inputs": "input", "in": "input", "metrics": "metric",
+    "include": "use", "config": "param", "params": "param", "parameter": "param",
+    "device": "devices", "dtype": "dtypes", "target": "targets", "mode": "modes",
+    "regularizer": "regularize", "constraint": "constrain",
+}  # fmt: skip
+
+
+def broken_header(text: str, position: int) -> tuple[int, int, str] | None:
+    """How to read on after a header at ``position`` that opens a brace and cannot be read: the
+    stretch, and what to read there."""
+    line = line_at(text, position, "")
+    if not line.said.rstrip().endswith("{") or line.said.count("{") - line.said.count("}") != 1:
+        return None
+    match = re.match(r"[ \t]*(?:(model|block|step)[ \t]+([A-Za-z_]\w*)|(train|test)\b)", line.said)
+    if match is not None:
+        head = f"{match[1]} {match[2]} {{" if match[1] else f"{match[3]} {{"
+    elif re.match(r"[ \t]*(\w+[ \t]*:[ \t]*)?(for|if)\b", line.said):
+        head = _SOME_BODY
+    else:
+        return None
+    return (line.start, line.end, head) if len(head) <= line.end - line.start else None
+
+
+def tell_class(line: Line, match: re.Match[str]) -> Finding | None:
+    """``class Net(nn.Module):`` is read as a model."""
+    advice = f"write `model {match['name']} {{ ... }}`, with `input` and `output` lines in it"
+    found = line.finding(match, "word", "there are no classes here", advice)
+    return _opened(line, found, f"model {match['name']}")
+
+
+def tell_def(line: Line, match: re.Match[str]) -> Finding:
+    """``def forward(self, x):`` is not read; its body is, as statements."""
+    advice = (
+        "layers are made where they are fed: `y = x -> Linear(8)`; take this line away"
+        if match["name"] == "__init__"
+        else "what a model is fed it says itself, as in `input x: float[N, 8]`; its statements"
+        " stand right in its braces; for a part that is used again, write a `block`"
+    )
+    return line.finding(
+        match, "word", "there are no functions to define here", advice, words=("input",)
+    )
+
+
+def tell_base_class(line: Line, match: re.Match[str]) -> Finding:
+    """``model Net(nn.Module) {`` is read without what is in the parentheses."""
+    start, end = line.place(match, "base")
+    return line.finding(
+        match, "base", f"a {match['word']} has no base class",
+        f"write `{match['head'].strip()} {{`", edits=((start, end, ""),),
+    )  # fmt: skip
+
+
+def tell_colon(line: Line, match: re.Match[str]) -> Finding | None:
+    """``for i in range(3):`` is read with braces around what is indented below."""
+    head = match["head"].rstrip()
+    word = match["word"]
+    if word == "elif":
+        return line.finding(
+            match, "word", "there is no `elif` here", "write `} else if ... { ... }`"
+        )
+    if word in ("while", "with", "try"):
+        return line.finding(match, "word", f"there is no `{word}` here", _INSTEAD_OF[word])
+    advice = f"write `{head.strip()} {{`, and `}}` behind its last line"
+    if word == "else":
+        advice = "write `} else {`, with the `}` that ends the `if`"
+    found = line.finding(match, "colon", "a body stands in braces", advice)
+    return _opened(line, found, _SOME_BODY.rstrip(" {") if word == "else" else head)
+
+
+def tell_brace_below(line: Line, match: re.Match[str]) -> Finding | None:
+    """A brace below its header is read behind it."""
+    below = re.compile(r"\s*\{[ \t]*(?=\r?\n|#|$)").match(line.text, line.end)
+    if below is None:
+        return None
+    brace = line.text.index("{", line.end)
+    found = Diagnostic(
+        "E0102",
+        "a `{` stands on the line of what it opens",
+        span_of(line.text, brace, brace + 1, line.file),
+        f"write `{line.said.strip()} {{`",
+    )
+    return Finding(found, ((brace, brace + 1, ""),), insertion=(line.end, "{"))
+
+
+def tell_else_below(line: Line, match: re.Match[str]) -> Finding | None:
+    """``else {`` on a line of its own is read as a branch of its own."""
+    found = line.finding(
+        match, "word", "`else` stands on the line of the `}` before it", "write `} else {`"
+    )
+    return _opened(line, found, _SOME_BODY.rstrip(" {"))
+
+
+def tell_misspelt(line: Line, match: re.Match[str]) -> Finding | None:
+    """A first word that is nearly one of the language's."""
+    word = match["word"]
+    import difflib  # only a wrong word needs it
+
+    inside = line.said[:1] in (" ", "\t")
+    words = _WORDS_OF_BODIES if inside else _WORDS_OF_FILES
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.75)
+    known = _FOREIGN_WORDS.get(word) or (close[0] if close else None)
+    if known is None or known == word or known not in words:
+        return None
+    found = line.finding(
+        match, "word", f"there is no `{word}` here", f"did you mean `{known}`?", words=(known,)
+    )
+    if line.said.rstrip().endswith("{"):
+        indent = line.said[: match.start("word")]
+        rest = line.said[match.end("word") :].rstrip().rstrip("{").rstrip()
+        return _opened(line, found, f"{indent}{known}{rest}")
+    return found
+
+
+def _opened(line: Line, found: Finding, head: str) -> Finding | None:
+    """``found``, with the line read as ``head {`` and, where only indentation shows where the body
+    ends, a ``}`` put there."""
+    header = f"{head.strip()} {{"
+    if len(header) > line.end - line.start:
+        header = f"{head.strip()}{{"
+    if len(header) > line.end - line.start:
+        return found
+    edits = ((line.start, line.end, header),)
+    if line.said.rstrip().endswith("{"):
+        return Finding(found.diagnostic, edits, words=found.words)
+    closing = (_end_of_indented(line), "}")
+    return Finding(found.diagnostic, edits, insertion=closing, words=found.words)
+
+
+def _end_of_indented(line: Line) -> int:
+    """Where the last line that is indented more than ``line`` ends, without its comment."""
+    own = _indent(line.said)
+    end, position = line.end, line.text.find("\n", line.end)
+    while position >= 0:
+        below = line_at(line.text, position + 1, line.file)
+        if below.said.strip():
+            if _indent(below.said) <= own:
+                break
+            end = below.end
+        position = line.text.find("\n", max(below.end, position + 1))
+    return end
+
+
+def _indent(said: str) -> int:
+    widened = said.expandtabs(8)
+    return len(widened) - len(widened.lstrip())
