@@ -17,6 +17,7 @@ from typing import Final
 
 from specc import extensions, ir
 from specc.catalog import suggest
+from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import CallError, Collector, Diagnostic, Span, SpeccError, SpecError
 from specc.roots import project_root
 from specc.semantics import analyse_into
@@ -57,14 +58,18 @@ def check(
 
 
 def check_text(
-    text: str, file: str = "<spec>", params: Mapping[str, object] | None = None
+    text: str,
+    file: str = "<spec>",
+    params: Mapping[str, object] | None = None,
+    catalogue: Catalogue = BUILT_IN,
 ) -> tuple[ir.Program | None, list[Diagnostic], dict[str, str]]:
-    """As ``check``, of a text in hand."""
+    """As ``check``, of a text in hand, which is in no project: ``catalogue`` is what it may
+    name."""
     fault = _fault(text, file)
     if fault is not None:
         return None, [fault], {}
     collector = Collector()
-    program = analyse_into(text, file, params or {}, collector)
+    program = analyse_into(text, file, params or {}, collector, catalogue=catalogue)
     return program, collector.sorted(), {file: text}
 
 

@@ -18,9 +18,6 @@ from extension_projects import installed
 from specc import front
 from specc.codes import CODES
 from specc.emit import emit
-from specc.harness.case import close
-from specc.harness.matrix import cases
-from specc.harness.observe import Setting, observe
 
 PAGE = (ROOT / "docs" / "extensions.md").read_text(encoding="utf-8")
 BLOCKS = [
@@ -69,7 +66,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
 def test_the_commands_say_what_the_page_says(own: Path, site: Path, specc: Run) -> None:
     path = os.pathsep.join([str(site), str(ROOT)])
     shown = [text for language, _, text in BLOCKS if language == "console"]
-    assert len(shown) == 3
+    assert len(shown) == 4
     for text in shown:
         command, _, output = text.partition("\n")
         arguments = command.removeprefix("$ specc ").split()
@@ -88,12 +85,12 @@ def test_the_emitted_file_is_the_one_that_is_shown(own: Path) -> None:
         assert text in source
 
 
-def test_the_spec_runs(own: Path) -> None:
-    program = front.read(own / "net.spec")
-    for case in cases(program):
-        run = observe(program, close(program, case), emit(program),
-                      Setting("eager", "cpu", "float32"))  # fmt: skip
-        assert run.observations and not any(seen.nonfinite for seen in run.observations)
+def test_the_spec_is_blessed_and_tested(own: Path, specc: Run) -> None:
+    for verb in (("bless",), ("test", "--target", "eager")):
+        ended = specc(*verb, "net.spec", cwd=own)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert " passed" in ended.stdout and "failed" not in ended.stdout
+    assert (own / "golden" / "net" / "train" / "golden.json").is_file()
 
 
 def test_the_codes_of_the_page_are_those_of_extensions() -> None:

@@ -131,6 +131,7 @@ FAULTS = {
     "two arguments": (listed(layer(signature="a: int, a: int")), "two of its arguments"),
     "a choice": (listed(layer(choices="{'mode': ('a',)}")), "speaks of `mode`"),
     "an inferred argument": (listed(layer(signature="n: size = ?")), "`infer` has a rule for each"),
+    "an example": (listed(layer(example="'nonsense |'")), "is not `inputs | expression`"),
     "injected code": (listed(layer("nn.Tanh()")), "is 'nn.Tanh()', and no dotted name"),
     "nothing to import": (listed(layer("acme.Tanh")), "nothing gives acme.Tanh"),
     "another module": (listed(layer("acme.Tanh", module="'other'")), "does not begin with"),

@@ -91,6 +91,15 @@ def test_the_other_verbs_take_the_example(specc: Run) -> None:
     assert "LearnedSwish" in ended.stdout
 
 
+def test_the_catalogue_of_the_project_shows_them(specc_without_torch: Run) -> None:
+    ended = specc_without_torch("catalog", "LearnedSwish", cwd=EXAMPLE)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "layer · activation · of the extension layers/rows.py" in ended.stdout
+    assert "x -> LearnedSwish(start=1.0)" in ended.stdout and "beta  [6]" in ended.stdout
+    assert "LogCoshLoss" in specc_without_torch("catalog", "--kind", "loss", cwd=EXAMPLE).stdout
+    assert specc_without_torch("catalog", "LearnedSwish", cwd=ROOT).returncode == 2
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the example, to be changed."""

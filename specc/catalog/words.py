@@ -106,7 +106,7 @@ def page(kind: str, row: Row) -> str:
     torch's."""
     if isinstance(row, FormulaRow) and not row.torch.startswith("nn."):
         return ""
-    if row.helper or not row.torch:
+    if row.helper or row.module or not row.torch:
         return ""
     if kind == "loss":
         return f"{_PAGES}generated/torch.nn.{row.name}.html"

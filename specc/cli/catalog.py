@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,16 +45,20 @@ def catalog(
     from specc.catalog import suggest
     from specc.catalog.examples import KINDS
     from specc.errors import CallError
+    from specc.extensions import catalogue_at
     from specc.report import catalogue, catalogue_json
     from specc.report.style import show, terminal_width
 
-    if kind is not None and kind.removesuffix("s") not in KINDS:
+    if kind is not None and not any(kind in (each, f"{each}s") for each in KINDS):
         raise CallError(
             "E0712", f"there is no kind {kind!r}", help=f"the kinds are {', '.join(KINDS)}"
         )
     if drift:
         return _drift(json)
-    kinds = {each: KINDS[each] for each in KINDS if kind in (None, each, f"{each}s")}
+    # Those of the extensions that the project here names are behind torch's.
+    project = catalogue_at(Path.cwd())
+    tables = {each: project.tables.get(each, table) for each, table in KINDS.items()}
+    kinds = {each: tables[each] for each in KINDS if kind in (None, each, f"{each}s")}
     if name is None:
         if json:
             sys.stdout.write(catalogue_json.text(_all(kinds)))
@@ -77,14 +82,14 @@ def catalog(
     for position, (each, row) in enumerate(found):
         sys.stdout.write("\n" if position else "")
         lines = explained(each, row)
-        show(catalogue.row_at_length(each, row, entry(each, row), lines, terminal_width()))
+        shapes = entry(each, row, project)
+        origin = project.origins.get(row.name, "")
+        show(catalogue.row_at_length(each, row, shapes, lines, terminal_width(), origin))
     return 0
 
 
-def _all(kinds: Iterable[str]) -> list[tuple[str, Row]]:
-    from specc.catalog.examples import KINDS
-
-    return [(kind, row) for kind in kinds for row in KINDS[kind].values()]
+def _all(kinds: Mapping[str, Mapping[str, Row]]) -> list[tuple[str, Row]]:
+    return [(kind, row) for kind, table in kinds.items() for row in table.values()]
 
 
 def _drift(json: bool) -> int:

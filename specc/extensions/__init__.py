@@ -13,6 +13,7 @@ optimizers, schedulers, initialisers and penalties, which are specc's own.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -51,25 +52,20 @@ def _extended(project: Project, stamps: tuple[str, ...]) -> Catalogue:
     """The catalogue of ``project``, whose files have the contents that ``stamps`` tell."""
     from specc.extensions.clashes import check_clashes
     from specc.extensions.sources import rows_of_entry
+    from specc.extensions.vet import kind_of
 
     rows = [(row, entry) for entry in project.extensions for row in rows_of_entry(project, entry)]
     check_clashes(rows)
     layers = {row.name: row for row, _ in rows if isinstance(row, LayerRow)}
-    functions = [row for row, _ in rows if isinstance(row, FunctionRow)]
 
-    def table(of: dict[str, FunctionRow], family: str | None) -> MappingProxyType[str, FunctionRow]:
-        own = {row.name: row for row in functions if _kind(row) == family}
-        return MappingProxyType({**of, **own})
+    def table(kind: str, of: Mapping[str, FunctionRow]) -> Mapping[str, FunctionRow]:
+        own = [row for row, _ in rows if isinstance(row, FunctionRow) and kind_of(row) == kind]
+        return MappingProxyType({**of, **{row.name: row for row in own}})
 
     return Catalogue(
         layers=MappingProxyType({**BUILT_IN.layers, **layers}),
-        functions=table(dict(BUILT_IN.functions), None),
-        losses=table(dict(BUILT_IN.losses), "loss"),
-        metrics=table(dict(BUILT_IN.metrics), "metric"),
+        functions=table("function", BUILT_IN.functions),
+        losses=table("loss", BUILT_IN.losses),
+        metrics=table("metric", BUILT_IN.metrics),
         origins=MappingProxyType({row.name: entry for row, entry in rows}),
     )
-
-
-def _kind(row: FunctionRow) -> str | None:
-    """A loss and a metric are functions of these families."""
-    return row.family if row.family in ("loss", "metric") else None

@@ -6,6 +6,7 @@ imported; the emitted source then finds them loaded. Non-goal: running the sourc
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from functools import reduce
 from importlib.machinery import ModuleSpec, PathFinder
@@ -69,7 +70,9 @@ def _check_place(module: str) -> None:
 
 def _origin(spec: ModuleSpec | None) -> str | None:
     """The file of a module; None for what has none, such as a folder of modules."""
-    return spec.origin if spec is not None and spec.has_location else None
+    if spec is None or spec.origin is None or not spec.has_location:
+        return None
+    return os.path.realpath(spec.origin)
 
 
 def _shown(module: ModuleType) -> str:

@@ -5,6 +5,7 @@ extensions is not even parsed. Non-goal: loading what is named (``sources``)."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,7 +32,8 @@ def project_at(folder: Path) -> Project:
     pyproject.toml cannot be read, or names extensions in another form."""
     for root in (folder, *folder.parents):
         file = root / PYPROJECT
-        if file.is_file():
+        # False, and no error, for a folder that may not be entered.
+        if os.path.isfile(file):
             return Project(root, _extensions(file))
     return Project(None)
 

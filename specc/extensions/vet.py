@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
+from specc.catalog.examples import example_of
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import CallError
 from specc.extensions.clashes import defined
@@ -57,11 +58,20 @@ def vetted(row: object, entry: str, place: str) -> LayerRow | FunctionRow:
     assert isinstance(row, LayerRow | FunctionRow)
     try:
         fault = _fault(row)
+        if fault is None:
+            example_of(kind_of(row), row)
     except (ValueError, SyntaxError, TypeError, AttributeError) as error:
         fault = f"{type(error).__name__}: {error}"
     if fault is not None:
         raise faulty(entry, f"{place}, the row {row.name!r}: {fault}")
     return _guarded(row, entry)
+
+
+def kind_of(row: LayerRow | FunctionRow) -> str:
+    """The kind of a row: losses and metrics are functions of these families."""
+    if isinstance(row, LayerRow):
+        return "layer"
+    return row.family if row.family in ("loss", "metric") else "function"
 
 
 def _article(name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from specc import front, ir
 from specc.catalog import examples
+from specc.catalog.catalogue import BUILT_IN, Catalogue, is_built_in
 from specc.catalog.examples import Example, Input
 from specc.catalog.rows import Row
 from specc.inspect import words
@@ -39,15 +40,18 @@ class Entry:
     buffers: tuple[tuple[str, str], ...] = ()
 
 
-def entry(kind: str, row: Row) -> Entry | None:
-    """The shapes of a layer, a function, a loss or a metric; None for what has none."""
+def entry(kind: str, row: Row, catalogue: Catalogue = BUILT_IN) -> Entry | None:
+    """The shapes of a layer, a function, a loss or a metric; None for what has none, and for what
+    an extension adds to ``catalogue`` with an example that does not check."""
     if kind not in ("layer", "function", "loss", "metric"):
         return None
     example = examples.example_of(kind, row)
     if kind in ("loss", "metric"):
         return Entry(tuple((each.name, each.type) for each in example.inputs), (("", "float[]"),))
-    lifted = _lifted(kind, row, example)
-    program = _read(kind, row, lifted)
+    lifted = _lifted(kind, row, example, catalogue)
+    program = _read(kind, row, lifted, catalogue)
+    if program is None and not is_built_in(row):
+        return None
     assert program is not None, f"the example of {row.name} checks: a test says so"
     model = program.subject()
     own = {layer.type: layer for layer in model.layers}.get(row.name)
@@ -60,8 +64,9 @@ def entry(kind: str, row: Row) -> Entry | None:
     )
 
 
-def _read(kind: str, row: Row, example: Example) -> ir.Program | None:
-    return front.check_text(examples.program_around(kind, row, example))[0]
+def _read(kind: str, row: Row, example: Example, catalogue: Catalogue) -> ir.Program | None:
+    text = examples.program_around(kind, row, example)
+    return front.check_text(text, catalogue=catalogue)[0]
 
 
 def _shown(name: str) -> str:
@@ -84,7 +89,7 @@ def _shapes(tensors: Sequence[tuple[str, tuple[Size, ...]]]) -> tuple[tuple[str,
 # ── unknown sizes ────────────────────────────────────────────────────────────────────────────────
 
 
-def _lifted(kind: str, row: Row, example: Example) -> Example:
+def _lifted(kind: str, row: Row, example: Example, catalogue: Catalogue) -> Example:
     """``example`` with a name for every size that the row's rule leaves free; equal sizes of
     several inputs get equal names where they are at equal places."""
     names: dict[str, str] = {}
@@ -100,7 +105,7 @@ def _lifted(kind: str, row: Row, example: Example) -> Example:
             head = given.type.partition("[")[0]
             inputs[which] = Input(given.name, f"{head}[{', '.join(changed)}]")
             tried = replace(example, inputs=tuple(inputs))
-            if _read(kind, row, tried) is not None:
+            if _read(kind, row, tried, catalogue) is not None:
                 names[name] = sizes[place]
                 example = tried
                 break

@@ -38,12 +38,12 @@ def _family(row: Row) -> str:
 
 
 def row_at_length(
-    kind: str, row: Row, entry: Entry | None, example: Sequence[str], columns: int
+    kind: str, row: Row, entry: Entry | None, example: Sequence[str], columns: int, origin: str = ""
 ) -> Iterator[Piece]:
     """All that is to be said of ``row``: its signature, arguments, shapes, an example, where torch
-    documents it."""
+    documents it. ``origin`` is the extension that it is of."""
     about = [kind, *([_family(row)] if _family(row) not in ("", kind) else [])]
-    about.append(f"since torch {row.since}")
+    about.append(f"of the extension {origin}" if origin else f"since torch {row.since}")
     yield Piece(row.name, "bold")
     yield Piece(f"  {' · '.join(about)}\n", "dim")
     yield Piece(f"{row.summary}\n\n")
