@@ -11,6 +11,7 @@ from ir_interpreter import interpret
 from specc import ir
 from specc.emit import emit
 from specc.emit.forms import Different, Standpoint, agree
+from specc.errors import SpecError
 from specc.semantics import analyse
 from specc.sizes import symbol
 from specc.targets.live import module_class
@@ -395,6 +396,47 @@ def test_names_that_the_source_wants_itself(word: str) -> None:
     name = f"{word}_x" if word in ("self", "super") else word
     body = f"{name} = x -> Linear(dim)\n for i in range(2) {{ {name} = {name} + x }}\n"
     emitted("", f"{body} output {name}")
+
+
+# ── declared outside, fed inside ─────────────────────────────────────────────────────────────────
+
+TWICE = "block Twice {\n input x: float[N, D]\n output x -> Linear(2 * D) -> Linear(4)\n}\n"
+
+
+@pytest.mark.parametrize("declared", ["Linear(4)", "Twice"])
+@pytest.mark.parametrize(
+    ("loop", "made"),
+    [
+        ("for i in (6, 6) { x = shared(x -> Linear(i)) }", "6"),
+        ("b: for i in range(k, k + 1) { x = shared(x -> Linear(2 * i)) }", "2 * k"),
+        ("for i in range(2) { for j in (i + k, k + i) { y = shared(x -> Linear(j - i)) } }", "k"),
+        (
+            "for i in range(3) { for i in (k + i, k + i) { y = shared(x -> Linear(5 + 0 * i)) } }",
+            "5",
+        ),
+        ("ys = [shared(x -> Linear(i)) for i in (k, k, k)]\n x = ys[0] + ys[1]", "k"),
+    ],
+)
+def test_a_layer_declared_outside_a_loop_is_made_in_the_terms_of_outside(
+    declared: str, loop: str, made: str
+) -> None:
+    text = (
+        f"{TWICE}model Net(k: int = 3) {{\n input x: float[N, 4]\n layer shared = {declared}\n"
+        f" {loop}\n output x\n}}\n"
+    )
+    source = remade(text)
+    head = "nn.Linear" if declared == "Linear(4)" else "Twice"
+    assert f"self.shared = {head}({made}" in source
+
+
+def test_a_layer_that_later_rounds_feed_another_size_is_refused() -> None:
+    text = (
+        "model Net {\n input x: float[N, 4]\n layer shared = Linear(4)\n"
+        " for i in (8, 16) { x = shared(x -> Linear(i)) }\n output x\n}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        remade(text)
+    assert {item.code for item in caught.value.diagnostics()} == {"E0213"}
 
 
 # ── the order of what draws noise or changes a state ─────────────────────────────────────────────

@@ -6,6 +6,7 @@ fed tells its sizes. Non-goal: layers made inside a pipe, which are ``stages``."
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from specc import ir
 from specc.errors import Span
@@ -17,6 +18,7 @@ from specc.semantics.graph import Declaration, Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, report_stage, translated_stage
 from specc.semantics.missing import unknown
 from specc.semantics.names import check_label
+from specc.semantics.substitution import type_outside
 from specc.semantics.wrappers import read_wrappers
 from specc.syntax import ast
 
@@ -50,9 +52,7 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
         return
     if type_ not in graph.catalogue.layers and type_ not in graph.modules:
         graph.env[name] = (
-            unknown(
-                graph, type_, stage.target.span, translated_stage(graph, stage.target, None)
-            )
+            unknown(graph, type_, stage.target.span, translated_stage(graph, stage.target, None))
             if type_ not in graph.catalogue.functions
             else graph.error("E0202", f"`{type_}` is a function, not a layer", stage.span)
         )
@@ -60,7 +60,9 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
     path = graph.take(name)
     graph.env[name] = LayerHandle(name, path)
     given = given_arguments(graph, arguments, elaborate)
-    graph.declared[path] = Declaration(type_, given, stage, graph.nodes, len(graph.nodes), path)
+    graph.declared[path] = Declaration(
+        type_, given, stage, graph.nodes, len(graph.nodes), path, len(graph.variables)
+    )
 
 
 def apply_handle(
@@ -101,8 +103,9 @@ def _made(
     wrappers = read_wrappers(graph, declaration.stage.wrappers, elaborate)
     # All but the sizes came with the declaration; they come with this first use.
     made = wrappers is not None and make_layer(
-        graph, graph.catalogue.layers[declaration.target], declaration.given, inputs,
-        handle.path, declaration.stage.span, wrappers=wrappers, nodes=declaration.nodes,
+        graph, graph.catalogue.layers[declaration.target], declaration.given,
+        _outside(graph, declaration, inputs), handle.path, declaration.stage.span,
+        wrappers=wrappers, nodes=declaration.nodes,
     )  # fmt: skip
     if not made:
         del graph.declared[handle.path]
@@ -110,6 +113,20 @@ def _made(
         return False
     _moved(graph, declaration)
     return True
+
+
+def _outside(graph: Graph, declaration: Declaration, inputs: list[Entity]) -> list[Entity]:
+    """What the layer is fed first, in the terms of where it was declared: the variables of the
+    loops since then mean nothing there."""
+    found = []
+    for item in inputs:
+        if isinstance(item, ir.Value):
+            type_ = item.type
+            for meaning in reversed(graph.meanings[declaration.depth :]):
+                type_ = type_outside(type_, meaning)
+            item = replace(item, type=type_)
+        found.append(item)
+    return found
 
 
 def _moved(graph: Graph, declaration: Declaration) -> None:
@@ -133,8 +150,11 @@ def _apply_block(
         return POISON
     known = graph.layers.get(handle.path)
     if known is None:
+        fed = _outside(graph, declaration, inputs)
+        made = instantiate(graph, declaration.target, declaration.given, fed, place, elaborate)
+        assert made is not None, "the same sizes in other words"
         here, graph.nodes = graph.nodes, declaration.nodes
-        make_block(graph, handle.path, declaration.target, use, place)
+        make_block(graph, handle.path, declaration.target, made, place)
         graph.nodes = here
         _moved(graph, declaration)
     elif known.module is not use.module:

@@ -31,7 +31,7 @@ Hint: TypeAlias = Union[str, tuple["Hint", ...], None]
 @dataclass(slots=True)
 class Declaration:
     """``layer name = ...``, noted until it is first fed: what it says, and where it stands, before
-    the node at ``position`` of ``nodes``."""
+    the node at ``position`` of ``nodes``, inside ``depth`` loops."""
 
     target: str
     given: list[Given]
@@ -39,6 +39,7 @@ class Declaration:
     nodes: list[ir.Node]
     position: int
     path: str
+    depth: int
 
 
 @dataclass(slots=True)
@@ -75,8 +76,9 @@ class Graph:
     called: set[str] = field(default_factory=set)
     # What was put in for params and sizes where no symbol could stand for it.
     fixed: dict[str, int] = field(default_factory=dict)
-    # The variables of the loops around.
+    # The variables of the loops around, and what each is there in the terms of what is around it.
     variables: tuple[str, ...] = ()
+    meanings: tuple[Mapping[str, Size], ...] = ()
 
     @property
     def modules(self) -> Mapping[str, Definition]:

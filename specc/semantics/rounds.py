@@ -56,8 +56,9 @@ class Rounds:
     def __enter__(self) -> None:
         graph, index = self.graph, self._index
         self._conditions = len(graph.conditions)
-        self._variables = graph.variables
+        self._variables, self._meanings = graph.variables, graph.meanings
         graph.variables = (*graph.variables, self.variable)
+        graph.meanings = (*graph.meanings, self._meaning())
         graph.params = dict(self._outer_params)
         if isinstance(index, int) and not isinstance(index, bool):
             graph.params[self.variable] = index
@@ -69,7 +70,7 @@ class Rounds:
     def __exit__(self, *exception: object) -> None:
         graph = self.graph
         graph.params = self._outer_params
-        graph.variables = self._variables
+        graph.variables, graph.meanings = self._variables, self._meanings
         meaning = self._meaning()
         if meaning:
             kept = graph.conditions[self._conditions :]
