@@ -6,6 +6,7 @@ argument of every row, which the other ``test_catalog_*`` files hold against tor
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -15,6 +16,7 @@ from catalog_oracle import DTYPES
 
 import specc
 from specc.catalog import INITS, LOSSES, METRICS, OPTIMIZERS, SCHEDULERS, WRAPPERS
+from specc.catalog.examples import example_of, program_of
 from specc.ir import TensorType
 from specc.semantics import analyse
 from specc.sizes import evaluate
@@ -128,36 +130,16 @@ def _trained(statement: str, *, optimizer: str = "SGD(lr=0.1)", more: str = "") 
     )
 
 
-LABELLED = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
-THREE_TENSORS = {
-    "GaussianNLLLoss": "value * value + 1.0",
-    "CosineEmbeddingLoss": "side",
-    "TripletMarginLoss": "value * 0.5",
-    "MarginRankingLoss": "value",
-}
-
-
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_runs_in_a_step(name: str) -> None:
-    tensors = ["y", "label" if name in LABELLED else "value"]
-    tensors[0] = "sigmoid(y)" if name == "BCELoss" else "y"
-    if name == "HingeEmbeddingLoss":  # its targets are 1 and -1
-        tensors[1] = "sign(value - 0.5)"
-    tensors += [THREE_TENSORS[name]] if name in THREE_TENSORS else []
-    text = _trained(f'{name}({", ".join(tensors)}, reduction="sum")')
+    text = program_of("loss", LOSSES[name])
+    program = analyse(text, "m.spec", {})
     module: Any = specc.loads(text)
     optimizer = module.configure_optimizers()["optimizer"]
     before = [parameter.detach().clone() for parameter in module.parameters()]
-    given = {
-        "x": torch.rand(3, 6),
-        "label": torch.zeros(3, dtype=torch.int64),
-        "value": torch.rand(3, 4),
-        "side": torch.ones(3),
-    }
-    train = analyse(text, "m.spec", {}).train
-    assert train is not None
-    inputs = [given["x"], *(given[item.name] for item in train.inputs)]
-    terms = module.training_step(optimizer, *inputs)
+    assert program.train is not None
+    types = [value.type for value in (*program.model().inputs, *program.train.inputs)]
+    terms = module.training_step(optimizer, *(_drawn(str(type_)) for type_ in types))
     assert terms["loss"].shape == ()
     assert torch.isfinite(terms["loss"])
     after = list(module.parameters())
@@ -166,20 +148,34 @@ def test_a_loss_runs_in_a_step(name: str) -> None:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_runs_beside_the_loss(name: str) -> None:
-    target = "label" if "average" in METRICS[name].by_name else "value"
-    text = _trained("MSELoss(y, value)", more=f"  metric {name}(y, {target})\n")
-    module: Any = specc.loads(text)
-    tensor = torch.tensor([1, 3]) if target == "label" else torch.rand(2, 4)
-    (found,) = module.metrics(torch.rand(2, 4), tensor).values()
-    assert found.shape == ()
+    row = METRICS[name]
+    example = example_of("metric", row)
+    module: Any = specc.loads(program_of("metric", row))
+    values = {each.name: _drawn(each.type) for each in example.inputs}
+    (found,) = module.metrics(*(values[name] for name in _uses(module.metrics))).values()
+    assert found.dtype in (torch.float32, torch.int64)
+    assert bool(torch.isfinite(found).all())
+
+
+def _uses(method: Any) -> list[str]:
+    """The names of what an emitted method takes."""
+    return list(inspect.signature(method).parameters)
+
+
+def _drawn(type_: str) -> torch.Tensor:
+    """A value of a type as an example writes it, the unknown sizes 4."""
+    head, _, shape = type_.partition("[")
+    sizes = [int(size) if size.strip().isdigit() else 4 for size in shape.rstrip("]").split(",")]
+    if head.startswith("index"):
+        return torch.randint(0, int(head.removeprefix("index(").removesuffix(")")), sizes)
+    return torch.rand(sizes)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_is_torchs_own(name: str) -> None:
-    module: Any = specc.loads(_trained("MSELoss(y, value)", optimizer=f"{name}(lr=0.05)"))
+    module: Any = specc.loads(program_of("optimizer", OPTIMIZERS[name]))
     optimizer = module.configure_optimizers()["optimizer"]
     assert type(optimizer) is getattr(torch.optim, name)
-    assert optimizer.param_groups[0]["lr"] == 0.05
 
 
 REQUIRED = {
@@ -190,6 +186,8 @@ REQUIRED = {
     "CosineAnnealingWarmRestarts": "T_0=5",
     "OneCycleLR": "max_lr=0.5, total_steps=10",
     "CyclicLR": "base_lr=0.01, max_lr=0.1",
+    "SequentialLR": "[LinearLR(), ExponentialLR(gamma=0.9)], milestones=(3,)",
+    "ChainedScheduler": "[LinearLR(), ExponentialLR(gamma=0.9)]",
 }
 
 

@@ -1,14 +1,11 @@
-"""Every loss, metric, penalty, projection and clip against torch and against its definition.
+"""Every loss, penalty, projection and clip against torch and against its definition.
 
-Losses and metrics: shapes, dtypes, refusals. Metrics: values against a count by hand, as
-torchmetrics defines them. Penalties: values and gradients against the stated formulas.
+Losses: shapes, dtypes, refusals. Penalties: values and gradients against the stated formulas.
+Non-goal: metrics, which are ``test_catalog_metrics``'s.
 """
 
 from __future__ import annotations
 
-import ast
-import subprocess
-import sys
 import warnings
 from typing import Any
 
@@ -32,7 +29,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
-from specc.catalog import CLIPS, CONSTRAINTS, LOSSES, METRICS, REGULARIZERS
+from specc.catalog import CLIPS, CONSTRAINTS, LOSSES, REGULARIZERS
 from specc.catalog.rows import FormulaRow, FunctionRow, Row, RuleError
 from specc.ir import TensorType
 from specc.sizes import symbol
@@ -226,105 +223,13 @@ def test_integer_targets_of_a_float_loss() -> None:
     assert "CrossEntropyLoss" in error.help
 
 
-# ── metrics ──────────────────────────────────────────────────────────────────────────────────────
+# ── penalties, projections, clips ────────────────────────────────────────────────────────────────
 
 
 def _helper(row: Row) -> Any:
     names: dict[str, Any] = {"torch": torch, "F": F, "Tensor": Tensor}
     exec(compile(row.helper, row.torch, "exec"), names)  # the catalogue's own source, not a spec's
     return names[row.torch]
-
-
-def _by_hand(name: str, chosen: list[int], actual: list[int], classes: int, macro: bool) -> float:
-    """The metric by counting, as torchmetrics' multiclass task defines it."""
-
-    def score(hits: int, wrong: int, missed: int) -> float:
-        above, below = {
-            "Accuracy": (hits, hits + missed),
-            "Recall": (hits, hits + missed),
-            "Precision": (hits, hits + wrong),
-            "F1Score": (2 * hits, 2 * hits + wrong + missed),
-        }[name]
-        return above / below if below else 0.0
-
-    counts = []
-    for label in range(classes):
-        pairs = list(zip(chosen, actual, strict=True))
-        hits = sum(p == label and a == label for p, a in pairs)
-        wrong = sum(p == label and a != label for p, a in pairs)
-        missed = sum(p != label and a == label for p, a in pairs)
-        counts.append((hits, wrong, missed))
-    if not macro:
-        return score(*(sum(column) for column in zip(*counts, strict=True)))
-    seen = [count for count in counts if sum(count)]
-    return sum(score(*count) for count in seen) / len(seen)
-
-
-@pytest.mark.parametrize("average", ["micro", "macro"])
-@pytest.mark.parametrize("name", ["Accuracy", "Precision", "Recall", "F1Score"])
-def test_a_class_metric_counts_as_by_hand(name: str, average: str) -> None:
-    metric = _helper(METRICS[name])
-
-    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
-    @given(st.integers(2, 5), st.data())
-    def check(classes: int, data: st.DataObject) -> None:
-        label = st.integers(0, classes - 1)
-        rows = data.draw(st.lists(st.tuples(label, label), min_size=1, max_size=12))
-        chosen, actual = [pair[0] for pair in rows], [pair[1] for pair in rows]
-        scores = F.one_hot(torch.tensor(chosen), classes).double()
-        found = metric(scores, torch.tensor(actual), average=average)
-        wanted = _by_hand(name, chosen, actual, classes, average == "macro")
-        assert found.item() == pytest.approx(wanted, abs=1e-12)
-
-    check()
-
-
-@pytest.mark.parametrize("row", METRICS.values(), ids=lambda row: row.name)
-def test_a_metric_has_the_shape_its_row_says(row: FunctionRow) -> None:
-    if "average" in row.by_name:
-        tensors: dict[str, Any] = {"preds": floats(3, 5, 2), "target": index(5, 3, 2)}
-    else:
-        tensors = {"preds": floats(3, 2), "target": floats(3, 2)}
-    values = [
-        torch.zeros(t.shape, dtype=torch.float32 if t.floating else torch.int64)
-        for t in tensors.values()
-    ]
-    assert shown(shape_of(row, {}, **tensors)) == described(_helper(row)(*values))
-    bad = {**tensors, "target": floats(4, 2) if "average" not in row.by_name else index(6, 3, 2)}
-    with pytest.raises(RuleError):
-        shape_of(row, {}, **bad)
-
-
-@pytest.mark.parametrize("name", ["MeanSquaredError", "MeanAbsoluteError"])
-def test_an_error_metric_is_the_mean_over_all(name: str) -> None:
-    preds, target = torch.tensor([[1.0, 2.0], [4.0, 0.0]]), torch.tensor([[0.0, 4.0], [4.0, 1.0]])
-    wanted = {"MeanSquaredError": (1 + 4 + 0 + 1) / 4, "MeanAbsoluteError": (1 + 2 + 0 + 1) / 4}
-    assert _helper(METRICS[name])(preds, target).item() == wanted[name]
-
-
-@pytest.mark.parametrize("row", METRICS.values(), ids=lambda row: row.name)
-def test_a_helper_is_one_typed_function_in_the_projects_format(row: FunctionRow) -> None:
-    (function,) = ast.parse(row.helper).body
-    assert isinstance(function, ast.FunctionDef)
-    assert function.name == row.torch
-    assert ast.get_docstring(function)
-    arguments = [*function.args.args, *function.args.kwonlyargs]
-    assert [argument.arg for argument in arguments] == [a.name for a in row.arguments]
-    assert all(argument.annotation for argument in arguments)
-    assert function.returns is not None
-    loaded = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-    assert not {"nn", "np", "math"} & loaded
-
-
-def test_the_helpers_are_formatted() -> None:
-    rows = (*METRICS.values(), *REGULARIZERS.values())
-    text = "\n\n".join(row.helper for row in rows if row.helper)
-    command = [sys.executable, "-m", "ruff", "format", "--line-length", "88", "--diff", "-"]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-# ── penalties, projections, clips ────────────────────────────────────────────────────────────────
 
 
 def _formula(row: FormulaRow, **names: Any) -> Any:

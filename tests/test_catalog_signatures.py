@@ -124,10 +124,16 @@ def test_a_table_cannot_be_changed() -> None:
         LAYERS["Linear"] = LAYERS["Conv2d"]  # type: ignore[index]  # that is the point
 
 
+# A metric stands after `metric`, where no layer can.
+TWO_THINGS = {"CosineSimilarity": {"LAYERS", "METRICS"}}
+
+
 def test_no_name_is_two_things() -> None:
     seen: dict[str, str] = {}
     for table in ("LAYERS", "FUNCTIONS", "LOSSES", "METRICS"):
         for name in TABLES[table]:
+            if name in seen and TWO_THINGS.get(name) == {seen[name], table}:
+                continue
             assert name not in seen, f"{name} is in {seen.get(name)} and {table}"
             seen[name] = table
 
@@ -138,7 +144,7 @@ def test_there_is_enough_to_say() -> None:
     assert len(LOSSES) >= 12
     assert len(OPTIMIZERS) >= 10
     assert len(SCHEDULERS) >= 10
-    assert len(METRICS) == 6
+    assert len(METRICS) >= 100
     assert len(CLIPS) == 2
 
 
@@ -176,9 +182,3 @@ def test_a_wrong_name_is_answered_with_the_right_one(
     name: str, table: dict[str, Row], wanted: str | None
 ) -> None:
     assert suggest(name, table) == wanted
-
-
-def test_metrics_are_called_by_torchmetrics_names() -> None:
-    assert list(METRICS) == [
-        "Accuracy", "Precision", "Recall", "F1Score", "MeanSquaredError", "MeanAbsoluteError",
-    ]  # fmt: skip

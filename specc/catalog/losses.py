@@ -163,14 +163,14 @@ ROWS = (
         "hinge_embedding_loss",
         "x for pairs marked 1, max(0, margin - x) for pairs marked -1",
         f"margin: float = 1.0, {_REDUCTION}",
-        example="x: unit[N, 5], y: index(2)[N, 5] | HingeEmbeddingLoss(x + 0.1, 2 * y - 1)",
+        example="x: float[N, 5], y: unit[N, 5] | HingeEmbeddingLoss(x, sign(y - 0.5))",
     ),
     _row(
         "SoftMarginLoss",
         "soft_margin_loss",
         "log(1 + exp(-target x))",
         _REDUCTION,
-        example="x: float[N, 5], y: index(2)[N, 5] | SoftMarginLoss(x, 2 * y - 1)",
+        example="x: float[N, 5], y: unit[N, 5] | SoftMarginLoss(x, sign(y - 0.5))",
     ),
     _row(
         "MultiMarginLoss",
