@@ -195,6 +195,10 @@ NAMES = [
     Habit("output x -> «Linaer(8)»", "E0201", "Linear(8)"),
     Habit("layer g = «nn.Linear(8, 4)»\n  output g(x)", "E0226", "Linear(4)"),
     Habit("layer g = «Dense(4)»\n  output g(x)", "E0201", "Linear(4)"),
+    Habit("output relu(x) + «ReLU(x)»", "E0202", "ReLU()(x)"),
+    Habit("output «Linear(x, 4)»", "E0202", "Linear(4)(x)"),
+    Habit("y = «Linear(4)»\n  output x", "E0202", "", "by_hand", "`x -> Linear(...)`"),
+    Habit("input z: «Tensor[N, 8]»\n  output z", "E0223", "float[N, 8]"),
     Habit("y = «parameters(x)»\n  output x", "E0201", "x", "by_hand", "names are made by"),
 ]  # fmt: skip
 ARGUMENTS = [
@@ -382,6 +386,10 @@ def test_a_class_of_pytorchs_is_told_line_by_line() -> None:
             "spec 1\nmodel Net {\n  input x: float[N, 8]\n  output x -> Linear(3)\n}\n\n"
             "train:\n  optimzer Adam(lr=0.1)\n  regularize L1(0.1) on *.wieght\n",
             [("E0403", 7, 1), ("E0102", 7, 6), ("E0102", 8, 3), ("E0401", 9, 25)],
+        ),
+        (
+            "spec 1\nmodel Net(x: float[N, 8]) {\n  output rlu(x)\n}\n",
+            [("E0603", 2, 14), ("E0201", 3, 10)],
         ),
         (
             "spec 1\nmodel Net {\n  input x: float[N, 8]\n  x += x\n}\n",

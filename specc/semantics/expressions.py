@@ -91,6 +91,8 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
         return unknown(graph, callee.name, callee.span)
     given = given_arguments(graph, expression.arguments, elaborate)
     if isinstance(callee, ast.Name):
+        if callee.name not in graph.env and callee.name in graph.catalogue.layers:
+            return _layer_called(graph, expression, given)
         return _call_name(graph, callee, given, expression.span, hint)
     # `Linear(4)(x)`: a layer made and applied in one breath.
     if isinstance(callee, ast.Call) and isinstance(callee.callee, ast.Name):
@@ -100,6 +102,24 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
             return _made_and_fed(graph, name, settings, given, expression.span, callee.span, hint)
         return _call_name(graph, callee.callee, given, expression.span, hint)
     return graph.error("E0226", "this cannot be called", callee.span)
+
+
+def _layer_called(graph: Graph, expression: ast.Call, given: list[Given]) -> Entity:
+    """``ReLU(x)``, ``Linear(8)``: a layer where a value is wanted; an E0202."""
+    assert isinstance(expression.callee, ast.Name)
+    name = expression.callee.name
+    pairs = [*zip(expression.arguments, given, strict=True)]
+    fed = tuple(argument for argument, item in pairs if isinstance(item.value, ir.Value))
+    made = expression.model_copy(
+        update={"arguments": tuple(argument for argument, _ in pairs if argument not in fed)}
+    )
+    advice = f"write `x -> {name}(...)`, or `{name}(...)(x)`"
+    if fed:
+        call = ast.Call(span=expression.span, callee=made, arguments=fed)
+        advice = f"write `{written(call)}`"
+    return graph.error(
+        "E0202", f"`{name}` is a layer: it is made, then fed", expression.span, advice
+    )
 
 
 def _made_and_fed(
@@ -146,13 +166,6 @@ def _call_name(
         if graph.kind != "train":
             return graph.error("E0204", f"{name} is a loss; losses stand in `train`", callee.span)
         return call_function(graph, "loss", catalogue.losses[name], given, span, hint)
-    if name in catalogue.layers:
-        return graph.error(
-            "E0202",
-            f"`{name}` is a layer: it is made, then fed",
-            callee.span,
-            f"write `x -> {name}(...)`, or `{name}(...)(x)`",
-        )
     if name in catalogue.metrics:
         return graph.error(
             "E0204", f"{name} is a metric", callee.span, f"write `metric {name}(...)` in `train`"

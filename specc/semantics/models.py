@@ -331,10 +331,12 @@ def _output(graph: Graph, statement: ast.Output, outputs: list[ir.Output]) -> No
 
 
 def _require(graph: Graph, module: ast.Module) -> None:
-    # What could not be read may be what is missing, if it has its word.
-    if "input" not in graph.unread and not any(
-        isinstance(statement, ast.Input) for statement in module.body
-    ):
+    # What could not be read may be what is missing, if it has its word; and a param with the sizes
+    # of a tensor, which is reported, was meant to be an input.
+    unread = "input" in graph.unread or any(
+        parameter.type.sizes is not None for parameter in module.parameters
+    )
+    if not unread and not any(isinstance(statement, ast.Input) for statement in module.body):
         graph.error(
             "E0222", f"{module.name} has no input", module.name_span,
             "write `input x: float[N, 3]`",

@@ -25,6 +25,7 @@ from specc.semantics.graph import Graph
 from specc.semantics.names import check_name
 from specc.semantics.values import TYPES, article, in_scope, is_of
 from specc.syntax import ast
+from specc.syntax.written import written
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9][0-9_]{0,17}")
 _NUMBER: Final = re.compile(r"[+-]?([0-9][0-9_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
@@ -78,12 +79,11 @@ def declare_param(
         return None
     type_ = statement.type
     if type_.name not in TYPES or type_.sizes is not None or type_.argument is not None:
-        close = suggest(type_.name, TYPES)
         graph.error(
             "E0603",
-            f"a param is one of {', '.join(TYPES)}, not `{type_.name}`",
+            f"a param is one of {', '.join(TYPES)}, not `{written(type_)}`",
             type_.span,
-            f"did you mean `{close}`?" if close else None,
+            type_advice(statement),
         )
         graph.env[name] = POISON
         return None
@@ -132,6 +132,14 @@ def _default(graph: Graph, statement: ast.Parameter, given: bool) -> ir.Static:
         statement.default.span,
     )
     return None
+
+
+def type_advice(statement: ast.Parameter) -> str | None:
+    """What to write for the type of a param that has none of a param's."""
+    if statement.type.sizes is not None:
+        return f"write `input {statement.name}: {written(statement.type)}` inside the braces"
+    close = suggest(statement.type.name, TYPES)
+    return f"did you mean `{close}`?" if close else None
 
 
 def _converted(given: object, kind: str) -> tuple[ir.Static, str | None]:

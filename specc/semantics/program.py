@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from specc import ir
-from specc.catalog import suggest
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span
 from specc.semantics.blocks import read_unfed
@@ -16,12 +15,13 @@ from specc.semantics.library import Definition, Library
 from specc.semantics.lint import lint_model, lint_train
 from specc.semantics.models import build_model, build_module, declare_input, run
 from specc.semantics.names import check_name, check_type_name
-from specc.semantics.params import Settings, declare_param
+from specc.semantics.params import Settings, declare_param, type_advice
 from specc.semantics.plan import build_plan
 from specc.semantics.train import TrainBuilder
 from specc.semantics.values import TYPES
 from specc.syntax import ast
 from specc.syntax.parse import Parsed
+from specc.syntax.written import written
 
 VERSION: Final = 1
 
@@ -168,12 +168,11 @@ def _check_parameter(parameter: ast.Parameter, scope: Graph) -> None:
     """A block's params are read where it is used; that they are of a type is told here."""
     type_ = parameter.type
     if type_.name not in TYPES or type_.sizes is not None or type_.argument is not None:
-        close = suggest(type_.name, TYPES)
         scope.error(
             "E0603",
-            f"a param is one of {', '.join(TYPES)}, not `{type_.name}`",
+            f"a param is one of {', '.join(TYPES)}, not `{written(type_)}`",
             type_.span,
-            f"did you mean `{close}`?" if close else None,
+            type_advice(parameter),
         )
     check_name(parameter.name, parameter.span, scope.collector, "param", scope.catalogue.globals)
 

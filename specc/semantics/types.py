@@ -42,7 +42,8 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
     """The type, or None where something was reported."""
     name = written.name
     if name not in DTYPES and name not in MEANINGS:
-        close = suggest(name, [*DTYPES, *MEANINGS])
+        tensor = name.removesuffix("Tensor") != name
+        close = "float" if tensor else suggest(name, [*DTYPES, *MEANINGS])
         graph.error(
             "E0223",
             f"there is no type `{name}`",

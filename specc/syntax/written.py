@@ -1,4 +1,4 @@
-"""An expression back to text, in one line, as the reference page would write it.
+"""An expression or a type back to text, in one line, as the reference page would write it.
 
 What a message proposes is made as a tree and written here, so that it parses. Non-goals: comments,
 line breaks, and statements: a whole file is not written from its tree."""
@@ -59,6 +59,10 @@ def _written(node: ast.Node) -> tuple[str, int]:
             return f"repeat({written(node.count)}) {written(node.target)}", _PIPE
         case ast.Chain():
             return f"{{ {' -> '.join(map(_stage, node.stages))} }}", _PIPE
+        case ast.TypeExpression():
+            argument = f"({written(node.argument)})" if node.argument is not None else ""
+            sizes = ", ".join(_at(size, 1) for size in node.sizes or ())
+            return f"{node.name}{argument}{'' if node.sizes is None else f'[{sizes}]'}", _WHOLE
         case ast.Pipeline():
             stages = [_at(node.source, 1), *map(_stage, node.stages)]
             return " -> ".join(stages), _PIPE
