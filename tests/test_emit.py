@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import keyword
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -540,3 +541,32 @@ def test_a_param_called_precision_keeps_its_name() -> None:
     model = _class(source)().to(torch.float64)
     assert model(torch.ones(2, 3, dtype=torch.int64)).dtype == torch.float64
     assert model.precision == 2
+
+
+def test_a_tuple_among_the_params_is_written_as_a_person_would() -> None:
+    source = emitted(
+        "spec 1\nparam widths: tuple = (8, 16)\nparam one: tuple = (4,)\n"
+        "model M {\n input x: float[N, 4]\n for w in widths { x = x -> Linear(w) }\n"
+        " for w in one { x = x -> Linear(w) }\n output x\n}\n"
+    )
+    assert "WIDTHS = (8, 16)  #" in source
+    assert "ONE = (4,)  #" in source
+
+
+def test_files_of_one_name_are_told_apart_in_marks(tmp_path: Path) -> None:
+    for folder, width in (("wide", 8), ("deep", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "parts.spec").write_text(
+            f"spec 1\nblock {folder.title()} {{\n input x: float[N, D]\n"
+            f" output x -> Linear({width}) -> Linear(D)\n}}\n"
+        )
+    (tmp_path / "net.spec").write_text(
+        'spec 1\nuse "wide/parts.spec"\nuse "deep/parts.spec"\n'
+        "model M {\n input x: float[N, 4]\n output x -> Wide -> Deep\n}\n"
+    )
+    source = emit(front.read(tmp_path / "net.spec"))
+    assert "Wide of wide/parts.spec:2." in source
+    assert "Deep of deep/parts.spec:2." in source
+    assert "# net.spec:6" in source
+    assert str(tmp_path) not in source
+    assert "parts.spec" not in re.sub(r"(wide|deep)/parts\.spec", "", source)

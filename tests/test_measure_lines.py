@@ -9,8 +9,9 @@ import torch
 
 from specc import front
 from specc.emit import emit
+from specc.emit.marks import shown_files
 from specc.measure.attribute import MODEL, REST, Event, attribute
-from specc.measure.lines import instrument, layer_marks, spec_files, statement_marks, update_marks
+from specc.measure.lines import instrument, layer_marks, statement_marks, update_marks
 from specc.targets.live import module_class
 
 SPEC = """spec 1
@@ -99,7 +100,7 @@ def test_the_lines_of_a_program(tmp_path: Path) -> None:
     program = front.read(spec)
     assert layer_marks(program.subject())["big"] == "net.spec:5"
     assert update_marks(program) == {"net.spec:13", "net.spec:14"}
-    assert spec_files(program) == {"net.spec": str(spec)}
+    assert shown_files(program) == {"net.spec": str(spec)}
     assert "record_function('net.spec:12')" in instrument(emit(program))
 
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from specc import garbage, ir
 from specc.emit.borrowed import helpers, imports
 from specc.emit.classes import Classes, EmittedClass, classes_of
-from specc.emit.layout import identifier, literal
-from specc.emit.marks import mark
+from specc.emit.layout import identifier
+from specc.emit.marks import mark, told_apart
 from specc.emit.members import training_class
-from specc.emit.modules import constructor, forward, from_checkpoint
+from specc.emit.modules import constructor, forward, from_checkpoint, plain
 from specc.emit.names import attribute_names, constant_names
 from specc.emit.precision import Precision
 from specc.emit.statements import Class, comment, print_class
@@ -28,7 +28,7 @@ def emit(program: ir.Program) -> str:
 
     The same program gives the same text; every line that computes something names its line in the
     spec."""
-    with garbage.paused():
+    with garbage.paused(), told_apart(program):
         return _emit(program)
 
 
@@ -49,11 +49,6 @@ def _emit(program: ir.Program) -> str:
     if program.params:
         head.append(_constants(program, constants))
     return "\n\n".join(head) + "\n\n\n" + body
-
-
-def class_names(program: ir.Program) -> dict[str, str]:
-    """Each model's name to its class's: they are the same, which this states once."""
-    return {model.name: identifier(model.name) for model in program.models}
 
 
 def _imports(program: ir.Program, body: str) -> str:
@@ -83,11 +78,7 @@ def _imports(program: ir.Program, body: str) -> str:
 def _constants(program: ir.Program, names: Mapping[str, str]) -> str:
     lines = []
     for param in program.params:
-        value = param.value
-        if isinstance(value, tuple):
-            shown = "(" + ", ".join(literal(item) for item in value) + ",)"
-        else:
-            shown = literal(value)
+        shown = plain(param.value)
         lines.append(f"{identifier(names[param.name])} = {shown}  # {mark(param.span)}")
     return "\n".join(lines)
 

@@ -4,6 +4,11 @@ Non-goal: the conditions themselves."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from specc import ir
 from specc.errors import Span
 from specc.sizes import as_remainder
@@ -17,7 +22,65 @@ def because(condition: ir.Condition) -> str:
     return f"{condition}: {condition.reason}"
 
 
+# What the files are called whose own name another file of the program has, too.
+_LONGER: ContextVar[Mapping[str, str] | None] = ContextVar("longer names", default=None)
+
+
 def mark(span: Span) -> str:
-    """``mnist_cnn.spec:9``: where in the spec a statement comes from."""
-    file = span.file.replace("\\", "/").rsplit("/", 1)[-1]
-    return f"{file}:{span.line}"
+    """``mnist_cnn.spec:9``: where in the spec a statement comes from. Inside ``told_apart``, a file
+    whose name another has is said with the folders that tell them apart."""
+    shown = (_LONGER.get() or {}).get(span.file) or _last(span.file, 1)
+    return f"{shown}:{span.line}"
+
+
+@contextmanager
+def told_apart(program: ir.Program) -> Iterator[None]:
+    """While open, ``mark`` gives each file of ``program`` a name of its own."""
+    token = _LONGER.set({path: name for name, path in shown_files(program).items()})
+    try:
+        yield
+    finally:
+        _LONGER.reset(token)
+
+
+def shown_files(program: ir.Program) -> dict[str, str]:
+    """The paths of the program's files by the name that they have in marks: their own, behind as
+    many folders as it takes to tell them apart."""
+    found: dict[str, str] = {}
+    paths = list(dict.fromkeys(_paths(program)))
+    count = 1
+    while paths:
+        names = Counter(_last(path, count) for path in paths)
+        ambiguous = []
+        for path in paths:
+            name = _last(path, count)
+            # A path that is said in full cannot be said longer.
+            if names[name] > 1 and _last(path, count + 1) != name:
+                ambiguous.append(path)
+            else:
+                found[name] = path
+        paths = ambiguous
+        count += 1
+    return found
+
+
+def _paths(program: ir.Program) -> Iterator[str]:
+    yield program.file
+    yield from _of_modules((program.subject(), *program.models), set())
+
+
+def _of_modules(modules: Iterable[ir.Module], seen: set[int]) -> Iterator[str]:
+    for module in modules:
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        yield module.span.file
+        for layer in module.layers:
+            yield layer.span.file
+            if layer.module is not None:
+                yield from _of_modules((layer.module,), seen)
+
+
+def _last(path: str, count: int) -> str:
+    """The last ``count`` parts of a path."""
+    return "/".join(path.replace("\\", "/").split("/")[-count:])

@@ -115,9 +115,7 @@ def _parameters(made: EmittedClass, arguments: Mapping[str, str]) -> list[Parame
         *sizes,
         *(Parameter(arguments[param.name], ANNOTATIONS[param.type]) for param in required),
         *(
-            Parameter(
-                arguments[param.name], ANNOTATIONS[param.type], _default(defaults[param.name])
-            )
+            Parameter(arguments[param.name], ANNOTATIONS[param.type], plain(defaults[param.name]))
             for param in optional
         ),
     ]
@@ -152,9 +150,10 @@ def forward(made: EmittedClass, attributes: Mapping[str, str], precision: Precis
     )
 
 
-def _default(value: ir.Static) -> str:
+def plain(value: ir.Static) -> str:
+    """A param's value as source text."""
     if isinstance(value, tuple):
-        items = ", ".join(_default(item) for item in value)
+        items = ", ".join(plain(item) for item in value)
         return f"({items},)" if len(value) == 1 else f"({items})"
     assert not isinstance(value, Poly | ir.Scalar)
     return literal(value)

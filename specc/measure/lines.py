@@ -89,27 +89,6 @@ def update_marks(program: ir.Program) -> frozenset[str]:
     return frozenset(map(mark, spans))
 
 
-def spec_files(program: ir.Program) -> dict[str, str]:
-    """The paths of the program's files, by the name that they have in marks."""
-    found: dict[str, str] = {}
-
-    def visit(module: ir.Module) -> None:
-        found.setdefault(_name(module.span.file), module.span.file)
-        for layer in module.layers:
-            found.setdefault(_name(layer.span.file), layer.span.file)
-            if layer.module is not None:
-                visit(layer.module)
-
-    found[_name(program.file)] = program.file
-    for module in (program.subject(), *program.models):
-        visit(module)
-    return found
-
-
-def _name(file: str) -> str:
-    return file.replace("\\", "/").rsplit("/", 1)[-1]
-
-
 def _choose(
     body: Iterable[ast.stmt],
     comments: Mapping[int, tuple[str, bool]],

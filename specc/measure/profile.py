@@ -19,7 +19,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, record_function, schedule, tensorboard_trace_handler
 
 from specc.emit import emit
-from specc.emit.marks import mark
+from specc.emit.marks import mark, shown_files, told_apart
 from specc.errors import CallError
 from specc.harness import subject
 from specc.harness.matrix import Case
@@ -29,7 +29,6 @@ from specc.measure.exported import announcing
 from specc.measure.lines import (
     instrument,
     layer_marks,
-    spec_files,
     statement_marks,
     update_marks,
 )
@@ -68,11 +67,13 @@ def profile(
     case = choose_case(program, mode, sizes or {})
     training = program.subject().name if subject.of_several(program) is not None else ""
     source = instrument(emit(program), forward=target in _KEEPS_RANGES, training=training)
-    stages = layer_marks(program.subject())
+    with told_apart(program):
+        stages, updates = layer_marks(program.subject()), update_marks(program)
     lines = statement_marks(source)
     wrap = _announcer(lines, stages, target)
     ready = prepare(program, source, case, target=target, device=device, wrap=wrap)
     with ExitStack() as stack:
+        stack.enter_context(told_apart(program))
         stack.enter_context(_optimizer_ranges(program, ready))
         if target == "eager":
             stack.enter_context(_stage_ranges(ready.module, stages))
@@ -83,7 +84,6 @@ def profile(
         for _ in range(warmup):
             run()
         trace, events = _run(run, folder, f"{Path(program.file).stem}_{target}", steps, device)
-    updates = update_marks(program)
     marks = {*lines.values(), *stages.values(), *updates}
     found = attribute(_events(events, device), marks, updates)
     whole = [event.time_range.elapsed_us() for event in events if event.name == STEP]
@@ -315,7 +315,7 @@ def _events(events: list[Any], device: str) -> Iterator[Event]:
 def _line_costs(program: Program, found: Attribution, steps: int) -> tuple[LineCost, ...]:
     texts = {
         name: Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-        for name, path in spec_files(program).items()
+        for name, path in shown_files(program).items()
         if Path(path).is_file()
     }
     rows = []
