@@ -377,3 +377,65 @@ def test_a_group_selects_among_what_its_optimizer_steps(
 def test_a_group_of_what_its_optimizer_does_not_step_is_refused(selector: str) -> None:
     text = GROUPED.format(on="Encoder, Decoder", group=f"group(lr=0.5) on {selector}")
     assert codes(text) == ["E0402"]
+
+
+# ── params of the model ──────────────────────────────────────────────────────────────────────────
+
+OWN = """
+spec 1
+param base: int = 2
+model Net(classes: int = 3, rate: float = 0.25, forward: int = 2) {{
+  input x: float[N, 8]
+  y = x -> fc: Linear(base * classes)
+  output y
+}}
+train {{
+  input wanted: float[N, K]
+  input label: index(base * classes)[N]
+  {more}
+  fit = MSELoss(y, wanted) / classes + forward * mean(y)
+  loss = fit + CrossEntropyLoss(y, label, label_smoothing=rate / 2)
+  regularize L2(rate) on *.weight
+  optimizer SGD(lr=rate) {{ group(lr=rate / 5) on *.bias }}
+  scheduler ChainedScheduler([StepLR(step_size=classes), StepLR(step_size=9, gamma=rate)])
+  metric MeanSquaredError(y * classes, wanted)
+}}
+"""
+
+
+@pytest.mark.parametrize("more", ["", "ema average of Net decay rate"])
+def test_train_sees_the_params_of_the_one_model(more: str) -> None:
+    program, diagnostics, _ = check_text(OWN.format(more=more))
+    assert program is not None, diagnostics
+    made: Any = module_class(emit(program), program.subject().name, "own")()
+    net = made.net if more else made
+    x, wanted, label = torch.randn(4, 8), torch.randn(4, 6), torch.tensor([0, 5, 2, 3])
+    y = net(x)
+    fit = nn.functional.mse_loss(y, wanted) / 3 + 2 * y.mean()
+    smooth = nn.functional.cross_entropy(y, label, label_smoothing=0.125)
+    given = (y, wanted, label) if not more else (x, wanted, label)
+    torch.testing.assert_close(made.loss(*given)["loss"], fit + smooth)
+    torch.testing.assert_close(made.penalty(), 0.125 * net.fc.weight.square().sum())
+    optimizer = made.configure_optimizers()["optimizer"]
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.05]
+
+
+def test_they_are_those_of_the_module_that_trains() -> None:
+    program, _, _ = check_text(OWN.format(more=""))
+    assert program is not None
+    made: Any = module_class(emit(program), "Net", "own")(classes=4, rate=0.5)
+    assert [g["lr"] for g in made.configure_optimizers()["optimizer"].param_groups] == [0.5, 0.1]
+    x, wanted, label = torch.randn(4, 8), torch.randn(4, 8), torch.tensor([0, 5, 2, 7])
+    made.training_step(made.configure_optimizers()["optimizer"], x, wanted, label)
+    with pytest.raises(AssertionError, match="base \\* classes == K"):
+        made.loss(made(x), torch.randn(4, 6), label)
+
+
+def test_what_train_brings_cannot_take_a_params_name_and_models_called_by_name_keep_theirs() -> (
+    None
+):
+    text = OWN.format(more="").replace("input label:", "input rate:")
+    assert "E0230" in codes(text)
+    called = text.replace("input rate:", "input x: float[N, 8]\n  input label:")
+    called = called.replace("  fit =", "  y = Net(x)\n  fit =")
+    assert set(codes(called)) == {"E0201"}

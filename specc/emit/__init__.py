@@ -16,7 +16,7 @@ from specc.emit.layout import identifier
 from specc.emit.marks import mark, told_apart
 from specc.emit.members import training_class
 from specc.emit.modules import constructor, forward, from_checkpoint, plain
-from specc.emit.names import attribute_names, constant_names
+from specc.emit.names import attribute_names, constant_names, training_names
 from specc.emit.precision import Precision
 from specc.emit.statements import Class, comment, print_class
 from specc.emit.training import methods
@@ -40,7 +40,8 @@ def _emit(program: ir.Program) -> str:
     parts = helpers(program)
     parts += [_class(program, made, classes, constants) for made in classes.listed]
     if program.train is not None and program.train.module is not None:
-        parts.append(print_class(training_class(program.train, constants)))
+        said = _said_in_training(program, classes, constants)
+        parts.append(print_class(training_class(program.train, said)))
     body = "\n\n".join(parts)
     head = [
         f'"""{names}, from {file}: plain PyTorch, written by specc."""',
@@ -49,6 +50,18 @@ def _emit(program: ir.Program) -> str:
     if program.params:
         head.append(_constants(program, constants))
     return "\n\n".join(head) + "\n\n\n" + body
+
+
+def _said_in_training(
+    program: ir.Program, classes: Classes, constants: Mapping[str, str]
+) -> Mapping[str, str]:
+    """What the class ``Training`` calls params: those of its one model too, where it has one."""
+    assert program.train is not None
+    models = [member for member in program.train.members if member.kind == "model"]
+    if len(models) != 1:
+        return constants
+    made = classes.of(program.model(models[0].model))
+    return training_names(made, program, constants, f"self.{models[0].attribute}")
 
 
 def _imports(program: ir.Program, body: str) -> str:
@@ -101,7 +114,7 @@ def _class(
     body += computes
     train = program.train
     if train is not None and not train.members and train.model == module.name:
-        body += methods(module, train, constants)
+        body += methods(module, train, training_names(made, program, constants))
     fields = sorted(flag for flag in made.flags.values() if flag not in made.optional)
     base = "nn.Sequential" if module.sequential else "nn.Module"
     return print_class(

@@ -6,7 +6,7 @@ and sizes inside a function, which are ``body``'s."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from specc import ir
@@ -67,9 +67,13 @@ def loop_variables(nodes: Sequence[ir.Node]) -> Iterator[str]:
 
 
 def attribute_names(made: EmittedClass, program: ir.Program) -> dict[str, str]:
-    """The params that ``forward`` speaks of, and what the module keeps each as."""
+    """The params that ``forward`` and the methods of training speak of, and what the module keeps
+    each as."""
     module = made.module
     used = set(sizes_read(made.parts))
+    if program.train is not None and program.train.model == module.name:
+        # The file's params are constants, which training speaks of as such.
+        used |= {param.name for param in module.params} & set(_said_in_training(program.train))
     for condition in module.conditions if module.kind == "model" else ():
         if condition.refused_by_torch:
             continue
@@ -84,6 +88,51 @@ def attribute_names(made: EmittedClass, program: ir.Program) -> dict[str, str]:
         wanted = f"param{name}" if name.startswith("_") else name
         found[name] = distinct(wanted, taken | set(found.values()))
     return found
+
+
+def training_names(
+    made: EmittedClass, program: ir.Program, constants: Mapping[str, str], held: str = "self"
+) -> dict[str, str]:
+    """What the methods of training call params: the file's are ``constants``, those of the model
+    attributes of the module, which is ``held`` by them."""
+    own = {param.name for param in made.module.params}
+    attributes = attribute_names(made, program)
+    return {
+        **constants,
+        **{name: f"{held}.{attributes[name]}" for name in attributes if name in own},
+    }
+
+
+def _said_in_training(train: ir.Train) -> Iterator[str]:
+    """The symbols that training speaks of, in what it computes, asks of sizes and is set to."""
+    nodes = [*train.shared, *train.nodes, *train.metric_nodes]
+    for node in ir.flat_nodes(nodes):
+        for operand in ir.node_operands(node):
+            yield from symbols_of(operand)
+    for condition in train.conditions:
+        yield from symbols_of(condition.left) | symbols_of(condition.right)
+    for member in train.members:
+        yield from symbols_of(member.decay)
+    for step in train.steps:
+        for arguments in _settings(step):
+            for _, value in arguments:
+                yield from symbols_of(value)
+
+
+def _settings(step: ir.Step) -> Iterator[ir.Arguments]:
+    """What a step's optimizer, scheduler, clip, penalties and constraints are set to."""
+    yield from (regularizer.arguments for regularizer in step.regularizers)
+    yield from (constraint.arguments for constraint in step.constraints)
+    if step.clip is not None:
+        yield step.clip.arguments
+    if step.optimizer is not None:
+        yield step.optimizer.arguments
+        yield from (group.arguments for group in step.optimizer.groups)
+    schedulers = [] if step.scheduler is None else [step.scheduler]
+    for scheduler in schedulers:
+        yield scheduler.arguments
+        if isinstance(scheduler, ir.ComposedScheduler):
+            schedulers += scheduler.parts
 
 
 def argument_names(model: ir.Module) -> dict[str, str]:

@@ -17,8 +17,8 @@ from specc.emit.statements import Assign, Evaluate, For, Function, Return, State
 
 
 def constant_naming(constants: Mapping[str, str]) -> Naming:
-    """How a training's settings speak of the file's params."""
-    return static_naming(lambda name: ast.Name(constants[name], ast.Load()))
+    """How a training's settings speak of params."""
+    return static_naming(lambda name: dotted(constants[name]))
 
 
 def penalty(model: ir.Module, step: ir.Step, prefix: str, constants: Mapping[str, str]) -> Function:

@@ -328,15 +328,15 @@ def read_unfed(scope: Graph) -> None:
             definition = library.definitions[name]
             local = Graph(
                 kind="model", collector=collector_of(scope, ()), params=dict(definition.params),
-                env={**definition.env, **dict.fromkeys(_unknown(definition.tree), POISON)},
+                env={**definition.env, **dict.fromkeys(told_by_use(definition.tree), POISON)},
                 library=library, unread=definition.unread,
             )  # fmt: skip
             library.read.add(name)
             library.build(local, definition.tree, (), ())
 
 
-def _unknown(tree: ast.Module) -> Iterator[str]:
-    """What only a use of the block tells: its params, its inputs, the names of their sizes."""
+def told_by_use(tree: ast.Module) -> Iterator[str]:
+    """The names whose meaning comes from outside: params, inputs, the sizes of those."""
     yield from (parameter.name for parameter in tree.parameters)
     for statement in tree.body:
         if isinstance(statement, ast.Input):

@@ -12,8 +12,9 @@ from typing import Literal
 
 from specc import ir
 from specc.errors import Collector, Span
+from specc.semantics.blocks import told_by_use
 from specc.semantics.calls import call_function, given_arguments
-from specc.semantics.entities import POISON, Entity, Items
+from specc.semantics.entities import POISON, Entity, Items, is_poisoned, is_static
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
 from specc.semantics.members import call_member, mentioned, selected
@@ -80,9 +81,7 @@ class TrainBuilder:
     # ── one model, one step ──────────────────────────────────────────────────────────────────────
 
     def _alone(self, block: ast.Train, model: ir.Module, scope: Graph) -> ir.Train:
-        env: dict[str, Entity] = dict(self.file_env)
-        # Sizes of the model's inputs are known here too; the model's own params are not.
-        env.update({name: scope.env[name] for name in scope.dimensions})
+        env: dict[str, Entity] = {**self.file_env, **self._of_the_model(scope, model)}
         env.update({value.name: value for value in model.inputs})
         env.update(
             {
@@ -113,6 +112,17 @@ class TrainBuilder:
             conditions=made.conditions,
         )
 
+    def _of_the_model(self, scope: Graph, model: ir.Module) -> dict[str, Entity]:
+        """What is known of the one model beside its inputs and outputs: its params, the sizes of
+        its inputs, and that something was reported of either."""
+        names = [*told_by_use(scope.library.definitions[model.name].tree), *scope.dimensions]
+        found = {name: scope.env[name] for name in names if name in scope.env}
+        return {
+            name: entity
+            for name, entity in found.items()
+            if is_static(entity) or is_poisoned(entity)
+        }
+
     def _graph(self, scope: Graph, env: dict[str, Entity]) -> Graph:
         return Graph(
             kind="train", collector=self.collector, params=dict(scope.params), env=env,
@@ -129,7 +139,9 @@ class TrainBuilder:
             graph.params = {
                 name: value for name, value in graph.params.items() if name in self.file_env
             }
-        members = named_members(block, names, self.models, self.file_env)
+        model, home = self.models[names[0]]
+        known = {} if explicit else self._of_the_model(home, model)
+        members = named_members(block, names, self.models, {**self.file_env, **known})
         graph.members = {member.attribute if member.kind != "model" else member.model: member
                          for member in members}  # fmt: skip
         subject = training_module(members, self.models, block.span)
@@ -231,8 +243,7 @@ class TrainBuilder:
     def _call_the_model(self, graph: Graph, name: str, member: ir.Member) -> None:
         """The inputs of the one model are the batch's, and its outputs are known by name."""
         model, scope = self.models[name]
-        for dimension in scope.dimensions:
-            graph.env[dimension] = scope.env[dimension]
+        graph.env.update(self._of_the_model(scope, model))
         self.inputs += model.inputs
         graph.env.update({value.name: value for value in model.inputs})
         outputs = tuple(output.name for output in model.outputs)
