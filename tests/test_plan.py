@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 from ir_interpreter import interpret
 
 from specc import ir
-from specc.emit import emit
+from specc.emit import emit, grouping
 from specc.emit.forms import Different, Standpoint, agree
+from specc.emit.merge import merge
+from specc.emit.plan import Part
+from specc.emit.views import View
 from specc.errors import SpecError
 from specc.semantics import analyse
 from specc.sizes import symbol
@@ -180,6 +184,44 @@ def test_blocks_of_two_classes_inside_themselves_keep_their_way() -> None:
 def test_a_loop_over_blocks_of_two_classes_is_written_out() -> None:
     source = emitted(SPLIT, "output x -> repeat(3) Inner(i)")
     assert "Inner(dim, 0), Inner2(dim, 1)" in re.sub(r"\s+", " ", source)
+
+
+def merged_readings(uses: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """How many readings were held together to emit a model of these uses, and its source."""
+    block = (
+        "block B(a: int, k: int) {\n input x: float[N, D]\n x = x -> Linear(a ** k) -> Linear(D)\n"
+        " for j in (1, 2) { if k > j { x = x + 1 } }\n output x\n}\n"
+    )
+    chain = "\n".join(f" x = x -> {use}" for use in uses)
+    model = f"model Net {{\n input x: float[N, 4]\n{chain}\n output x\n}}\n"
+    program = analyse(f"spec 1\n{block}{model}", "m.spec")
+    counts = []
+
+    def counted(views: Sequence[View]) -> tuple[Part, ...]:
+        counts.append(len(views))
+        return merge(views)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(grouping, "merge", counted)
+        return sum(counts), emit(program)
+
+
+@pytest.mark.parametrize(
+    ("use", "made"),
+    [
+        (lambda k: f"B(2, {k % 4})", 4),  # a few classes of many
+        (lambda k: f"B({k + 2}, 1)", None),  # a class for each
+    ],
+)
+def test_the_work_of_sorting_readings_grows_with_their_number(
+    use: Callable[[int], str], made: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = {}
+    for count in (20, 80):
+        readings = [use(k) for k in range(count)]
+        work[count], source = merged_readings(readings, monkeypatch)
+        assert len(classes(source)) - 1 == min(made or count, len(set(readings)))
+    assert work[80] <= 4 * work[20]
 
 
 # ── made with other arguments ────────────────────────────────────────────────────────────────────

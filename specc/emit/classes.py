@@ -6,20 +6,17 @@ written into a class (``modules``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
 from specc.emit.constructors import ClassForm
-from specc.emit.decisions import Known, known_by
-from specc.emit.forms import Different, Standpoint
+from specc.emit.forms import Standpoint
+from specc.emit.grouping import Grouping
 from specc.emit.inherited import Inheritance
-from specc.emit.merge import merge
 from specc.emit.names import distinct
 from specc.emit.plan import Choice, Cycle, Part, Row
 from specc.emit.reads import symbols_of
-from specc.emit.unread import without_unread
-from specc.emit.views import View
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +27,8 @@ class EmittedClass:
     variants: list[ir.Module]
     parts: tuple[Part, ...]
     canonical: dict[int, ir.Value]
+    # Where each reading is read from.
+    standpoints: list[Standpoint]
     dimensions: tuple[str, ...] = ()
     # The reading of a model that is one of the spec's own, not a part of another.
     whole: ir.Module | None = None
@@ -39,10 +38,6 @@ class EmittedClass:
     @property
     def module(self) -> ir.Module:
         return self.variants[0]
-
-    def standpoints(self) -> list[Standpoint]:
-        """Where each reading is read from."""
-        return _standpoints(self.variants)
 
     def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]:
         """The params and sizes that went into numbers, and each value that a reading had: of those,
@@ -112,13 +107,14 @@ def classes_of(models: Sequence[ir.Module]) -> Classes:
             readings.setdefault(module.name, []).append(module)
     groups: dict[str, list[EmittedClass]] = {}
     known: dict[int, EmittedClass] = {}
+    grouping = Grouping(known)
     circular = []
     for name, modules in readings.items():
         if any(id(inner) not in known for module in modules for inner in _inside_of(module)):
             circular.append(name)
-        groups[name] = _merged(name, modules, known)
+        groups[name] = _classes_of(name, modules, grouping)
         _note(groups[name], known)
-    _refine(circular, groups, known)
+    _refine(circular, groups, known, grouping)
     found = Classes([made for group in groups.values() for made in group], dict(known))
     taken = set(readings)
     for name, group in groups.items():
@@ -154,70 +150,31 @@ def _note(group: Sequence[EmittedClass], known: dict[int, EmittedClass]) -> None
 
 
 def _refine(
-    circular: Sequence[str], groups: dict[str, list[EmittedClass]], known: dict[int, EmittedClass]
-) -> None:
+    circular: Sequence[str], groups: dict[str, list[EmittedClass]],
+    known: dict[int, EmittedClass], grouping: Grouping,
+) -> None:  # fmt: skip
     """Takes the classes of blocks that are inside themselves apart until each makes, for all of
     its readings, blocks of one class."""
     changed = True
     while changed:
         changed = False
         for name in circular:
-            finer = [part for made in groups[name] for part in _merged(name, made.variants, known)]
+            finer = [
+                part for made in groups[name] for part in _classes_of(name, made.variants, grouping)
+            ]
             changed |= len(finer) > len(groups[name])
             groups[name] = finer
             _note(finer, known)
 
 
-def _merged(
-    name: str, modules: Sequence[ir.Module], known: Mapping[int, EmittedClass]
-) -> list[EmittedClass]:
-    """All in one class if one text says them; or else each with the first that it fits."""
-    whole = _try(name, list(modules), known)
-    if whole is not None:
-        return [whole]
-    found: list[EmittedClass] = []
-    for module in modules:
-        for position, made in enumerate(found):
-            # Two are soon held together; only where they fit is the whole class.
-            if _try(name, [made.module, module], known) is None:
-                continue
-            together = _try(name, [*made.variants, module], known)
-            if together is not None:
-                found[position] = together
-                break
-        else:
-            alone = _try(name, [module], known)
-            assert alone is not None, f"{name} differs from itself"
-            found.append(alone)
-    return found
-
-
-def _try(
-    name: str, modules: list[ir.Module], known: Mapping[int, EmittedClass]
-) -> EmittedClass | None:
-    views = [
-        View(module.nodes, at, classes=known)
-        for module, at in zip(modules, _standpoints(modules), strict=True)
-    ]
-    first = modules[0]
-    for view, module in zip(views[1:], modules[1:], strict=True):
-        for mine, canonical in zip(module.inputs, first.inputs, strict=True):
-            view.canonical[id(mine)] = canonical
-    try:
-        parts = merge(views)
-        for view, module in zip(views, modules, strict=True):
-            for output, wanted in zip(module.outputs, first.outputs, strict=True):
-                if view.of(output.value) is not views[0].of(wanted.value):
-                    raise Different("another output")
-    except Different:
-        return None
-    results = [views[0].of(output.value) for output in first.outputs]
-    return EmittedClass(name, modules, without_unread(parts, results), views[0].canonical)
-
-
-def _standpoints(modules: Sequence[ir.Module]) -> list[Standpoint]:
-    found: Known = {}
-    return [Standpoint(number, known_by(module, found)) for number, module in enumerate(modules)]
+def _classes_of(name: str, modules: Sequence[ir.Module], grouping: Grouping) -> list[EmittedClass]:
+    return [
+        EmittedClass(
+            name, group.variants, group.parts, group.canonical,
+            grouping.standpoints(group.variants),
+        )
+        for group in grouping.groups(modules)
+    ]  # fmt: skip
 
 
 # ── what a constructor must be told ──────────────────────────────────────────────────────────────

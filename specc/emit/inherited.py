@@ -29,6 +29,7 @@ class ReadOften(Protocol):
     @property
     def variants(self) -> list[ir.Module]: ...
 
+    @property
     def standpoints(self) -> list[Standpoint]: ...
 
 
@@ -84,7 +85,7 @@ class Inheritance:
 def _agreed(made: ReadOften, position: int) -> tuple[ir.Static, ...] | None:
     shapes = [variant.outputs[position].value.type.shape for variant in made.variants]
     try:
-        found = agree(list(zip(shapes, made.standpoints(), strict=True)))
+        found = agree(list(zip(shapes, made.standpoints, strict=True)))
     except Different:
         return None
     assert isinstance(found, tuple)

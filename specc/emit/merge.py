@@ -105,7 +105,7 @@ def _leaf(pairs: Sequence[Pair]) -> ir.Leaf:
 def _same_place(pairs: Sequence[Pair]) -> None:
     """That the layers called have one path, but for the positions in the loops around."""
     shapes = {
-        _without_numbers(node.layer)
+        without_numbers(node.layer)
         for _, node in pairs
         if isinstance(node, ir.LayerCall | ir.ParameterRead)
     }
@@ -113,7 +113,8 @@ def _same_place(pairs: Sequence[Pair]) -> None:
         raise Different("another layer")
 
 
-def _without_numbers(path: str) -> tuple[str, ...]:
+def without_numbers(path: str) -> tuple[str, ...]:
+    """A layer's path wherever in the loops around it stands."""
     return tuple("#" if part.isdigit() else part for part in path.split("."))
 
 
@@ -123,7 +124,7 @@ def _make(pairs: Sequence[Pair]) -> ir.Make:
     layers = [(view, other.layer) for view, other in pairs if isinstance(other, ir.Make)]
     first = node.layer
     for view, layer in layers:
-        if layer.type != first.type or _without_numbers(layer.name) != _without_numbers(first.name):
+        if layer.type != first.type or without_numbers(layer.name) != without_numbers(first.name):
             raise Different("another layer")
         if [w.type for w in layer.wrappers] != [w.type for w in first.wrappers]:
             raise Different("another parametrization")

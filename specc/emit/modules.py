@@ -189,7 +189,7 @@ def _type(made: EmittedClass, types: Sequence[ir.TensorType]) -> ir.TensorType:
         return first
     try:
         shape = agree(
-            [(type_.shape, point) for type_, point in zip(types, made.standpoints(), strict=True)]
+            [(type_.shape, point) for type_, point in zip(types, made.standpoints, strict=True)]
         )
     except Different:
         return first
