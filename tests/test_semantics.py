@@ -348,6 +348,7 @@ def test_globs_match_as_fnmatch_does(pattern: str) -> None:
         ("Softmax(dim=-1)", "CrossEntropyLoss", "index(4)[N]", "E0410"),
         ("Softmax(dim=-1)", "NLLLoss", "index(4)[N]", "E0410"),
         ("Sigmoid", "BCEWithLogitsLoss", "unit[N, 4]", "E0410"),
+        ("Linear(4, bias=false)", "BCELoss", "unit[N, 4]", "E0410"),
         ("Identity", "MSELoss", "float[N]", "E0310"),
     ],
 )
@@ -357,6 +358,32 @@ def test_pairs_that_are_wrong_together(layer: str, loss: str, label: str, code: 
     if code == "E0310":
         body = body.replace("Linear(4)", "Linear(1)")
     assert [found for found, _ in faults(body, train)] == [code]
+
+
+@pytest.mark.parametrize("loss", ["BCELoss(y, {})", "BCEWithLogitsLoss(x, {})"])
+@pytest.mark.parametrize(
+    ("target", "type_", "codes"),
+    [
+        ("t", "float[N, 4]", ["W0302"]),
+        ("t", "normal[N, 4]", ["W0302"]),
+        ("t", "unit[N, 4]", []),
+        # Of what is computed nothing can be told.
+        ("t / 2", "float[N, 4]", []),
+        ("1 - t", "unit[N, 4]", []),
+        ("where(t > 0, 1.0, 0.0)", "float[N, 4]", []),
+    ],
+)
+def test_a_target_that_is_no_probability_is_a_warning(
+    loss: str, target: str, type_: str, codes: list[str]
+) -> None:
+    program = analyse(
+        "spec 1\nmodel M {\n input z: float[N, 4]\n x = z -> Linear(4)\n y = x -> Sigmoid\n"
+        f" output x, y\n}}\ntrain {{\n input t: {type_}\n loss = {loss.format(target)}\n"
+        " optimizer SGD(lr=0.1)\n}\n",
+        "m.spec",
+    )
+    found = [getattr(item, "code", "") for item in program.warnings]
+    assert found == codes
 
 
 def test_a_bias_before_a_batch_norm_is_a_warning() -> None:

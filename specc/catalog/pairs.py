@@ -21,6 +21,15 @@ class Pair:
     help: str
 
 
+_WITH_BIAS: Final = (
+    "Linear",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+)
 _BATCH_NORMS: Final = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
 
 PAIRS: Final = (
@@ -48,19 +57,27 @@ PAIRS: Final = (
         "{consumer} wants log-probabilities; {producer} gives probabilities",
         "use LogSoftmax, or CrossEntropyLoss on the scores",
     ),
+    Pair(
+        _WITH_BIAS,
+        ("BCELoss", "binary_cross_entropy"),
+        "E0410",
+        "error",
+        "{consumer} wants probabilities; {producer} gives scores of any size",
+        "use BCEWithLogitsLoss, or feed it the sigmoid of them",
+    ),
+)
+
+# Losses whose target is a probability, which a type says that is `unit`.
+OF_PROBABILITIES: Final = (
+    "BCELoss",
+    "binary_cross_entropy",
+    "BCEWithLogitsLoss",
+    "binary_cross_entropy_with_logits",
 )
 
 # A bias that the normalisation right after it subtracts again.
 BIAS_BEFORE_NORM: Final = Pair(
-    (
-        "Linear",
-        "Conv1d",
-        "Conv2d",
-        "Conv3d",
-        "ConvTranspose1d",
-        "ConvTranspose2d",
-        "ConvTranspose3d",
-    ),
+    _WITH_BIAS,
     _BATCH_NORMS,
     "W0301",
     "warning",

@@ -87,4 +87,13 @@ ROWS = {
         "y = x -> Linear(4) -> BatchNorm1d",
         "Write `bias=false`.",
     ),
+    "W0302": Code(
+        "a target that may be any number where a probability is meant",
+        (
+            "BCELoss takes targets from 0 to 1. A `float` may be anything, and so is what tests "
+            "draw for it: the loss is then no cross-entropy of anything."
+        ),
+        "input wanted: float[N, 3]\nloss = BCELoss(sigmoid(scores), wanted)",
+        "Declare the input as `unit[...]`; tests draw it, and samples are held, from 0 to 1.",
+    ),
 }

@@ -71,10 +71,11 @@ ROWS = {
         "Say it once.",
     ),
     "E0410": Code(
-        "a loss that applies again what the model has applied",
+        "a loss that applies again what the model has applied, or misses it",
         (
             "CrossEntropyLoss takes the scores and applies the softmax itself, BCEWithLogitsLoss "
-            "the sigmoid; NLLLoss wants logarithms. Training runs, and learns badly."
+            "the sigmoid; NLLLoss wants logarithms, BCELoss probabilities. Training runs, and "
+            "learns badly."
         ),
         "loss = CrossEntropyLoss(logits, label)",
         "Feed the loss the scores, or use the loss for what the model puts out.",

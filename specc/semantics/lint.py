@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from specc import ir
-from specc.catalog.pairs import BIAS_BEFORE_NORM, PAIRS, Pair
+from specc.catalog.pairs import BIAS_BEFORE_NORM, OF_PROBABILITIES, PAIRS, Pair
 from specc.errors import Collector, Diagnostic, Span
 from specc.semantics.graph import Graph
 
@@ -38,8 +38,10 @@ def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
 
 
 def lint_train(model: ir.Module, train: ir.Train, collector: Collector) -> None:
-    """Reports losses fed by what they already do themselves."""
+    """Reports losses fed by what they already do themselves, and targets of any size where a
+    probability is meant."""
     model = train.module or model
+    declared = {id(value) for value in (*model.inputs, *train.inputs)}
     made_by = _from_nodes(model.nodes) | _from_nodes(train.nodes)
     for node in ir.flat_nodes(train.nodes):
         if not isinstance(node, ir.FunctionCall) or not node.arguments:
@@ -49,6 +51,20 @@ def lint_train(model: ir.Module, train: ir.Train, collector: Collector) -> None:
         for pair in PAIRS:
             if node.function in pair.consumers and name in pair.producers:
                 _report(pair, name, node.function, node.span, collector)
+        target = dict(node.arguments).get("target")
+        if (
+            node.function in OF_PROBABILITIES
+            and isinstance(target, ir.Value)
+            and id(target) in declared
+            and target.type.meaning != "unit"
+        ):
+            collector.warning(
+                "W0302",
+                f"{node.function} compares with probabilities, and `{target.name}` is"
+                f" {target.type}: any number",
+                node.span,
+                f"declare `{target.name}` as unit[...], which is in 0..1",
+            )
 
 
 def _bias_before_norm(module: ir.Module, collector: Collector) -> None:
