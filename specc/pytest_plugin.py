@@ -54,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-device", metavar="D,...", help="fail, and do not skip, where it is missing"
     )
     group.addoption(
+        "--specc-repro", metavar="FOLDER", help="write a script there for each cell that regressed"
+    )
+    group.addoption(
         "--specc-timeout",
         metavar="SECONDS",
         help=f"stop a cell that takes longer; 0 for never (default: {TIMEOUT:g})",
@@ -178,9 +181,15 @@ class CellItem(_SpecItem):
         if self.config.getoption("--specc-in-process"):
             return self._judge_here(root, source)
         isolated = _isolated(self.config)
-        verdict = isolated.judge(self._program.file, choice.settings, self._cell, root, source)
+        verdict = isolated.judge(
+            self._program.file, choice.settings, self._cell, root, source, self._repro()
+        )
         self.tell("torch_seconds", verdict.torch_seconds)
         return verdict
+
+    def _repro(self) -> Path | None:
+        folder = self.config.getoption("--specc-repro")
+        return None if folder is None else Path(folder)
 
     def _judge_here(self, root: Path, source: str | None) -> Verdict:
         start = time.perf_counter()
@@ -195,7 +204,7 @@ class CellItem(_SpecItem):
 
             return Verdict("skipped", notes=(missing,))
         with _without_trace():
-            verdict = judge(self._program, self._cell, root, source=source)
+            verdict = judge(self._program, self._cell, root, source=source, repro=self._repro())
         self.tell("torch_seconds", importing + verdict.torch_seconds)
         return verdict
 

@@ -75,7 +75,12 @@ class Project:
         monkeypatch.setattr(judge, "judge", self._judge)
 
     def _judge(
-        self, program: Program, cell: Cell, root: Path, source: str | None = None
+        self,
+        program: Program,
+        cell: Cell,
+        root: Path,
+        source: str | None = None,
+        repro: Path | None = None,
     ) -> Verdict:
         self.judged.append((cell.id, source))
         result = self.verdicts.get(cell.target, PASSED)

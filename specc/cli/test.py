@@ -69,6 +69,14 @@ def test(
     last_failed: Annotated[
         bool, typer.Option("--lf", help="Only what failed in the last run.")
     ] = False,
+    repro: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write a script there for each cell that regressed: torch alone shows it.",
+            show_default=False,
+        ),
+    ] = None,
     timeout: Annotated[
         str | None,
         typer.Option(
@@ -108,6 +116,7 @@ def test(
         ("--specc-dtype", dtype),
         ("--require-device", require_device),
         ("--specc-source", source),
+        ("--specc-repro", repro and repro.absolute()),
         ("--specc-timeout", timeout),
         ("--junitxml", junitxml and junitxml.absolute()),
     ):

@@ -142,6 +142,15 @@ ROWS = {
         "specc show specs/mlp.spec --plot mlp.svg",
         "Draw less, with --depth 1 or --model NAME; or write a .dot file and lay it out yourself.",
     ),
+    "E0719": Code(
+        "faults that cannot be used",
+        (
+            "specc mutate --faults imports the module that it names, which must have FAULTS, a tuple "
+            "of specc.mutate.fault.Fault."
+        ),
+        "specc mutate specs/mlp.spec --faults my_faults",
+        "Write FAULTS = (MyFault(),) in a module that can be imported from the current folder.",
+    ),
     "E0801": Code(
         "no golden for this case",
         (
@@ -252,6 +261,15 @@ ROWS = {
             "Do not use the artefact. The message says where they differ; a small spec that shows "
             "it is worth a report to torch."
         ),
+    ),
+    "E0905": Code(
+        "a case that does not pass as it is",
+        (
+            "specc mutate asks what a golden catches beside what it passes; this one does not pass "
+            "the unchanged spec on this machine."
+        ),
+        "specc mutate specs/mlp.spec",
+        "Run specc test on it: mend what it says, or bless the spec anew.",
     ),
     "E0790": Code(
         "a defect of specc",

@@ -46,7 +46,13 @@ class Isolated:
         self._said: Any = None
 
     def judge(
-        self, file: str, settings: Mapping[str, str], cell: Cell, root: Path, source: str | None
+        self,
+        file: str,
+        settings: Mapping[str, str],
+        cell: Cell,
+        root: Path,
+        source: str | None,
+        repro: Path | None = None,
     ) -> Verdict:
         """The verdict on ``cell`` of the spec ``file`` with ``settings``.
 
@@ -61,7 +67,7 @@ class Isolated:
             "dtype": cell.dtype,
             "root": str(root),
             "source": source,
-            "threads": os.environ.get("OMP_NUM_THREADS", ""),
+            "repro": "" if repro is None else str(repro),
         }
         start = time.perf_counter()
         try:
@@ -190,6 +196,7 @@ def _verdict(told: dict[str, Any]) -> Verdict:
     findings = tuple(Finding(**finding) for finding in told.pop("findings"))
     told["not_observable"] = tuple(told["not_observable"])
     told["notes"] = tuple(told["notes"])
+    told["located"] = tuple(told["located"])
     return Verdict(findings=findings, **told)
 
 

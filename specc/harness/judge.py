@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
+from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import torch
 
@@ -21,11 +22,20 @@ from specc.harness.verdict import Finding, Verdict
 from specc.ir import Program
 
 
-def judge(program: Program, cell: Cell, root: Path, source: str | None = None) -> Verdict:
+def judge(
+    program: Program,
+    cell: Cell,
+    root: Path,
+    source: str | None = None,
+    *,
+    repro: Path | None = None,
+) -> Verdict:
     """Run ``cell`` and compare it with the golden under ``root``.
 
-    ``source`` is judged in place of a fresh emission. Raises GoldenError where there is nothing to
-    judge against, TargetError where the target refuses; a run that stops is a finding. Uses the
+    ``source`` is judged in place of a fresh emission. Of a cell that regressed the first bad value
+    is looked at closer, and in ``repro`` a folder is made with a script that shows it. Raises
+    GoldenError where there is nothing to judge against, TargetError where the target refuses,
+    CallError (E0703) where the script cannot be written; a run that stops is a finding. Uses the
     threads that torch has.
     """
     start = time.perf_counter()
@@ -60,6 +70,10 @@ def judge(program: Program, cell: Cell, root: Path, source: str | None = None) -
             seconds_total=took - start,
         )
     result = compare(golden, run.observations, cell.dtype, lines.of, layers=eager)
+    located: tuple[str, ...] = ()
+    if result.findings:
+        look = _Look(program, cell, closed, golden, source, setting)
+        located = look.at(result.findings[0], repro)
     return Verdict(
         "regressed" if result.findings else "passed",
         result.worst,
@@ -69,7 +83,45 @@ def judge(program: Program, cell: Cell, root: Path, source: str | None = None) -
         run.seconds_torch,
         time.perf_counter() - start,
         result.compared,
+        located,
     )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A closer look at a cell that regressed."""
+
+    program: Program
+    cell: Cell
+    closed: ClosedCase
+    golden: Golden
+    source: str
+    setting: Setting
+
+    def at(self, first: Finding, repro: Path | None) -> tuple[str, ...]:
+        """What can be said of the first bad value, and where its script is."""
+        from specc.harness.locate import locate
+        from specc.harness.repro import write
+
+        # A setting is what it is: there is nothing to look at but the two numbers.
+        if first.name.startswith(("setting/", "option/")):
+            return ()
+        found = locate(
+            self.program, self.closed, self.golden, self.source, self.setting, first.name
+        )
+        if repro is None:
+            return tuple(found.lines)
+        folder = repro / f"{PurePath(self.program.file).stem}-{self.cell.id}"
+        script = write(
+            folder,
+            self.program,
+            self.closed,
+            self.source,
+            self.setting,
+            found,
+            f"{first.name} {found.what or first.message}",
+        )
+        return (*found.lines, f"a script that shows it: {script}")
 
 
 def missing_device(device: str) -> str | None:

@@ -46,6 +46,8 @@ class Verdict:
     seconds_torch: float = 0.0
     seconds_total: float = 0.0
     compared: int = 0
+    # What a closer look at the first finding told, a line each.
+    located: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -71,6 +73,7 @@ class Verdict:
             f"first bad value: {first.name}",
             f"  {first.file}:{first.line}",
             f"  {first.message}",
+            *(f"  {line}" for line in self.located),
         ]
         rest = self.findings[1:]
         if rest:

@@ -53,7 +53,8 @@ def _judged(request: dict[str, Any]) -> dict[str, Any]:
     program = _program(request["file"], settings)
     found = matrix.cells(program, [request["target"]], [request["device"]], [request["dtype"]])
     cell = next(each for each in found if each.id == request["cell"])
-    verdict = judge(program, cell, Path(request["root"]), request["source"])
+    repro = Path(request["repro"]) if request["repro"] else None
+    verdict = judge(program, cell, Path(request["root"]), request["source"], repro=repro)
     told = asdict(verdict)
     told["seconds_torch"] += importing
     told["seconds_total"] += importing

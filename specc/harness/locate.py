@@ -1,0 +1,254 @@
+"""Where a regressed cell went wrong: how its first bad value looks, and which layer shows it alone.
+
+Only a failure pays for this. The source runs once more in float64, which tells a computation that
+is another one from arithmetic that is worse; the cell runs once more with whole tensors; then
+layers are run one by one on the inputs that they had. Non-goals: judging (``judge``), scripts for
+others (``repro``).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from specc.errors import SpeccError
+from specc.harness.build import RunFailed
+from specc.harness.case import ClosedCase
+from specc.harness.golden import Golden
+from specc.harness.hooks import flat_tensors
+from specc.harness.noise import normal
+from specc.harness.observe import Run, Setting, observe
+from specc.harness.pattern import pattern
+from specc.harness.sketch import represent
+from specc.ir import Program
+from specc.targets import TARGETS
+
+# A layer alone errs by at most so many times what eager does, where it is sound.
+MUCH = 16.0
+# Layers are compiled one by one for so long.
+SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """A layer's first call: the layer as it was then, and what it was given."""
+
+    path: str
+    layer: nn.Module
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+
+
+@dataclass
+class Located:
+    """``lines`` are for the report; ``culprit`` is the layer that shows the fault alone."""
+
+    lines: list[str] = field(default_factory=list)
+    culprit: Call | None = None
+    what: str = ""
+    # The model's outputs in float64 as the spec means them, where the source computes others.
+    expected: list[Tensor] = field(default_factory=list)
+
+
+def locate(
+    program: Program,
+    closed: ClosedCase,
+    golden: Golden,
+    source: str,
+    setting: Setting,
+    name: str,
+) -> Located:
+    """What can be said of the first bad value ``name`` of a cell. Never raises for what it runs: a
+    run that stops has said so already."""
+    found = Located()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _look(found, program, closed, golden, source, setting, name)
+    except (RunFailed, SpeccError) as error:
+        found.lines.append(f"it could not be looked at closer: {error}")
+    return found
+
+
+def _look(
+    found: Located,
+    program: Program,
+    closed: ClosedCase,
+    golden: Golden,
+    source: str,
+    setting: Setting,
+    name: str,
+) -> None:
+    again = observe(program, closed, source, replace(setting, whole=True))
+    exact_setting = Setting("eager", "cpu", "float64", layers=True, whole=True)
+    exact = observe(program, closed, source, exact_setting)
+    same = right = _agrees(golden, exact, name, setting.dtype)
+    if not same and same is not None:
+        found.lines.append(
+            "in float64 it is off as well: another computation, not worse arithmetic"
+        )
+        from specc.emit import emit
+
+        fresh = emit(program)
+        if fresh != source:
+            exact = observe(program, closed, fresh, exact_setting)
+            same = _agrees(golden, exact, name, setting.dtype)
+            stage = "step0" if closed.case.mode == "train" else "eval"
+            names = [f"{stage}/output/{output.name}" for output in program.subject().outputs]
+            found.expected = [exact.whole[each] for each in names if each in exact.whole]
+    elif same:
+        found.lines.append(
+            f"in float64, eager, it is right: {setting.target} in {setting.dtype} computes it worse"
+        )
+    one, other = again.whole.get(name), exact.whole.get(name)
+    if same and one is not None and other is not None:
+        look = pattern(one, other)
+        if look:
+            found.lines.append(f"how it looks: {look}")
+    if right and setting.target != "eager":
+        _alone(found, program, closed, source, setting)
+
+
+def _agrees(golden: Golden, exact: Run, name: str, dtype: str) -> bool | None:
+    """Whether float64 here says of ``name`` what the golden says; None where it cannot be told."""
+    leaf = next((each for each in golden.leaves if each.reference.name == name), None)
+    value = exact.whole.get(name)
+    if leaf is None or leaf.reference.values is None or value is None:
+        return None
+    if tuple(value.shape) != leaf.reference.shape and not value.is_complex():
+        return False
+    kept = represent(torch.view_as_real(value.resolve_conj()) if value.is_complex() else value)[0]
+    if kept.shape != leaf.reference.values.shape:
+        return False
+    scale = leaf.reference.rms or 1.0
+    error = float((kept - leaf.reference.values).abs().max()) / scale
+    floor = leaf.floors.get(dtype)
+    return error <= (floor.largest if floor is not None else 1e-12)
+
+
+# ── layer by layer ───────────────────────────────────────────────────────────────────────────────
+
+
+def _alone(
+    found: Located, program: Program, closed: ClosedCase, source: str, setting: Setting
+) -> None:
+    calls = calls_of(program, closed, source, setting)
+    end = time.monotonic() + SECONDS
+    for number, call in enumerate(calls):
+        if time.monotonic() > end:
+            found.lines.append(f"of {len(calls)} layers {number} were run alone, and are right")
+            return
+        what = differs_alone(call, setting)
+        if what:
+            found.culprit, found.what = call, what
+            found.lines.append(f"{call.path} alone, {_text(call.layer)}, shows it: {what}")
+            return
+    if calls:
+        found.lines.append(f"each of the {len(calls)} layers alone is right: it takes several")
+
+
+def calls_of(program: Program, closed: ClosedCase, source: str, setting: Setting) -> list[Call]:
+    """The first call of each layer that is made of no others, in eager, in their order."""
+    calls: dict[str, Call] = {}
+
+    def prepare(module: nn.Module) -> None:
+        for path, layer in module.named_modules():
+            if path and not list(layer.children()) and type(layer).__module__.startswith("torch."):
+                layer.register_forward_pre_hook(_seer(path, calls), with_kwargs=True)
+
+    observe(
+        program,
+        closed,
+        source,
+        Setting("eager", setting.device, setting.dtype, layout=setting.layout, prepare=prepare),
+    )
+    return list(calls.values())
+
+
+def _seer(path: str, calls: dict[str, Call]) -> Any:
+    def see(layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        if path not in calls:
+            bare = copy.deepcopy(layer)
+            bare._forward_pre_hooks.clear()
+            bare._forward_pre_hooks_with_kwargs.clear()
+            kept = tuple(_copied(each) for each in arguments)
+            calls[path] = Call(path, bare, kept, {k: _copied(v) for k, v in keywords.items()})
+
+    return see
+
+
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def differs_alone(call: Call, setting: Setting) -> str:
+    """Where ``call`` in the setting's target is off by much more than in eager; empty where it is
+    not."""
+    if call.keywords or not all(isinstance(each, Tensor) for each in call.arguments):
+        return ""
+    try:
+        exact = _results(copy.deepcopy(call.layer).double(), _wide(call.arguments))
+        eager = _results(copy.deepcopy(call.layer), call.arguments)
+        layer = copy.deepcopy(call.layer)
+        runnable = TARGETS[setting.target].runnable(layer, call.arguments)
+        made = _results(runnable, call.arguments, layer)
+    except Exception:  # a layer that the target takes in a graph alone says nothing
+        return ""
+    eps = float(torch.finfo(getattr(torch, setting.dtype)).eps)
+    for name, value in exact.items():
+        if name not in made:
+            return f"{name} is missing"
+        if _error(made[name], value) > MUCH * max(_error(eager[name], value), eps):
+            return f"{name}: {pattern(made[name], value)}"
+    return ""
+
+
+def _wide(arguments: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(each.double() if each.is_floating_point() else each for each in arguments)
+
+
+def _results(
+    run: nn.Module, arguments: Sequence[Tensor], owner: nn.Module | None = None
+) -> dict[str, Tensor]:
+    """Outputs, and gradients from fixed random weights on them."""
+    inputs = [each.detach().clone().requires_grad_(each.is_floating_point()) for each in arguments]
+    outputs = flat_tensors(run(*inputs))
+    found = {f"output {k}" if k else "its output": each.detach() for k, each in enumerate(outputs)}
+    learning = [each for each in outputs if each.requires_grad]
+    if learning:
+        total = torch.stack(
+            [
+                (each * normal(0, f"alone/{k}", tuple(each.shape)).to(each)).sum()
+                for k, each in enumerate(learning)
+            ]
+        ).sum()
+        total.backward()
+    for k, each in enumerate(inputs):
+        if each.grad is not None:
+            found[f"the gradient of input {k}" if k else "the gradient of its input"] = each.grad
+    for name, parameter in (owner or run).named_parameters():
+        if parameter.grad is not None:
+            found[f"the gradient of {name}"] = parameter.grad
+    return found
+
+
+def _error(found: Tensor, exact: Tensor) -> float:
+    if found.shape != exact.shape:
+        return float("inf")
+    if not exact.numel() or not exact.is_floating_point():
+        return 0.0 if torch.equal(found, exact.to(found.dtype)) else float("inf")
+    scale = float(exact.square().mean().sqrt()) or 1.0
+    error = float((found.double() - exact).square().mean().sqrt()) / scale
+    return error if error == error else float("inf")
+
+
+def _text(layer: nn.Module) -> str:
+    text = " ".join(repr(layer).split())
+    return text if len(text) <= 100 else f"{type(layer).__name__}(…)"

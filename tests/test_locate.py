@@ -1,0 +1,139 @@
+"""A closer look at a cell that regressed: float64 first, its look, the layer that shows it alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from specc import front
+from specc.emit import emit
+from specc.harness.bless import bless
+from specc.harness.judge import judge
+from specc.harness.matrix import Cell, cells
+from specc.harness.repro import NUMBERS
+from specc.harness.verdict import Verdict
+from specc.targets import eager
+
+SPEC = """spec 1
+
+model Net {
+  input x: float[N, 6]
+  h = x -> fc1: Linear(8) -> act: Tanh
+  output h -> fc2: Linear(2)
+}
+
+train {
+  input y: float[N, 2]
+  loss = MSELoss(output, y)
+  optimizer SGD(lr=0.1)
+}
+
+test {
+  sizes N=4
+  modes train
+  targets eager, torchscript
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    (root / "golden").mkdir()
+    (root / "net.spec").write_text(SPEC)
+    bless(front.read(root / "net.spec"), root)
+    return root
+
+
+def judged(project: Path, target: str, source: str | None = None) -> Verdict:
+    program = front.read(project / "net.spec")
+    cell: Cell = next(iter(cells(program, [target], ["cpu"], ["float32"])))
+    return judge(program, cell, project, source, repro=project / "repro")
+
+
+def source_of(project: Path) -> str:
+    return emit(front.read(project / "net.spec"))
+
+
+def replayed(script: str) -> str:
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=120, check=True
+    )
+    return done.stdout
+
+
+def test_another_computation_is_told_from_worse_arithmetic(project: Path) -> None:
+    edited = source_of(project).replace("self.act(self.fc1(x))", "-self.act(self.fc1(x))")
+    assert edited != source_of(project)
+    verdict = judged(project, "torchscript", edited)
+    report = verdict.report()
+    assert "in float64 it is off as well: another computation" in report
+    assert "how it looks: " in report and "alone" not in report
+    script = verdict.located[-1].partition(": ")[2]
+    shown = replayed(script)
+    assert "output 0 against what the spec means: " in shown
+    assert float(shown.strip().rpartition(" ")[2]) > 1e-3
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[nn.Module], None]], None]:
+    """Makes a target whose runnables have a fault that eager has not."""
+
+    def install(spoil: Callable[[nn.Module], None]) -> None:
+        import copy
+
+        def runnable(module: nn.Module, inputs: Any, *, free_sizes: Any = None) -> nn.Module:
+            made = eager.runnable(copy.copy(module), inputs, free_sizes=free_sizes)
+            made = copy.deepcopy(made, {id(p): p for p in module.parameters()})
+            spoil(made)
+            return made
+
+        monkeypatch.setattr("specc.targets.torchscript.runnable", runnable)
+
+    return install
+
+
+def test_the_layer_that_shows_it_alone_is_named(
+    project: Path, faulty: Callable[[Callable[[nn.Module], None]], None]
+) -> None:
+    def spoil(module: nn.Module) -> None:
+        for layer in module.modules():
+            if isinstance(layer, nn.Tanh):
+                layer.register_forward_hook(lambda layer, arguments, output: 1.01 * output)
+
+    faulty(spoil)
+    verdict = judged(project, "torchscript")
+    report = verdict.report()
+    assert "in float64, eager, it is right: torchscript in float32 computes it worse" in report
+    assert "act alone, Tanh(), shows it: its output: every element times 1.01" in report
+    script = Path(verdict.located[-1].partition(": ")[2])
+    assert "model = nn.Tanh()" in script.read_text()
+    # The numbers are data: they load where nothing of them may run.
+    assert torch.load(script.with_name(NUMBERS), weights_only=True)["inputs"]
+    # torch's own TorchScript is sound, so the script shows that here.
+    assert "output 0" in replayed(str(script))
+
+
+def test_a_fault_that_takes_several_layers_is_in_none(
+    project: Path, faulty: Callable[[Callable[[nn.Module], None]], None]
+) -> None:
+    def spoil(module: nn.Module) -> None:
+        if hasattr(module, "fc2"):
+            module.fc2.register_forward_hook(lambda layer, arguments, output: output + 0.5)
+
+    faulty(spoil)
+    report = judged(project, "torchscript").report()
+    assert "how it looks: every element off by 5.000e-01" in report
+    assert "each of the 3 layers alone is right: it takes several" in report
+
+
+def test_a_setting_is_not_looked_at(project: Path) -> None:
+    verdict = judged(project, "eager", source_of(project).replace("lr=0.1", "lr=0.2"))
+    assert verdict.findings[0].name == "option/group0/lr" and verdict.located == ()
