@@ -444,6 +444,27 @@ def _adaptive(draw: Draw, row: LayerRow) -> Case:
     return args, {"input_": floats(*shape), "target_": label}
 
 
+def _loss(draw: Draw, row: LayerRow) -> Case:
+    width, batch, classes = draw(small), draw(small), draw(st.integers(2, 6))
+    further = draw(st.sampled_from([(), (), (2,), (3, 2)]))
+    args: dict[str, Any] = {
+        "out_features": further,
+        "bias": draw(st.booleans()),
+        "reduction": draw(st.sampled_from(row.choices["reduction"])),
+        "label_smoothing": draw(st.sampled_from([0.0, 0.1, 1.5])),
+    }
+    off = draw(st.sampled_from([0] * 8 + [1]))
+    target: TensorType = index(classes, batch + off, *further)
+    if draw(st.booleans()):
+        target = floats(batch + off, classes, *further)
+    if draw(st.integers(0, 3)) == 0:
+        args["num_classes"] = classes + draw(st.sampled_from([0, 0, 1]))
+    if draw(st.integers(0, 5)) == 0 and not further:
+        one = index(classes) if target.meaning == "index" else floats(classes)
+        return args, {"input": floats(width), "target": one}
+    return args, {"input": floats(batch, width), "target": target}
+
+
 DTYPES = ("float64", "int64", "int32", "bool")
 
 
@@ -478,4 +499,5 @@ GENERATORS = {
     "dropout": _dropout,
     "linear": _linear,
     "embedding": _embedding,
+    "loss": _loss,
 }

@@ -94,6 +94,8 @@ def _torch_run(
         "embed_dim": lambda: tensors["query"].shape[-1],
         "d_model": lambda: tensors[first].shape[-1],
         "n_classes": lambda: tensors["target_"].classes,
+        "num_classes": lambda: tensors["target"].classes
+        or tensors["target"].shape[len(tensors["input"].shape) - 1],
     }
     filled = {name: args.get(name) or told[name]() for name in row.infer}
     every = {a.name: a.default for a in row.arguments if not a.required and not a.inferred}
@@ -232,6 +234,7 @@ def _initial_case(row: LayerRow) -> tuple[dict[str, Any], dict[str, Any]]:
         "embedding": ({"embedding_dim": 90}, {"input": index(80, 2, 3)}),
         "cell": ({"hidden_size": 100}, {"input": floats(2, 70)}),
         "activation": ({"num_parameters": 5, "init": 0.1}, {"input": floats(2, 5)}),
+        "loss": ({"bias": True}, {"input": floats(2, 130), "target": index(200, 2)}),
     }
     if row.family == "adaptive":
         tensors = {"input_": floats(2, 96), "target_": index(400, 2)}

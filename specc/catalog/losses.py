@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.shapes import linear_loss, sequences
 from specc.catalog.shapes import losses as rules
-from specc.catalog.shapes import sequences
 
 _REDUCTIONS = {"reduction": ("mean", "sum", "none")}
 _REDUCTION = "reduction: str = 'mean'"
@@ -109,7 +109,8 @@ ROWS = (
         "Kullback-Leibler divergence of log-probabilities from a target",
         f"{_REDUCTION}, log_target: bool = False",
         reductions=("mean", "sum", "none", "batchmean"),
-        example="x: float[N, 5], y: unit[N, 5] | KLDivLoss(x -> log_softmax(dim=-1), y + 0.1)",
+        example="x: float[N, 5], y: unit[N, 5] | "
+        'KLDivLoss(x -> log_softmax(dim=-1), y + 0.1, reduction="batchmean")',
     ),
     _row(
         "GaussianNLLLoss",
@@ -224,4 +225,19 @@ def _as_function(row: FunctionRow) -> FunctionRow:
     return replace(row, name=name, example=row.example.replace(row.name, name))
 
 
-FUNCTIONS = tuple(map(_as_function, ROWS))
+FUNCTIONS = (
+    *map(_as_function, ROWS),
+    FunctionRow(
+        "linear_cross_entropy",
+        "F.linear_cross_entropy",
+        "input: tensor, linear_weight: tensor, target: tensor, *, "
+        f"linear_bias: tensor | none = None, {_WEIGHT}, {_REDUCTION}, "
+        "ignore_index: int | none = None, label_smoothing: float = 0.0",
+        "cross_entropy of linear(input, linear_weight)",
+        choices=_REDUCTIONS,
+        example="x: float[N, 6], w: float[5, 6], y: index(5)[N] | linear_cross_entropy(x, w, y)",
+        since="2.13",
+        shape=linear_loss.function,
+        family="loss",
+    ),
+)

@@ -82,6 +82,8 @@ def covered_names(kind: str) -> frozenset[str]:
     """The exports that rows stand for. A function of ``torch.nn.functional`` is covered as well by
     the loss that is called by its class's name."""
     names = {_exported_name(kind, row) for row in KINDS[kind].values()}
+    if kind == "loss":  # those that hold parameters are layers
+        names |= {row.name for row in KINDS["layer"].values() if getattr(row, "family", "") == kind}
     if kind == "function":
         names |= {_exported_name(kind, row) for row in KINDS["loss"].values()}
     return frozenset(names)

@@ -55,7 +55,21 @@ LEFT_OUT_HERE: Final[Mapping[tuple[str, str], str]] = {
     ("GroupNorm", "bias"): "torch 2.6 has it not",
     ("embedding", "max_norm"): "it would change the table",
     ("embedding", "norm_type"): "as max_norm",
+    ("embedding_bag", "max_norm"): "it would change the table",
+    ("embedding_bag", "norm_type"): "as max_norm",
+    ("gumbel_softmax", "eps"): "deprecated",
+    ("cov", "fweights"): "weights: a product says them",
+    ("cov", "aweights"): "as fweights",
+    ("searchsorted", "sorter"): "gather puts the sequence in order",
+    ("svd", "driver"): "how, not what",
+    ("svdvals", "driver"): "how, not what",
+    ("fractional_max_pool2d", "random_samples"): "private",
+    ("fractional_max_pool3d", "random_samples"): "private",
     ("cdist", "compute_mode"): "how, not what",
+    ("LinearCrossEntropyLoss", "options"): "how, not what",
+    ("linear_cross_entropy", "options"): "how, not what",
+    ("LinearCrossEntropyLoss", "weight"): "a layer is made of numbers, not of tensors",
+    ("ChainedScheduler", "optimizer"): "the emitted source passes it",
     ("MultiheadAttention", "need_weights"): "its other result would be nothing",
     **{
         (name, hint): "a hint that torch takes beside the mask itself"
@@ -93,6 +107,17 @@ OURS_ALONE: Final[Mapping[tuple[str, str], str]] = {
         (f"max_pool{dims}d", "return_indices"): "it decides which of two functions torch calls"
         for dims in (1, 2, 3)
     },
+    **{
+        (f"adaptive_max_pool{dims}d", "return_indices"): "as max_pool1d's"
+        for dims in (1, 2, 3)
+    },
+    **{
+        (f"fractional_max_pool{dims}d", name): "the other of two functions of torch's has it"
+        for dims in (2, 3)
+        for name in ("output_ratio", "return_indices")
+    },
+    ("trapezoid", "dx"): "of an overload without x",
+    ("cumulative_trapezoid", "dx"): "of an overload without x",
 }
 
 # Python-level arguments that the operator's schema calls otherwise, or that belong to an overload.
@@ -121,6 +146,37 @@ OVERLOADS: Final[Mapping[str, str]] = {
     "vector_norm": "linalg_vector_norm.default",
     "logsigmoid": "log_sigmoid.default",
     "arange": "arange.start_step",
+    "round": "round.decimals",
+    **{
+        name: f"{name}.Tensor"
+        for name in (
+            "add", "sub", "mul", "fmod", "remainder", "copysign", "xlogy", "ldexp", "eq", "ne",
+            "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor",
+            "bitwise_left_shift", "bitwise_right_shift", "searchsorted", "bucketize",
+        )
+    },
+    "div": "div.Tensor_mode",
+    "pow": "pow.Tensor_Tensor",
+    "isin": "isin.Tensor_Tensor",
+    "var_mean": "var_mean.correction",
+    "std_mean": "std_mean.correction",
+    "median": "median.dim",
+    "nanmedian": "nanmedian.dim",
+    "trapezoid": "trapezoid.x",
+    "cumulative_trapezoid": "cumulative_trapezoid.x",
+    "select": "select.int",
+    "tensor_split": "tensor_split.indices",
+    **{name: f"{name}.array" for name in ("hsplit", "vsplit", "dsplit")},
+    "scatter_reduce": "scatter_reduce.two",
+    "index_fill": "index_fill.int_Scalar",
+    "matrix_norm": "linalg_matrix_norm.str_ord",
+    "pinv": "linalg_pinv.atol_rtol_float",
+    "matrix_rank": "linalg_matrix_rank.atol_rtol_float",
+    "conv_transpose2d": "conv_transpose2d.input",
+    "conv_transpose3d": "conv_transpose3d.input",
+    **{f"{name}_window": f"{name}_window.periodic" for name in ("hann", "blackman", "bartlett")},
+    "hamming_window": "hamming_window.periodic_alpha_beta",
+    "kaiser_window": "kaiser_window.beta",
 }
 # What the schema cannot say, and why.
 SCHEMA_DEFAULTS: Final[Mapping[tuple[str, str], str]] = {
@@ -134,9 +190,32 @@ SCHEMA_DEFAULTS: Final[Mapping[tuple[str, str], str]] = {
     ("eye", "m"): "as sum",
     ("var", "correction"): "None means 1",
     ("std", "correction"): "None means 1",
+    ("var_mean", "correction"): "None means 1",
+    ("std_mean", "correction"): "None means 1",
+    ("median", "dim"): "as sum",
+    ("nanmedian", "dim"): "as sum",
+    ("round", "decimals"): "as sum",
+    ("div", "rounding_mode"): "as sum",
+    ("trapezoid", "x"): "as sum",
+    ("cumulative_trapezoid", "x"): "as sum",
+    ("take_along_dim", "dim"): "without dim torch takes of all elements, as take",
+    **{
+        (f"{name}_window", argument): "as sum"
+        for name in ("hann", "blackman", "bartlett", "hamming", "kaiser")
+        for argument in ("periodic", "alpha", "beta")
+    },
+    ("fractional_max_pool2d", "output_size"): "output_ratio is in its place",
+    ("fractional_max_pool3d", "output_size"): "output_ratio is in its place",
 }
 SCHEMA_NAMES: Final[Mapping[tuple[str, str], str]] = {
     ("split", "self"): "tensor",
     ("split", "split_size"): "split_size_or_sections",
+    **{
+        (name, "indices"): "indices_or_sections"
+        for name in ("tensor_split", "hsplit", "vsplit", "dsplit")
+    },
+    ("cholesky_inverse", "self"): "L",
+    ("cholesky_solve", "self"): "B",
+    ("cholesky_solve", "input2"): "L",
     ("*", "self"): "input",
 }

@@ -12,6 +12,7 @@ from specc.catalog.layers import (
     convolution,
     dropout,
     linear,
+    loss,
     normalization,
     pooling,
     recurrent,
@@ -21,6 +22,7 @@ from specc.catalog.rows import LayerRow
 
 ROWS: tuple[LayerRow, ...] = (
     *linear.ROWS,
+    *loss.ROWS,
     *convolution.ROWS,
     *pooling.ROWS,
     *normalization.ROWS,

@@ -227,7 +227,8 @@ def cross_entropy(call: Call) -> TensorType:
     place = _class_place(call, tensor)
     require_equal_shapes(call, tensor, target)
     _require_class_weight(call, tensor.shape[place])
-    return reduced(call, tensor, (*tensor.shape[:place], *tensor.shape[place + 1 :]))
+    joint = TensorType(promote(tensor.dtype, target.dtype), tensor.shape)
+    return reduced(call, joint, (*tensor.shape[:place], *tensor.shape[place + 1 :]))
 
 
 def multi_margin(call: Call) -> TensorType:
