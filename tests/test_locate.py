@@ -1,4 +1,4 @@
-"""A closer look at a cell that regressed: float64 first, its look, the layer that shows it alone."""
+"""A closer look at a cell that regressed: float64, its look, the layer that shows it alone."""
 
 from __future__ import annotations
 
