@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
 from specc import ir
-from specc.emit.effects import Effects
 from specc.emit.expressions import (
     Naming,
     call,
@@ -27,45 +25,23 @@ from specc.emit.expressions import (
 )
 from specc.emit.layout import flat
 from specc.emit.marks import because, mark
+from specc.emit.nesting import Collected, Nesting, Pending
 from specc.emit.plan import Choice, Cycle, Part, Row
 from specc.emit.reads import (
     Reader,
     called_names,
-    leaf_values,
     readers,
     sizes_read,
-    values_read,
 )
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, Statement
-from specc.emit.variables import Variables
 from specc.errors import Span
 from specc.sizes import symbols
 
 _LONGEST_NESTED: Final = 56
 
 
-@dataclass(slots=True)
-class _Pending:
-    """An expression that is not yet written: ``reads`` are the values in it, ``effects`` the
-    numbers of what in it draws noise or changes a state, in the order in which it does."""
-
-    expression: ast.expr
-    reads: list[int]
-    effects: list[int]
-    span: Span
-
-
-@dataclass(slots=True)
-class _Collected:
-    """What the expression that is being made reads and does, and what was pending and is in it."""
-
-    reads: list[int] = field(default_factory=list)
-    effects: list[int] = field(default_factory=list)
-    taken: dict[int, _Pending] = field(default_factory=dict)
-
-
-class Body(Variables):
+class Body(Nesting):
     """Builds the statements of one function whose parameters are ``parameters``.
 
     ``params`` says how each of the spec's params is written there: ``self.width``, ``WIDTH``;
@@ -85,47 +61,33 @@ class Body(Variables):
         optional: Iterable[str] = (),
         precision: Callable[[], ast.expr] | None = None,
     ) -> None:
-        self.statements: list[Statement] = []
         self.flags = flags or {}
         self.optional = frozenset(optional)
         self.scope = Scope()
-        made = list(leaf_values(parts))
         super().__init__(
-            Counter(id(value) for value in results),
+            parameters, parts, Counter(id(value) for value in results),
             {*taken, *called_names(parts)},
-            [value.name for value in (*parameters, *(item for item in made if item.named))],
-        )
+        )  # fmt: skip
         self._precision = precision or _first_parameter
         self._results = len(results)
         self._parts = parts
         self._parameters = parameters
         self._params = dict(params)
-        values_read(parts, self.reads)
         self._readers: dict[int, Reader] = {}
         readers(parts, self._readers)
-        self._by_id = {id(value): value for value in made}
-        self._effects = Effects(parts)
-        # How many things with an effect there have been.
-        self._number = 0
-        self._pending: dict[int, _Pending] = {}
-        self._collected = _Collected()
-        # The variables that loops and branches assign, by the value that must end in each.
-        self._wanted: dict[int, str] = {}
-        self._elements: dict[int, ast.expr] = {}
-        self._lists: dict[tuple[int, ...], str] = {}
         for value in parameters:
             self.claim(value, value.name)
         self._sizes: dict[str, str] = {}
         # The variables of the loops around, as they are written.
         self._bound: dict[str, ast.expr] = {}
         self.naming = Naming(
-            value=self._value,
+            value=self.value,
             param=self._param,
             size=self._size,
             device=lambda: self._like(floating=False),
             precision=lambda: self._like(floating=True),
             layer=self.layer,
-            sequence=self._sequence,
+            sequence=self.sequence,
         )
 
     def parameter_names(self) -> list[str]:
@@ -155,8 +117,8 @@ class Body(Variables):
     def write(self, parts: Sequence[Part]) -> None:
         """Writes ``parts`` where ``statements`` stands now."""
         for part in parts:
-            if isinstance(part, Choice | Cycle) and self._effects.of(part):
-                self._settle()
+            if isinstance(part, Choice | Cycle) and self.effects.of(part):
+                self.settle()
             match part:
                 case ir.Make():
                     continue
@@ -169,15 +131,6 @@ class Body(Variables):
                 case _:
                     self._write(part, id(parts))
 
-    def expressions(self, values: Sequence[ir.Value]) -> list[ast.expr]:
-        """``values``, one after the other, where the function returns them or goes on with
-        them."""
-        ahead = [id(value) for value in values if id(value) in self._pending]
-        effects = [number for identity in ahead for number in self._pending[identity].effects]
-        if effects != sorted(effects) or self._is_late(effects, ahead):
-            self._settle()
-        return [self._value(value) for value in values]
-
     # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
     def _write(self, node: ir.Leaf | Row | Cycle, place: int) -> None:
@@ -187,69 +140,34 @@ class Body(Variables):
             (result,) = node.loop.results
         else:
             result = node.result
-        if self._effects.of(node):
-            self._number += 1
+        if self.effects.of(node):
+            self.number += 1
         expression, found = self._expression(node)
         nests = self._nests(result, node, span, expression, place)
-        if self._is_out_of_order(found.effects, nests):
-            self._pending.update(found.taken)
-            self._settle()
+        if self.is_out_of_order(found.effects, nests):
+            self.pending.update(found.taken)
+            self.settle()
             expression, found = self._expression(node)
             nests = self._nests(result, node, span, expression, place)
         if nests:
-            self._pending[id(result)] = _Pending(expression, found.reads, found.effects, span)
+            self.pending[id(result)] = Pending(expression, found.reads, found.effects, span)
             return
         for read in found.reads:
             self.reads[read] -= 1
-        target = self._target(result)
+        target = self.target(result)
         self.statements.append(Assign(target, expression, mark(span)))
 
-    def _expression(self, node: ir.Leaf | Row | Cycle) -> tuple[ast.expr, _Collected]:
-        self._collected = found = _Collected()
+    def _expression(self, node: ir.Leaf | Row | Cycle) -> tuple[ast.expr, Collected]:
+        self.collected = found = Collected()
         if isinstance(node, Row):
-            expression: ast.expr = call(self.layer(node.path), self._value(node.input))
+            expression: ast.expr = call(self.layer(node.path), self.value(node.input))
         elif isinstance(node, Cycle):
-            expression = call(self.layer(node.loop.path), self._value(node.initial[0]))
+            expression = call(self.layer(node.loop.path), self.value(node.initial[0]))
         else:
             expression = of_node(node, self.naming)
-        if self._effects.of(node):
-            found.effects.append(self._number)
+        if self.effects.of(node):
+            found.effects.append(self.number)
         return expression, found
-
-    # ── the order of effects ─────────────────────────────────────────────────────────────────────
-
-    def _is_out_of_order(self, effects: list[int], nests: bool) -> bool:
-        """Whether an expression with these effects, nested or written now, changes the order."""
-        if not effects:
-            return False
-        if effects != sorted(effects):
-            return True
-        if not nests:
-            return self._is_late(effects, ())
-        return any(
-            effects[0] < number < effects[-1]
-            for item in self._pending.values()
-            for number in item.effects
-        )
-
-    def _is_late(self, effects: Sequence[int], ahead: Collection[int]) -> bool:
-        """Whether something that is pending, but for ``ahead``, comes before one of ``effects``."""
-        return bool(effects) and any(
-            number < effects[-1]
-            for identity, item in self._pending.items()
-            if item.effects and identity not in ahead
-            for number in item.effects
-        )
-
-    def _settle(self) -> None:
-        """Writes what has an effect and is pending, in the order of the spec."""
-        late = {identity: item for identity, item in self._pending.items() if item.effects}
-        for identity, item in sorted(late.items(), key=lambda pair: pair[1].effects):
-            del self._pending[identity]
-            for read in item.reads:
-                self.reads[read] -= 1
-            target = self._target(self._by_id[identity])
-            self.statements.append(Assign(target, item.expression, mark(item.span)))
 
     def _nests(
         self, value: ir.Result, node: ir.Leaf | Row | Cycle, span: Span, expression: ast.expr,
@@ -257,7 +175,7 @@ class Body(Variables):
     ) -> bool:  # fmt: skip
         if not isinstance(value, ir.Value):
             return False
-        if value.named or self.reads[id(value)] != 1 or id(value) in self._wanted:
+        if value.named or self.reads[id(value)] != 1 or id(value) in self.wanted:
             return False
         found = self._readers.get(id(value))
         if found is None and self._results == 1:
@@ -274,41 +192,6 @@ class Body(Variables):
             reader.branch.span.line if isinstance(reader, Choice) else reader.span.line
         )  # fmt: skip
         return simple or line == span.line
-
-    def _target(self, result: ir.Result) -> ast.expr:
-        if isinstance(result, tuple):
-            return ast.Tuple([self._item(item) for item in result], ast.Store())
-        wanted = self._wanted.get(id(result))
-        if wanted is not None and not self.held(wanted):
-            self.hold(result, wanted)
-            return ast.Name(wanted, ast.Store())
-        name = result.name if result.named else self.temporary()
-        return ast.Name(self.claim(result, name), ast.Store())
-
-    def _item(self, result: ir.Result) -> ast.expr:
-        """One of several results; what nothing reads needs no name."""
-        if isinstance(result, ir.Value) and not result.named and not self.reads[id(result)]:
-            return ast.Name("_", ast.Store())
-        return self._target(result)
-
-    def want(self, value: ir.Value, name: str) -> None:
-        """``value`` must be in the variable ``name`` when its stretch ends."""
-        self._wanted[id(value)] = name
-
-    def take(self, *values: ir.Value) -> list[ast.expr]:
-        """``values`` read once, one after the other, outside any node."""
-        self._collected = found = _Collected()
-        expressions = self.expressions(values)
-        for read in found.reads:
-            self.reads[read] -= 1
-        return expressions
-
-    def keep_list(self, values: Sequence[ir.Value], name: str) -> None:
-        """``values`` are the items of the list ``name``."""
-        self._lists[tuple(id(value) for value in values)] = name
-        for position, value in enumerate(values):
-            item = ast.Subscript(ast.Name(name), ast.Constant(position), ast.Load())
-            self._elements[id(value)] = item
 
     def layer(self, path: str) -> ast.expr:
         """The layer at ``path`` as it is reached here."""
@@ -345,23 +228,6 @@ class Body(Variables):
                 del self._bound[symbol]
             else:
                 self._bound[symbol] = before
-
-    def _value(self, value: ir.Value) -> ast.expr:
-        identity = id(value)
-        if identity in self._pending:
-            item = self._collected.taken[identity] = self._pending.pop(identity)
-            self._collected.reads.extend([*item.reads, identity])
-            self._collected.effects.extend(item.effects)
-            return item.expression
-        self._collected.reads.append(identity)
-        if identity in self._elements:
-            return self._elements[identity]
-        return ast.Name(self._names[identity], ast.Load())
-
-    def _sequence(self, operands: tuple[ir.Operand, ...]) -> ast.expr | None:
-        """The list whose items ``operands`` are, all of them in order."""
-        name = self._lists.get(tuple(id(operand) for operand in operands))
-        return None if name is None else ast.Name(name, ast.Load())
 
     def _param(self, param: str) -> ast.expr:
         if param in self._bound:

@@ -7,32 +7,28 @@ Non-goal: what the layers compute."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from specc import ir
 from specc.catalog import WRAPPERS
-from specc.emit.counts import counted_loops
+from specc.emit.asserted import Asserted
 from specc.emit.expressions import (
     Naming,
     call,
     dotted,
     of_arguments,
     of_static,
-    operation,
-    static_naming,
 )
 from specc.emit.forms import Different
 from specc.emit.layout import identifier
-from specc.emit.limits import ONE_CASE, Fixed, fixed_values, together
+from specc.emit.limits import ONE_CASE
 from specc.emit.made import made_of
 from specc.emit.marks import mark
 from specc.emit.names import argument_names
 from specc.emit.plan import Choice, Cycle, Part, Round, Row
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, If, Statement
-from specc.sizes import Poly, symbols
 
 
 @dataclass(slots=True)
@@ -46,7 +42,7 @@ class ClassForm:
     defaults: dict[str, ir.Static]
 
 
-class Maker:
+class Maker(Asserted):
     """Writes what makes the layers of one class. ``naming`` is how params are called in
     ``__init__``; ``class_of`` gives the class that a block's layer is of; ``order`` is the
     module's."""
@@ -54,40 +50,9 @@ class Maker:
     def __init__(
         self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm], order: Sequence[str]
     ) -> None:
+        super().__init__(naming)
         self.class_of = class_of
         self._ranks = {path: rank for rank, path in enumerate(order)}
-        # The variable of a loop whose rounds are written one by one, as the value it has in each.
-        self.values: dict[str, ir.Static] = {}
-        # The loops that are right for one number of rounds alone.
-        self._counts: set[int] = set()
-        self.naming = static_naming(self._param)
-        self._outer = naming
-
-    def _param(self, name: str) -> ast.expr:
-        if name not in self.values:
-            return self._outer.param(name)
-        # The value of an inner variable may speak of the outer one of the same name.
-        value = self.values.pop(name)
-        try:
-            return of_static(value, self.naming)
-        finally:
-            self.values[name] = value
-
-    @contextmanager
-    def _round(self, cycle: Cycle, round_: Round) -> Iterator[None]:
-        """While open, the loop's variable is what it is in this round, and not what one of the same
-        name around it is."""
-        variable = cycle.loop.variable
-        around = self.values.pop(variable, None)
-        there = around is not None
-        if cycle.unrolled:
-            self.values[variable] = cycle.index(round_)
-        try:
-            yield
-        finally:
-            self.values.pop(variable, None)
-            if there:
-                self.values[variable] = around
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
 
@@ -110,11 +75,11 @@ class Maker:
         if choice.one_sided:
             taken = choice.yes is not None
             only = choice.yes if taken else choice.no
-            inner = [*self._counted(only or ()), *self.statements(only or (), flags)]
+            inner = [*self.counted(only or ()), *self.statements(only or (), flags)]
             test = condition if taken else ast.UnaryOp(ast.Not(), condition)
             return [Assert(test, ONE_CASE, mark(choice.branch.span)), *inner]
-        yes = [*self._counted(choice.yes or ()), *self.statements(choice.yes or (), flags)]
-        no = [*self._counted(choice.no or ()), *self.statements(choice.no or (), flags)]
+        yes = [*self.counted(choice.yes or ()), *self.statements(choice.yes or (), flags)]
+        no = [*self.counted(choice.no or ()), *self.statements(choice.no or (), flags)]
         flag = flags.get(id(choice))
         found: list[Statement] = []
         if flag is not None and flag in made_by(yes):
@@ -236,7 +201,7 @@ class Maker:
         return [("*", ast.Starred(self._generator(cycle, self._only(cycle, cycle.rounds[0]))))]
 
     def _only(self, cycle: Cycle, round_: Round) -> ast.expr:
-        with self._round(cycle, round_):
+        with self.round(cycle, round_):
             entries = [entry for part in round_.parts for entry in self._stage(part)]
         return entries[0]
 
@@ -264,7 +229,7 @@ class Maker:
             return [(_local(scope, loop.path), call(dotted("nn.Sequential"), *stages), where)]
         each = []
         for round_ in cycle.rounds:
-            with self._round(cycle, round_):
+            with self.round(cycle, round_):
                 each.append(self.entries(round_.parts, Scope(scope, cycle, round_)))
         if loop.path:
             made = [_members(entries) for entries in each]
@@ -297,104 +262,11 @@ class Maker:
         loop = ast.comprehension(target, self.rounds_of(cycle), [], 0)
         return ast.GeneratorExp(element, [loop])
 
-    def rounds_of(self, cycle: Cycle) -> ast.expr:
-        """What the loop goes through: ``range(depth)``, ``(16, 32)``."""
-        if cycle.bounds is None:
-            return of_static(cycle.items, self.naming)
-        return call(ast.Name("range"), *(of_static(bound, self.naming) for bound in cycle.bounds))
-
-    def limits(
-        self, module: ir.Module, fixed: Fixed, inherited: Sequence[ir.Scalar],
-        parts: Sequence[Part], variants: int,
-    ) -> list[Statement]:  # fmt: skip
-        """Asserts what the class, read as so many variants, is right for alone; ``inherited`` is
-        what the blocks inside were decided by."""
-        where = mark(module.span)
-        names = {*argument_names(module).values(), *module.dimensions}
-        self._counts = counted_loops(parts)
-        return [
-            *fixed_values(fixed, self.naming, where),
-            *(Assert(of_static(one, self.naming), ONE_CASE, where) for one in inherited),
-            *together(parts, variants, self.naming, names, where),
-            *self._counted(parts),
-        ]
-
-    def _counted(self, parts: Sequence[Part]) -> list[Statement]:
-        """Asserts the rounds of loops that are right for so many alone, and what branches in loops
-        were decided by; each once, wherever in rows and loops it stands."""
-        found: dict[str, Assert] = {}
-        for part in parts:
-            if isinstance(part, Cycle):
-                for item in self._decided(part):
-                    found.setdefault(ast.unparse(item.condition), item)
-            for item in self._rounds_counted(part):
-                found.setdefault(ast.unparse(item.condition), item)
-        return list(found.values())
-
-    def _rounds_counted(self, part: Part) -> Iterator[Assert]:
-        if isinstance(part, Row):
-            for inner in part.parts:
-                yield from self._rounds_counted(inner)
-        if not isinstance(part, Cycle):
-            return
-        fixed = part.unrolled or not part.rounds or id(part) in self._counts
-        if fixed and part.bounds is not None and any(map(_open, part.bounds)):
-            count: ast.expr = call(ast.Name("len"), self.rounds_of(part))
-            if len(part.bounds) == 1:
-                count = of_static(part.bounds[0], self.naming)
-            test = operation("==", count, ast.Constant(part.times))
-            rounds = "1 round" if part.times == 1 else f"{part.times} rounds"
-            message = f"built for {rounds}: build the spec again with these params"
-            yield Assert(test, message, mark(part.loop.span))
-        for round_ in part.rounds:
-            with self._round(part, round_):
-                for inner in round_.parts:
-                    for item in self._rounds_counted(inner):
-                        # A count of each round is told by the rounds.
-                        if part.unrolled or part.loop.variable not in _names(item.condition):
-                            yield item
-
-    def _decided(self, cycle: Cycle, around: tuple[Cycle, ...] = ()) -> Iterator[Assert]:
-        """Asserts of the branches in the rounds of a loop, each of which took one side."""
-        for round_ in cycle.rounds:
-            with self._round(cycle, round_):
-                yield from self._decided_in((*around, cycle), round_.parts)
-
-    def _decided_in(self, around: tuple[Cycle, ...], parts: Sequence[Part]) -> Iterator[Assert]:
-        for part in parts:
-            if isinstance(part, Cycle):
-                yield from self._decided(part, around)
-            if not isinstance(part, Choice):
-                continue
-            test = of_static(part.condition, self.naming)
-            if part.yes is None:
-                test = ast.UnaryOp(ast.Not(), test)
-            variables = set()
-            for cycle in reversed(around):
-                own = cycle.loop.variable
-                if cycle.unrolled or own not in _names(test):
-                    continue
-                variables.add(own)
-                rounds = ast.comprehension(ast.Name(own, ast.Store()), self.rounds_of(cycle), [], 0)
-                test = call(ast.Name("all"), ast.GeneratorExp(test, [rounds]))
-            # What depends on nothing but the rounds is as it was decided.
-            if _names(test) - variables - {"all", "range"}:
-                yield Assert(test, ONE_CASE, mark(part.branch.span))
-            yield from self._decided_in(around, part.yes or part.no or ())
-
-
-def _names(expression: ast.expr) -> set[str]:
-    return {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
-
 
 def _by_position(made: Mapping[int, ast.expr]) -> ast.expr:
     """The layers of a loop that only some rounds make."""
     keys: list[ast.expr | None] = [ast.Constant(str(position)) for position in made]
     return call(dotted("nn.ModuleDict"), ast.Dict(keys, list(made.values())))
-
-
-def _open(bound: ir.Static) -> bool:
-    return isinstance(bound, Poly) and bool(symbols(bound))
 
 
 def _local(scope: Scope, path: str) -> str:

@@ -65,18 +65,18 @@ def _leaf(pairs: Sequence[Pair]) -> ir.Leaf:
     match node:
         case ir.LayerCall():
             _same_place(pairs)
-            inputs = [(view, other.inputs) for view, other in pairs]  # type: ignore[union-attr]
-            keywords = [(view, other.keywords) for view, other in pairs]  # type: ignore[union-attr]
+            inputs = [(view, other.inputs) for view, other in pairs]  # type: ignore[union-attr]  # of one kind
+            keywords = [(view, other.keywords) for view, other in pairs]  # type: ignore[union-attr]  # of one kind
             operands = one_operand(inputs)
             assert isinstance(operands, tuple)
             made = replace(node, inputs=operands, keywords=one_argument_list(keywords))
         case ir.FunctionCall():
             must_equal(pairs, "kind", "function")
-            listed = [(view, other.arguments) for view, other in pairs]  # type: ignore[union-attr]
+            listed = [(view, other.arguments) for view, other in pairs]  # type: ignore[union-attr]  # of one kind
             made = replace(node, arguments=one_argument_list(listed))
         case ir.Operation():
             must_equal(pairs, "operator")
-            both = [(view, other.operands) for view, other in pairs]  # type: ignore[union-attr]
+            both = [(view, other.operands) for view, other in pairs]  # type: ignore[union-attr]  # of one kind
             operands = one_operand(both)
             assert isinstance(operands, tuple)
             made = replace(node, operands=operands)
@@ -85,7 +85,7 @@ def _leaf(pairs: Sequence[Pair]) -> ir.Leaf:
                 node,
                 value=one_value(pairs, "value"),
                 indices=tuple(
-                    one_index([(view, other.indices[k]) for view, other in pairs])  # type: ignore[union-attr]
+                    one_index([(view, other.indices[k]) for view, other in pairs])  # type: ignore[union-attr]  # of one kind
                     for k in range(index_count(pairs))
                 ),
             )
@@ -141,7 +141,7 @@ def _make(pairs: Sequence[Pair]) -> ir.Make:
         )
         for k, wrapper in enumerate(first.wrappers)
     )
-    made = replace(first, arguments=arguments, sizes=sizes, wrappers=wrappers)  # type: ignore[arg-type]
+    made = replace(first, arguments=arguments, sizes=sizes, wrappers=wrappers)  # type: ignore[arg-type]  # as they were
     return ir.Make(made, node.span)
 
 
@@ -149,7 +149,7 @@ def _row(pairs: Sequence[Pair]) -> Row:
     node = pairs[0][1]
     assert isinstance(node, ir.Chain)
     source = one_value(pairs, "input")
-    parts = merge([view.inner(other.nodes) for view, other in pairs])  # type: ignore[union-attr]
+    parts = merge([view.inner(other.nodes) for view, other in pairs])  # type: ignore[union-attr]  # of one kind
     for view, other in pairs:
         # What the last stage stands for is known inside alone: the row is called as one.
         view.canonical.pop(id(other.result), None)  # type: ignore[union-attr]  # chains
@@ -238,7 +238,7 @@ def _round(entries: Sequence[tuple[View, ir.Iteration, int]]) -> Round:
         one_operand([(view, iteration.leaving[k]) for view, iteration, _ in entries])
         for k in range(len(first.leaving))
     )
-    return Round(position, first.index, parts, first.entering, leaving)  # type: ignore[arg-type]
+    return Round(position, first.index, parts, first.entering, leaving)  # type: ignore[arg-type]  # as they were
 
 
 def _choice(pairs: Sequence[Pair]) -> Choice:

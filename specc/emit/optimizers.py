@@ -28,7 +28,7 @@ def configure(model: ir.Module, step: ir.Step, name: str, constants: Mapping[str
         chosen = _groups(model, optimizer, naming, statements)
     given = dict(optimizer.arguments)
     keywords = [
-        ast.keyword(argument.name, of_static(given[argument.name], naming))  # type: ignore[arg-type]
+        ast.keyword(argument.name, of_static(given[argument.name], naming))  # type: ignore[arg-type]  # static
         for argument in row.arguments
         if argument.name in given
     ]

@@ -86,12 +86,12 @@ def one_operand(pairs: Sequence[tuple[View, ir.Operand]]) -> ir.Operand:
             if not isinstance(operand, tuple) or len(operand) != len(first):
                 raise Different("another number of operands")
         return tuple(
-            one_operand([(other, operand[index]) for other, operand in pairs])  # type: ignore[index]
+            one_operand([(other, operand[index]) for other, operand in pairs])  # type: ignore[index]  # tuples
             for index in range(len(first))
         )
     if any(isinstance(operand, ir.Value) for _, operand in pairs):
         raise Different("a tensor and a number")
-    return agree([(operand, other.at) for other, operand in pairs])  # type: ignore[misc]
+    return agree([(operand, other.at) for other, operand in pairs])  # type: ignore[misc]  # no tensors
 
 
 def _holds_values(operand: tuple[object, ...]) -> bool:

@@ -172,31 +172,6 @@ class Train:
         return self.steps[0].terms
 
     @property
-    def uses(self) -> tuple[Value, ...]:
-        """What the first step's nodes read."""
-        return self.steps[0].uses
-
-    @property
-    def regularizers(self) -> tuple[Regularizer, ...]:
-        """The first step's penalties."""
-        return self.steps[0].regularizers
-
-    @property
-    def constraints(self) -> tuple[Constraint, ...]:
-        """The first step's constraints."""
-        return self.steps[0].constraints
-
-    @property
-    def clip(self) -> Clip | None:
-        """The first step's clip."""
-        return self.steps[0].clip
-
-    @property
     def optimizer(self) -> Optimizer | None:
         """The first step's optimizer."""
         return self.steps[0].optimizer
-
-    @property
-    def scheduler(self) -> Scheduler | None:
-        """The first step's scheduler."""
-        return self.steps[0].scheduler
