@@ -50,11 +50,12 @@ STRICTER = {
     ("pooling", "E0305"): "FractionalMaxPool, MaxUnpool: torch gives an empty tensor",
     ("Softmax2d", "E0301"): "as for convolutions",
     ("Upsampling", "E0301"): "torch takes other ranks than images'",
+    ("adaptive", "E0306"): "labels are int64, as those of losses",
     ("adaptive", "E0307"): "torch gives a cluster a projection to nothing",
     ("RMSNorm", "E0306"): "the precision of the result would depend on the run",
     ("Hardtanh", "E0306"): "torch takes integers, and cuts the bounds to them",
     ("dropout", "E0306"): "torch drops integers too, and cannot scale them",
-    ("distance", "E0306"): "torch makes floats of its own default precision of integers",
+    ("distance", "E0306"): "torch promotes, which depends on the rank as well",
     **{
         (name, "E0306"): "torch's CPU alone takes integers"
         for kind in ("MaxPool", "AvgPool", "LPPool", "ReflectionPad", "ReplicationPad",

@@ -129,6 +129,11 @@ def _spatial(call: Call, tensor: TensorType, kernel: Shape) -> Shape:
     at_least(call, "dilation", 1, dilation)
     padding = _padding(call, stride, dims)
     if padding is None:
+        # torch puts the odd one of an uneven padding at the end.
+        sides = tuple(
+            (gap * (width - 1) + 1) // 2 for width, gap in zip(kernel, dilation, strict=True)
+        )
+        _require_paddable(call, tensor, sides)
         return tensor.shape[2:]
     _require_paddable(call, tensor, padding)
     places = tuple(zip(tensor.shape[2:], kernel, stride, padding, dilation, strict=True))

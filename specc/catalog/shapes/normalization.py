@@ -17,7 +17,6 @@ from specc.catalog.shapes.common import (
     plain,
     positive,
     product,
-    promote,
     require_divisible,
     require_floating,
     require_rank,
@@ -288,19 +287,18 @@ def cosine_similarity(call: Call) -> TensorType:
     """``[..., D, ...]`` twice to one number along ``dim``; E0302 where the shapes clash."""
     left, right = call.tensor("x1"), call.tensor("x2")
     require_floating(call, left)
-    require_floating(call, right)
+    require_same_dtype(call, left, right)
     shape = broadcast(call.require_equal, left.shape, right.shape, call.value)
     place = axis(call, len(shape))
-    return TensorType(promote(left.dtype, right.dtype), (*shape[:place], *shape[place + 1 :]))
+    return TensorType(left.dtype, (*shape[:place], *shape[place + 1 :]))
 
 
 def pairwise_distance(call: Call) -> TensorType:
     """``[..., D]`` twice to ``[...]``, or ``[..., 1]`` with ``keepdim``; E0301, E0302, E0306."""
     left, right = call.tensor("x1"), call.tensor("x2")
     require_floating(call, left)
-    require_floating(call, right)
+    require_same_dtype(call, left, right)
     shape = broadcast(call.require_equal, left.shape, right.shape, call.value)
     if not shape:
         raise RuleError("E0301", f"{call.name} takes [..., D]; got {left} and {right}")
-    dtype = promote(left.dtype, right.dtype)
-    return TensorType(dtype, (*shape[:-1], 1) if plain(call, "keepdim") else shape[:-1])
+    return TensorType(left.dtype, (*shape[:-1], 1) if plain(call, "keepdim") else shape[:-1])
