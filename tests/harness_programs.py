@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness_support import CNN_SOURCE, HEADER, MLP_SOURCE, cnn, layer, mlp, program, span, value
+from harness_support import (
+    CNN_SOURCE,
+    HEADER,
+    MLP_SOURCE,
+    cnn,
+    computed,
+    layer,
+    mlp,
+    program,
+    span,
+    value,
+)
 
 from specc.ir import (
     Clip,
@@ -109,9 +120,9 @@ def residual() -> Module:
         *(Make(each, each.span) for each in there),
         LayerCall("fc", (x,), fc, span(3, PARTS)),
         LayerCall("norm", (fc,), norm, span(4, PARTS)),
-        FunctionCall("function", "relu", (("input", norm),), relu, span(5, PARTS)),
-        FunctionCall("function", "dropout", (("input", relu),), drop, span(6, PARTS)),
-        FunctionCall("function", "randn_like", (("input", drop),), noise, span(7, PARTS)),
+        computed("function", "relu", (("input", norm),), relu, span(5, PARTS)),
+        computed("function", "dropout", (("input", relu),), drop, span(6, PARTS)),
+        computed("function", "normal_like", (("input", drop),), noise, span(7, PARTS)),
         Operation("+", (x, noise), out, span(8, PARTS)),
     )
     two = Condition(rows, "!=", 5, "no five rows", span(2, PARTS))
@@ -145,7 +156,7 @@ def blocks(folder: Path | None = None, **plan: object) -> Program:
         LayerCall("head", (two,), logits, span(7)),
     )
     model = Module("Net", (), (x,), nodes, (Output("logits", logits),), (), span(3))
-    call = FunctionCall("loss", "CrossEntropyLoss", (("input", logits),), loss, span(10))
+    call = computed("loss", "CrossEntropyLoss", (("input", logits),), loss, span(10))
     step = plain_step("", (call,), (("loss", loss),), (logits, label), model, "SGD", 11)
     train = Train("Net", (label,), (step,), (), (), (), span(8))
     return program(model, train, folder, "net", dict(plan))
@@ -319,7 +330,7 @@ def gan(folder: Path | None = None, **plan: object) -> Program:
     first = (
         LayerCall("discriminator", (real,), scores[0], span(20)),
         loss_call(scores[0], terms[0]),
-        FunctionCall("function", "detach", (("input", fake),), detached, span(21)),
+        computed("function", "detach", (("input", fake),), detached, span(21)),
         LayerCall("discriminator", (detached,), scores[1], span(21)),
         loss_call(scores[1], terms[1]),
         Operation("+", (terms[0], terms[1]), terms[2], span(22)),
@@ -368,7 +379,7 @@ def training(models: tuple[Module, ...], members: tuple[Member, ...]) -> Module:
 
 
 def loss_call(score: Value, result: Value) -> FunctionCall:
-    return FunctionCall("loss", "BCEWithLogitsLoss", (("input", score),), result, result.span)
+    return computed("loss", "BCEWithLogitsLoss", (("input", score),), result, result.span)
 
 
 # ── Q learning with a target network, and an average of the weights ──────────────────────────────
@@ -446,7 +457,7 @@ def dqn(folder: Path | None = None, **plan: object) -> Program:
     nodes = (
         LayerCall("qnet", (state,), q, span(15)),
         LayerCall("target", (after,), best, span(16)),
-        FunctionCall("loss", "SmoothL1Loss", (("input", q), ("target", best)), loss, span(17)),
+        computed("loss", "SmoothL1Loss", (("input", q), ("target", best)), loss, span(17)),
     )
     inputs = (state, action, reward, after)
     step = plain_step("", nodes, (("loss", loss),), inputs, "qnet", "RMSprop", 18, whole)

@@ -7,9 +7,12 @@ these are the smallest that exercise each of its branches.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
+from specc.catalog import FUNCTIONS, LAYERS, LOSSES, METRICS
 from specc.errors import Span
 from specc.ir import (
+    Arguments,
     Clip,
     Condition,
     Distribution,
@@ -23,6 +26,7 @@ from specc.ir import (
     Output,
     Program,
     Regularizer,
+    Result,
     Selection,
     Step,
     TensorType,
@@ -72,7 +76,20 @@ def layer(
         tuple((buffers or {}).items()),
         tuple(initial.items()),
         span(line),
+        row=LAYERS.get(kind),
     )
+
+
+def computed(
+    kind: Literal["function", "loss", "metric"],
+    function: str,
+    arguments: Arguments,
+    result: Result,
+    place: Span,
+) -> FunctionCall:
+    """A call of one of the catalogue's own functions."""
+    table = {"function": FUNCTIONS, "loss": LOSSES, "metric": METRICS}[kind]
+    return FunctionCall(kind, function, arguments, result, place, table[function])
 
 
 MLP_SOURCE = (
@@ -136,7 +153,7 @@ def mlp(folder: Path | None = None, **plan: object) -> Program:
     relu = value("relu", N, 16, line=5)
     nodes = (
         LayerCall("fc1", (x,), fc1, span(5)),
-        FunctionCall("function", "relu", (("input", fc1),), relu, span(5)),
+        computed("function", "relu", (("input", fc1),), relu, span(5)),
         LayerCall("drop", (relu,), drop, span(6)),
         LayerCall("fc2", (drop,), logits, span(7)),
     )
@@ -144,7 +161,7 @@ def mlp(folder: Path | None = None, **plan: object) -> Program:
     step = Step(
         "",
         (
-            FunctionCall(
+            computed(
                 "loss", "CrossEntropyLoss", (("input", logits), ("target", label)), loss, span(12)
             ),
         ),
@@ -333,7 +350,7 @@ def _training(
     model: Module, label: Value, loss: Value, output: Value, optimizer: str, clip: bool = False
 ) -> Train:
     every = Selection("*", tuple(name for name, _, _ in model.parameters()))
-    call = FunctionCall("loss", "CrossEntropyLoss", (("input", output),), loss, span(14))
+    call = computed("loss", "CrossEntropyLoss", (("input", output),), loss, span(14))
     step = Step(
         "",
         (call,),
