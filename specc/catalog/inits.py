@@ -98,7 +98,7 @@ def _fans(shape: Shape) -> tuple[int, int]:
 
 def _xavier(kind: str) -> InitRule:
     def rule(settings: Settings, shape: Shape) -> Distribution:
-        return _symmetric(kind, _number(settings, "gain") * sqrt(2.0 / sum(_fans(shape))))
+        return _symmetric(kind, _spread(settings, "gain") * sqrt(2.0 / sum(_fans(shape))))
 
     return rule
 

@@ -60,11 +60,11 @@ def _reason(row: str, name: str, value: object) -> str | None:
 
 def check_optimizer(type_: str, settings: ir.Arguments, span: Span, collector: Collector) -> bool:
     """Whether the settings of an optimizer (or of one of its groups) go together."""
-    given = {name: ir.static_value(value, {}) for name, value in settings}  # type: ignore[arg-type]
+    given: dict[str, object] = {each.name: each.default for each in OPTIMIZERS[type_].arguments}
+    for name, value in settings:
+        given[name] = ir.static_value(value, {})  # type: ignore[arg-type]  # compile-time
     refusal = None
-    if given.get("nesterov") is True and (
-        not given.get("momentum", 0) or given.get("dampening", 0)
-    ):
+    if given.get("nesterov") is True and (not given.get("momentum") or given.get("dampening")):
         refusal = "`nesterov` wants a momentum above 0 and no dampening"
     elif given.get("foreach") is True and given.get("fused") is True:
         refusal = "`foreach` and `fused` are two ways of one step"
