@@ -61,7 +61,36 @@ SCHEDULERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-FUNCTIONS: Mapping[str, str] = MappingProxyType({})
+_IN_PLACE = "changes its input, and a value never changes: {}"
+_WITH_PLACES = "{} with return_indices=true"
+_DEPRECATED = "deprecated: interpolate"
+
+# Of torch.nn.functional; those of torch itself are in ``tensor_exclusions``.
+FUNCTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        **{
+            f"{name}_": _IN_PLACE.format(name)
+            for name in (
+                "celu", "elu", "hardtanh", "leaky_relu", "relu", "rrelu", "selu", "threshold",
+            )
+        },
+        **{
+            f"{name}_with_indices": _WITH_PLACES.format(name)
+            for name in (
+                *(f"{kind}max_pool{dims}d" for kind in ("", "adaptive_") for dims in (1, 2, 3)),
+                *(f"fractional_max_pool{dims}d" for dims in (2, 3)),
+            )
+        },
+        **dict.fromkeys(("upsample", "upsample_bilinear", "upsample_nearest"), _DEPRECATED),
+        "conv_tbc": "convolves time first, for one library's weights; conv1d and transpose say it",
+        "multi_head_attention_forward": "the inside of MultiheadAttention, in 24 arguments; "
+        "linear and scaled_dot_product_attention are its parts",
+        "native_channel_shuffle": "the kernel behind channel_shuffle",
+        "grouped_mm": "of groups whose sizes the values tell, for kernels of bfloat16 on CUDA",
+        "scaled_mm": "of 8-bit floats with scales, for kernels on CUDA",
+        "scaled_grouped_mm": "as scaled_mm, of groups",
+    }
+)  # fmt: skip
 
 INITS: Mapping[str, str] = MappingProxyType({})
 

@@ -107,10 +107,7 @@ OURS_ALONE: Final[Mapping[tuple[str, str], str]] = {
         (f"max_pool{dims}d", "return_indices"): "it decides which of two functions torch calls"
         for dims in (1, 2, 3)
     },
-    **{
-        (f"adaptive_max_pool{dims}d", "return_indices"): "as max_pool1d's"
-        for dims in (1, 2, 3)
-    },
+    **{(f"adaptive_max_pool{dims}d", "return_indices"): "as max_pool1d's" for dims in (1, 2, 3)},
     **{
         (f"fractional_max_pool{dims}d", name): "the other of two functions of torch's has it"
         for dims in (2, 3)
@@ -150,9 +147,27 @@ OVERLOADS: Final[Mapping[str, str]] = {
     **{
         name: f"{name}.Tensor"
         for name in (
-            "add", "sub", "mul", "fmod", "remainder", "copysign", "xlogy", "ldexp", "eq", "ne",
-            "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor",
-            "bitwise_left_shift", "bitwise_right_shift", "searchsorted", "bucketize",
+            "add",
+            "sub",
+            "mul",
+            "fmod",
+            "remainder",
+            "copysign",
+            "xlogy",
+            "ldexp",
+            "eq",
+            "ne",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "bitwise_and",
+            "bitwise_or",
+            "bitwise_xor",
+            "bitwise_left_shift",
+            "bitwise_right_shift",
+            "searchsorted",
+            "bucketize",
         )
     },
     "div": "div.Tensor_mode",

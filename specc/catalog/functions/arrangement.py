@@ -6,12 +6,29 @@ from functools import partial
 
 from specc.catalog.rows import FunctionRow, ShapeRule
 from specc.catalog.shapes import arrangement as rules
-from specc.catalog.shapes import matrix
+from specc.catalog.shapes import diagonals, matrix, slices
 
 
-def _row(name: str, summary: str, shape: ShapeRule, signature: str) -> FunctionRow:
-    return FunctionRow(name, f"torch.{name}", signature, summary, shape=shape, family="arrangement")
+def _row(
+    name: str,
+    summary: str,
+    shape: ShapeRule,
+    signature: str = "input: tensor",
+    *,
+    example: str = "",
+) -> FunctionRow:
+    return FunctionRow(
+        name,
+        f"torch.{name}",
+        signature,
+        summary,
+        example=example,
+        shape=shape,
+        family="arrangement",
+    )
 
+
+_OFFSET = "input: tensor, offset: int = 0, dim1: int = {}, dim2: int = {}"
 
 ROWS = (
     _row(
@@ -19,64 +36,183 @@ ROWS = (
         "several dimensions into one",
         rules.flattened,
         "input: tensor, start_dim: int = 0, end_dim: int = -1",
+        example="x: float[N, 2, 3] | flatten(x, 1)",
     ),
+    _row("ravel", "all dimensions into one", rules.raveled),
     _row(
         "unflatten",
         "one dimension into several",
         partial(rules.unflattened, sizes="sizes"),
         "input: tensor, dim: int, sizes: sizes",
+        example="x -> unflatten(1, (2, 3))",
     ),
-    _row("reshape", "the same elements", rules.reshaped, "input: tensor, *shape: size"),
+    _row(
+        "reshape",
+        "the same elements",
+        rules.reshaped,
+        "input: tensor, *shape: size",
+        example="x -> reshape(N, 2, 3)",
+    ),
     _row(
         "transpose",
         "two dimensions exchanged",
         rules.transposed,
         "input: tensor, dim0: int, dim1: int",
-    ),
-    _row("permute", "the dimensions in another order", rules.permuted, "input: tensor, *dims: int"),
-    _row(
-        "squeeze",
-        "dimensions of size 1 taken away",
-        rules.squeezed,
-        "input: tensor, dim: int | ints",
-    ),
-    _row("unsqueeze", "a dimension of size 1", rules.unsqueezed, "input: tensor, dim: int"),
-    _row("cat", "values one after another", rules.concatenated, "tensors: tensors, dim: int = 0"),
-    _row("stack", "values along a new dimension", rules.stacked, "tensors: tensors, dim: int = 0"),
-    _row(
-        "chunk",
-        "pieces of equal size",
-        rules.chunked,
-        "input: tensor, chunks: int, dim: int = 0",
+        example="x -> transpose(0, 1)",
     ),
     _row(
-        "split",
-        "pieces of given sizes",
-        rules.split,
-        "tensor: tensor, split_size_or_sections: size | sizes, dim: int = 0",
+        "swapaxes",
+        "two dimensions exchanged, by NumPy's name",
+        partial(rules.transposed, names=("axis0", "axis1")),
+        "input: tensor, axis0: int, axis1: int",
+        example="x -> swapaxes(0, 1)",
     ),
-    _row("unbind", "one value for each place", rules.unbound, "input: tensor, dim: int = 0"),
-    _row("broadcast_to", "sizes of 1 stretched", rules.stretched, "input: tensor, *size: size"),
-    _row("tile", "the value repeated", rules.tiled, "input: tensor, *dims: int"),
-    _row("flip", "dimensions reversed", rules.moved, "input: tensor, *dims: int"),
     _row(
-        "roll",
-        "places shifted around",
-        rules.moved,
-        "input: tensor, shifts: int | ints, dims: int | ints | none = None",
+        "swapdims",
+        "two dimensions exchanged, as transpose",
+        rules.transposed,
+        "input: tensor, dim0: int, dim1: int",
+        example="x -> swapdims(0, 1)",
     ),
-    _row("tril", "zeros above the diagonal", matrix.triangle, "input: tensor, diagonal: int = 0"),
-    _row("triu", "zeros below the diagonal", matrix.triangle, "input: tensor, diagonal: int = 0"),
+    _row("t", "a matrix transposed", diagonals.turned_over),
+    _row("adjoint", "matrices transposed, their numbers conjugated", diagonals.adjoint),
+    _row(
+        "permute",
+        "the dimensions in another order",
+        rules.permuted,
+        "input: tensor, *dims: int",
+        example="x: float[N, 2, 3] | permute(x, 2, 0, 1)",
+    ),
     _row(
         "movedim",
         "dimensions moved to other places",
         rules.dimensions_moved,
         "input: tensor, source: int | ints, destination: int | ints",
+        example="x: float[N, 2, 3] | movedim(x, 0, -1)",
+    ),
+    _row(
+        "squeeze",
+        "dimensions of size 1 taken away",
+        rules.squeezed,
+        "input: tensor, dim: int | ints",
+        example="x: float[N, 1, 6] | squeeze(x, 1)",
+    ),
+    _row(
+        "unsqueeze",
+        "a dimension of size 1",
+        rules.unsqueezed,
+        "input: tensor, dim: int",
+        example="x -> unsqueeze(1)",
+    ),
+    _row(
+        "broadcast_to",
+        "sizes of 1 stretched",
+        rules.stretched,
+        "input: tensor, *size: size",
+        example="x: float[N, 1] | broadcast_to(x, N, 4)",
+    ),
+    _row(
+        "tile",
+        "the value repeated",
+        rules.tiled,
+        "input: tensor, *dims: int",
+        example="x -> tile(1, 2)",
+    ),
+    _row(
+        "flip",
+        "dimensions reversed",
+        rules.moved,
+        "input: tensor, *dims: int",
+        example="x -> flip(1)",
+    ),
+    _row("fliplr", "the columns reversed", partial(rules.reversed_along, dim=1)),
+    _row("flipud", "the rows reversed", partial(rules.reversed_along, dim=0)),
+    _row(
+        "rot90",
+        "two dimensions turned by k right angles",
+        rules.turned,
+        "input: tensor, k: int = 1, dims: ints = (0, 1)",
+    ),
+    _row(
+        "roll",
+        "places shifted around",
+        rules.moved,
+        "input: tensor, shifts: int | ints, dims: int | ints | none = None",
+        example="x -> roll(1, dims=1)",
+    ),
+    _row(
+        "narrow",
+        "so many places of dim, from start on",
+        slices.narrowed,
+        "input: tensor, dim: int, start: size, length: size",
+        example="x -> narrow(1, 2, 3)",
+    ),
+    _row(
+        "select",
+        "one place of dim, which goes",
+        slices.picked,
+        "input: tensor, dim: int, index: int",
+        example="x -> select(1, -2)",
+    ),
+    _row(
+        "select_scatter",
+        "the input with src at one place of dim",
+        slices.put_in_place,
+        "input: tensor, src: tensor, dim: int, index: int",
+        example="x: float[N, 6], y: float[N] | select_scatter(x, y, 1, 2)",
+    ),
+    _row(
+        "slice_scatter",
+        "the input with src at some places of dim",
+        slices.put_in_slice,
+        "input: tensor, src: tensor, dim: int = 0, start: size | none = None, "
+        "end: size | none = None, step: int = 1",
+        example="x: float[N, 6], y: float[N, 2] | slice_scatter(x, y, 1, 2, 4)",
+    ),
+    _row(
+        "tril",
+        "zeros above the diagonal",
+        matrix.triangle,
+        "input: tensor, diagonal: int = 0",
+    ),
+    _row(
+        "triu",
+        "zeros below the diagonal",
+        matrix.triangle,
+        "input: tensor, diagonal: int = 0",
     ),
     _row(
         "diagonal",
         "the diagonal of two dimensions, at the end",
         matrix.diagonal,
-        "input: tensor, offset: int = 0, dim1: int = 0, dim2: int = 1",
+        _OFFSET.format(0, 1),
+        example="x: float[N, 4, 4] | diagonal(x, dim1=-2, dim2=-1)",
+    ),
+    _row(
+        "diag",
+        "the diagonal of a matrix, or a vector as one",
+        diagonals.vector_or_diagonal,
+        "input: tensor, diagonal: int = 0",
+        example="x: float[4, 4] | diag(x)",
+    ),
+    _row(
+        "diagflat",
+        "all elements as a diagonal",
+        diagonals.flat_diagonal,
+        "input: tensor, offset: int = 0",
+        example="x: float[2, 3] | diagflat(x)",
+    ),
+    _row(
+        "diag_embed",
+        "the last dimension as the diagonal of two",
+        diagonals.embedded_diagonal,
+        _OFFSET.format(-2, -1),
+    ),
+    _row(
+        "diagonal_scatter",
+        "the input with src on a diagonal",
+        diagonals.scattered_diagonal,
+        "input: tensor, src: tensor, offset: int = 0, dim1: int = 0, dim2: int = 1",
+        example="x: float[4, 4], y: float[4] | diagonal_scatter(x, y)",
     ),
 )

@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import creation, elementwise
+from specc.catalog.shapes import creation, diagonals, elementwise
 
 
 def _sized(name: str, summary: str) -> FunctionRow:
     return FunctionRow(
-        name, f"torch.{name}", "*size: size", summary, shape=creation.created, family="creation"
+        name,
+        f"torch.{name}",
+        "*size: size",
+        summary,
+        example=f"x: float[N, 6] | x + {name}(N, 6)",
+        shape=creation.created,
+        family="creation",
     )
 
 
-def _like(name: str, summary: str, signature: str = "input: tensor") -> FunctionRow:
+def _like(
+    name: str, summary: str, signature: str = "input: tensor", example: str = ""
+) -> FunctionRow:
     return FunctionRow(
-        name, f"torch.{name}", signature, summary, shape=elementwise.same, family="like"
+        name,
+        f"torch.{name}",
+        signature,
+        summary,
+        example=example,
+        shape=elementwise.same,
+        family="like",
+    )
+
+
+def _window(name: str, summary: str, settings: str = "") -> FunctionRow:
+    return FunctionRow(
+        f"{name}_window",
+        f"torch.{name}_window",
+        f"window_length: size, periodic: bool = True{settings}",
+        summary,
+        example=f"x: float[N, 6] | x * {name}_window(6)",
+        shape=creation.windowed,
+        family="creation",
+    )
+
+
+def _triangle(name: str, summary: str) -> FunctionRow:
+    return FunctionRow(
+        f"{name}_indices",
+        f"torch.{name}_indices",
+        "row: int, col: int, offset: int = 0",
+        f"the places {summary}, a row of rows and one of columns, int64",
+        example=f"x: float[N, 3] | x + sum({name}_indices(3, 3), dim=0)[:3]",
+        shape=diagonals.ranged,
+        family="creation",
     )
 
 
@@ -27,6 +65,7 @@ ROWS = (
         "start: size = 0, end: size, step: int = 1",
         "int64 from start up to, without, end",
         positional=(("end",), ("start", "end"), ("start", "end", "step")),
+        example="x: float[N, 6] | x * arange(6)",
         shape=creation.counted,
         family="creation",
     ),
@@ -35,6 +74,7 @@ ROWS = (
         "torch.full",
         "size: sizes, fill_value: float",
         "one number, of the run's precision",
+        example="x: float[N, 6] | x + full([6], 0.5)",
         shape=creation.created,
         family="creation",
     ),
@@ -44,6 +84,7 @@ ROWS = (
         "n: size, m: size = None",
         "the identity matrix, of the run's precision",
         positional=(("n",), ("n", "m")),
+        example="x: float[N, 6] | x @ eye(6)",
         shape=creation.identity,
         family="creation",
     ),
@@ -52,12 +93,38 @@ ROWS = (
         "torch.linspace",
         "start: float, end: float, steps: size",
         "steps numbers from start to end, of the run's precision",
+        example="x: float[N, 6] | x * linspace(0.0, 1.0, 6)",
         shape=creation.spaced,
         family="creation",
     ),
+    FunctionRow(
+        "logspace",
+        "torch.logspace",
+        "start: float, end: float, steps: size, base: float = 10.0",
+        "base to the power of steps numbers from start to end, of the run's precision",
+        example="x: float[N, 6] | x * logspace(0.0, 1.0, 6)",
+        shape=creation.spaced,
+        family="creation",
+    ),
+    _window("hann", "a raised cosine, 0 at the ends"),
+    _window(
+        "hamming",
+        "a raised cosine, not 0 at the ends",
+        ", alpha: float = 0.54, beta: float = 0.46",
+    ),
+    _window("blackman", "three terms of cosines"),
+    _window("bartlett", "a triangle"),
+    _window("kaiser", "of the least energy in its side lobes", ", beta: float = 12.0"),
+    _triangle("tril", "on and below the diagonal"),
+    _triangle("triu", "on and above the diagonal"),
     _like("ones_like", "ones of another's shape"),
     _like("zeros_like", "zeros of another's shape"),
-    _like("full_like", "one number in another's shape", "input: tensor, fill_value: float"),
+    _like(
+        "full_like",
+        "one number in another's shape",
+        "input: tensor, fill_value: float",
+        "x -> full_like(0.5)",
+    ),
     FunctionRow(
         "normal_like",
         "torch.randn_like",

@@ -1,130 +1,260 @@
-"""Rows of matrix products and attention.
+"""Rows of matrix products, distances and attention.
 
 ``dropout_p`` of attention is left out: torch applies it in evaluation as well.
 """
 
 from __future__ import annotations
 
-from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import linear, matrix, normalization
+from functools import partial
+
+from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.shapes import (
+    diagonals,
+    functional,
+    linear,
+    matrix,
+    normalization,
+    products,
+)
+
+
+def _row(
+    torch: str, signature: str, summary: str, shape: ShapeRule, example: str, since: str = "2.0"
+) -> FunctionRow:
+    return FunctionRow(
+        torch.rpartition(".")[2],
+        torch,
+        signature,
+        summary,
+        example=example,
+        since=since,
+        shape=shape,
+        family="matrix",
+    )
+
+
+_SCALES = "*, beta: float = 1, alpha: float = 1"
+_SQUARES = "x: float[N, 4], y: float[4, 3] | {}"
+_VECTORS = "x: float[6], y: float[6] | {}(x, y)"
+_BATCHES = "x: float[N, 2, 4], y: float[N, 4, 3] | {}"
+_PAIR = "x: float[N, 6], y: float[N, 6] | {}(x, y)"
 
 ROWS = (
-    FunctionRow(
-        "matmul",
+    _row(
         "torch.matmul",
         "input: tensor, other: tensor",
         "the matrix product, as @",
-        shape=matrix.matmul,
-        family="matrix",
+        matrix.matmul,
+        _SQUARES.format("matmul(x, y)"),
     ),
-    FunctionRow(
-        "bmm",
+    _row(
+        "torch.mm",
+        "input: tensor, mat2: tensor",
+        "the product of two matrices",
+        partial(products.product, left="input", right="mat2", ranks=(2, 2)),
+        _SQUARES.format("mm(x, y)"),
+    ),
+    _row(
+        "torch.mv",
+        "input: tensor, vec: tensor",
+        "the product of a matrix and a vector",
+        partial(products.product, left="input", right="vec", ranks=(2, 1)),
+        "x: float[N, 6], y: float[6] | mv(x, y)",
+    ),
+    _row(
         "torch.bmm",
         "input: tensor, mat2: tensor",
         "the matrix product of each pair of a batch",
-        shape=matrix.batched,
-        family="matrix",
+        matrix.batched,
+        _BATCHES.format("bmm(x, y)"),
     ),
-    FunctionRow(
-        "baddbmm",
+    _row(
+        "torch.addmm",
+        f"input: tensor, mat1: tensor, mat2: tensor, {_SCALES}",
+        "beta input + alpha mat1 mat2",
+        partial(products.added_product, left="mat1", right="mat2", ranks=(2, 2)),
+        _SQUARES.format("addmm(ones(3), x, y, beta=0.5)"),
+    ),
+    _row(
+        "torch.addmv",
+        f"input: tensor, mat: tensor, vec: tensor, {_SCALES}",
+        "beta input + alpha mat vec",
+        partial(products.added_product, left="mat", right="vec", ranks=(2, 1)),
+        "x: float[N, 6], y: float[6], z: float[N] | addmv(z, x, y, alpha=0.5)",
+    ),
+    _row(
         "torch.baddbmm",
-        "input: tensor, batch1: tensor, batch2: tensor, *, beta: float = 1, alpha: float = 1",
+        f"input: tensor, batch1: tensor, batch2: tensor, {_SCALES}",
         "beta input + alpha batch1 batch2, for each pair of a batch",
-        shape=matrix.batched_sum,
-        family="matrix",
+        matrix.batched_sum,
+        _BATCHES.format("baddbmm(ones(3), x, y, beta=0.5)"),
     ),
-    FunctionRow(
-        "dot",
+    _row(
+        "torch.addbmm",
+        f"input: tensor, batch1: tensor, batch2: tensor, {_SCALES}",
+        "beta input + alpha batch1 batch2, summed over the batch",
+        partial(products.added_product, left="batch1", right="batch2", ranks=(3, 3), summed=True),
+        _BATCHES.format("addbmm(ones(3), x, y, beta=0.5)"),
+    ),
+    _row(
+        "torch.addr",
+        f"input: tensor, vec1: tensor, vec2: tensor, {_SCALES}",
+        "beta input + alpha times the outer product",
+        products.added_outer,
+        "x: float[4], y: float[6], z: float[4, 6] | addr(z, x, y, alpha=0.5)",
+    ),
+    _row(
         "torch.dot",
         "input: tensor, tensor: tensor",
         "the inner product of two vectors",
-        shape=matrix.inner_product,
-        family="matrix",
+        partial(products.vector_product, other="tensor"),
+        _VECTORS.format("dot"),
     ),
-    FunctionRow(
-        "outer",
+    _row(
+        "torch.vdot",
+        "input: tensor, other: tensor",
+        "the inner product of two vectors, the first conjugated",
+        partial(products.vector_product, other="other"),
+        _VECTORS.format("vdot"),
+    ),
+    _row(
+        "torch.linalg.vecdot",
+        "x: tensor, y: tensor, *, dim: int = -1",
+        "the inner products along dim, the first conjugated",
+        products.dotted,
+        _PAIR.format("vecdot"),
+    ),
+    _row(
+        "torch.inner",
+        "input: tensor, other: tensor",
+        "the inner products over the last dimensions",
+        products.inner,
+        "x: float[N, 6], y: float[4, 6] | inner(x, y)",
+    ),
+    _row(
         "torch.outer",
         "input: tensor, vec2: tensor",
         "all products of two vectors' elements",
-        shape=matrix.outer,
-        family="matrix",
+        products.outer,
+        "x: float[N], y: float[6] | outer(x, y)",
     ),
-    FunctionRow(
-        "einsum",
+    _row(
+        "torch.kron",
+        "input: tensor, other: tensor",
+        "the Kronecker product",
+        products.kronecker,
+        "x: float[N, 2], y: float[3, 4] | kron(x, y)",
+    ),
+    _row(
+        "torch.tensordot",
+        "a: tensor, b: tensor, dims: int | ints | floats = 2",
+        "products summed over several dimensions",
+        products.contracted,
+        "x: float[N, 6], y: float[6, 4] | tensordot(x, y, dims=1)",
+    ),
+    _row(
+        "torch.linalg.multi_dot",
+        "tensors: tensors",
+        "the product of several matrices, in the cheapest order",
+        products.chained,
+        "x: float[N, 6], y: float[6, 4], z: float[4, 5] | multi_dot([x, y, z])",
+    ),
+    _row(
+        "torch.linalg.cross",
+        "input: tensor, other: tensor, *, dim: int = -1",
+        "the cross product of vectors of three along dim",
+        products.crossed,
+        "x: float[N, 3], y: float[N, 3] | cross(x, y)",
+    ),
+    _row(
+        "torch.trace",
+        "input: tensor",
+        "the sum of a matrix's diagonal",
+        diagonals.traced,
+        "x: float[4, 4] | trace(x)",
+    ),
+    _row(
         "torch.einsum",
         "equation: str, *operands: tensor",
         "sums of products in Einstein's notation",
-        shape=matrix.einsum,
-        family="matrix",
+        matrix.einsum,
+        'x: float[N, 6], y: float[4, 6] | einsum("ni,ki->nk", x, y)',
     ),
-    FunctionRow(
-        "linear",
+    _row(
         "F.linear",
         "input: tensor, weight: tensor, bias: tensor | none = None",
         "a dense layer with a given weight",
-        shape=linear.linear_function,
-        family="matrix",
+        linear.linear_function,
+        "x: float[N, 6], w: float[4, 6], b: float[4] | linear(x, w, b)",
     ),
-    FunctionRow(
-        "embedding",
+    _row(
+        "F.bilinear",
+        "input1: tensor, input2: tensor, weight: tensor, bias: tensor | none = None",
+        "a bilinear layer with a given weight",
+        functional.bilinear,
+        "x: float[N, 3], y: float[N, 4], w: float[5, 3, 4] | bilinear(x, y, w)",
+    ),
+    _row(
         "F.embedding",
         "input: tensor, weight: tensor, padding_idx: int | none = None, "
         "scale_grad_by_freq: bool = False, sparse: bool = False",
         "rows of a given table, looked up by index",
-        shape=linear.embedding_function,
-        family="matrix",
+        linear.embedding_function,
+        "x: index(5)[N, 4], w: float[5, 6] | embedding(x, w)",
     ),
     FunctionRow(
-        "layer_norm",
-        "F.layer_norm",
-        "input: tensor, normalized_shape: sizes, weight: tensor | none = None, "
-        "bias: tensor | none = None, eps: float = 1e-05",
-        "each vector of the last dimensions to mean 0 and variance 1",
-        shape=normalization.layer_norm_function,
+        "embedding_bag",
+        "F.embedding_bag",
+        "input: tensor, weight: tensor, *, scale_grad_by_freq: bool = False, "
+        "mode: str = 'mean', sparse: bool = False, padding_idx: int | none = None",
+        "rows of a given table, their mean, sum or largest for each bag",
+        choices={"mode": ("sum", "mean", "max")},
+        example="x: index(5)[N, 4], w: float[5, 6] | embedding_bag(x, w)",
+        shape=functional.embedding_bag,
         family="matrix",
     ),
-    FunctionRow(
-        "rms_norm",
-        "F.rms_norm",
-        "input: tensor, normalized_shape: sizes, weight: tensor | none = None, "
-        "eps: float | none = None",
-        "each vector of the last dimensions to root mean square 1",
-        since="2.4",
-        shape=normalization.layer_norm_function,
-        family="matrix",
-    ),
-    FunctionRow(
-        "pairwise_distance",
+    _row(
         "F.pairwise_distance",
         "x1: tensor, x2: tensor, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False",
         "the p-norm of the difference of two vectors",
-        shape=normalization.pairwise_distance,
-        family="matrix",
+        normalization.pairwise_distance,
+        _PAIR.format("pairwise_distance"),
     ),
-    FunctionRow(
-        "cdist",
+    _row(
         "torch.cdist",
         "x1: tensor, x2: tensor, p: float = 2.0",
         "the p-norm of every difference of two sets of vectors",
-        shape=matrix.distances,
-        family="matrix",
+        matrix.distances,
+        "x: float[N, 6], y: float[4, 6] | cdist(x, y)",
     ),
-    FunctionRow(
-        "cosine_similarity",
+    _row(
+        "F.pdist",
+        "input: tensor, p: float = 2.0",
+        "the p-norm of every difference of a set of vectors",
+        functional.condensed_distances,
+        "x: float[4, 6] | pdist(x)",
+    ),
+    _row(
+        "torch.dist",
+        "input: tensor, other: tensor, p: float = 2",
+        "the p-norm of the difference, one number",
+        products.distance,
+        _PAIR.format("dist"),
+    ),
+    _row(
         "F.cosine_similarity",
         "x1: tensor, x2: tensor, dim: int = 1, eps: float = 1e-08",
         "the cosine of the angle between two vectors",
-        shape=normalization.cosine_similarity,
-        family="matrix",
+        normalization.cosine_similarity,
+        _PAIR.format("cosine_similarity"),
     ),
-    FunctionRow(
-        "scaled_dot_product_attention",
+    _row(
         "F.scaled_dot_product_attention",
         "query: tensor, key: tensor, value: tensor, attn_mask: tensor | none = None, *, "
         "is_causal: bool = False, scale: float | none = None, enable_gqa: bool = False",
         "softmax(query key^T scale) value",
+        matrix.attention,
+        "x: float[N, 2, T, 4] | scaled_dot_product_attention(x, x, x, is_causal=true)",
         since="2.5",
-        shape=matrix.attention,
-        family="matrix",
     ),
 )

@@ -99,11 +99,11 @@ def unflattened(call: Call, *, sizes: str) -> TensorType:
     return rearranged(tensor, (*tensor.shape[:place], *parts, *tensor.shape[place + 1 :]))
 
 
-def transposed(call: Call) -> TensorType:
+def transposed(call: Call, *, names: tuple[str, str] = ("dim0", "dim1")) -> TensorType:
     """``transpose(input, dim0, dim1)``."""
     tensor = call.tensor()
     shape = list(tensor.shape)
-    first, second = axis(call, len(shape), "dim0"), axis(call, len(shape), "dim1")
+    first, second = (axis(call, len(shape), name) for name in names)
     if shape:
         shape[first], shape[second] = shape[second], shape[first]
     return rearranged(tensor, tuple(shape))
@@ -156,7 +156,8 @@ def unsqueezed(call: Call) -> TensorType:
     return rearranged(tensor, (*tensor.shape[:place], 1, *tensor.shape[place:]))
 
 
-def _list(call: Call) -> tuple[TensorType, ...]:
+def given_tensors(call: Call) -> tuple[TensorType, ...]:
+    """The tensors of the argument ``tensors``; E0307 for none."""
     given = call.tensors["tensors"]
     types = given if isinstance(given, tuple) else (given,)
     if not types:
@@ -164,7 +165,8 @@ def _list(call: Call) -> tuple[TensorType, ...]:
     return types
 
 
-def _common(types: tuple[TensorType, ...], shape: Shape) -> TensorType:
+def together(types: tuple[TensorType, ...], shape: Shape) -> TensorType:
+    """``types`` as one tensor of ``shape``: dtypes promoted, a meaning that all have kept."""
     dtype = types[0].dtype
     for other in types[1:]:
         dtype = promote(dtype, other.dtype)
@@ -177,15 +179,19 @@ def _common(types: tuple[TensorType, ...], shape: Shape) -> TensorType:
 
 def concatenated(call: Call) -> TensorType:
     """``cat([a, b], dim)``: the sizes of ``dim`` add up, the others must be equal."""
-    types = _list(call)
+    types = given_tensors(call)
     rank = len(types[0].shape)
     if rank == 0:
-        raise RuleError("E0301", "cat takes values of at least 1 dimension", help="use stack")
+        raise RuleError(
+            "E0301", f"{call.name} takes values of at least 1 dimension", help="use stack"
+        )
     place = axis(call, rank)
     total: Size = types[0].shape[place]
     for other in types[1:]:
         if len(other.shape) != rank:
-            raise RuleError("E0301", f"cat takes values of one rank; got {types[0]} and {other}")
+            raise RuleError(
+                "E0301", f"{call.name} takes values of one rank; got {types[0]} and {other}"
+            )
         for dim, (one, two) in enumerate(zip(types[0].shape, other.shape, strict=True)):
             if dim != place:
                 call.require_equal(
@@ -193,17 +199,17 @@ def concatenated(call: Call) -> TensorType:
                     two,
                     RuleError(
                         "E0302",
-                        f"cat along dimension {place}: {types[0]} and {other} differ in "
+                        f"{call.name} along dimension {place}: {types[0]} and {other} differ in "
                         f"dimension {dim}, {one} and {two}",
                     ),
                 )
         total = total + other.shape[place]
-    return _common(types, (*types[0].shape[:place], total, *types[0].shape[place + 1 :]))
+    return together(types, (*types[0].shape[:place], total, *types[0].shape[place + 1 :]))
 
 
 def stacked(call: Call) -> TensorType:
     """``stack([a, b], dim)``: a new dimension; all shapes must be equal."""
-    types = _list(call)
+    types = given_tensors(call)
     shape = types[0].shape
     place = axis(call, len(shape) + 1)
     for other in types[1:]:
@@ -212,10 +218,11 @@ def stacked(call: Call) -> TensorType:
             raise error
         for one, two in zip(shape, other.shape, strict=True):
             call.require_equal(one, two, error)
-    return _common(types, (*shape[:place], len(types), *shape[place:]))
+    return together(types, (*shape[:place], len(types), *shape[place:]))
 
 
-def _pieces(tensor: TensorType, place: int, sizes: list[Size]) -> ResultType:
+def pieces(tensor: TensorType, place: int, sizes: list[Size]) -> ResultType:
+    """``tensor`` cut along ``place`` into pieces of ``sizes``."""
     return tuple(
         rearranged(tensor, (*tensor.shape[:place], size, *tensor.shape[place + 1 :]))
         for size in sizes
@@ -235,8 +242,8 @@ def chunked(call: Call) -> ResultType:
     if total is None or total % chunks == 0:
         error = RuleError("E0303", f"dimension {place} of {tensor} is not divisible into {chunks}")
         call.require_equal(size % chunks, 0, error)
-        return _pieces(tensor, place, [size // chunks] * chunks)
-    return _pieces(tensor, place, _runs(total, -(-total // chunks)))
+        return pieces(tensor, place, [size // chunks] * chunks)
+    return pieces(tensor, place, _runs(total, -(-total // chunks)))
 
 
 def _runs(total: int, width: int) -> list[Size]:
@@ -265,7 +272,7 @@ def split(call: Call) -> ResultType:
                 argument=name,
             ),
         )
-        return _pieces(tensor, place, list(sizes))
+        return pieces(tensor, place, list(sizes))
     positive(call, name)
     width, whole = integer(call, name), known(call, size)
     if whole is None:
@@ -275,7 +282,7 @@ def split(call: Call) -> ResultType:
             help="use chunk, which fixes their number",
             argument=name,
         )
-    return _pieces(tensor, place, _runs(whole, width))
+    return pieces(tensor, place, _runs(whole, width))
 
 
 def unbound(call: Call) -> ResultType:
@@ -301,7 +308,7 @@ def stretched(call: Call) -> TensorType:
     if new < 0:
         raise RuleError(
             "E0301",
-            f"broadcast_to {bracketed(sizes)}: {tensor} has more dimensions",
+            f"{call.name} {bracketed(sizes)}: {tensor} has more dimensions",
             argument="size",
         )
     result: list[Size] = list(sizes[:new])
@@ -312,13 +319,42 @@ def stretched(call: Call) -> TensorType:
         if call.value(old) != 1:
             error = RuleError(
                 "E0302",
-                f"broadcast_to {bracketed(sizes)}: {old} of {tensor} does not stretch to {wanted}",
+                f"{call.name} {bracketed(sizes)}: {old} of {tensor} does not stretch to {wanted}",
                 argument="size",
             )
             call.require_equal(old, wanted, error)
         result.append(wanted)
     at_least(call, "size", 0, result)
     return rearranged(tensor, tuple(result))
+
+
+def turned(call: Call) -> TensorType:
+    """``rot90(input, k, dims)``: two dimensions, exchanged for an odd k; E0301, E0304, E0307."""
+    tensor = call.tensor()
+    given = call.args["dims"]
+    if len(tensor.shape) < 2:
+        raise RuleError("E0301", f"rot90 takes at least 2 dimensions; got {tensor}")
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise RuleError("E0307", "dims of rot90 are two dimensions", argument="dims")
+    first, second = axes(call, len(tensor.shape), "dims")
+    shape = list(tensor.shape)
+    if integer(call, "k") % 2:
+        shape[first], shape[second] = shape[second], shape[first]
+    return rearranged(tensor, tuple(shape))
+
+
+def reversed_along(call: Call, *, dim: int) -> TensorType:
+    """``fliplr``, ``flipud``: shape kept; E0301."""
+    tensor = call.tensor()
+    if len(tensor.shape) <= dim:
+        raise RuleError("E0301", f"{call.name} takes at least {dim + 1} dimensions; got {tensor}")
+    return rearranged(tensor, tensor.shape)
+
+
+def raveled(call: Call) -> TensorType:
+    """``ravel(input)``: all dimensions in one."""
+    tensor = call.tensor()
+    return rearranged(tensor, (product(tensor.shape),))
 
 
 def tiled(call: Call) -> TensorType:

@@ -193,7 +193,9 @@ def require_kind(call: Call, tensor: TensorType, takes: str, argument: str | Non
         said = "a float value" + (" or complex numbers" if takes == "fc" else "")
         said = "complex numbers" if takes == "c" else said
     else:
-        said = "a bool" if takes == "b" else "whole numbers" + (" or a bool" if "b" in takes else "")
+        said = (
+            "a bool" if takes == "b" else "whole numbers" + (" or a bool" if "b" in takes else "")
+        )
     advice = None
     if tensor.is_complex:
         advice = "take abs(z), real(z) or imag(z) first"

@@ -36,6 +36,20 @@ def spaced(call: Call) -> TensorType:
     return TensorType("float", (steps,))
 
 
+def frequencies(call: Call, *, halved: bool) -> TensorType:
+    """``fftfreq(n)``: [n]; ``rfftfreq(n)``: [n // 2 + 1]; E0307."""
+    size = as_size(call, "n", call.args["n"])
+    at_least(call, "n", 1, (size,))
+    return TensorType("float", (size // 2 + 1 if halved else size,))
+
+
+def windowed(call: Call) -> TensorType:
+    """``hann_window(window_length)`` and its like: [window_length]; E0307."""
+    size = as_size(call, "window_length", call.args["window_length"])
+    at_least(call, "window_length", 0, (size,))
+    return TensorType("float", (size,))
+
+
 def counted(call: Call) -> TensorType:
     """``arange(start, end, step)``: int64, ``ceil((end - start) / step)`` places; E0307.
 

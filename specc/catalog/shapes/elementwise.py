@@ -9,24 +9,25 @@ from dataclasses import replace
 
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import (
-    as_size,
+    at_least,
     axis,
     axis_of,
     broadcast,
-    known,
+    integer,
     layout,
     number,
     plain,
-    positive,
     promote,
+    real_of,
     rearranged,
     require_divisible,
     require_floating,
+    require_kind,
     require_rank,
     require_same_dtype,
+    with_numbers,
 )
-from specc.ir import Distribution, Static, TensorType
-from specc.sizes import Size
+from specc.ir import Static, TensorType
 
 
 def unchanged(call: Call) -> TensorType:
@@ -54,59 +55,67 @@ def unit_noise(call: Call) -> TensorType:
 
 
 def numeric(call: Call) -> TensorType:
-    """Any number in, the same dtype and shape out; E0306 for a bool."""
-    tensor = call.tensor()
-    if tensor.dtype == "bool":
-        raise RuleError("E0306", f"{call.name} takes numbers; got {tensor}")
-    return tensor.with_shape(tensor.shape)
+    """Any real number in, the same dtype and shape out; E0306 for a bool."""
+    return mapped(call, takes="if")
 
 
-def squared(call: Call) -> TensorType:
-    """``square``: a bool becomes int64."""
+def mapped(call: Call, *, takes: str = "bifc", gives: str = "same") -> TensorType:
+    """A function of each element, of the kinds in ``takes`` (b, i, f, c); E0306 for others.
+
+    ``gives`` is ``same``; ``float``, where bools and integers become floats of the run's precision;
+    ``real``, where complex numbers become real; ``angle``, both; ``whole``, where bools become
+    int64; or ``bool``."""
     tensor = call.tensor()
-    return TensorType("int64" if tensor.dtype == "bool" else tensor.dtype, tensor.shape)
+    require_kind(call, tensor, takes)
+    dtype = tensor.dtype
+    if gives == "bool":
+        dtype = "bool"
+    elif gives == "whole" and dtype == "bool":
+        dtype = "int64"
+    elif gives in ("float", "angle") and not tensor.differentiable:
+        dtype = "float"
+    elif gives in ("real", "angle"):
+        dtype = real_of(dtype)
+    return TensorType(dtype, tensor.shape)
 
 
 def to_float(call: Call) -> TensorType:
     """``torch.exp``: integers become floats of the run's precision; floats keep their dtype."""
-    tensor = call.tensor()
-    if tensor.floating or tensor.dtype.startswith("complex"):
-        return tensor.with_shape(tensor.shape)
-    return TensorType("float", tensor.shape)
+    return mapped(call, gives="float")
 
 
 def to_unit(call: Call) -> TensorType:
-    """``sigmoid``: a float in [0, 1]."""
-    return replace(to_float(call), meaning="unit")
+    """``sigmoid``: a float in [0, 1]; complex numbers have no range."""
+    result = to_float(call)
+    return result if result.is_complex else replace(result, meaning="unit")
 
 
-def to_bool(call: Call) -> TensorType:
-    """``logical_not``: a bool for each element."""
-    return TensorType("bool", call.tensor().shape)
+def rounded(call: Call) -> TensorType:
+    """``round(input, decimals)``: E0306 for decimals of whole numbers."""
+    return mapped(call, takes="f" if plain(call, "decimals") != 0 else "if")
 
 
-def pairwise(call: Call) -> TensorType:
-    """``maximum(input, other)``: broadcast shapes, promoted dtypes."""
-    left, right = call.tensor("input"), call.tensor("other")
-    shape = broadcast(call.require_equal, left.shape, right.shape, call.value)
-    return TensorType(promote(left.dtype, right.dtype), shape)
+def polygamma(call: Call) -> TensorType:
+    """``polygamma(n, input)``: E0307 for a negative ``n``."""
+    at_least(call, "n", 0, (integer(call, "n"),))
+    return mapped(call, takes="bif", gives="float")
 
 
-def pairwise_bool(call: Call) -> TensorType:
-    """``logical_and(input, other)``."""
-    return replace(pairwise(call), dtype="bool")
+def multivariate_gamma(call: Call) -> TensorType:
+    """``mvlgamma(input, p)``: E0307 for a ``p`` below 1."""
+    at_least(call, "p", 1, (integer(call, "p"),))
+    return mapped(call, takes="bif", gives="float")
 
 
-def pairwise_float(call: Call) -> TensorType:
-    """``atan2(input, other)``: integers become floats of the run's precision."""
-    result = pairwise(call)
-    return result if result.floating else replace(result, dtype="float")
+def drawn(call: Call) -> TensorType:
+    """``bernoulli(input)``: zeros and ones of the input's dtype; E0306."""
+    return replace(floating(call), meaning="unit")
 
 
 def interpolated(call: Call) -> TensorType:
     """``lerp(input, end, weight)``: broadcast shapes of one float dtype; E0302, E0306."""
     tensor, end = call.tensor(), call.tensor("end")
-    require_floating(call, tensor)
+    require_kind(call, tensor, "fc")
     require_same_dtype(call, tensor, end)
     shape = broadcast(call.require_equal, tensor.shape, end.shape, call.value)
     if call.has("weight"):
@@ -133,8 +142,7 @@ def clamped(call: Call) -> TensorType:
     if low is None and high is None:
         raise RuleError("E0307", "clamp needs a min, a max, or both", help="write clamp(x, min=0)")
     tensor = call.tensor()
-    if tensor.dtype == "bool":
-        raise RuleError("E0306", f"clamp takes numbers; got {tensor}")
+    require_kind(call, tensor, "if")
     whole = all(bound is None or isinstance(bound, int) for bound in (low, high))
     dtype = tensor.dtype if whole or tensor.floating else "float"
     return TensorType(dtype, tensor.shape)
@@ -161,18 +169,7 @@ def chosen(call: Call) -> TensorType:
             numbers.append(plain(call, name))
     if len(dtypes) == 2:
         return TensorType(promote(dtypes[0], dtypes[1]), shape)
-    return TensorType(_with_numbers(dtypes, numbers), shape)
-
-
-def _with_numbers(dtypes: list[str], numbers: list[Static]) -> str:
-    """The dtype beside Python numbers, which widen the kind (bool, int, float) and nothing else."""
-    dtype = dtypes[0] if dtypes else "bool"
-    if dtype.startswith(("float", "bfloat", "complex")):
-        return dtype
-    if any(isinstance(number, float) for number in numbers):
-        return "float"
-    whole = any(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
-    return "int64" if dtype == "bool" and whole else dtype
+    return TensorType(with_numbers(dtypes, numbers), shape)
 
 
 def masked(call: Call) -> TensorType:
@@ -213,8 +210,7 @@ def shrunk(call: Call) -> TensorType:
 
 def numeric_to_float(call: Call) -> TensorType:
     """A number in, a float out; E0306 for a bool, which has no minus."""
-    numeric(call)
-    return to_float(call)
+    return mapped(call, takes="if", gives="float")
 
 
 def gated(call: Call) -> TensorType:
@@ -234,18 +230,10 @@ def softmaxed(call: Call) -> TensorType:
     return replace(along(call), meaning="unit")
 
 
-def cumulative(call: Call) -> TensorType:
-    """``cumsum(input, dim)``: bools and small integers are summed as int64."""
-    tensor = call.tensor()
-    axis(call, len(tensor.shape))
-    wide = tensor.floating or tensor.dtype.startswith("complex")
-    return TensorType(tensor.dtype if wide else "int64", tensor.shape)
-
-
 def normalized(call: Call) -> TensorType:
     """``F.normalize(input, p, dim)``."""
     tensor = call.tensor()
-    require_floating(call, tensor)
+    require_kind(call, tensor, "fc")
     axis(call, len(tensor.shape))
     return tensor.with_shape(tensor.shape)
 
@@ -285,37 +273,3 @@ def dropped_channels(call: Call, *, dims: int) -> TensorType:
         else "use Dropout to drop single elements",
     )
     return floating(call)
-
-
-# ── PReLU ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def prelu(call: Call) -> TensorType:
-    """``PReLU(num_parameters)``: one slope, or one a channel (dimension 1)."""
-    tensor = call.tensor()
-    require_floating(call, tensor)
-    count = as_size(call, "num_parameters", call.args["num_parameters"])
-    if known(call, count) != 1:
-        channels: Size = tensor.shape[1] if len(tensor.shape) > 1 else 1
-        call.require_equal(
-            count,
-            channels,
-            RuleError(
-                "E0302",
-                f"PReLU has {count} slopes, and {tensor} has {channels} channels",
-                help=f"write PReLU({channels}), or PReLU for one slope",
-                argument="num_parameters",
-            ),
-        )
-    return tensor.with_shape(tensor.shape)
-
-
-def prelu_parameters(call: Call) -> tuple[tuple[str, tuple[Size, ...]], ...]:
-    """``weight``: one slope, or one a channel."""
-    positive(call, "num_parameters")
-    return (("weight", (as_size(call, "num_parameters", call.args["num_parameters"]),)),)
-
-
-def prelu_initial(call: Call) -> tuple[tuple[str, Distribution], ...]:
-    """Every slope starts at ``init``."""
-    return (("weight", Distribution("constant", number(call, "init"))),)

@@ -12,11 +12,15 @@ from specc.catalog.shapes.common import (
     at_least,
     axis,
     axis_of,
+    broadcast,
     known,
+    plain,
     product,
     rearranged,
+    require_kind,
 )
 from specc.ir import TensorType
+from specc.sizes import Size
 
 
 def _index_like(call: Call, tensor: TensorType) -> tuple[TensorType, int]:
@@ -66,6 +70,87 @@ def scattered(call: Call) -> TensorType:
         )
     _require_covered(call, src, index, but=None)
     return tensor.with_shape(tensor.shape)
+
+
+def reduced(call: Call) -> TensorType:
+    """``scatter_reduce(input, dim, index, src, reduce)``: as ``scatter``; E0306 for the mean of
+    bools and for the order of complex numbers."""
+    tensor = call.tensor()
+    _require_reducible(call, tensor)
+    return scattered(call)
+
+
+def _require_reducible(call: Call, tensor: TensorType) -> None:
+    takes = {"mean": "ifc", "amax": "bif", "amin": "bif"}.get(str(plain(call, "reduce")), "bifc")
+    require_kind(call, tensor, takes)
+
+
+def taken_along(call: Call) -> TensorType:
+    """``take_along_dim(input, indices, dim)``: the indices' size along ``dim``, the others
+    broadcast; E0301, E0302, E0304, E0306."""
+    tensor, indices = call.tensor(), call.tensor("indices")
+    if indices.dtype != "int64":
+        raise RuleError(
+            "E0306", f"{call.name} takes int64 indices; got {indices}", argument="indices"
+        )
+    if len(indices.shape) != len(tensor.shape) or not tensor.shape:
+        raise RuleError(
+            "E0301", f"{call.name} takes indices of its input's rank; got {tensor} and {indices}"
+        )
+    place = axis(call, len(tensor.shape))
+    have = (*tensor.shape[:place], 1, *tensor.shape[place + 1 :])
+    wanted = (*indices.shape[:place], 1, *indices.shape[place + 1 :])
+    shape = broadcast(call.require_equal, have, wanted, call.value)
+    return rearranged(tensor, (*shape[:place], indices.shape[place], *shape[place + 1 :]))
+
+
+def taken(call: Call) -> TensorType:
+    """``take(input, index)``: the index's shape; E0306."""
+    index = call.tensor("index")
+    if index.dtype != "int64":
+        raise RuleError("E0306", f"take takes an int64 index; got {index}", argument="index")
+    return rearranged(call.tensor(), index.shape)
+
+
+def put_at(call: Call) -> TensorType:
+    """``index_add``, ``index_copy``: ``source`` has the index's length along ``dim``; E0301,
+    E0302, E0304, E0306, E0307."""
+    tensor, source = call.tensor(), call.tensor("source")
+    place, length = _vector_index(call, tensor)
+    if source.dtype != tensor.dtype:
+        raise RuleError(
+            "E0306",
+            f"{call.name} puts values of {tensor.dtype} in; got {source}",
+            argument="source",
+        )
+    if len(source.shape) != len(tensor.shape):
+        raise RuleError(
+            "E0301", f"{call.name} takes a source of its input's rank; got {tensor} and {source}"
+        )
+    for dim, (size, given) in enumerate(zip(tensor.shape, source.shape, strict=True)):
+        wanted = length if dim == place else size
+        message = f"{call.name} puts {wanted} into dimension {dim} of {tensor}; got {source}"
+        call.require_equal(given, wanted, RuleError("E0302", message, argument="source"))
+    if not tensor.differentiable and isinstance(plain(call, "alpha"), float):
+        raise RuleError("E0307", f"alpha must be a whole number for {tensor}", argument="alpha")
+    return tensor.with_shape(tensor.shape)
+
+
+def filled(call: Call) -> TensorType:
+    """``index_fill(input, dim, index, value)``: shape kept; E0304, E0306."""
+    tensor = call.tensor()
+    _vector_index(call, tensor)
+    return tensor.with_shape(tensor.shape)
+
+
+def _vector_index(call: Call, tensor: TensorType) -> tuple[int, Size]:
+    """The dimension, and the length of the vector ``index``; E0301, E0304, E0306."""
+    place, index = axis_of(call, tensor), call.tensor("index")
+    if index.dtype != "int64":
+        raise RuleError("E0306", f"{call.name} takes an int64 index; got {index}", argument="index")
+    if len(index.shape) != 1:
+        raise RuleError("E0301", f"{call.name} takes a vector; got {index}", argument="index")
+    return place, index.shape[0]
 
 
 def selected(call: Call) -> TensorType:

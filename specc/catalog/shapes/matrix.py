@@ -96,18 +96,6 @@ def batched_sum(call: Call) -> TensorType:
     return result
 
 
-def inner_product(call: Call) -> TensorType:
-    """``dot(input, tensor)``: two vectors of one length to a number; E0301, E0302, E0306."""
-    left, right = call.tensor("input"), call.tensor("tensor")
-    require_same_dtype(call, left, right)
-    if left.dtype == "bool":
-        raise RuleError("E0306", f"dot takes numbers; got {left}")
-    if len(left.shape) != 1 or len(right.shape) != 1:
-        raise RuleError("E0301", f"dot takes two vectors; got {left} and {right}", help="use @")
-    _inner(call, left, right, left.shape[0], right.shape[0])
-    return TensorType(left.dtype, ())
-
-
 def distances(call: Call) -> TensorType:
     """``cdist(x1, x2)``: ``[..., P, M]`` and ``[..., R, M]`` to ``[..., P, R]``; E0301, E0302."""
     left, right = call.tensor("x1"), call.tensor("x2")
@@ -119,15 +107,6 @@ def distances(call: Call) -> TensorType:
     call.require_equal(left.shape[-1], right.shape[-1], RuleError("E0302", message))
     batch = broadcast(call.require_equal, left.shape[:-2], right.shape[:-2], call.value)
     return left.with_shape((*batch, left.shape[-2], right.shape[-2]))
-
-
-def outer(call: Call) -> TensorType:
-    """``outer(input, vec2)``: two vectors to a matrix."""
-    left, right = call.tensor("input"), call.tensor("vec2")
-    if len(left.shape) != 1 or len(right.shape) != 1:
-        raise RuleError("E0301", f"outer takes two vectors; got {left} and {right}")
-    require_same_dtype(call, left, right)
-    return TensorType(left.dtype, (left.shape[0], right.shape[0]))
 
 
 # ── einsum ───────────────────────────────────────────────────────────────────────────────────────

@@ -10,17 +10,17 @@ from specc.catalog.shapes.common import (
     Shape,
     axes,
     axis,
-    axis_of,
-    bracketed,
-    integer,
     plain,
     product,
+    real_of,
     require_floating,
+    require_kind,
 )
 from specc.ir import ResultType, TensorType
 
 
-def _without(call: Call, tensor: TensorType, gone: tuple[int, ...]) -> Shape:
+def without(call: Call, tensor: TensorType, gone: tuple[int, ...]) -> Shape:
+    """The shape without the dimensions ``gone``, or with sizes of 1 there, as ``keepdim`` says."""
     keep = plain(call, "keepdim")
     return tuple(
         1 if place in gone else size
@@ -29,7 +29,7 @@ def _without(call: Call, tensor: TensorType, gone: tuple[int, ...]) -> Shape:
     )
 
 
-def _reduced_shape(call: Call, tensor: TensorType, *, dim_first: bool = False) -> Shape:
+def reduced_shape(call: Call, tensor: TensorType, *, dim_first: bool = False) -> Shape:
     """The shape without its reduced dimensions; E0307 for keepdim where torch wants dim with it."""
     if dim_first and call.args["dim"] is None and plain(call, "keepdim"):
         raise RuleError(
@@ -38,75 +38,120 @@ def _reduced_shape(call: Call, tensor: TensorType, *, dim_first: bool = False) -
             help="name the dimensions to reduce",
             argument="keepdim",
         )
-    return _without(call, tensor, axes(call, len(tensor.shape)))
+    return without(call, tensor, axes(call, len(tensor.shape)))
 
 
 def summed(call: Call) -> TensorType:
     """``sum``: integers and bools are summed as int64."""
     tensor = call.tensor()
-    wide = tensor.floating or tensor.dtype.startswith("complex")
-    dtype = tensor.dtype if wide else "int64"
-    return TensorType(dtype, _reduced_shape(call, tensor, dim_first=True))
+    dtype = tensor.dtype if tensor.differentiable else "int64"
+    return TensorType(dtype, reduced_shape(call, tensor, dim_first=True))
+
+
+def summed_numbers(call: Call) -> TensorType:
+    """``nansum``: as ``sum``, of real numbers; E0306."""
+    tensor = call.tensor()
+    require_kind(call, tensor, "bif")
+    dtype = tensor.dtype if tensor.floating else "int64"
+    return TensorType(dtype, reduced_shape(call, tensor))
 
 
 def averaged(call: Call) -> TensorType:
-    """``mean``: a float value only; E0306."""
+    """``mean``: a float or complex value; E0306."""
+    tensor = call.tensor()
+    require_kind(call, tensor, "fc")
+    return TensorType(tensor.dtype, reduced_shape(call, tensor, dim_first=True))
+
+
+def averaged_numbers(call: Call) -> TensorType:
+    """``nanmean``: a float value; E0306."""
     tensor = call.tensor()
     require_floating(call, tensor)
-    return TensorType(tensor.dtype, _reduced_shape(call, tensor, dim_first=True))
+    return TensorType(tensor.dtype, reduced_shape(call, tensor))
 
 
 def spread(call: Call) -> TensorType:
-    """``var``, ``std``, norms: a float value only; E0306."""
+    """``var``, ``std``, norms: of a float or complex value, a float; E0306."""
     tensor = call.tensor()
-    require_floating(call, tensor)
-    return TensorType(tensor.dtype, _reduced_shape(call, tensor))
+    require_kind(call, tensor, "fc")
+    return TensorType(real_of(tensor.dtype), reduced_shape(call, tensor))
+
+
+def spread_and_mean(call: Call) -> ResultType:
+    """``std_mean``, ``var_mean``: both; E0306."""
+    deviation = spread(call)
+    return deviation, TensorType(call.tensor().dtype, deviation.shape)
 
 
 def extreme(call: Call) -> TensorType:
-    """``amax``, ``amin``: any dtype."""
+    """``amax``, ``amin``: any dtype but complex; E0306."""
     tensor = call.tensor()
-    return TensorType(tensor.dtype, _reduced_shape(call, tensor))
+    require_kind(call, tensor, "bif")
+    return TensorType(tensor.dtype, reduced_shape(call, tensor))
+
+
+def extremes(call: Call) -> ResultType:
+    """``aminmax``: the smallest and the largest, of everything or along ``dim``; E0306."""
+    tensor = call.tensor()
+    require_kind(call, tensor, "bif")
+    if call.args["dim"] is not None:
+        axis(call, len(tensor.shape))
+    result = TensorType(tensor.dtype, reduced_shape(call, tensor))
+    return result, result
 
 
 def decided(call: Call) -> TensorType:
     """``any``, ``all``: a bool."""
-    return TensorType("bool", _reduced_shape(call, call.tensor()))
+    return TensorType("bool", reduced_shape(call, call.tensor()))
+
+
+def counted(call: Call) -> TensorType:
+    """``count_nonzero(input, dim)``: int64."""
+    return TensorType("int64", reduced_shape(call, call.tensor()))
 
 
 def exponential_sum(call: Call) -> TensorType:
     """``logsumexp(input, dim)``: integers become floats."""
     tensor = call.tensor()
-    dtype = tensor.dtype if tensor.floating else "float"
-    return TensorType(dtype, _reduced_shape(call, tensor))
+    dtype = tensor.dtype if tensor.differentiable else "float"
+    return TensorType(dtype, reduced_shape(call, tensor))
 
 
 def placed(call: Call) -> TensorType:
     """``argmax``, ``argmin``: an index over the reduced dimension, or over all elements."""
     tensor = call.tensor()
-    if tensor.dtype == "bool":
-        raise RuleError("E0306", f"{call.name} takes numbers; got {tensor}")
+    require_kind(call, tensor, "if")
     rank = len(tensor.shape)
     if call.args["dim"] is None:
-        shape = _without(call, tensor, tuple(range(rank)))
+        shape = without(call, tensor, tuple(range(rank)))
         return TensorType("int64", shape, "index", product(tensor.shape))
     place = axis(call, rank)
+    return index_along(tensor, without(call, tensor, (place,)), place)
+
+
+def index_along(tensor: TensorType, shape: Shape, place: int) -> TensorType:
+    """Places along dimension ``place`` of ``tensor``; of a scalar they are 0."""
     if not tensor.shape:
         return TensorType("int64", ())
-    return TensorType("int64", _without(call, tensor, (place,)), "index", tensor.shape[place])
+    return TensorType("int64", shape, "index", tensor.shape[place])
 
 
-def found(call: Call) -> ResultType:
-    """``max``, ``min``: one number; with ``dim`` the numbers and their places."""
+def found(call: Call, *, takes: str = "bif") -> ResultType:
+    """``max``, ``min``, ``median``: one; with ``dim`` one for each place, and where; E0306."""
     tensor = call.tensor()
+    require_kind(call, tensor, takes)
     if call.args["dim"] is None:
-        return TensorType(tensor.dtype, _reduced_shape(call, tensor, dim_first=True))
+        return TensorType(tensor.dtype, reduced_shape(call, tensor, dim_first=True))
+    return found_along(call, takes=takes)
+
+
+def found_along(call: Call, *, takes: str = "bif") -> ResultType:
+    """``mode``: the numbers and their places, along ``dim``; E0304, E0306."""
+    tensor = call.tensor()
+    require_kind(call, tensor, takes)
     place = axis(call, len(tensor.shape))
-    if not tensor.shape:
-        return TensorType(tensor.dtype, ()), TensorType("int64", ())
-    shape = _without(call, tensor, (place,))
-    places = TensorType("int64", shape, "index", tensor.shape[place])
-    return TensorType(tensor.dtype, shape), places
+    shape = without(call, tensor, (place,) if tensor.shape else ())
+    return TensorType(tensor.dtype, shape), index_along(tensor, shape, place)
 
 
 def multiplied(call: Call) -> TensorType:
@@ -116,35 +161,23 @@ def multiplied(call: Call) -> TensorType:
     return summed(call)
 
 
-def ordered(call: Call) -> ResultType:
-    """``sort(input, dim)``: the values in order, and their places."""
+def quantile(call: Call) -> TensorType:
+    """``quantile(input, q, dim)``: a value for each ``q``, in front, where ``q`` is a vector.
+
+    E0301, E0304, E0306, E0307."""
     tensor = call.tensor()
-    return TensorType(tensor.dtype, tensor.shape), order(call)
-
-
-def order(call: Call) -> TensorType:
-    """``argsort(input, dim)``: places along ``dim``."""
-    tensor = call.tensor()
-    place = axis(call, len(tensor.shape))
-    if not tensor.shape:
-        return TensorType("int64", ())
-    return TensorType("int64", tensor.shape, "index", tensor.shape[place])
-
-
-def top(call: Call) -> ResultType:
-    """``topk(input, k, dim)``: the values and their places; E0307 for more than there are."""
-    tensor = call.tensor()
-    if tensor.dtype == "bool":
-        raise RuleError("E0306", f"topk takes numbers; got {tensor}")
-    place = axis_of(call, tensor)
-    k, size = integer(call, "k"), tensor.shape[place]
-    error = RuleError(
-        "E0307",
-        f"topk asks for {k} of the {size} in dimension {place} of {bracketed(tensor.shape)}",
-        argument="k",
-    )
-    if k < 1:
-        raise error
-    call.require_at_least(size, k, error)
-    shape = (*tensor.shape[:place], k, *tensor.shape[place + 1 :])
-    return tensor.with_shape(shape), TensorType("int64", shape, "index", tensor.shape[place])
+    require_floating(call, tensor)
+    if call.args["dim"] is not None:
+        axis(call, len(tensor.shape))
+    shape = reduced_shape(call, tensor)
+    if call.has("q"):
+        q = call.tensor("q")
+        if q.dtype != tensor.dtype:
+            raise RuleError("E0306", f"q of {call.name} is of the input's dtype; got {q}")
+        if len(q.shape) > 1:
+            raise RuleError("E0301", f"q of {call.name} is a number or a vector; got {q}")
+        return tensor.with_shape((*q.shape, *shape))
+    level = plain(call, "q")
+    if isinstance(level, int | float) and not 0 <= level <= 1:
+        raise RuleError("E0307", f"q of {call.name} is from 0 to 1, and is {level}", argument="q")
+    return tensor.with_shape(shape)
