@@ -20,6 +20,7 @@ from specc.sizes import Size, evaluate, symbol
 
 Types = Mapping[str, TensorType | tuple[TensorType, ...]]
 DTYPES = {"float": torch.float32, "int64": torch.int64, "bool": torch.bool, "int32": torch.int32,
+          "complex": torch.complex64,
           "float64": torch.float64}  # fmt: skip
 
 
@@ -179,24 +180,60 @@ def torch_layer(row: LayerRow, call: Call) -> nn.Module:
     return module
 
 
-def torch_function(row: FunctionRow, args: Mapping[str, Static], tensors: Types) -> Any:
+def sound(row: FunctionRow, tensor: TensorType | tuple[TensorType, ...]) -> Any:
+    """Values of which a refusal says something of shapes and dtypes: probabilities, matrices that
+    can be inverted and factored, divisors that are not 0."""
+    if isinstance(tensor, tuple):
+        return [sound(row, item) for item in tensor]
+    dtype = DTYPES[tensor.dtype]
+    if not (dtype.is_floating_point or dtype.is_complex):
+        of_numbers = row.family in ("pairwise", "elementwise")
+        return torch.full(tensor.shape, int(of_numbers), dtype=dtype)  # type: ignore[arg-type]  # numbers by now
+    generator = torch.Generator().manual_seed(7)
+    value = torch.rand(tensor.shape, dtype=dtype, generator=generator) * 0.8 + 0.1  # type: ignore[arg-type]  # numbers by now
+    if row.family == "linalg" and len(tensor.shape) > 1 and tensor.shape[-1] == tensor.shape[-2]:
+        value = 0.1 * value + 2.0 * torch.eye(int(str(tensor.shape[-1])), dtype=dtype)
+    return value
+
+
+def torch_function(
+    row: FunctionRow,
+    args: Mapping[str, Static],
+    tensors: Types,
+    device: str = "cpu",
+) -> Any:
     """The row's function, called as the emitted source calls it."""
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
-    by_name: dict[str, Any] = {**args, **{name: zeros(given) for name, given in tensors.items()}}
+    with torch.no_grad():
+        given = {name: sound(row, tensor) for name, tensor in tensors.items()}
+    by_name: dict[str, Any] = {**args, **_on(given, device)}
     for argument in row.arguments:
         if argument.name not in by_name:
             continue
         value = by_name[argument.name]
-        if argument.variadic:
+        if argument.variadic and argument.is_tensor:
+            positional += value
+        elif argument.variadic:
             positional.append(tuple(value))
-        elif argument.required and not keywords:
+        elif argument.required and not argument.keyword_only and not keywords:
             positional.append(value)
         else:
             keywords[argument.name] = value
-    if row.family == "creation" and row.name != "arange":
-        keywords["dtype"] = torch.float32
+    if row.training:
+        keywords["training"] = True
+    if row.family == "creation":
+        keywords["device"] = device
+        if row.name != "arange" and not row.name.endswith("_indices"):
+            keywords["dtype"] = torch.float32
     return torch_callable(row)(*positional, **keywords)
+
+
+def _on(given: dict[str, Any], device: str) -> dict[str, Any]:
+    return {
+        name: [item.to(device) for item in value] if isinstance(value, list) else value.to(device)
+        for name, value in given.items()
+    }
 
 
 def refusal(run: Any) -> tuple[Any, BaseException | None]:
