@@ -9,136 +9,12 @@ import math
 from typing import Any
 
 from catalog_oracle import floats, index
+from catalog_window_cases import Case, Draw, convolution, dims_of, either, image, pooling, small
 from hypothesis import assume
 from hypothesis import strategies as st
 
 from specc.catalog.rows import LayerRow
 from specc.ir import TensorType
-
-Case = tuple[dict[str, Any], dict[str, Any]]
-Draw = Any
-
-small = st.integers(1, 4)
-
-
-def _either(draw: Draw, size: st.SearchStrategy[int], count: int) -> Any:
-    """One size, or one for each dimension."""
-    return draw(size | st.tuples(*([size] * count)))
-
-
-def _image(draw: Draw, dims: int, channels: int, low: int = 1, high: int = 11) -> TensorType:
-    spatial = [draw(st.integers(low, high)) for _ in range(dims)]
-    shape = [draw(small), channels, *spatial]
-    if draw(st.integers(0, 19)) == 0:
-        shape = shape[draw(st.integers(1, 2)) :]
-    return floats(*shape)
-
-
-def dims_of(row: LayerRow) -> int:
-    """The number in the row's name: 2 of ``Conv2d``."""
-    return int(row.name[-2])
-
-
-def _convolution(draw: Draw, row: LayerRow) -> Case:
-    dims, groups = dims_of(row), draw(st.integers(1, 3))
-    multiple = st.integers(1, 3)
-    args = {
-        "out_channels": groups * draw(multiple) + draw(st.sampled_from([0, 0, 0, 0, 1])),
-        "kernel_size": _either(draw, small, dims),
-        "stride": _either(draw, small, dims),
-        "dilation": _either(draw, st.integers(1, 2), dims),
-        "groups": groups,
-        "bias": draw(st.booleans()),
-    }
-    if row.name.startswith("ConvTranspose"):
-        args["padding"] = _either(draw, st.integers(0, 3), dims)
-        args["output_padding"] = _either(draw, st.sampled_from([0, 0, 0, 1, 2]), dims)
-    else:
-        args["padding"] = draw(
-            st.integers(0, 3)
-            | st.tuples(*([st.integers(0, 3)] * dims))
-            | st.sampled_from(["same", "valid"])
-        )
-        args["padding_mode"] = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
-    channels = groups * draw(multiple) + draw(st.sampled_from([0, 0, 0, 0, 1]))
-    return args, {"input": _image(draw, dims, channels)}
-
-
-def _pooling(draw: Draw, row: LayerRow) -> Case:
-    dims = dims_of(row)
-    for start, make in _POOLINGS.items():
-        if row.name.startswith(start):
-            return make(draw, dims)
-    if row.name.startswith("Adaptive"):
-        args: dict[str, Any] = {"output_size": _either(draw, small, dims)}
-        if "Max" in row.name:
-            args["return_indices"] = draw(st.booleans())
-        return args, {"input": _image(draw, dims, draw(small))}
-    args = {
-        "kernel_size": _either(draw, small, dims),
-        "stride": draw(st.none() | small | st.tuples(*([small] * dims))),
-        "padding": _either(draw, st.sampled_from([0, 0, 0, 1, 2]), dims),
-        "ceil_mode": draw(st.booleans()),
-    }
-    if row.name.startswith("Max"):
-        args["dilation"] = _either(draw, st.integers(1, 2), dims)
-        args["return_indices"] = draw(st.booleans())
-    else:
-        args["count_include_pad"] = draw(st.booleans())
-    return args, {"input": _image(draw, dims, draw(small), low=draw(st.sampled_from([1, 4])))}
-
-
-def _power(draw: Draw, dims: int) -> Case:
-    args = {
-        "norm_type": draw(st.sampled_from([1.0, 2.0, 2.5, 0.0, -1.0])),
-        "kernel_size": draw(small) if dims == 1 else _either(draw, small, dims),
-        "stride": draw(st.none() | small | st.tuples(*([small] * dims))),
-        "ceil_mode": draw(st.booleans()),
-    }
-    return args, {"input": _image(draw, dims, draw(small))}
-
-
-def _fractional(draw: Draw, dims: int) -> Case:
-    args: dict[str, Any] = {
-        "kernel_size": _either(draw, small, dims),
-        "return_indices": draw(st.booleans()),
-    }
-    if draw(st.integers(0, 9)):
-        args["output_size"] = _either(draw, small, dims)
-    if draw(st.booleans()):
-        if draw(st.integers(0, 9)):
-            args.pop("output_size", None)
-        ratio = st.sampled_from([0.25, 0.5, 0.75, 0.5, 0.3, 1.5])
-        args["output_ratio"] = draw(ratio | st.tuples(*([ratio] * dims)))
-    return args, {"input": _image(draw, dims, draw(small), low=draw(st.sampled_from([1, 6])))}
-
-
-def _unpooled(draw: Draw, dims: int) -> Case:
-    kernel = _either(draw, small, dims)
-    args: dict[str, Any] = {
-        "kernel_size": kernel,
-        "stride": draw(st.none() | small | st.tuples(*([small] * dims))),
-        "padding": _either(draw, st.sampled_from([0, 0, 0, 1]), dims),
-    }
-    image = _image(draw, dims, draw(small), high=5)
-    places = list(image.shape)
-    if draw(st.integers(0, 9)) == 0:
-        places[-1] += 1
-    if draw(st.integers(0, 2)) == 0:
-        each = [args[name] if isinstance(args[name], tuple) else (args[name],) * dims
-                for name in ("kernel_size", "stride", "padding")]  # fmt: skip
-        steps = each[0] if args["stride"] is None else each[1]
-        wanted = [
-            (size - 1) * step - 2 * pad + width + draw(st.sampled_from([0, 0, 1, -1, 2]))
-            for size, width, step, pad in zip(
-                image.shape[-dims:], each[0], steps, each[2], strict=True
-            )
-        ]
-        args["output_size"] = tuple(wanted if draw(st.booleans()) else (*image.shape[:2], *wanted))
-    return args, {"input": image, "indices": TensorType("int64", tuple(places))}
-
-
-_POOLINGS = {"LP": _power, "Fractional": _fractional, "MaxUnpool": _unpooled}
 
 
 def _normalization(draw: Draw, row: LayerRow) -> Case:
@@ -146,7 +22,7 @@ def _normalization(draw: Draw, row: LayerRow) -> Case:
         flat = row.name == "BatchNorm1d" and draw(st.booleans())
         args = {"affine": draw(st.booleans()), "track_running_stats": draw(st.booleans())}
         dims = 0 if flat else dims_of(row)
-        tensor = _image(draw, dims, draw(small))
+        tensor = image(draw, dims, draw(small))
         if row.name.startswith("Batch"):
             assume(len(tensor.shape) != 2 or row.name == "BatchNorm1d")
             # A single value a channel is a fault of the run's sizes, not of the spec.
@@ -242,7 +118,7 @@ def _shape(draw: Draw, row: LayerRow) -> Case:
         shape = [*shape, 3, 2, 2][:4] if draw(st.integers(0, 9)) else shape
         scale = st.sampled_from([0.25, 0.5, 1.5, 2.0, 3.0])
         if draw(st.booleans()):
-            return {"size": _either(draw, small, 2)}, {"input": floats(*shape)}
+            return {"size": either(draw, small, 2)}, {"input": floats(*shape)}
         scales = draw(scale | st.tuples(scale, scale))
         return {"scale_factor": scales}, {"input": floats(*shape)}
     if row.name == "Upsample":
@@ -251,7 +127,7 @@ def _shape(draw: Draw, row: LayerRow) -> Case:
         args = {"mode": mode, "align_corners": draw(st.none() | st.booleans())}
         scale = st.sampled_from([0.25, 0.3, 0.5, 1.1, 1.5, 2.0, 3.0])
         if draw(st.booleans()):
-            args["size"] = _either(draw, small, dims)
+            args["size"] = either(draw, small, dims)
         else:
             args["scale_factor"] = draw(scale | st.tuples(*([scale] * dims)))
         return args, {"input": floats(*shape)}
@@ -266,9 +142,9 @@ def _columns(draw: Draw, row: LayerRow) -> Case:
         "padding": draw(st.integers(0, 2)),
         "dilation": draw(st.integers(1, 2)),
     }
-    image = _image(draw, 2, draw(small), high=7)
+    given = image(draw, 2, draw(small), high=7)
     if row.name == "Unfold":
-        return args, {"input": image}
+        return args, {"input": given}
     height, width = draw(st.integers(1, 7)), draw(st.integers(1, 7))
     places = 1
     for size, each in zip((height, width), kernel, strict=True):
@@ -490,8 +366,8 @@ GENERATORS = {
     "attention": _attention,
     "cell": _cell,
     "distance": _distance,
-    "convolution": _convolution,
-    "pooling": _pooling,
+    "convolution": convolution,
+    "pooling": pooling,
     "normalization": _normalization,
     "recurrent": _recurrent,
     "shape": _shape,
