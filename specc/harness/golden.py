@@ -54,6 +54,13 @@ class Golden:
 
 def write(program: Program, golden: Golden, root: Path) -> Path:
     """Put ``golden`` in its folder under ``root`` and return it. Raises CallError (E0804)."""
+    folder = golden_folder(program, golden.case, root)
+    replace_folder(folder, files(program, golden))
+    return folder
+
+
+def files(program: Program, golden: Golden) -> dict[str, bytes]:
+    """What ``write`` puts into the folder, by name; ``stored.load`` reads it from anywhere."""
     from safetensors.torch import save
 
     tensors = {
@@ -61,10 +68,7 @@ def write(program: Program, golden: Golden, root: Path) -> Path:
         for leaf in golden.leaves
         if leaf.reference.values is not None
     }
-    folder = golden_folder(program, golden.case, root)
-    content = _json(program, golden).encode()
-    replace_folder(folder, {JSON_NAME: content, TENSORS_NAME: save(tensors)})
-    return folder
+    return {JSON_NAME: _json(program, golden).encode(), TENSORS_NAME: save(tensors)}
 
 
 def read(program: Program, case: Case, root: Path) -> Golden:
