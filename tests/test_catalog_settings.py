@@ -54,6 +54,7 @@ STRICTER: dict[Any, str] = {
     "patience": "a wait of less than nothing",
     "cooldown": "as patience",
     ("ReduceLROnPlateau", "factor"): "a rate below 0",
+    ("ConstantLR", "factor"): "torch divides by it, where it comes to its end",
     ("ReduceLROnPlateau", "eps"): "no change of a rate is below 0",
 }
 
