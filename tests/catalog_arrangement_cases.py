@@ -37,7 +37,7 @@ def arrangement(draw: Draw, row: FunctionRow) -> Case:
         "tile": lambda: {"dims": tuple(draw(st.lists(small, min_size=1, max_size=4)))},
         "flip": lambda: {"dims": (dim(),)},
         "roll": lambda: {"shifts": 1, "dims": dim()},
-        "rot90": lambda: {"k": draw(st.integers(-2, 3)), "dims": (dim(), dim())},
+        "rot90": lambda: {"k": draw(st.integers(-2, 3)), "dims": (dim(), draw(st.integers(0, 1)))},
         "narrow": lambda: {
             "dim": dim(), "start": draw(st.integers(0, 2)), "length": draw(st.integers(-1, 2))
         },

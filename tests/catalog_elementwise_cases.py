@@ -102,6 +102,7 @@ _ALIKE = {
     "gammaincc": ("float",),
     "isin": ("float", "int64"),
     "addcdiv": ("float", "complex"),
+    "addcmul": ("float", "int64", "complex"),
 }
 
 

@@ -86,6 +86,8 @@ _NORMS = ("batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm")
 
 def _norm(draw: Draw, row: FunctionRow) -> Case:
     shape = draw(st.lists(small, min_size=1, max_size=4))
+    if row.name.startswith(("batch", "instance")) and not seldom(draw):
+        shape = [draw(small), draw(small), draw(st.integers(2, 4)), draw(small)]
     tensor = TensorType("int64" if seldom(draw) else "float", tuple(shape))
     args: dict[str, Any] = {}
     size: tuple[int, ...] = (shape[1] if len(shape) > 1 else 1,)

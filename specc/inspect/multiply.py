@@ -149,6 +149,80 @@ def _added_product(call: Call) -> int:
     return math.prod(call.outputs[0]) * call.inputs["batch1"][-1]
 
 
+def _product_of(left: str) -> Rule:
+    """As ``_product``, for a product whose left side is called ``left``."""
+    return lambda call: math.prod(call.outputs[0]) * call.inputs[left][-1]
+
+
+def _added_batches(call: Call) -> int:
+    """The products of all pairs, which are summed over the batch."""
+    return math.prod(call.inputs["batch1"]) * call.inputs["batch2"][-1]
+
+
+def _inner(call: Call) -> int:
+    """Each output element is a sum over the last dimensions; with a scalar there is none."""
+    left, right = call.inputs["input"], call.inputs["other"]
+    return math.prod(call.outputs[0]) * left[-1] if left and right else 0
+
+
+def _contracted(call: Call) -> int:
+    """Each output element is a sum over the pairs of dimensions; where one of a pair has size 1
+    the other is summed before, for no multiply-add."""
+    left, right, dims = call.inputs["a"], call.inputs["b"], call.arguments["dims"]
+    if isinstance(dims, tuple):
+        first, second = (side if isinstance(side, tuple) else (side,) for side in dims)
+        pairs = [(left[int(one)], right[int(two)]) for one, two in zip(first, second, strict=True)]
+    else:
+        count = dims if isinstance(dims, int) else 0
+        pairs = list(zip(left[len(left) - count :], right[:count], strict=True))
+    summed: int = math.prod(min(pair) for pair in pairs)
+    return math.prod(call.outputs[0]) * summed
+
+
+def _powered(call: Call) -> int:
+    """The products of repeated squaring: one a bit, and one more for each further bit that is 1."""
+    shape, power = call.inputs["input"], call.arguments["n"]
+    bits = bin(abs(power)) if isinstance(power, int) else "0b0"
+    products = max(len(bits) - 3, 0) + max(bits.count("1") - 1, 0)
+    return products * math.prod(shape) * shape[-1]
+
+
+def _chain(call: Call) -> int:
+    """The cheapest order of a chain of matrices: Cormen et al., "Introduction to Algorithms"."""
+    shapes = list(call.inputs.values())
+    first, last = shapes[0], shapes[-1]
+    sizes = [first[0] if len(first) == 2 else 1, *(shape[0] for shape in shapes[1:])]
+    sizes.append(last[1] if len(last) == 2 else 1)
+    count = len(shapes)
+    best = [[0] * count for _ in range(count)]
+    for width in range(1, count):
+        for start in range(count - width):
+            end = start + width
+            best[start][end] = min(
+                best[start][cut]
+                + best[cut + 1][end]
+                + sizes[start] * sizes[cut + 1] * sizes[end + 1]
+                for cut in range(start, end)
+            )
+    return best[0][-1]
+
+
+def _covariances(call: Call) -> int:
+    """Each pair of rows is a sum over the columns; a vector is one row."""
+    *rows, columns = call.inputs["input"] or (1,)
+    return math.prod(rows) ** 2 * columns
+
+
+def _bilinear_with(call: Call) -> int:
+    """As the layer's, with a given weight."""
+    return math.prod(call.outputs[0]) * math.prod(call.inputs["weight"][1:])
+
+
+def _transposed_convolution_with(call: Call) -> int:
+    """As the layer's, with a given weight."""
+    return math.prod(call.inputs["input"]) * math.prod(call.inputs["weight"][1:])
+
+
 def _convolution_with(call: Call) -> int:
     """As the layer's, with a given weight."""
     return math.prod(call.outputs[0]) * math.prod(call.inputs["weight"][1:])
@@ -205,8 +279,21 @@ def _letters(term: str, rank: int) -> list[str]:
 
 FUNCTIONS: Mapping[str, Rule] = {
     "matmul": _product,
+    "mm": _product,
+    "mv": _product,
     "bmm": _product,
+    "addmm": _product_of("mat1"),
+    "addmv": _product_of("mat"),
     "baddbmm": _added_product,
+    "addbmm": _added_batches,
+    "inner": _inner,
+    "tensordot": _contracted,
+    "multi_dot": _chain,
+    "matrix_power": _powered,
+    "cov": _covariances,
+    "corrcoef": _covariances,
+    "bilinear": _bilinear_with,
+    **{f"conv_transpose{dims}d": _transposed_convolution_with for dims in (1, 2, 3)},
     "linear": _product,
     **{f"conv{dims}d": _convolution_with for dims in (1, 2, 3)},
     "einsum": _einsum,
