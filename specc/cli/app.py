@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from specc.cli.bench import bench
+from specc.cli.bisect import bisect
 from specc.cli.bless import bless
 from specc.cli.build import build
 from specc.cli.catalog import catalog
@@ -28,7 +29,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _verb in (check, show, build, test, bless, diff, mutate, profile, bench, catalog, explain):
+for _verb in (
+    check,
+    show,
+    build,
+    test,
+    bless,
+    diff,
+    bisect,
+    mutate,
+    profile,
+    bench,
+    catalog,
+    explain,
+):
     app.command()(_verb)
 
 

@@ -142,6 +142,25 @@ ROWS = {
         "specc show specs/mlp.spec --plot mlp.svg",
         "Draw less, with --depth 1 or --model NAME; or write a .dot file and lay it out yourself.",
     ),
+    "E0717": Code(
+        "a Python environment that cannot be used",
+        (
+            "specc bisect runs its own code under the two interpreters that it is given. This one "
+            "is not there, is older than Python 3.11, lacks torch or another package that specc "
+            "imports, or what it wrote is no result."
+        ),
+        "specc bisect specs/mlp.spec --good venv-2.12 --bad /usr/bin/python3",
+        "Name an interpreter or a virtual environment's folder; there: pip install specc",
+    ),
+    "E0718": Code(
+        "a good environment that does not run the case",
+        (
+            "specc bisect compares the bad environment with the good one, and this one stops, "
+            "crashes or takes too long: there is nothing to compare with."
+        ),
+        "specc bisect specs/mlp.spec --good venv-2.12 --bad venv-2.13",
+        "Name as --good an environment in which specc test passes, or give it longer: --timeout.",
+    ),
     "E0719": Code(
         "faults that cannot be used",
         (

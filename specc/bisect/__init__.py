@@ -1,0 +1,1 @@
+"""Two Python environments, one case: the first value, then the first operation, that differs."""

@@ -1,0 +1,178 @@
+"""A Python environment that runs a case: found, asked, and told of where it fails. Torch-free.
+
+The runner there executes specc's own code from here, so that the environment needs no specc, but
+what it imports. What the runner prints is kept for the day it crashes; its results are files.
+Non-goals: what runs there (``runner``), what is made of it (``bisect``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from specc.errors import CallError
+
+if TYPE_CHECKING:
+    from specc.bisect.results import Reply, Request
+
+# Puts specc and its grammar alone in the way of imports: the folder that holds them may hold this
+# environment's torch as well. The current folder is not on the path, for it is not trusted.
+_START: Final = """
+import importlib.util, sys
+sys.path[:] = [entry for entry in sys.path if entry]
+def put(name, folder):
+    spec = importlib.util.spec_from_file_location(
+        name, folder + "/__init__.py", submodule_search_locations=[folder])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+put("specc", sys.argv[1])
+put("specc.grammars", sys.argv[2])
+from specc.bisect.runner import main
+main(sys.argv[3])
+"""
+# What a runner imports that is no part of Python, by the name that pip knows.
+NEEDED: Final = ("torch", "numpy", "safetensors", "lark", "pydantic")
+_TAIL: Final = 12
+_SIGNALS: Final = {int(each) for each in signal.Signals}
+
+
+class Lost(Exception):
+    """A runner that crashed, was killed or took too long; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An interpreter: ``side`` is what it is called here, ``good`` or ``bad``. ``seconds`` is the
+    limit for one request, None for none."""
+
+    side: str
+    python: Path
+    seconds: float | None = None
+
+    def ask(self, request: Request, folder: Path) -> Reply:
+        """Have a runner carry out ``request``; what it makes is put into ``folder``.
+
+        Raises CallError (E0717) where this Python cannot run specc's code, Lost where it is lost on
+        the way."""
+        from specc.bisect import results
+
+        folder.mkdir(parents=True)
+        results.write(request, folder / results.REQUEST)
+        with tempfile.TemporaryFile() as said:
+            code = self._run(folder, said)
+            reply = folder / results.REPLY
+            started = (folder / results.STARTED).exists()
+            if code == 0 and reply.exists():
+                found = results.read(results.Reply, reply)
+                if found.kind == "unusable":
+                    raise self.unusable(found.message, found.help)
+                return found
+            reason = _reason(code, self.seconds, _tail(said))
+        if started:
+            raise Lost(reason)
+        raise self.unusable(f"it {reason}", "name a Python 3.11 or newer that has torch")
+
+    def unusable(self, reason: str, help: str) -> CallError:
+        """That this Python is of no use, for ``reason``."""
+        return CallError(
+            "E0717", f"--{self.side} {str(self.python)!r} cannot run specc: {reason}", help=help
+        )
+
+    def _run(self, folder: Path, said: Any) -> int | None:
+        """The runner's exit status; None where it was stopped."""
+        package = Path(importlib.import_module("specc").__file__ or "").parent
+        grammars = Path(importlib.import_module("specc.grammars").__file__ or "").parent
+        from specc.bisect.results import REQUEST
+
+        arguments = (str(package), str(grammars), str(folder / REQUEST))
+        try:
+            process = subprocess.Popen(
+                [str(self.python), "-X", "faulthandler", "-c", _START, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env={**os.environ, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+                start_new_session=os.name == "posix",
+            )
+        except OSError as error:
+            raise self.unusable(
+                f"it cannot be started ({error.strerror or error})",
+                "name an interpreter, or the folder of a virtual environment",
+            ) from None
+        with _ended(process):
+            try:
+                return process.wait(self.seconds)
+            except subprocess.TimeoutExpired:
+                return None
+
+
+def environment(side: str, given: str, seconds: float | None) -> Environment:
+    """The environment that ``given`` names: an interpreter, the folder of a virtual environment, or
+    a command on the PATH. Raises CallError (E0717) where there is none."""
+    path = Path(given)
+    places = [path]
+    if path.is_dir():
+        places = [path / "bin" / "python", path / "Scripts" / "python.exe"]
+    elif len(path.parts) == 1 and not path.exists():
+        found = shutil.which(given)
+        places = [Path(found)] if found else []
+    for place in places:
+        # A link is not followed: by its place a virtual environment's Python knows what it is.
+        if place.is_file():
+            return Environment(side, place.absolute(), seconds)
+    what = "is no virtual environment" if path.is_dir() else "is not there"
+    raise CallError(
+        "E0717",
+        f"--{side} {given!r} {what}",
+        help="name a Python interpreter, or the folder of a virtual environment:"
+        f" --{side} {sys.executable}",
+    )
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Ends ``process`` and whatever it started, when it is left."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix":
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+        process.wait()
+
+
+def _reason(code: int | None, seconds: float | None, tail: str) -> str:
+    if code is None:
+        text = f"took longer than {seconds:g} s and was stopped"
+    elif code < 0:
+        name = signal.Signals(-code).name if -code in _SIGNALS else f"signal {-code}"
+        text = f"crashed the interpreter: {name}"
+        if name == "SIGKILL":
+            text = "was killed: SIGKILL, most often for want of memory"
+    else:
+        text = f"ended the interpreter with status {code} and no answer"
+    return f"{text}\n{tail}" if tail else text
+
+
+def _tail(said: Any) -> str:
+    """The end of what a runner printed; of a crash, what faulthandler says of it."""
+    end = said.seek(0, os.SEEK_END)
+    said.seek(max(0, end - (64 << 10)))
+    lines = said.read().decode(errors="replace").strip().splitlines()
+    fatal = next((k for k, line in enumerate(lines) if line.startswith("Fatal Python")), None)
+    lines = lines[-_TAIL:] if fatal is None else lines[fatal : fatal + _TAIL]
+    return "\n".join(f"    {line[:200]}" for line in lines)
