@@ -171,7 +171,7 @@ ROWS = (
         "soft_margin_loss",
         "log(1 + exp(-target x))",
         _REDUCTION,
-        example="x: float[N, 5], y: unit[N, 5] | SoftMarginLoss(x, sign(y - 0.5))",
+        example="x: float[N, 5], y: unit[N, 5] | SoftMarginLoss(x, detach(sign(y - 0.5)))",
     ),
     _row(
         "MultiMarginLoss",
@@ -220,9 +220,21 @@ ROWS = (
 )
 
 
+# In a model; a loss stays outside of what is traced.
+_UNTRACED = {
+    "gaussian_nll_loss": dict.fromkeys(
+        ("export", "compile"), "torch looks for a variance below 0 among the values"
+    ),
+    "ctc_loss": dict.fromkeys(
+        ("export", "compile"), "the size of what it keeps depends on the lengths' values"
+    ),
+}
+
+
 def _as_function(row: FunctionRow) -> FunctionRow:
     name = row.torch.removeprefix("F.")
-    return replace(row, name=name, example=row.example.replace(row.name, name))
+    refuses = _UNTRACED.get(name, {})
+    return replace(row, name=name, example=row.example.replace(row.name, name), refuses=refuses)
 
 
 FUNCTIONS = (

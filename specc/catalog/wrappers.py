@@ -170,6 +170,9 @@ ROWS = (
         "the weight over its largest singular value",
         tensors=_spectral,
         buffers={"_u": "unit", "_v": "unit"},
+        refuses={
+            "torchscript": "a trace forgets that the power iteration of training has no gradient"
+        },
     ),
     WrapperRow(
         "weight_norm",

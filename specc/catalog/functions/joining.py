@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from specc.catalog.rows import FunctionRow, ShapeRule
@@ -17,6 +18,7 @@ def _row(
     *,
     example: str = "x: float[N, 6], y: float[N, 6] | {}([x, y])",
     choices: tuple[str, ...] = (),
+    refuses: Mapping[str, str] | None = None,
 ) -> FunctionRow:
     return FunctionRow(
         name,
@@ -25,6 +27,7 @@ def _row(
         summary,
         choices={"indexing": choices} if choices else {},
         example=example.format(name),
+        refuses=refuses or {},
         shape=shape,
         family="joining",
     )
@@ -78,6 +81,9 @@ ROWS = (
         rules.combined,
         "input: tensor, r: int = 2, with_replacement: bool = False",
         example="x: float[4] | combinations(x)",
+        refuses=dict.fromkeys(
+            ("export", "compile"), "torch picks the choices with a mask, and counts it"
+        ),
     ),
     _row(
         "broadcast_tensors",

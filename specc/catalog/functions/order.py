@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from specc.catalog.rows import FunctionRow, ShapeRule
@@ -16,6 +17,7 @@ def _row(
     *,
     example: str = "x -> {}(dim=-1)",
     choices: tuple[str, ...] = (),
+    refuses: Mapping[str, str] | None = None,
 ) -> FunctionRow:
     name = torch.rpartition(".")[2]
     return FunctionRow(
@@ -25,6 +27,7 @@ def _row(
         summary,
         choices={"side": choices} if choices else {},
         example=example.format(name),
+        refuses=refuses or {},
         shape=shape,
         family="order",
     )
@@ -32,6 +35,7 @@ def _row(
 
 _WITH_PLACES = "x: float[N, 6] | values, places = x -> {}(dim=-1)"
 _SORT = "input: tensor, dim: int = -1, descending: bool = False"
+_UNTRACED = dict.fromkeys(("export", "compile"), "torch's own looks at values to find its divisor")
 _INTEGRAL = "y: tensor, x: tensor | none = None, *, dx: float = 1, dim: int = -1"
 
 ROWS = (
@@ -116,6 +120,7 @@ ROWS = (
         rules.covariance,
         "input: tensor, *, correction: int = 1",
         example="x: float[4, 6] | {}(x)",
+        refuses=_UNTRACED,
     ),
     _row(
         "torch.corrcoef",
@@ -123,6 +128,7 @@ ROWS = (
         rules.covariance,
         "input: tensor",
         example="x: float[4, 6] | {}(x)",
+        refuses=_UNTRACED,
     ),
     _row(
         "torch.renorm",

@@ -128,13 +128,13 @@ ROWS = (
         "torch.special.gammainc",
         "the regularized lower incomplete gamma function",
         _FLOAT,
-        example="x: unit[N, 6], y: unit[N, 6] | gammainc(detach(x) + 0.5, y + 0.5)",
+        example="x: unit[N, 6] | gammainc(full_like(x, 1.5), x + 0.5)",
     ),
     _row(
         "torch.special.gammaincc",
         "1 - gammainc",
         _FLOAT,
-        example="x: unit[N, 6], y: unit[N, 6] | gammaincc(detach(x) + 0.5, y + 0.5)",
+        example="x: unit[N, 6] | gammaincc(full_like(x, 1.5), x + 0.5)",
     ),
     _row("torch.nextafter", "the next number from input towards other", _FLOAT),
     _row(

@@ -133,7 +133,7 @@ ROWS = (
         transformer.decoder,
         _DECODER,
         f"tgt: tensor, memory: tensor, {_TARGETS}, {_PADDINGS}",
-        f"{_TWO} TransformerDecoder({_SMALL}, num_layers=2, norm=true)(x, memory)",
+        f"{_TWO} TransformerDecoder({_SMALL}, num_layers=1, norm=true)(x, memory)",
         "",
     ),
     LayerRow(

@@ -84,8 +84,6 @@ ROWS = (
         example="x: float[N, 6], label: index(9)[N] | y, loss = "
         "AdaptiveLogSoftmaxWithLoss((3, 5), div_value=2.0)(x, label)",
         refuses={
-            "torchscript": "a script cannot pick a cluster's layers by their number, and a trace "
-            "would keep the clusters of one batch",
             "export": "how many rows a cluster has depends on the data",
             "compile": "as export",
         },
