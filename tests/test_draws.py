@@ -16,8 +16,12 @@ from specc.harness.counter import key_of
 from specc.harness.draws import (
     portable_bernoulli,
     portable_dropout,
+    portable_fractional_max_pool2d,
+    portable_fractional_max_pool3d,
+    portable_gumbel_softmax,
     portable_rand_like,
     portable_randn_like,
+    portable_rrelu,
 )
 from specc.harness.dropout import PortableDropout, set_step
 from specc.harness.matrix import cases
@@ -90,6 +94,47 @@ def test_each_function_alone_is_equal_to_the_bit(target: str, dtype: torch.dtype
     runnable = TARGETS[target].runnable(module, (x,))
     for expected, found in zip(module(x), runnable(x), strict=True):
         assert expected.dtype == dtype and torch.equal(expected, found)
+
+
+@pytest.mark.parametrize("target", ["compile", "torchscript", "export"])
+@pytest.mark.parametrize("training", [True, False])
+def test_what_is_no_dropout_draws_the_same_in_every_target(target: str, training: bool) -> None:
+    source = HEADER + (
+        "class Net(nn.Module):\n"
+        "    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:\n"
+        "        hard = F.gumbel_softmax(x, tau=0.5, hard=True, dim=2)\n"
+        "        pooled, places = F.fractional_max_pool2d(\n"
+        "            x, 2, output_ratio=(0.5, 0.5), return_indices=True)\n"
+        "        return (F.rrelu(x, 0.1, 0.3, training=self.training), hard, pooled, places,\n"
+        "                F.fractional_max_pool2d(x, (2, 3), output_size=(3, 2)))\n"
+    )
+    found = redrawn(source)
+    assert not found.uncovered
+    module = with_portable_noise(module_class(found.source, "Net", "noisy")(), source, 3).module
+    module.train(training)
+    x = torch.arange(2 * 3 * 9 * 7, dtype=torch.float32).reshape(2, 3, 9, 7) / 100 - 1
+    runnable = TARGETS[target].runnable(module, (x,))
+    for expected, given in zip(module(x), runnable(x), strict=True):
+        assert torch.allclose(expected, given, rtol=1e-6, atol=1e-6)
+    first = module(x)
+    set_step(module, 5)
+    second = module(x)
+    moved = [not torch.equal(one, other) for one, other in zip(first, second, strict=True)]
+    assert moved == [training, True, True, True, True]
+
+
+def test_the_draws_that_are_no_dropout_are_of_their_distributions() -> None:
+    below = torch.full((20_000,), -1.0)
+    slopes = -portable_rrelu(below, KEY, STEP, 0.1, 0.3, training=True)
+    assert 0.099 < float(slopes.min()) < 0.102 and 0.298 < float(slopes.max()) < 0.301
+    assert abs(float(slopes.mean()) - 0.2) < 0.001
+    scores = torch.tensor([0.5, 0.3, 0.2]).log().expand(30_000, 3)
+    chosen = portable_gumbel_softmax(scores, KEY, STEP, hard=True).mean(0)
+    assert torch.allclose(chosen, torch.tensor([0.5, 0.3, 0.2]), atol=0.01)
+    image = torch.arange(64.0).reshape(1, 1, 8, 8)
+    assert portable_fractional_max_pool2d(image, KEY, STEP, [2, 2], [3, 3]).max() == 63
+    cube = torch.arange(512.0).reshape(1, 1, 8, 8, 8)
+    assert portable_fractional_max_pool3d(cube, KEY, STEP, [2] * 3, [3] * 3).max() == 511
 
 
 def test_the_draws_are_of_the_distributions() -> None:

@@ -3,7 +3,8 @@
 Each takes what torch's does and then where its noise comes from: a key and the step's counter. They
 are scriptable, exportable and one graph for torch.compile; the draws are made of integers and
 exact in float32, so that they are the same bits in each. ``redraw`` puts them in the place of
-torch's. Non-goals: dropout layers (``dropout``), which seed and step (``redraw``).
+torch's. Non-goals: layers that draw (``dropout``, ``noisy_layers``), which seed and step
+(``redraw``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from typing import Optional
 
 import torch
 from torch import Tensor
+
+# What torch.jit calls an int or a pair of them; torch makes both names when it is imported.
+from torch._jit_internal import (  # type: ignore[attr-defined]
+    BroadcastingList2,
+    BroadcastingList3,
+)
 
 from specc.harness.counter import stream
 
@@ -157,3 +164,101 @@ def portable_feature_alpha_dropout(
 ) -> Tensor:  # fmt: skip
     """``F.feature_alpha_dropout``: the same, one draw a channel."""
     return portable_dropout(input, key, step, p, training, inplace, True, True)
+
+
+# ── what draws and is no dropout; the slopes and windows are those of ``noisy_layers`` ───────────
+
+
+def portable_rrelu(
+    input: Tensor, key: int, step: Tensor, lower: float = 0.125,
+    upper: float = 0.3333333333333333, training: bool = False, inplace: bool = False,
+) -> Tensor:  # fmt: skip
+    """``F.rrelu``: slopes that are multiples of bfloat16's unit, in evaluation their mean."""
+    if not training:
+        return torch.nn.functional.leaky_relu(input, (lower + upper) / 2)
+    _, exponent = math.frexp(max(abs(lower), abs(upper)))
+    unit = math.ldexp(1.0, exponent - 8)
+    low = math.ceil(lower / unit)
+    count = max(math.floor(upper / unit) - low + 1, 1)
+    words = (stream(key, step, input.numel()) >> 11) & 0x1FFFFFFFFFFFFF
+    slope = (words % count + low).reshape(input.shape).to(input.dtype) * unit
+    return torch.where(input > 0, input, input * slope)
+
+
+def portable_gumbel_softmax(
+    logits: Tensor, key: int, step: Tensor, tau: float = 1.0, hard: bool = False,
+    eps: float = 1e-10, dim: int = -1,
+) -> Tensor:  # fmt: skip
+    """``F.gumbel_softmax``: the noise is -log(-log(u)) of 24 bits, in float64 and rounded once."""
+    words = stream(key, step, logits.numel())
+    unit = (((words >> 40) & 0xFFFFFF).to(torch.float64) + 0.5) * 2.0**-24
+    noise = -torch.log(-torch.log(unit))
+    soft = torch.softmax((logits + noise.to(logits.dtype).reshape(logits.shape)) / tau, dim)
+    if not hard:
+        return soft
+    places = soft.max(dim, keepdim=True)[1]
+    chosen = torch.zeros_like(logits).scatter(dim, places, 1.0)
+    return chosen - soft.detach() + soft
+
+
+def _places_of_windows(input: Tensor, key: int, step: Tensor, dims: int) -> Tensor:
+    shape = [input.shape[0], input.shape[1], dims]
+    words = stream(key, step, shape[0] * shape[1] * dims)
+    odd = ((words >> 11) & 0x3F) * 2 + 1
+    return (odd.to(torch.float32) * 0.0078125).to(input.dtype).reshape(shape)
+
+
+def _spatial(input: Tensor, size: Optional[list[int]], ratio: Optional[list[float]]) -> list[int]:
+    if size is not None:
+        return size
+    spatial: list[int] = []
+    if ratio is not None:
+        for place in range(len(ratio)):
+            spatial.append(int(input.shape[2 + place] * ratio[place]))
+    return spatial
+
+
+def portable_fractional_max_pool2d_with_indices(
+    input: Tensor, key: int, step: Tensor, kernel_size: BroadcastingList2[int],
+    output_size: Optional[BroadcastingList2[int]] = None,
+    output_ratio: Optional[BroadcastingList2[float]] = None, return_indices: bool = True,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``F.fractional_max_pool2d`` with ``return_indices``."""
+    samples = _places_of_windows(input, key, step, 2)
+    spatial = _spatial(input, output_size, output_ratio)
+    values, places = torch.ops.aten.fractional_max_pool2d(input, kernel_size, spatial, samples)
+    return values, places
+
+
+def portable_fractional_max_pool2d(
+    input: Tensor, key: int, step: Tensor, kernel_size: BroadcastingList2[int],
+    output_size: Optional[BroadcastingList2[int]] = None,
+    output_ratio: Optional[BroadcastingList2[float]] = None, return_indices: bool = False,
+) -> Tensor:  # fmt: skip
+    """``F.fractional_max_pool2d``: windows placed by the portable generator."""
+    return portable_fractional_max_pool2d_with_indices(
+        input, key, step, kernel_size, output_size, output_ratio
+    )[0]
+
+
+def portable_fractional_max_pool3d_with_indices(
+    input: Tensor, key: int, step: Tensor, kernel_size: BroadcastingList3[int],
+    output_size: Optional[BroadcastingList3[int]] = None,
+    output_ratio: Optional[BroadcastingList3[float]] = None, return_indices: bool = True,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``F.fractional_max_pool3d`` with ``return_indices``."""
+    samples = _places_of_windows(input, key, step, 3)
+    spatial = _spatial(input, output_size, output_ratio)
+    values, places = torch.ops.aten.fractional_max_pool3d(input, kernel_size, spatial, samples)
+    return values, places
+
+
+def portable_fractional_max_pool3d(
+    input: Tensor, key: int, step: Tensor, kernel_size: BroadcastingList3[int],
+    output_size: Optional[BroadcastingList3[int]] = None,
+    output_ratio: Optional[BroadcastingList3[float]] = None, return_indices: bool = False,
+) -> Tensor:  # fmt: skip
+    """``F.fractional_max_pool3d``: windows placed by the portable generator."""
+    return portable_fractional_max_pool3d_with_indices(
+        input, key, step, kernel_size, output_size, output_ratio
+    )[0]

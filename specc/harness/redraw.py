@@ -31,16 +31,21 @@ _TWINS = {
     "F.dropout3d": "portable_dropout3d",
     "F.alpha_dropout": "portable_alpha_dropout",
     "F.feature_alpha_dropout": "portable_feature_alpha_dropout",
+    "F.rrelu": "portable_rrelu",
+    "F.gumbel_softmax": "portable_gumbel_softmax",
+    "F.fractional_max_pool2d": "portable_fractional_max_pool2d",
+    "F.fractional_max_pool3d": "portable_fractional_max_pool3d",
 }
 _SILENCED = {"F.scaled_dot_product_attention": ("dropout_p", 4)}
 # What else draws: nothing here replaces it, and a report says so.
 _UNCOVERED = frozenset(
     """
     torch.randn torch.rand torch.randint torch.randperm torch.normal torch.multinomial
-    torch.poisson torch.randint_like torch.dropout F.gumbel_softmax F.rrelu F.fractional_max_pool2d
-    F.fractional_max_pool3d F.multi_head_attention_forward
+    torch.poisson torch.randint_like torch.dropout F.multi_head_attention_forward
     """.split()
 )
+# What torch calls the first argument of these.
+_FIRST = ("input", "logits")
 _KEY = "noise_key_"
 _PREFIX = "specc_"
 
@@ -66,6 +71,7 @@ def redrawn(source: str) -> Redrawn:
     sites: dict[str, tuple[str, ...]] = {}
     silenced: list[str] = []
     uncovered: list[str] = []
+    twins: set[str] = set()
     for item in tree.body:
         rewriter = _Rewriter(item.name if isinstance(item, ast.ClassDef) else "")
         rewriter.visit(item)
@@ -73,9 +79,10 @@ def redrawn(source: str) -> Redrawn:
             sites[rewriter.owner] = tuple(rewriter.sites)
         silenced += rewriter.silenced
         uncovered += rewriter.uncovered
+        twins |= rewriter.twins
     if not sites and not silenced:
         return Redrawn(source, uncovered=tuple(uncovered))
-    names = sorted({_TWINS[function] for each in sites.values() for function in each})
+    names = sorted(twins)
     if names:
         aliases = [ast.alias(name, _PREFIX + name) for name in names]
         tree.body.insert(_after_head(tree), ast.ImportFrom("specc.harness.draws", aliases, 0))
@@ -97,6 +104,16 @@ def give_keys(module: nn.Module, seed: int, sites: dict[str, tuple[str, ...]]) -
         each.register_buffer(STEP_BUFFER, counter.to(device), persistent=False)
 
 
+def _gives_places(node: ast.Call) -> bool:
+    """Whether a pooling gives two results: a function of its own for TorchScript."""
+    return any(
+        keyword.arg == "return_indices"
+        and isinstance(keyword.value, ast.Constant)
+        and bool(keyword.value.value)
+        for keyword in node.keywords
+    )
+
+
 def _after_head(tree: ast.Module) -> int:
     """Behind the docstring and what ``__future__`` asks for, which must come first."""
     position = 0
@@ -115,6 +132,7 @@ class _Rewriter(ast.NodeTransformer):
         self.sites: list[str] = []
         self.silenced: list[str] = []
         self.uncovered: list[str] = []
+        self.twins: set[str] = set()
         self._self = ""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -135,9 +153,11 @@ class _Rewriter(ast.NodeTransformer):
             self.sites.append(function)
         self.generic_visit(node)
         if replaced:
-            node.func = ast.Name(_PREFIX + _TWINS[function], ast.Load())
-            itself = [keyword.value for keyword in node.keywords if keyword.arg == "input"]
-            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "input"]
+            twin = _TWINS[function] + ("_with_indices" if _gives_places(node) else "")
+            self.twins.add(twin)
+            node.func = ast.Name(_PREFIX + twin, ast.Load())
+            itself = [keyword.value for keyword in node.keywords if keyword.arg in _FIRST]
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg not in _FIRST]
             first, rest = (itself or node.args[:1]), (node.args if itself else node.args[1:])
             node.args = [*first, self._read(f"{_KEY}{position}"), self._read(STEP_BUFFER), *rest]
         elif function in _SILENCED:
