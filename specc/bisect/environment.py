@@ -74,7 +74,8 @@ class Environment:
             code = self._run(folder, said)
             reply = folder / results.REPLY
             started = (folder / results.STARTED).exists()
-            if code == 0 and reply.exists():
+            # It is written last: what fails while the interpreter ends has no say any more.
+            if reply.exists():
                 found = results.read(results.Reply, reply)
                 if found.kind == "unusable":
                     raise self.unusable(found.message, found.help)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _OLDEST = (3, 11)
 # Of the environment's variables, those that change how torch computes.
 _VARIABLES = ("ATEN_", "KMP_", "MKL_", "OMP_", "ONEDNN_", "DNNL_", "TORCH", "PYTORCH_", "CUBLAS_")
+_LIBRARIES = (("oneDNN", "MKL-DNN"), ("MKL", "Math Kernel Library Version"))
 # Runs with random rounding that show each operation's noise; every second one regroups.
 NOISY_RUNS = 6
 
@@ -34,6 +35,12 @@ def main(path: str) -> None:
     """Carry out the request in the file ``path``."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     folder = Path(path).parent
+    # As it was given: torch sets some of its own when it is used.
+    variables = {
+        f"${name}"[:500]: value[:200]
+        for name, value in os.environ.items()
+        if name.startswith(_VARIABLES)
+    }
     lacking = _lacking()
     if lacking is not None:
         content = json.dumps({"kind": "unusable", **lacking})
@@ -43,7 +50,7 @@ def main(path: str) -> None:
 
     (folder / results.STARTED).touch()
     request = results.read(results.Request, Path(path))
-    results.write(_reply(request, folder), folder / results.REPLY)
+    results.write(_reply(request, folder, variables), folder / results.REPLY)
 
 
 def _lacking() -> dict[str, str] | None:
@@ -70,7 +77,7 @@ def _lacking() -> dict[str, str] | None:
     return None
 
 
-def _reply(request: Request, folder: Path) -> Reply:
+def _reply(request: Request, folder: Path, variables: dict[str, str]) -> Reply:
     import warnings
 
     from specc.bisect.results import Reply
@@ -81,13 +88,15 @@ def _reply(request: Request, folder: Path) -> Reply:
     try:
         notes = _carried_out(request, folder)
     except RunFailed as error:
-        return Reply(kind="stopped", place=error.place, message=error.message, facts=_facts())
+        return Reply(
+            kind="stopped", place=error.place, message=error.message, facts=_facts(variables)
+        )
     except SpeccError as error:
         return Reply(kind="error", code=error.code, message=error.message, help=error.help or "")
-    return Reply(kind="done", facts=_facts(), notes=[note[:4000] for note in notes[:100]])
+    return Reply(kind="done", facts=_facts(variables), notes=[note[:4000] for note in notes[:100]])
 
 
-def _facts() -> dict[str, str]:
+def _facts(variables: dict[str, str]) -> dict[str, str]:
     """What of this environment may change numbers."""
     import numpy
     import torch
@@ -104,13 +113,10 @@ def _facts() -> dict[str, str]:
         "deterministic algorithms": str(torch.are_deterministic_algorithms_enabled()),
     }
     for line in torch.__config__.show().splitlines():
-        for library, name in (("oneDNN", "(oneDNN)"), ("MKL", "Math Kernel Library Version")):
-            if name in line or line.strip().startswith(f"- {name}"):
-                facts[f"{library} version"] = line.strip(" -")[:200]
-    for name, value in os.environ.items():
-        if name.startswith(_VARIABLES):
-            facts[f"${name}"[:500]] = value[:200]
-    return facts
+        for library, name in _LIBRARIES:
+            if name in line:
+                facts[f"{library} version"] = line.partition(name)[2].split("(")[0].strip()[:200]
+    return {**facts, **variables}
 
 
 def _carried_out(request: Request, folder: Path) -> list[str]:
