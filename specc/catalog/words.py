@@ -31,6 +31,11 @@ _ENDINGS: Final = {
 }
 
 
+def plural(kind: str) -> str:
+    """``losses``, ``layers``: what several rows of ``kind`` are called."""
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
+
+
 def literal(value: object) -> str:
     """A default as a spec writes it."""
     match value:

@@ -44,12 +44,13 @@ def catalog(
     """
     from specc.catalog import suggest
     from specc.catalog.examples import KINDS
+    from specc.catalog.words import plural
     from specc.errors import CallError
     from specc.extensions import catalogue_at
     from specc.report import catalogue, catalogue_json
     from specc.report.style import show, terminal_width
 
-    if kind is not None and not any(kind in (each, f"{each}s") for each in KINDS):
+    if kind is not None and not any(kind in (each, plural(each)) for each in KINDS):
         raise CallError(
             "E0712", f"there is no kind {kind!r}", help=f"the kinds are {', '.join(KINDS)}"
         )
@@ -58,7 +59,7 @@ def catalog(
     # Those of the extensions that the project here names are behind torch's.
     project = catalogue_at(Path.cwd())
     tables = {each: project.tables.get(each, table) for each, table in KINDS.items()}
-    kinds = {each: tables[each] for each in KINDS if kind in (None, each, f"{each}s")}
+    kinds = {each: tables[each] for each in KINDS if kind in (None, each, plural(each))}
     if name is None:
         if json:
             sys.stdout.write(catalogue_json.text(_all(kinds)))

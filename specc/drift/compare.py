@@ -9,21 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from specc.catalog import exclusions
+from specc.catalog import exclusions, tensor_exclusions
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import Row
-from specc.drift.exports import exported, torch_version
+from specc.drift.exports import TENSORS, exported, torch_version
 from specc.drift.signatures import callable_of, differences
 
 EXCLUDED: Final[Mapping[str, Mapping[str, str]]] = {
     "layer": exclusions.LAYERS,
     "loss": exclusions.LOSSES,
     "function": exclusions.FUNCTIONS,
+    TENSORS: tensor_exclusions.TENSOR_FUNCTIONS,
     "optimizer": exclusions.OPTIMIZERS,
     "scheduler": exclusions.SCHEDULERS,
     "initialiser": exclusions.INITS,
     "metric": exclusions.METRICS,
 }
+
+
+# Rows of a kind that another count may cover.
+_AS_WELL: Final = {"function": TENSORS, "layer": "loss"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,38 +67,48 @@ def is_later(row: Row) -> bool:
     return (int(major), int(minor)) > torch_version()
 
 
+def counted() -> tuple[str, ...]:
+    """What is counted, in the order of the page: every kind, and torch's tensor functions apart."""
+    kinds = list(KINDS)
+    if "function" in kinds:
+        kinds.insert(kinds.index("function") + 1, TENSORS)
+    return tuple(kinds)
+
+
 def coverage(kind: str) -> Coverage:
-    """How the exports of ``kind`` are accounted for."""
+    """How the exports of ``kind``, one of ``counted``, are accounted for."""
     found = exported(kind)
-    covered = {name for name in found if name in covered_names(kind)}
-    excluded = {name for name in found if name in EXCLUDED.get(kind, {})}
-    rows = KINDS[kind]
+    covered = found & covered_names(kind)
+    excluded = (found & EXCLUDED.get(kind, {}).keys()) - covered
+    unknown = found - covered - excluded
+    beside = 0
+    if kind != TENSORS:
+        known = found | exported(_AS_WELL.get(kind, kind))
+        beside = sum(not (_names(kind, row) & known) for row in KINDS[kind].values())
     return Coverage(
         kind,
         tuple(sorted(found)),
         tuple(sorted(covered)),
-        tuple(sorted(excluded - covered)),
-        tuple(sorted(found - covered - excluded)),
-        sum(_exported_name(kind, row) not in found for row in rows.values()),
+        tuple(sorted(excluded)),
+        tuple(sorted(unknown)),
+        beside,
     )
 
 
 def covered_names(kind: str) -> frozenset[str]:
-    """The exports that rows stand for. A function of ``torch.nn.functional`` is covered as well by
-    the loss that is called by its class's name."""
-    names = {_exported_name(kind, row) for row in KINDS[kind].values()}
-    if kind == "loss":  # those that hold parameters are layers
-        names |= {row.name for row in KINDS["layer"].values() if getattr(row, "family", "") == kind}
-    if kind == "function":
-        names |= {_exported_name(kind, row) for row in KINDS["loss"].values()}
-    return frozenset(names)
+    """The exports that rows stand for. A function is covered as well by the loss that is called by
+    its class's name, and a loss that has weights by the layer that it is."""
+    if kind == "loss":
+        return frozenset({*KINDS["loss"], *KINDS["layer"]})
+    if kind not in ("function", TENSORS):
+        return frozenset(KINDS[kind])
+    rows = (*KINDS["function"].values(), *KINDS["loss"].values())
+    return frozenset(name for row in rows for name in _names("function", row))
 
 
-def _exported_name(kind: str, row: Row) -> str:
-    """What torch calls it: ``F.avg_pool1d`` says it of a function, the name of a class."""
-    return (
-        row.torch.removeprefix("F.") if kind == "function" and row.torch[:2] == "F." else row.name
-    )
+def _names(kind: str, row: Row) -> frozenset[str]:
+    """What torch calls it: the name of a class; of a function also what the source calls."""
+    return frozenset({row.name, row.torch.rpartition(".")[2]} if kind == "function" else {row.name})
 
 
 def drift() -> Drift:
@@ -101,8 +116,9 @@ def drift() -> Drift:
     import torch
 
     found = Drift(torch.__version__)
-    for kind, rows in KINDS.items():
+    for kind in counted():
         found.new.extend((kind, name) for name in coverage(kind).unknown)
+    for kind, rows in KINDS.items():
         for row in rows.values():
             if is_later(row):
                 found.later.append((kind, row.name, row.since))

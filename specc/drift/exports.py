@@ -13,6 +13,9 @@ from typing import Any, Final
 
 # Modules whose functions other namespaces merely import.
 _HELPERS: Final = ("torch.overrides", "torch._jit_internal", "torch._C", "typing")
+# Functions of torch itself and of torch.linalg, fft and special: rows of the kind ``function``, and
+# a count of their own.
+TENSORS: Final = "tensor function"
 _HELPER_NAMES: Final = ("assert_int_or_pair",)
 
 
@@ -65,6 +68,24 @@ def _functions() -> list[str]:
     ]
 
 
+def _tensor_functions() -> list[str]:
+    """What torch dispatches on its tensor arguments: it lists that itself. Not what makes tensors
+    of sizes alone, and not what changes its argument."""
+    import torch
+    from torch.overrides import get_overridable_functions
+
+    overridable = get_overridable_functions()
+    found: set[str] = set()
+    for namespace in (torch, torch.functional, torch.linalg, torch.fft, torch.special):
+        known = {id(each) for each in overridable.get(namespace, ())}
+        found |= {
+            name
+            for name, each in _public(namespace).items()
+            if id(each) in known and not inspect.isclass(each) and not name.endswith("_")
+        }
+    return sorted(found)
+
+
 def _optimizers() -> list[str]:
     from torch import optim
 
@@ -107,6 +128,7 @@ _EXPORTS: Final = {
     "layer": _layers,
     "loss": _losses,
     "function": _functions,
+    TENSORS: _tensor_functions,
     "optimizer": _optimizers,
     "scheduler": _schedulers,
     "initialiser": _initialisers,

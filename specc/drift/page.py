@@ -12,7 +12,7 @@ from itertools import groupby
 from specc.catalog import words
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import FunctionRow, LayerRow, Row
-from specc.drift.compare import EXCLUDED, Coverage, coverage
+from specc.drift.compare import EXCLUDED, Coverage, counted, coverage
 
 _HEAD = (
     "Everything that a spec may name, by torch's names; `specc catalog NAME` explains one with its "
@@ -21,9 +21,10 @@ _HEAD = (
 )
 _COUNT = (
     "Counted against torch {torch}: what is covered and what is excluded is together what torch "
-    "exports.\n*Beside* are rows of what these exports do not list: functions of `torch` itself "
-    "(`torch.cat`, `torch.bmm`), of which\nthe catalogue has those that models need, and what is "
-    "torchmetrics' or specc's own."
+    "exports. *Functions* are those of\n`torch.nn.functional`; *tensor functions* those of "
+    "`torch`, `torch.linalg`, `torch.fft` and `torch.special` that take tensors\nand change none. "
+    "*Beside* are rows that these exports do not list: functions that make tensors of sizes alone, "
+    "and what is\ntorchmetrics' or specc's own."
 )
 
 
@@ -41,10 +42,10 @@ def counts() -> Iterator[str]:
     """The table of covered, excluded and exported, as Markdown."""
     yield "| | covered | excluded | exported by torch | beside |"
     yield "| --- | --: | --: | --: | --: |"
-    for kind in KINDS:
+    for kind in counted():
         found = coverage(kind)
         cells = [len(found.covered), len(found.excluded), len(found.exported), found.beside]
-        yield f"| {kind}s | {' | '.join(map(_number, cells))} |"
+        yield f"| {words.plural(kind)} | {' | '.join(map(_number, cells))} |"
 
 
 def _number(count: int) -> str:
@@ -55,7 +56,7 @@ def _exclusions() -> Iterator[str]:
     """Names of one reason together, in the order of the tables."""
     yield "| | names | reason |"
     yield "| --- | --- | --- |"
-    for kind in KINDS:
+    for kind in counted():
         found: Coverage = coverage(kind)
         reasons: dict[str, list[str]] = {}
         table: Mapping[str, str] = EXCLUDED.get(kind, {})
@@ -67,10 +68,10 @@ def _exclusions() -> Iterator[str]:
 
 def _kind(kind: str) -> Iterator[str]:
     rows = KINDS[kind]
-    yield f"## {kind[0].upper()}{kind[1:]}s"
+    yield f"## {words.plural(kind).capitalize()}"
     for family, members in groupby(sorted(rows.values(), key=_family), key=_family):
         if family and family != kind:
-            yield f"\n### {kind}s: {family}"
+            yield f"\n### {words.plural(kind).capitalize()}: {family}"
         yield "\n| | called | is |"
         yield "| --- | --- | --- |"
         for row in members:

@@ -18,7 +18,7 @@ def listing(kinds: Mapping[str, Mapping[str, Row]], columns: int) -> Iterator[Pi
     """Every name with its summary, a section a kind and, where it has them, a paragraph a
     family."""
     for kind, rows in kinds.items():
-        yield Piece(f"{kind}s", "bold")
+        yield Piece(words.plural(kind), "bold")
         yield Piece(f"  {len(rows)}\n", "dim")
         widest = max(map(len, rows), default=0)
         family: str | None = None
@@ -96,6 +96,9 @@ def _facts(row: Row, entry: Entry | None) -> Iterator[Piece]:
             yield from _table(list(entry.buffers))
     if isinstance(row, LayerRow | FunctionRow) and row.stochastic:
         yield Piece("\nIt draws noise: tests draw it from their own seed.\n")
+    if row.refuses:
+        yield Piece("\nnot for\n", "bold")
+        yield from _table(list(row.refuses.items()))
 
 
 def _table(lines: Sequence[tuple[str, ...]]) -> Iterator[Piece]:

@@ -38,6 +38,7 @@ def _row(kind: str, row: Row) -> dict[str, object]:
         if isinstance(row, LayerRow)
         else [],
         "stochastic": shaped.stochastic if shaped else False,
+        "refuses": dict(row.refuses),
         "example": list(explained(kind, row)),
         "page": words.page(kind, row),
     }
