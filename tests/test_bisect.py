@@ -8,6 +8,7 @@ way. Non-goal: two versions of torch, which docs/numerics.md reports.
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import sys
@@ -30,6 +31,7 @@ from specc.errors import CallError
 from specc.harness.case import close
 from specc.harness.matrix import cases
 from specc.harness.observe import Setting, observe
+from specc.harness.verdict import Finding
 from specc.report.bisect import as_json, told
 from specc.report.style import plain
 
@@ -429,3 +431,12 @@ def test_a_runner_that_dies_as_it_ends_has_said_what_it_found(tmp_path: Path) ->
     dying = python(tmp_path / "env", "import atexit, os\natexit.register(os._exit, 9)\n")
     reply = asked(tmp_path, dying)
     assert (reply.kind, reply.code) == ("error", "E0701")
+
+
+def test_what_is_not_finite_has_a_form_in_json() -> None:
+    first = Finding("step0/loss/loss", "values", "net.spec", 12, "off by inf floors", math.inf)
+    found = Bisection("net.spec", "train", "eager", "float32", "a", "b", first=first,
+                      furthest=math.nan)  # fmt: skip
+    told = json.loads(as_json(found), parse_constant=lambda name: pytest.fail(name))
+    assert told["first"]["floors"] is None and told["furthest"] is None
+    assert told["first"]["line"] == 12

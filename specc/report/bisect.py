@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -66,5 +67,14 @@ def _lines(lines: tuple[str, ...]) -> Iterator[Piece]:
 
 
 def as_json(found: Bisection) -> str:
-    """All of it, and ``differs``."""
-    return json.dumps({"differs": found.first is not None, **asdict(found)}, indent=2)
+    """All of it, and ``differs``. What is not finite is null."""
+    told = _finite({"differs": found.first is not None, **asdict(found)})
+    return json.dumps(told, indent=2, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
