@@ -38,8 +38,9 @@ _EXACT = frozenset(
     complex conj_physical resolve_conj resolve_neg nan_to_num fmax fmin fmod frac copysign heaviside
     nextafter cummax cummin kthvalue median nanmedian mode aminmax scatter index_copy index_fill
     masked_scatter take diag_embed rot90 select_scatter diagonal_scatter channel_shuffle
-    native_channel_shuffle floor_divide max_unpool2d max_unpool3d hardshrink
-    logical_and logical_or logical_not eq ne lt le gt ge sgn tril_indices triu_indices """.split()
+    native_channel_shuffle ceil_ floor_ round_ trunc_ squeeze_ unsqueeze_ gather floor_divide
+    max_unpool2d max_unpool3d hardshrink logical_and logical_or logical_not eq ne lt le gt ge sgn
+    tril_indices triu_indices """.split()
 )
 
 # Of whose results the first alone is rounded: the other marks the labels, in floats.
