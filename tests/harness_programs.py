@@ -112,7 +112,7 @@ def residual() -> Module:
     )
     running = {"running_mean": (10,), "running_var": (10,), "num_batches_tracked": ()}
     parts = (
-        layer("fc", "Linear", 3, {"weight": (10, 10), "bias": (10,)}, 0.3),
+        layer("fc", "Linear", 3, {"weight": (10, 10), "bias": (10,)}, 10**-0.5),
         layer("norm", "BatchNorm1d", 4, {"weight": (10,), "bias": (10,)}, 0.0, running, True),
     )
     there = [replace(each, span=span(each.span.line, PARTS)) for each in parts]
@@ -143,10 +143,10 @@ def blocks(folder: Path | None = None, **plan: object) -> Program:
     )
     loss = value("loss", line=10)
     made = (
-        layer("stem", "Linear", 5, {"weight": (10, 6), "bias": (10,)}, 0.4),
+        layer("stem", "Linear", 5, {"weight": (10, 6), "bias": (10,)}, 6**-0.5),
         block_layer("blocks.0", "Residual", shared, 6),
         block_layer("blocks.1", "Residual", shared, 6),
-        layer("head", "Linear", 7, {"weight": (3, 10), "bias": (3,)}, 0.3),
+        layer("head", "Linear", 7, {"weight": (3, 10), "bias": (3,)}, 10**-0.5),
     )
     nodes: tuple[Node, ...] = (
         *(Make(each, each.span) for each in made),
@@ -301,7 +301,7 @@ def gan(folder: Path | None = None, **plan: object) -> Program:
         (
             layer("fc1", "Linear", 4, {"weight": (12, 4), "bias": (12,)}, 0.5),
             layer("norm", "BatchNorm1d", 5, {"weight": (12,), "bias": (12,)}, 0, running, True),
-            layer("fc2", "Linear", 6, {"weight": (6, 12), "bias": (6,)}, 0.3),
+            layer("fc2", "Linear", 6, {"weight": (6, 12), "bias": (6,)}, 12**-0.5),
         ),
     )
     discriminator = one_in_one_out(
@@ -309,9 +309,9 @@ def gan(folder: Path | None = None, **plan: object) -> Program:
         value("image", N, 6, line=9),
         value("score", N, 1, line=12),
         (
-            layer("fc1", "Linear", 10, {"weight": (12, 6), "bias": (12,)}, 0.4),
+            layer("fc1", "Linear", 10, {"weight": (12, 6), "bias": (12,)}, 6**-0.5),
             layer("drop", "Dropout", 11, {}),
-            layer("fc2", "Linear", 12, {"weight": (1, 12), "bias": (1,)}, 0.3),
+            layer("fc2", "Linear", 12, {"weight": (1, 12), "bias": (1,)}, 12**-0.5),
         ),
     )
     members = (
@@ -440,7 +440,7 @@ def dqn(folder: Path | None = None, **plan: object) -> Program:
         value("state", N, 5, line=3),
         value("q", N, 3, line=5),
         (
-            layer("fc1", "Linear", 4, {"weight": (16, 5), "bias": (16,)}, 0.4),
+            layer("fc1", "Linear", 4, {"weight": (16, 5), "bias": (16,)}, 5**-0.5),
             layer("fc2", "Linear", 5, {"weight": (3, 16), "bias": (3,)}, 0.25),
         ),
     )

@@ -146,7 +146,7 @@ def mlp(folder: Path | None = None, **plan: object) -> Program:
     label = value("label", N, line=11, meaning="index", classes=5)
     loss = value("loss", line=12)
     layers = (
-        layer("fc1", "Linear", 5, {"weight": (16, 20), "bias": (16,)}, 0.22),
+        layer("fc1", "Linear", 5, {"weight": (16, 20), "bias": (16,)}, 20**-0.5),
         layer("drop", "Dropout", 6, {}),
         layer("fc2", "Linear", 7, {"weight": (5, 16), "bias": (5,)}, 0.25),
     )
@@ -233,10 +233,10 @@ def cnn(folder: Path | None = None, **plan: object) -> Program:
     loss = value("loss", line=14)
     running = {"running_mean": (8,), "running_var": (8,), "num_batches_tracked": ()}
     layers = (
-        layer("conv1", "Conv2d", 5, {"weight": (8, 3, 3, 3), "bias": (8,)}, 0.19),
+        layer("conv1", "Conv2d", 5, {"weight": (8, 3, 3, 3), "bias": (8,)}, 27**-0.5),
         layer("norm", "BatchNorm2d", 6, {"weight": (8,), "bias": (8,)}, 0.0, running, True),
-        layer("conv2", "Conv2d", 8, {"weight": (16, 8, 3, 3), "bias": (16,)}, 0.11),
-        layer("fc", "Linear", 10, {"weight": (6, 144), "bias": (6,)}, 0.08),
+        layer("conv2", "Conv2d", 8, {"weight": (16, 8, 3, 3), "bias": (16,)}, 72**-0.5),
+        layer("fc", "Linear", 10, {"weight": (6, 144), "bias": (6,)}, 144**-0.5),
     )
     nodes = (
         LayerCall("conv1", (image,), made["conv1"], span(5)),
@@ -301,9 +301,9 @@ def lstm(folder: Path | None = None, **plan: object) -> Program:
         "bias_hh_l0": (96,),
     }
     layers = (
-        layer("encoder", "LSTM", 5, weights, 0.2),
+        layer("encoder", "LSTM", 5, weights, 24**-0.5),
         layer("norm", "LayerNorm", 7, {"weight": (24,), "bias": (24,)}, scale=True),
-        layer("head", "Linear", 8, {"weight": (4, 24), "bias": (4,)}, 0.2),
+        layer("head", "Linear", 8, {"weight": (4, 24), "bias": (4,)}, 24**-0.5),
     )
     nodes = (
         LayerCall("encoder", (series,), (states, (hidden, cell)), span(5)),
@@ -335,7 +335,7 @@ def plain(
 ) -> Program:
     """One layer and no ``train``: forward, and backward from random weights."""
     x, y = value("x", N, 3, line=4), value("y", N, 2, line=5)
-    layers = (layer("fc", "Linear", 5, {"weight": (2, 3), "bias": (2,)}, 0.5),)
+    layers = (layer("fc", "Linear", 5, {"weight": (2, 3), "bias": (2,)}, 3**-0.5),)
     nodes = (LayerCall("fc", (x,), y, span(5)),)
     model = Module("Plain", (), (x,), _made(layers, nodes), (Output("y", y),), conditions, span(3))
     return program(model, None, folder, "plain", plan)
