@@ -120,7 +120,7 @@ def _emitted(program: Program) -> str:
 
     try:
         return emit(program)
-    except ValueError:  # one put together by hand may have names that no source can have
+    except Exception:  # one put together by hand may say what no source can
         return ""
 
 
