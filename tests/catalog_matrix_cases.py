@@ -249,7 +249,8 @@ def _tensordot(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:
 
 def _chain(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:
     n, m, p, b = sizes
-    rows: list[tuple[int, ...]] = [(n, m), (m + wrong, p), (p, b)][: draw(st.integers(1, 3))]
+    whole: list[tuple[int, ...]] = [(n, m), (m + wrong, p), (p, b)]
+    rows = whole[: draw(st.integers(1, 3))]
     if draw(st.booleans()):
         rows[0] = rows[0][1:]
     if len(rows) == 3 and draw(st.booleans()):

@@ -7,6 +7,7 @@ Each function is called as the emitted source calls it, with generated arguments
 from __future__ import annotations
 
 import warnings
+from typing import Literal
 
 import pytest
 import torch
@@ -229,7 +230,9 @@ def test_probabilities_are_in_the_unit_interval() -> None:
 
 
 def test_noise_is_marked_and_like_a_float() -> None:
-    for name, meaning in (("normal_like", "plain"), ("uniform_like", "unit")):
+    meanings: tuple[tuple[str, Literal["plain", "unit"]], ...]
+    meanings = (("normal_like", "plain"), ("uniform_like", "unit"))
+    for name, meaning in meanings:
         row = FUNCTIONS[name]
         assert row.stochastic
         assert not row.training

@@ -23,7 +23,7 @@ NAMESPACES = (torch, torch.linalg, torch.fft, torch.special)
 
 
 def _overridable() -> set[int]:
-    functions = get_overridable_functions()  # type: ignore[no-untyped-call]  # torch's has no annotations
+    functions = get_overridable_functions()
     return {id(function) for group in functions.values() for function in group}
 
 
