@@ -52,6 +52,13 @@ STRICTER = {
     ("Upsampling", "E0301"): "torch takes other ranks than images'",
     ("adaptive", "E0306"): "labels are int64, as those of losses",
     ("adaptive", "E0307"): "torch gives a cluster a projection to nothing",
+    **{
+        (f"InstanceNorm{dims}d", "E0306"): "torch keeps statistics of another precision than x's"
+        for dims in (1, 2, 3)
+    },
+    ("LocalResponseNorm", "E0306"): "torch makes floats of its own default precision of integers",
+    ("LinearCrossEntropyLoss", "E0308"): "the test tells torch how many classes there are",
+    ("LinearCrossEntropyLoss", "E0309"): "torch sees in the data whether a label is too large",
     ("RMSNorm", "E0306"): "the precision of the result would depend on the run",
     ("Hardtanh", "E0306"): "torch takes integers, and cuts the bounds to them",
     ("dropout", "E0306"): "torch drops integers too, and cannot scale them",
@@ -95,8 +102,9 @@ def _torch_run(
         "embed_dim": lambda: tensors["query"].shape[-1],
         "d_model": lambda: tensors[first].shape[-1],
         "n_classes": lambda: tensors["target_"].classes,
-        "num_classes": lambda: tensors["target"].classes
-        or tensors["target"].shape[len(tensors["input"].shape) - 1],
+        "num_classes": lambda: (
+            tensors["target"].classes or tensors["target"].shape[len(tensors["input"].shape) - 1]
+        ),
     }
     filled = {name: args.get(name) or told[name]() for name in row.infer}
     every = {a.name: a.default for a in row.arguments if not a.required and not a.inferred}
