@@ -21,14 +21,18 @@ from conftest import Run
 
 from specc import front
 from specc.bisect import operations, replay, results
-from specc.bisect.bisect import Bisection, bisect
+from specc.bisect.bisect import Bisection, _as_reference, bisect
 from specc.bisect.environment import Environment, environment
 from specc.bisect.operations import Found, Trace, first_difference
 from specc.bisect.results import Operation, Request, Seen
 from specc.bisect.trace import Tracer, _marks
 from specc.emit import emit
 from specc.errors import CallError
+from specc.harness.bless import bless
 from specc.harness.case import close
+from specc.harness.compare import compare
+from specc.harness.golden import read
+from specc.harness.lines import Lines
 from specc.harness.matrix import cases
 from specc.harness.observe import Setting, observe
 from specc.harness.verdict import Finding
@@ -85,6 +89,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     (root / "golden").mkdir()
     (root / "net.spec").write_text(SPEC)
+    return root
+
+
+@pytest.fixture(scope="module")
+def blessed(project: Path) -> Path:
+    """The same with a golden."""
+    root = project / "blessed"
+    (root / "golden").mkdir(parents=True)
+    (root / "net.spec").write_text(SPEC)
+    bless(front.read(root / "net.spec"), root)
     return root
 
 
@@ -161,9 +175,9 @@ FAULTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_found_where_they_are(project: Path, tmp_path: Path, fault: str) -> None:
+def test_faults_are_found_where_they_are(blessed: Path, tmp_path: Path, fault: str) -> None:
     code, expected, text = FAULTS[fault]
-    found = bisected(project, tmp_path / "scratch", python(tmp_path / "bad", code))
+    found = bisected(blessed, tmp_path / "scratch", python(tmp_path / "bad", code))
     assert found.first is not None and found.operation is not None, found
     first, each = found.first, found.operation
     assert (first.name, first.line, each.name, each.phase, each.layer, each.mark) == expected
@@ -171,14 +185,15 @@ def test_faults_are_found_where_they_are(project: Path, tmp_path: Path, fault: s
 
 
 @pytest.mark.slow
-def test_what_is_alike_does_not_differ(project: Path, specc: Run, tmp_path: Path) -> None:
+def test_what_is_alike_does_not_differ(blessed: Path, specc: Run, tmp_path: Path) -> None:
     """What the environment prints is no result, and does no harm; the golden gives the floors."""
     noisy = python(tmp_path / "noisy", 'print(\'{"kind": "done"}\' * 1000, flush=True)')
-    spec = str(project / "net.spec")
+    spec = str(blessed / "net.spec")
     arguments = ("bisect", spec, "--good", sys.executable, "--bad", str(noisy))
-    ended = specc(*arguments, "--json", str(tmp_path / "found.json"), cwd=project)
+    ended = specc(*arguments, "--json", str(tmp_path / "found.json"), cwd=blessed)
     assert ended.returncode == 0, ended.stderr
     assert "nothing differs: " in ended.stdout
+    assert "floors of the golden, blessed with torch" in ended.stdout
     told = json.loads((tmp_path / "found.json").read_text())
     assert told["differs"] is False and told["compared"] > 20 and told["furthest"] == 0.0
 
@@ -440,3 +455,21 @@ def test_what_is_not_finite_has_a_form_in_json() -> None:
     told = json.loads(as_json(found), parse_constant=lambda name: pytest.fail(name))
     assert told["first"]["floors"] is None and told["furthest"] is None
     assert told["first"]["line"] == 12
+
+
+def test_a_setting_that_one_torch_has_more_is_no_difference(blessed: Path, tmp_path: Path) -> None:
+    """As a newer optimizer's options: the golden knows of it or does not."""
+    program = front.read(blessed / "net.spec")
+    golden = read(program, cases(program)[0], blessed)
+    leaves = tuple(leaf.reference for leaf in golden.leaves)
+    lines = Lines(program)
+    fewer = tuple(leaf for leaf in leaves if not leaf.name.startswith("option/group0/"))
+    assert len(fewer) < len(leaves)
+    for good, bad in ((fewer, leaves), (leaves, fewer)):
+        made = _as_reference(golden, good)
+        assert not compare(made, bad, "float32", lines.of, layers=True).findings
+    lost = tuple(leaf for leaf in leaves if leaf.name != "step0/loss/loss")
+    (finding,) = compare(
+        _as_reference(golden, lost), leaves, "float32", lines.of, layers=True
+    ).findings
+    assert finding.name == "step0/loss/loss"

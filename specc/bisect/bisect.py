@@ -34,6 +34,7 @@ from specc.harness.stored import Leaf
 from specc.harness.verdict import Finding
 from specc.ir import Program
 
+_SETTINGS = ("setting/", "option/")
 # Later than any step that is traced.
 _ALL_STEPS = 100_000
 
@@ -236,7 +237,7 @@ class _Bisect:
         leaf = next((each for each in golden.leaves if each.reference.name == first.name), None)
         if leaf is not None and first.what == "values" and not leaf.reference.exact:
             self._sides(leaf, good, bad)
-        if first.name.startswith(("setting/", "option/")):
+        if first.name.startswith(_SETTINGS):
             self.found.lines.append("a setting that the layer or the optimizer is made with")
             return
         self._closer(first.name)
@@ -368,7 +369,10 @@ def _as_reference(golden: Golden, good: tuple[Observation, ...]) -> Golden:
     leaves = []
     for leaf in golden.leaves:
         name = leaf.reference.name
-        item = values.pop(name, None) or Observation(name, leaf.reference.line)
+        item = values.pop(name, None)
+        if item is None and name.startswith(_SETTINGS):
+            continue  # one torch has a setting more than another, which is no value
+        item = item or Observation(name, leaf.reference.line)
         if not item.exact:
             item = replace(item, rms=leaf.reference.rms)
         leaves.append(Leaf(item, leaf.floors))
