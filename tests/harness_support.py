@@ -169,7 +169,7 @@ def mlp(folder: Path | None = None, **plan: object) -> Program:
         (logits, label),
         (
             Regularizer(
-                "L2", (("scale", 1e-3),), Selection("fc1.weight", ("fc1.weight",)), span(13)
+                "L2", (("strength", 1e-3),), Selection("fc1.weight", ("fc1.weight",)), span(13)
             ),
         ),
         (),
