@@ -17,6 +17,7 @@ from specc.harness.compare import compare
 from specc.harness.golden import Golden
 from specc.harness.lines import Lines
 from specc.harness.matrix import Case, Cell
+from specc.harness.native import first_case, native_findings
 from specc.harness.observe import RunFailed, Setting, observe
 from specc.harness.verdict import Finding, Verdict
 from specc.ir import Program
@@ -74,10 +75,11 @@ def judge(
     if result.findings:
         look = _Look(program, cell, closed, golden, source, setting)
         located = look.at(result.findings[0], repro)
+    findings = (*result.findings, *_natives(program, cell, source))
     return Verdict(
-        "regressed" if result.findings else "passed",
+        "regressed" if findings else "passed",
         result.worst,
-        result.findings,
+        findings,
         result.not_observable,
         (*golden.notes, *run.notes),
         run.seconds_torch,
@@ -150,6 +152,19 @@ class _Key:
 @lru_cache(maxsize=2)
 def _closed(key: _Key, case: Case, draw: int, grid: str) -> ClosedCase:
     return close(key.program, case, draw, grid)
+
+
+def _natives(program: Program, cell: Cell, source: str) -> tuple[Finding, ...]:
+    """What the cells of a case cannot show, for portable numbers stand in its place; told where
+    layers are, in the eager cells of the first case."""
+    if cell.target != "eager" or cell.case != first_case(program):
+        return ()
+    return _native(_Key(program), source, cell.device, cell.dtype)
+
+
+@lru_cache(maxsize=8)
+def _native(key: _Key, source: str, device: str, dtype: str) -> tuple[Finding, ...]:
+    return native_findings(key.program, source, device, dtype)
 
 
 def _emitted(program: Program) -> str:

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 _DEVIATIONS = 5.73
 
 _CHANNELWISE = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+# What can be checked; alpha dropouts keep no element as it is, and no zero shows what they drop.
+DROPOUTS = (nn.Dropout, *_CHANNELWISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def native_dropout_check(
     """
     p = getattr(layer, "p", None)
     channelwise = isinstance(layer, _CHANNELWISE)
-    if not (channelwise or type(layer) is nn.Dropout) or not isinstance(p, float) or not 0 < p < 1:
+    if type(layer) not in DROPOUTS or not isinstance(p, float) or not 0 < p < 1:
         raise ValueError(f"cannot check {layer}: a dropout with 0 < p < 1 is wanted")
     layer = copy.deepcopy(layer).train()
     devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
@@ -111,7 +113,8 @@ def _observe(
     exponents = torch.arange(count, device=device).remainder(7).sub(3)
     value = torch.exp2(exponents.double()).reshape(shape).to(dtype).requires_grad_()
     gradient = torch.exp2(exponents.flip(0).double()).reshape(shape).to(dtype)
-    output = layer(value)
+    # A copy, for a layer that works in place.
+    output = layer(value.clone())
     output.backward(gradient)
     kept = output.detach() != 0
     faults = []

@@ -55,7 +55,8 @@ class Injection:
     ``right`` are patterns of the names of which one must come first in a report that names the
     fault rightly. ``around`` is open during the whole run, ``inside`` during each step and
     evaluation; ``prepare`` is given the built module; ``source`` and ``closed`` stand in for the
-    subject's where they are given.
+    subject's where they are given. ``native`` says that the fault is in what a case replaces by
+    portable numbers: initial weights and torch's own dropout are then checked as well.
     """
 
     where: str
@@ -66,6 +67,7 @@ class Injection:
     source: str | None = None
     closed: ClosedCase | None = None
     layout: str = "contiguous"
+    native: bool = False
 
     def names(self, first: str) -> bool:
         """Whether ``first`` is a name that points at the fault."""

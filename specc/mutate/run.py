@@ -27,6 +27,7 @@ from specc.harness.compare import compare
 from specc.harness.golden import Golden
 from specc.harness.lines import Lines
 from specc.harness.matrix import Case, cases
+from specc.harness.native import native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.ir import Program
 from specc.mutate.fault import Fault, Injection, Subject
@@ -149,6 +150,10 @@ class _Bench:
         )
         run = self._run(setting, injection.source, injection.closed, injection.around)
         ours, first, floors = self._ours(run, layers=True)
+        if injection.native and not ours:
+            with injection.around():
+                drawn = native_findings(self.program, injection.source or self.source)
+            ours, first = bool(drawn), drawn[0].name if drawn else ""
         named = injection.names(first) if ours else False
         return self._outcome(fault.name, injection.where, run, ours, first, floors, named)
 
@@ -167,6 +172,12 @@ class _Bench:
             result.honest.append(
                 self._outcome(variant.name, self.case.id, run, ours, first, floors, False)
             )
+        drawn = native_findings(self.program, self.source)
+        plain = self._run(self.setting)
+        first = drawn[0].name if drawn else ""
+        result.honest.append(
+            self._outcome("torch's own draws", self.case.id, plain, bool(drawn), first, None, False)
+        )
 
     # ── running and judging ──────────────────────────────────────────────────────────────────────
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
+from unittest.mock import patch
 
+import torch
 from torch import Tensor, nn
 
+from specc.harness.initial import settings_of
+from specc.harness.native_laws import MOST, truncated
+from specc.harness.subject import blocks
 from specc.mutate.fault import Fault, Injection, Subject, layer_names, spread
 
 
@@ -112,4 +119,81 @@ def _sharing(path: str) -> Callable[[nn.Module], None]:
     return prepare
 
 
-FAULTS = (LeadingDimension(), Accumulation(), SharedMask())
+class ClampedInitial(Fault):
+    """What ``trunc_normal_`` should cut off is piled up at the bounds."""
+
+    name = "initial-clamped"
+    incident = "pytorch 155588"
+
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        names = tuple(f"initial/{name}" for name in _visibly_cut(subject))
+        if names:
+            around = _in_place_of(nn.init, "trunc_normal_", _clamped)
+            yield Injection("trunc_normal_", names, around=around, native=True)
+
+
+# Of so many numbers at a bound none is there by chance; of fewer nothing can be said.
+_PILE = 16
+
+
+def _visibly_cut(subject: Subject) -> Iterator[str]:
+    """The parameters of which the normal leaves enough beyond a bound to be seen."""
+    for prefix, module in blocks(subject.program.subject()):
+        for initializer in module.initializers:
+            if initializer.type != "trunc_normal_":
+                continue
+            given = settings_of(initializer, module)
+            mean, std, low, high = (given[name] for name in ("mean", "std", "a", "b"))
+            beyond = max(
+                math.erfc((mean - low) / std / math.sqrt(2)) / 2,
+                math.erfc((high - mean) / std / math.sqrt(2)) / 2,
+            )
+            for name, _ in initializer.distributions:
+                count = min(subject.closed.parameters[prefix + name].numel(), MOST)
+                if truncated(mean, std, low, high) is not None and beyond * count >= _PILE:
+                    yield prefix + name
+
+
+def _clamped(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+) -> Tensor:
+    with torch.no_grad():
+        return tensor.normal_(mean, std).clamp_(a, b)
+
+
+class NativeSharedMask(Fault):
+    """Neighbours share one draw of torch's own dropout."""
+
+    name = "native-shared-mask"
+
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        paths = [path for path, layer in subject.of_type(nn.Dropout) if 0 < layer.p < 1]
+        if paths:
+            names = tuple(f"dropout/{path}" for path in paths)
+            around = _in_place_of(nn.functional, "dropout", _sharing_dropout)
+            yield Injection("F.dropout", names, around=around, native=True)
+
+
+def _sharing_dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    if not training or p == 0.0:
+        return input
+    draws = torch.rand((input.numel() + 1) // 2, device=input.device).repeat_interleave(2)
+    kept = (draws[: input.numel()] >= p).view(input.shape).to(input.dtype)
+    return input * kept / (1 - p)
+
+
+def _in_place_of(
+    owner: Any, name: str, stand_in: Callable[..., Any]
+) -> Callable[[], AbstractContextManager[Any]]:
+    return lambda: patch.object(owner, name, stand_in)
+
+
+FAULTS = (
+    LeadingDimension(),
+    Accumulation(),
+    SharedMask(),
+    ClampedInitial(),
+    NativeSharedMask(),
+)
