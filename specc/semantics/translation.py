@@ -146,6 +146,12 @@ class Translation:
     def _function(self, name: str) -> bool:
         return name in self.graph.catalogue.functions
 
+    def _operator(self, name: str, arguments: tuple[ast.Argument, ...]) -> str | None:
+        """The sign that says what the function ``name`` does to these; `@` reads no better."""
+        own = name in self.graph.env or name in self.graph.modules or name == "matmul"
+        by_name = any(argument.name is not None for argument in arguments)
+        return None if own or by_name else OPERATORS.get(name)
+
     def _row(self, name: str) -> Row | None:
         known = self.graph.catalogue
         return known.layers.get(name) or known.functions.get(name) or OPTIMIZERS.get(name)
@@ -205,8 +211,8 @@ class Translation:
             arguments = _untold(row, arguments)
         if name.name in OPTIMIZERS and arguments and last_name(arguments[0].value) == "parameters":
             arguments = arguments[1:]
-        operator = OPERATORS.get(name.name)
-        if operator and not self._known(name.name) and len(arguments) == 2:
+        operator = self._operator(name.name, arguments)
+        if operator and len(arguments) == 2:
             return _binary(operator, arguments[0].value, arguments[1].value, node)
         return node.model_copy(update={"callee": name, "arguments": arguments})
 
@@ -225,8 +231,8 @@ class Translation:
             return ast.Attribute(span=node.span, value=value, name="T")
         if name == "neg":
             return ast.Unary(span=node.span, operator="-", operand=value)
-        operator = OPERATORS.get(name.rstrip("_"))
-        if operator and not self._function(name) and len(node.arguments) == 1:
+        operator = self._operator(name.rstrip("_"), node.arguments)
+        if operator and len(node.arguments) == 1:
             return _binary(operator, value, self.expression(node.arguments[0].value), node)
         function = self._callee(name, callee.span)
         first = ast.Argument(span=value.span, name=None, value=value)
