@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -109,6 +111,25 @@ def test_regrouped_arithmetic_is_the_same_arithmetic(name: str) -> None:
     image = torch.randn(3, 4, 8, 8, generator=generator, requires_grad=True)
     kernel = torch.randn(5, 4, 3, 3, generator=generator, requires_grad=True)
     bias = torch.randn(5, generator=generator, requires_grad=True)
+    square = x[:, :6] @ x[:, :6].T + 6 * torch.eye(6)
+    z = torch.complex(x, y)
+    transforms: dict[str, Callable[[], Any]] = {
+        "_fft_c2c": lambda: torch.fft.fft(z),
+        "_fft_r2c": lambda: torch.fft.rfft(x),
+        "_fft_c2r": lambda: torch.fft.irfft(z),
+        "linalg_inv_ex": lambda: torch.linalg.inv(square),
+        "linalg_cholesky_ex": lambda: torch.linalg.cholesky(square),
+        "linalg_qr": lambda: torch.linalg.qr(square),
+        "_linalg_svd": lambda: torch.linalg.svdvals(square),
+        "_linalg_eigh": lambda: torch.linalg.eigvalsh(square),
+        "_linalg_det": lambda: torch.linalg.det(square).log(),
+        "_linalg_slogdet": lambda: torch.linalg.slogdet(square / x[:, :1, None].abs())[1],
+        "_linalg_solve_ex": lambda: torch.linalg.solve(square, x),
+        "linalg_matrix_exp": lambda: torch.linalg.matrix_exp(square / 10),
+        "linalg_solve_triangular": lambda: torch.linalg.solve_triangular(square, x, upper=True),
+        "linalg_lu_factor_ex": lambda: torch.linalg.lu_factor(square)[0],
+        "cholesky_inverse": lambda: torch.cholesky_inverse(torch.tril(square)),
+    }
 
     def compute() -> list[Tensor]:
         if name.startswith("convolution"):
@@ -121,8 +142,9 @@ def test_regrouped_arithmetic_is_the_same_arithmetic(name: str) -> None:
             "sum": lambda: x.sum(1),
             "mean": lambda: x.mean(),
             "var_mean": lambda: torch.stack(torch.var_mean(x, dim=1)),
-        }[name]
-        return [made()]
+            **transforms,
+        }[name]()
+        return list(made) if isinstance(made, tuple) else [made]
 
     expected = compute()
     with RandomRounding(2, torch.float32, regroup=True):
