@@ -34,9 +34,7 @@ SPECS = {
     "rmsprop-denominator": MLP + MSE + "RMSprop(lr=0.01, momentum=0.5, centered=true)\n}",
     "amsgrad-maximum": MLP + MSE + "Adam(lr=0.01, amsgrad=true)\n}",
     "momentum": MLP + MSE + "SGD(lr=0.1, momentum=0.9)\n}",
-    "restart-late": MLP
-    + MSE
-    + "SGD(lr=0.1)\n  scheduler CosineAnnealingWarmRestarts(T_0=2)\n}",
+    "restart-late": MLP + MSE + "SGD(lr=0.1)\n  scheduler CosineAnnealingWarmRestarts(T_0=2)\n}",
     "tf32": MLP + MSE + "SGD(lr=0.1)\n}",
     "half-accumulation": MLP + MSE + "SGD(lr=0.1)\n}",
     "one-pass-variance": HEAD

@@ -164,8 +164,8 @@ ROWS = {
     "E0719": Code(
         "faults that cannot be used",
         (
-            "specc mutate --faults imports the module that it names, which must have FAULTS, a tuple "
-            "of specc.mutate.fault.Fault."
+            "specc mutate --faults imports the module that it names, which must have FAULTS, a "
+            "tuple of specc.mutate.fault.Fault."
         ),
         "specc mutate specs/mlp.spec --faults my_faults",
         "Write FAULTS = (MyFault(),) in a module that can be imported from the current folder.",

@@ -196,9 +196,7 @@ def call_function(
         result = graph.result(row.shape(call), span, hint)
     except RuleError as fault:
         return graph.rule_error(fault, span, bound.spans, incoming)
-    graph.nodes.append(
-        ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span, row)
-    )
+    graph.nodes.append(ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span, row))
     return from_result(result)
 
 

@@ -19,8 +19,8 @@ from specc.targets import FreeSizes
 from specc.targets.files import RUNNABLE_NOTES, write_atomically
 from specc.targets.live import live_module, read_source
 
-# What compiles. Tests put ``aot_eager`` here: traced, differentiated and split as for inductor, then
-# run without generating code.
+# What compiles. Tests put ``aot_eager`` here: traced, differentiated and split as for inductor,
+# then run without generating code.
 BACKEND = "inductor"
 
 _FACTORY = '''

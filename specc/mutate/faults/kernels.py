@@ -35,7 +35,7 @@ class _Kernels(TorchDispatchMode):
     """Has ``change`` compute the operations of ``names`` (packets such as ``aten.mm``)."""
 
     def __init__(self, change: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotations
         self._change = change
 
     def __torch_dispatch__(
@@ -161,7 +161,8 @@ def _one_pass(path: str, layer: Any) -> Callable[[nn.Module], None]:
         normal = (input - mean) * (variance + self.eps).rsqrt()
         if self.weight is not None:
             normal = normal * self.weight
-        return normal if self.bias is None else normal + self.bias
+        result: Tensor = normal if self.bias is None else normal + self.bias
+        return result
 
     def prepare(module: nn.Module) -> None:
         found: Any = module.get_submodule(path)
@@ -188,7 +189,8 @@ def _lost_statistics() -> Iterator[None]:
 
     def batch_norm(input: Tensor, mean: Any, variance: Any, *rest: Any, **named: Any) -> Tensor:
         kept = [None if each is None else each.clone() for each in (mean, variance)]
-        return honest(input, kept[0], kept[1], *rest, **named)
+        result: Tensor = honest(input, kept[0], kept[1], *rest, **named)
+        return result
 
     with mock.patch.object(F, "batch_norm", batch_norm):
         yield
@@ -323,7 +325,7 @@ def _counting() -> Iterator[None]:
     def cross_entropy(input: Tensor, target: Tensor, *rest: Any, **named: Any) -> Tensor:
         smoothing = named.get("label_smoothing", 0.0)
         ignored = target == named.get("ignore_index", -100)
-        loss = honest(input, target, *rest, **named)
+        loss: Tensor = honest(input, target, *rest, **named)
         if not smoothing or not bool(ignored.any()):
             return loss
         # The uniform part's mean runs over every sample, those that are ignored among them.
@@ -352,9 +354,11 @@ def _swapped() -> Iterator[None]:
 
     def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         if approximate != "tanh":
-            return honest(input, approximate=approximate)
+            plain: Tensor = honest(input, approximate=approximate)
+            return plain
         inner = 0.044715 * (input + 0.7978845608028654 * input.pow(3))
-        return 0.5 * input * (1.0 + torch.tanh(inner))
+        result: Tensor = 0.5 * input * (1.0 + torch.tanh(inner))
+        return result
 
     with mock.patch.object(F, "gelu", gelu):
         yield

@@ -111,7 +111,8 @@ def _sharing(path: str) -> Callable[[nn.Module], None]:
         mask = (flat != 0).to(flat.dtype).clone()
         mask[1 : 2 * half : 2] = mask[0 : 2 * half : 2]
         p: Any = module.p
-        return (given * mask / (1 - p)).view_as(output)
+        shared: Tensor = (given * mask / (1 - p)).view_as(output)
+        return shared
 
     def prepare(module: nn.Module) -> None:
         module.get_submodule(path).register_forward_hook(hook)
