@@ -331,7 +331,8 @@ def _counting() -> Iterator[None]:
         # The uniform part's mean runs over every sample, those that are ignored among them.
         uniform = -F.log_softmax(input, dim=1).mean(dim=1)
         kept = uniform[~ignored]
-        return loss + smoothing * (uniform.mean() - kept.mean())
+        smoothed: Tensor = loss + smoothing * (uniform.mean() - kept.mean())
+        return smoothed
 
     with mock.patch.object(F, "cross_entropy", cross_entropy):
         yield
