@@ -38,8 +38,10 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 # What torch answers with a view of its input.
 VIEW_LAYERS = frozenset({"Identity", "Flatten", "Unflatten"})
 VIEW_FUNCTIONS = frozenset(
-    "flatten unflatten reshape transpose permute squeeze unsqueeze chunk split unbind broadcast_to"
-    " detach stop_gradient".split()
+    "flatten ravel unflatten reshape transpose swapaxes swapdims t adjoint permute movedim squeeze"
+    " unsqueeze broadcast_to broadcast_tensors atleast_1d atleast_2d atleast_3d narrow select"
+    " diagonal chunk split tensor_split hsplit vsplit dsplit unbind real imag view_as_real"
+    " view_as_complex detach stop_gradient".split()
 )
 
 
