@@ -93,7 +93,7 @@ def test_stale_says_which_setting_changed(place: tuple[Program, Path, Path]) -> 
     refused(moved, root, GoldenStale, "sizes was N=4 and is N=9; seed was 0 and is 3")
 
 
-@pytest.mark.parametrize("field", ["observation", "generator"])
+@pytest.mark.parametrize("field", ["observation", "method", "generator"])
 def test_another_harness_is_stale_and_not_regressed(
     field: str, place: tuple[Program, Path, Path]
 ) -> None:
@@ -145,7 +145,13 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "json deep": (lambda f: (f / "golden.json").write_text("[" * 100_000), "not JSON"),
     "json a list": (lambda f: (f / "golden.json").write_text("[]"), "format is None"),
     "json NaN": (lambda f: (f / "golden.json").write_text('{"format": NaN}'), "not JSON"),
-    "another version": (_edit_json(lambda raw: raw.update(format=2)), "format is 2"),
+    "a newer format": (_edit_json(lambda raw: raw.update(format=99)), "of a newer specc"),
+    "no such format": (_edit_json(lambda raw: raw.update(format=0)), "format is 0"),
+    "a format that is none": (_edit_json(lambda raw: raw.update(format=True)), "format is True"),
+    "a field of another format": (
+        _edit_json(lambda raw: raw.update(format=1)),
+        "format 1 has no .method.",
+    ),
     "extra field": (_edit_json(lambda raw: raw.update(code="import os")), "code"),
     "no case": (_edit_json(lambda raw: raw.pop("case") and None), "case"),
     "negative size": (_edit_row(shape=[-1]), "tensors"),

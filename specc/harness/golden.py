@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from specc.errors import GoldenMissing, GoldenStale
 from specc.harness import stored
 from specc.harness.fingerprint import fingerprint
+from specc.harness.floor import METHOD
+from specc.harness.golden_formats import FORMAT
 from specc.harness.lines import Lines
 from specc.harness.matrix import Case
 from specc.harness.noise import VERSION as GENERATOR_VERSION
@@ -25,7 +27,7 @@ from specc.harness.place import JSON_NAME, TENSORS_NAME, golden_folder, project_
 from specc.harness.samples import digests
 from specc.harness.sketch import is_sketched
 from specc.harness.storage import present, replace_folder
-from specc.harness.stored import FORMAT, Leaf
+from specc.harness.stored import Leaf
 from specc.ir import Program
 
 if TYPE_CHECKING:
@@ -33,14 +35,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Golden", "Leaf", "golden_folder", "project_root", "read", "write"]
 
-# What is observed and how its floors are found. To be raised with every change of either, so that
-# older goldens are stale and no run is judged against what it does not show.
+# What is observed. To be raised with every change of it.
 OBSERVATION = 2
+# From this version on a name has meant the same: an older golden is judged on what it holds. To be
+# raised to OBSERVATION where a name has come to mean something else; version 1 is out of reach
+# because its hash of a spec was another.
+OLDEST_OBSERVATION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """A case's golden in memory; ``leaves`` are in data-flow order."""
+    """A case's golden in memory; ``leaves`` are in data-flow order. ``partial`` says that it is of
+    an older version, in which less was observed than is now."""
 
     case: Case
     draw: int
@@ -50,6 +56,7 @@ class Golden:
     provenance: dict[str, str | int | bool]
     notes: tuple[str, ...]
     leaves: tuple[Leaf, ...]
+    partial: bool = False
 
 
 def write(program: Program, golden: Golden, root: Path) -> Path:
@@ -94,8 +101,9 @@ def read(program: Program, case: Case, root: Path) -> Golden:
         header.case.kinks,
         tuple(header.dtypes),
         dict(header.provenance),
-        tuple(header.notes),
+        (*header.notes, *_of_age(header, bless)),
         stored.leaves(folder, header, bless),
+        partial=header.observation < OBSERVATION,
     )
 
 
@@ -121,6 +129,7 @@ def _json(program: Program, golden: Golden) -> str:
         },
         "samples": digests(program),
         "observation": OBSERVATION,
+        "method": METHOD,
         "generator": GENERATOR_VERSION,
         "dtypes": list(golden.dtypes),
         "provenance": golden.provenance,
@@ -192,6 +201,7 @@ def described(found: stored.Stored) -> dict[str, object]:
         **case,
         "samples": head.samples,
         "what is observed": head.observation,
+        "how floors are found": head.method,
         "the generator": head.generator,
         "dtypes": head.dtypes,
         **head.provenance,
@@ -218,8 +228,10 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
     for name in sorted(samples.keys() | header.samples.keys()):
         if samples.get(name) != header.samples.get(name):
             changed.append(f"the samples of {name} have changed")
-    if header.observation != OBSERVATION:
+    if not OLDEST_OBSERVATION <= header.observation <= OBSERVATION:
         changed.append(f"what is observed was version {header.observation} and is {OBSERVATION}")
+    if not 1 <= header.method <= METHOD:
+        changed.append(f"how floors are found was version {header.method} and is {METHOD}")
     if header.generator != GENERATOR_VERSION:
         changed.append(
             f"the portable generator was version {header.generator} and is {GENERATOR_VERSION}"
@@ -238,6 +250,22 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
             f"the golden of {program.file}, case {case.id}, is stale: {'; '.join(changed)}",
             help=f"if the change is meant: {bless}",
         )
+
+
+def _of_age(header: Header, bless: str) -> list[str]:
+    """What a verdict should say of a golden that is older than this specc."""
+    notes = []
+    if header.observation < OBSERVATION:
+        notes.append(
+            f"the golden observes what version {header.observation} did, and is judged on that;"
+            f" version {OBSERVATION}: {bless}"
+        )
+    if header.method < METHOD:
+        notes.append(
+            f"the golden's floors were found as version {header.method} did; version {METHOD}:"
+            f" {bless}"
+        )
+    return notes
 
 
 def _params(program: Program) -> dict[str, str]:

@@ -64,6 +64,7 @@ class Header(_Strict):
     case: CaseRow
     samples: dict[_Name, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     observation: int
+    method: int
     generator: int
     dtypes: Annotated[list[_Name], Field(max_length=10)]
     provenance: dict[_Name, str | int | bool]

@@ -1,6 +1,7 @@
 """A golden's two files read as untrusted data: bounded, validated, checked against their digests.
 
-Nothing in them runs. Non-goals: whether a golden is of the spec at hand (``golden``), writing one.
+Nothing in them runs. An older format is brought to the present one (``golden_formats``). Non-goals:
+whether a golden is of the spec at hand (``golden``), writing one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from specc.errors import GoldenCorrupt
 from specc.harness.floor import Floor
+from specc.harness.golden_formats import migrated
 from specc.harness.place import JSON_NAME, TENSORS_NAME
 from specc.harness.recorder import Observation
 from specc.harness.sketch import BUCKETS, is_sketched
@@ -25,7 +27,6 @@ from specc.harness.sketch import BUCKETS, is_sketched
 if TYPE_CHECKING:
     from specc.harness.golden_schema import Header, Row
 
-FORMAT = 1
 MAX_JSON = 32 << 20
 MAX_TENSORS = 512 << 20
 MAX_HEADER = 16 << 20
@@ -108,11 +109,10 @@ def _read_header(folder: Path, bless: str) -> Header:
         raw = json.loads(content, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise corrupt(path, f"it is not JSON ({str(error)[:80]})", bless) from None
-    version = raw.get("format") if isinstance(raw, dict) else None
-    if version != FORMAT or isinstance(version, bool):
-        raise corrupt(
-            path, f"its format is {str(version)[:20]}, and this specc reads {FORMAT}", bless
-        )
+    try:
+        raw = migrated(raw)
+    except ValueError as error:
+        raise corrupt(path, str(error), bless) from None
     try:
         return Header.model_validate(raw)
     except ValidationError as error:

@@ -1,0 +1,39 @@
+"""Brings the ``golden.json`` of an older format to the present one, a step a format.
+
+A step takes the raw JSON of one format and gives that of the next. What it is given is untrusted
+and not yet validated: it looks at no more than it must, and the result is validated like any other.
+Non-goals: whether what was observed then still means the same (``golden``), writing: an old golden
+stays as it is on disk until it is blessed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Step = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _says_how_floors_were_found(raw: dict[str, Any]) -> dict[str, Any]:
+    """Format 2 tells how floors are found apart from what is observed; there was one way before."""
+    if "method" in raw:
+        raise ValueError("format 1 has no 'method'")
+    return {**raw, "method": 1}
+
+
+# The step that leads away from each format that there has been.
+STEPS: dict[int, Step] = {1: _says_how_floors_were_found}
+FORMAT = len(STEPS) + 1
+
+
+def migrated(raw: object) -> object:
+    """``raw`` in the present format; ValueError where its format is unknown, or it is not of it."""
+    found = raw.get("format") if isinstance(raw, dict) else None
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise ValueError(f"its format is {str(found)[:20]}, and this specc reads 1 to {FORMAT}")
+    if found > FORMAT:
+        raise ValueError(f"its format is {found}, of a newer specc; this one reads 1 to {FORMAT}")
+    assert isinstance(raw, dict)  # it has a format
+    for number in range(found, FORMAT):
+        raw = {**STEPS[number](raw), "format": number + 1}
+    return raw

@@ -1,0 +1,124 @@
+"""Goldens of older formats and versions: read, judged on what they hold, or refused in clear words.
+
+``stored_goldens/format1`` was written by the specc that had format 1, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from specc import front
+from specc.emit import emit
+from specc.errors import GoldenStale
+from specc.harness import golden as goldens
+from specc.harness.bless import bless
+from specc.harness.golden_formats import FORMAT, STEPS, migrated
+from specc.harness.judge import judge
+from specc.harness.matrix import cells
+from specc.harness.verdict import Verdict
+from specc.ir import Program
+
+STORED = Path(__file__).with_name("stored_goldens") / "format1"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> tuple[Program, Path]:
+    """A project with the spec and the golden that were stored; the golden's folder."""
+    shutil.copy(STORED / "old.spec", tmp_path)
+    folder = tmp_path / "golden" / "old" / "train"
+    folder.mkdir(parents=True)
+    for name in ("golden.json", "reference.safetensors"):
+        shutil.copy(STORED / name, folder)
+    return front.read(tmp_path / "old.spec"), folder
+
+
+def judged(program: Program, source: str | None = None) -> Verdict:
+    (cell,) = cells(program)
+    return judge(program, cell, Path(program.file).parent, source)
+
+
+def test_a_golden_of_the_first_format_judges(project: tuple[Program, Path]) -> None:
+    program, folder = project
+    assert json.loads((folder / "golden.json").read_text())["format"] == 1
+    assert judged(program).passed
+    wrong = emit(program).replace("lr=0.1", "lr=0.1001")
+    verdict = judged(program, wrong)
+    assert verdict.findings[0].name == "option/group0/lr"
+    assert {found.name for found in verdict.findings} >= {"step0/delta/fc.weight"}
+    # Reading leaves the file as it was.
+    assert json.loads((folder / "golden.json").read_text())["format"] == 1
+
+
+def test_blessing_writes_the_present_format(project: tuple[Program, Path]) -> None:
+    program, folder = project
+    bless(program, folder.parents[2])
+    raw = json.loads((folder / "golden.json").read_text())
+    assert (raw["format"], raw["method"]) == (FORMAT, 1)
+    assert judged(program).passed
+
+
+def test_every_format_has_a_way_to_the_present_one() -> None:
+    assert list(STEPS) == list(range(1, FORMAT))
+    raw = json.loads((STORED / "golden.json").read_text())
+    found = migrated(raw)
+    assert isinstance(found, dict) and found["format"] == FORMAT
+    assert {name: found[name] for name in raw if name != "format"} == {
+        name: value for name, value in raw.items() if name != "format"
+    }
+    assert raw["format"] == 1 and "method" not in raw
+    assert migrated(found) == found
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ([], "format is None"),
+        ({"format": "2"}, "format is 2, and"),
+        ({"format": -1}, "format is -1"),
+        ({"format": FORMAT + 1}, "of a newer specc"),
+        ({"format": 1, "method": 5}, "has no 'method'"),
+    ],
+)
+def test_what_has_no_known_format_is_refused(raw: object, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        migrated(raw)
+
+
+def test_an_older_observation_is_judged_on_what_it_holds(
+    project: tuple[Program, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, folder = project
+    path = folder / "golden.json"
+    raw = json.loads(path.read_text())
+    from safetensors.torch import load_file, save_file
+
+    # A version that did not yet observe the gradients of inputs.
+    tensors = load_file(folder / "reference.safetensors")
+    del tensors["step0/input_grad/x"]
+    save_file(tensors, folder / "reference.safetensors")
+    raw["tensors"] = [row for row in raw["tensors"] if row["name"] != "step0/input_grad/x"]
+    path.write_text(json.dumps(raw))
+    assert judged(program).findings[0].what == "extra"
+    monkeypatch.setattr(goldens, "OBSERVATION", 3)
+    verdict = judged(program)
+    assert verdict.passed and verdict.compared == len(raw["tensors"])
+    assert any("observes what version 2 did" in note for note in verdict.notes)
+    wrong = emit(program).replace("lr=0.1", "lr=0.1001")
+    assert not judged(program, wrong).passed
+    monkeypatch.setattr(goldens, "OLDEST_OBSERVATION", 3)
+    with pytest.raises(GoldenStale, match="what is observed was version 2 and is 3"):
+        judged(program)
+
+
+def test_floors_that_were_found_another_way_are_told(
+    project: tuple[Program, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, _ = project
+    monkeypatch.setattr(goldens, "METHOD", 2)
+    verdict = judged(program)
+    assert verdict.passed
+    assert any("floors were found as version 1 did" in note for note in verdict.notes)
