@@ -260,11 +260,11 @@ def _chain(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:
 
 def _cross(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:
     n, m, _, _ = sizes
-    left = draw(st.sampled_from([(n, m, 3), (n, 3), (3,), (3, m)]))
-    right = tuple(draw(st.sampled_from([size, size, 1])) if size != 3 else 3 for size in left)
-    right = (*right[:-1], right[-1] + wrong)
-    at = left.index(3) if not seldom(draw, 4) else 1
-    return {"dim": at}, {"input": left, "other": right}
+    at = draw(st.integers(-2, 1))
+    sides = [[n, m], [draw(st.sampled_from([n, n, 1])), m]]
+    for side, width in zip(sides, (3, 3 + wrong), strict=True):
+        side.insert(at % 3, width)
+    return {"dim": at}, {"input": tuple(sides[0]), "other": tuple(sides[1])}
 
 
 def _vecdot(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:

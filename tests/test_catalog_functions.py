@@ -116,6 +116,12 @@ STRICTER = {
         (f"fractional_max_pool{dims}d", "E0307"): "torch takes both, and reads output_size"
         for dims in (2, 3)
     },
+    **{
+        (name, "E0306"): "torch takes single numbers of every dtype"
+        for name in ("mode", "kthvalue", "searchsorted", "bucketize")
+    },
+    ("fftshift", "E0307"): "torch shifts a dimension twice",
+    ("ifftshift", "E0307"): "torch shifts a dimension twice",
     ("cummax", "E0306"): "torch takes a single complex number",
     ("cummin", "E0306"): "torch takes a single complex number",
     ("diff", "E0304"): "torch reads dim where n is above 0 alone",
