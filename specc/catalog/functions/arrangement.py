@@ -6,7 +6,7 @@ from functools import partial
 
 from specc.catalog.rows import FunctionRow, ShapeRule
 from specc.catalog.shapes import arrangement as rules
-from specc.catalog.shapes import diagonals, matrix, slices
+from specc.catalog.shapes import diagonals, matrix, moves, slices
 
 
 def _row(
@@ -86,7 +86,7 @@ ROWS = (
     _row(
         "movedim",
         "dimensions moved to other places",
-        rules.dimensions_moved,
+        moves.dimensions_moved,
         "input: tensor, source: int | ints, destination: int | ints",
         example="x: float[N, 2, 3] | movedim(x, 0, -1)",
     ),
@@ -121,22 +121,22 @@ ROWS = (
     _row(
         "flip",
         "dimensions reversed",
-        rules.moved,
+        moves.moved,
         "input: tensor, *dims: int",
         example="x -> flip(1)",
     ),
-    _row("fliplr", "the columns reversed", partial(rules.reversed_along, dim=1)),
-    _row("flipud", "the rows reversed", partial(rules.reversed_along, dim=0)),
+    _row("fliplr", "the columns reversed", partial(moves.reversed_along, dim=1)),
+    _row("flipud", "the rows reversed", partial(moves.reversed_along, dim=0)),
     _row(
         "rot90",
         "two dimensions turned by k right angles",
-        rules.turned,
+        moves.turned,
         "input: tensor, k: int = 1, dims: ints = (0, 1)",
     ),
     _row(
         "roll",
         "places shifted around",
-        rules.moved,
+        moves.moved,
         "input: tensor, shifts: int | ints, dims: int | ints | none = None",
         example="x -> roll(1, dims=1)",
     ),

@@ -89,7 +89,7 @@ def _power(dims: int) -> FunctionRow:
         f"stride: int x{dims} | none = None, ceil_mode: bool = False",
         "the norm of each window",
         partial(pooling.power_averaged, dims=dims),
-        since="2.1" if dims == 3 else "2.0",
+        since="2.3" if dims == 3 else "2.0",
         example=f"x: unit[N, 4, {_SPATIAL[dims]}] | lp_pool{dims}d(x + 0.5, 2.0, 2)",
     )
 
