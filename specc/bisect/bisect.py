@@ -10,7 +10,6 @@ those that the good environment measures. Non-goals: running a case (``runner``)
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -181,7 +180,7 @@ class _Bisect:
 
     def _measured(self) -> Golden:
         folder = self.scratch / "good-values" / results.GOLDEN
-        found = stored.load(folder, f"specc bless {shlex.quote(self.program.file)}")
+        found = _loaded(folder)
         head = found.header
         self.found.floors = "measured in the good environment"
         return Golden(self.case, head.case.draw, head.case.grid, head.case.kinks,
@@ -190,7 +189,7 @@ class _Bisect:
 
     def _values(self, side: str) -> tuple[Observation, ...]:
         folder = self.scratch / f"{side}-values" / results.VALUES
-        return tuple(leaf.reference for leaf in stored.load(folder, "specc bisect").leaves)
+        return tuple(leaf.reference for leaf in _loaded(folder).leaves)
 
     def _facts(self, one: Reply, other: Reply) -> None:
         for name in dict.fromkeys((*one.facts, *other.facts)):
@@ -348,6 +347,15 @@ class _Bisect:
         except (Lost, SpeccError) as error:
             return [f"it could not be run alone: {error}"]
         return told_of(*made)
+
+
+def _loaded(folder: Path) -> stored.Stored:
+    """What a runner wrote in the form of a golden. Raises CallError (E0717)."""
+    try:
+        return stored.load(folder, "specc bisect")
+    except GoldenError as error:
+        reason = error.message.rpartition("cannot be used: ")[2]
+        raise results.unreadable(folder, reason) from None
 
 
 def _place(found: Found, good: Trace, bad: Trace) -> results.Operation:
