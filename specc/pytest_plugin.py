@@ -155,7 +155,9 @@ class CellItem(_SpecItem):
         try:
             verdict = self._judge(choice)
             if verdict.outcome == "skipped":
-                self._require_device(choice, verdict.headline)
+                if verdict.device_missing:
+                    self._require_device(choice, verdict.headline)
+                pytest.skip(verdict.headline)
         except SpeccError as error:
             self.tell("outcome", _outcome(error))
             self.tell("reason", f"{error.code}: {error.message}")
@@ -171,7 +173,6 @@ class CellItem(_SpecItem):
                 f"--require-device {self._cell.device}: {missing}",
                 help="run where there is one, or leave --require-device out to skip these cells",
             )
-        pytest.skip(missing)
 
     def _judge(self, choice: Choice) -> Verdict:
         from specc.harness.place import project_root
@@ -202,7 +203,7 @@ class CellItem(_SpecItem):
         if missing is not None:
             from specc.harness.verdict import Verdict
 
-            return Verdict("skipped", notes=(missing,))
+            return Verdict("skipped", notes=(missing,), device_missing=True)
         with _without_trace():
             verdict = judge(self._program, self._cell, root, source=source, repro=self._repro())
         self.tell("torch_seconds", importing + verdict.torch_seconds)

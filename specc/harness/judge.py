@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 
 import torch
 
+from specc.catalog import OPTIMIZERS
 from specc.errors import GoldenMissing
 from specc.harness import golden as goldens
 from specc.harness.case import ClosedCase, close
@@ -42,7 +43,10 @@ def judge(
     start = time.perf_counter()
     missing = missing_device(cell.device)
     if missing is not None:
-        return Verdict("skipped", notes=(missing,))
+        return Verdict("skipped", notes=(missing,), device_missing=True)
+    without = unavailable(program, cell)
+    if without is not None:
+        return Verdict("skipped", notes=(without,))
     golden = goldens.read(program, cell.case, root)
     if cell.dtype not in golden.dtypes:
         raise GoldenMissing(
@@ -55,7 +59,10 @@ def judge(
         source = _emitted(program)
     closed = _closed(_Key(program), cell.case, golden.draw, golden.grid)
     eager = cell.target == "eager"
-    setting = Setting(cell.target, cell.device, cell.dtype, layers=eager, layout=cell.layout)
+    way = "" if cell.optimizer == "default" else cell.optimizer.replace("_", "-")
+    setting = Setting(
+        cell.target, cell.device, cell.dtype, layers=eager, layout=cell.layout, optimizer=way
+    )
     lines = Lines(program)
     began = time.perf_counter()
     try:
@@ -133,6 +140,17 @@ def missing_device(device: str) -> str | None:
     if torch.version.cuda is None:
         return "no CUDA device: this torch is built without CUDA"
     return "no CUDA device: no GPU is visible"
+
+
+def unavailable(program: Program, cell: Cell) -> str | None:
+    """Why there is no such cell wherever it is run, or None where there is."""
+    if cell.optimizer in ("foreach", "fused") and program.train is not None:
+        for step in program.train.steps:
+            if step.optimizer is not None:
+                row = OPTIMIZERS[step.optimizer.type]
+                if cell.optimizer not in row.by_name:
+                    return f"torch has no {cell.optimizer} implementation of {row.name}"
+    return None
 
 
 class _Key:

@@ -67,13 +67,15 @@ class Cell:
     mode: str
     case: Case
     layout: str = "contiguous"
+    optimizer: str = "default"
 
     @property
     def id(self) -> str:
         """``compile-cpu-float32-train``, with ``-N2-T16`` where the case's name needs it, and with
-        the layout where it is not the usual one."""
+        the layout and the optimizer's implementation where they are not the usual ones."""
         layout = "" if self.layout == "contiguous" else f"-{self.layout}"
-        return f"{self.target}-{self.device}-{self.dtype}{layout}-{self.case.id}"
+        optimizer = "" if self.optimizer == "default" else f"-{self.optimizer}"
+        return f"{self.target}-{self.device}-{self.dtype}{layout}{optimizer}-{self.case.id}"
 
 
 def cells(
@@ -89,13 +91,22 @@ def cells(
     """
     plan = program.test
     return tuple(
-        Cell(target, device, dtype, case.mode, case, layout)
+        Cell(target, device, dtype, case.mode, case, layout, optimizer)
         for case in cases(program)
         for target in targets or plan.targets
         for device in devices or plan.devices
         for dtype in dtypes or plan.dtypes
         for layout in plan.layouts
+        for optimizer in _optimizers(program, case)
     )
+
+
+def _optimizers(program: Program, case: Case) -> tuple[str, ...]:
+    """The implementations of a step that the plan asks for; a case without steps has one cell."""
+    steps = program.train.steps if program.train is not None else ()
+    if case.mode == "train" and any(step.optimizer is not None for step in steps):
+        return program.test.optimizers
+    return ("default",)
 
 
 def cases(program: Program) -> tuple[Case, ...]:

@@ -48,6 +48,8 @@ class Verdict:
     compared: int = 0
     # What a closer look at the first finding told, a line each.
     located: tuple[str, ...] = ()
+    # Whether it was skipped because the machine lacks the device.
+    device_missing: bool = False
 
     @property
     def passed(self) -> bool:

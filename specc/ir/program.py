@@ -26,6 +26,8 @@ class TestPlan:
     dtypes: tuple[str, ...] = ("float32",)
     modes: tuple[str, ...] = ("train", "eval")
     layouts: tuple[str, ...] = ("contiguous",)
+    # Among torch's implementations of a step: "default" is its own choice.
+    optimizers: tuple[str, ...] = ("default",)
     # Inputs that are read from a file: (input's name, path from the spec's folder).
     samples: tuple[tuple[str, str], ...] = ()
 

@@ -23,6 +23,7 @@ CHOICES: Final = {
     "dtypes": ("float32", "float64", "bfloat16", "float16"),
     "modes": ("train", "eval"),
     "layouts": ("contiguous", "channels_last"),
+    "optimizers": ("default", "foreach", "for_loop", "fused"),
 }
 _MOST_STEPS: Final = 1000
 _LARGEST_SIZE: Final = 2**31
