@@ -47,6 +47,11 @@ SPECS = {
     + MSE
     + "SGD(lr=0.1)\n}",
     "eps": IMAGE + "conv: Conv2d(4, 3) -> norm: BatchNorm2d" + TO_TWO + MSE + "SGD(lr=0.1)\n}",
+    "hidden-eps": IMAGE
+    + "conv: Conv2d(4, 3) -> norm: BatchNorm2d(eps=1e-3)"
+    + TO_TWO
+    + MSE
+    + "SGD(lr=0.1)\n}",
     "average-pool-backward": IMAGE
     + "conv: Conv2d(4, 3) -> AvgPool2d(3, padding=1)"
     + TO_TWO

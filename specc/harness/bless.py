@@ -15,15 +15,16 @@ import torch
 from specc.errors import TargetError
 from specc.harness import golden as goldens
 from specc.harness.case import close, lowest_precision
-from specc.harness.floor import Floor, Reference, floors, look_for_kinks, reference
+from specc.harness.floor import COARSE, Floor, Reference, floors, look_for_kinks, reference
 from specc.harness.golden import Golden, Leaf
 from specc.harness.matrix import Case, cases
 from specc.harness.observe import RunFailed
+from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
 
 # How often the seed is turned to find a draw without kinks; then the best one is taken, and its
 # floors say what its kinks do.
-DRAWS = 3
+DRAWS = 8
 
 
 def bless(
@@ -110,18 +111,22 @@ def _calmest(
     The finest precision has the first word: in a coarse one no draw is without.
     """
     best: Reference | None = None
-    order = sorted(dtypes, key=lambda name: torch.finfo(getattr(torch, name)).eps)
-    fine = [name for name in order if torch.finfo(getattr(torch, name)).bits > 16] or order
+    order = sorted(dtypes, key=epsilon_of)
+    fine = [name for name in order if epsilon_of(name) < COARSE] or order
 
     def count(found: Reference, names: Sequence[str]) -> list[int]:
         return [found.kinks[name] for name in names]
 
     for turned in range(DRAWS) if draw is None else (draw,):
         found = reference(program, close(program, case, turned, grid), source, dtypes)
+        if draw is not None or not any(count(found, fine)):
+            # What one pair of runs does not push over an edge, another may.
+            look_for_kinks(program, found, source, dtypes, seed=9001)
         if best is None or count(found, order) < count(best, order):
             best = found
         if not any(count(best, fine)):
             break
     assert best is not None  # DRAWS is positive
-    look_for_kinks(program, best, source, dtypes, seed=9001)
+    if any(count(best, fine)) and draw is None:
+        look_for_kinks(program, best, source, dtypes, seed=9001)
     return best

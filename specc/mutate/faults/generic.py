@@ -149,10 +149,15 @@ class HalvedGradient(Fault):
         learning = [
             name
             for name in subject.closed.parameters
-            if any(f"step0/grad/{step}{name}" in subject.leaves for step in _steps(subject))
+            if any(_has_value(subject, f"step0/grad/{step}{name}") for step in _steps(subject))
         ]
         for name in spread(learning):
             yield Injection(name, (f"*/grad/*{name}",), prepare=_halve(name))
+
+
+def _has_value(subject: Subject, name: str) -> bool:
+    leaf = subject.leaves.get(name)
+    return leaf is not None and leaf.reference.values is not None
 
 
 def _steps(subject: Subject) -> list[str]:

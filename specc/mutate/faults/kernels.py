@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -197,13 +198,40 @@ def _lost_statistics() -> Iterator[None]:
 
 
 class NormEps(Fault):
-    """A norm computes with an eps that is a tenth over its setting."""
+    """A norm is set up with an eps that is a tenth more."""
 
     name = "eps"
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
-        norms = subject.of_type(nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
-        for path, layer in spread([n for n in norms if not list(n[1].children())]):
+        for kind in dict.fromkeys(type(layer) for _, layer in _norms(subject)):
+            around = partial(_made_with_more, kind)
+            yield Injection(kind.__name__, ("setting/*.eps",), around=around)
+
+
+@contextmanager
+def _made_with_more(kind: Any) -> Iterator[None]:
+    honest = kind.__init__
+
+    def made(self: Any, *given: Any, **named: Any) -> None:
+        honest(self, *given, **named)
+        self.eps *= 1.1
+
+    with mock.patch.object(kind, "__init__", made):
+        yield
+
+
+def _norms(subject: Subject) -> list[tuple[str, Any]]:
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
+    return [each for each in subject.of_type(*kinds) if not list(each[1].children())]
+
+
+class HiddenNormEps(Fault):
+    """A norm computes with an eps that is a tenth over its setting."""
+
+    name = "hidden-eps"
+
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        for path, layer in spread(_norms(subject)):
             yield Injection(path, layer_names(path), prepare=_enlarged_eps(path, layer))
 
 
@@ -422,6 +450,7 @@ FAULTS = (
     OnePassVariance(),
     RunningStatistics(),
     NormEps(),
+    HiddenNormEps(),
     AveragePoolBackward(),
     GroupedGradient(),
     DetachedWeight(),

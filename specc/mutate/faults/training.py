@@ -30,7 +30,13 @@ class LeadingDimension(Fault):
 
 
 def _plain_layers(subject: Subject) -> list[str]:
-    return [p for p in subject.layers if not list(subject.module.get_submodule(p).children())]
+    """Layers that are made of no others and give one tensor."""
+    return [
+        path
+        for path in subject.layers
+        if not list(subject.module.get_submodule(path).children())
+        and not any(f"{stage}/layer/{path}/1" in subject.leaves for stage in ("step0", "eval"))
+    ]
 
 
 def _gaining(path: str) -> Callable[[nn.Module], None]:
