@@ -21,6 +21,7 @@ from torch import Tensor
 from specc.harness import samples, subject
 from specc.harness.matrix import Case
 from specc.harness.noise import integers, normal, uniform
+from specc.harness.tf32 import dtype_of
 from specc.ir import Distribution, Module, Program, Value
 from specc.sizes import Poly, Size, evaluate
 
@@ -93,8 +94,9 @@ def example_batch(program: Program, model: Module, case: Case) -> tuple[Tensor, 
 
 
 def lowest_precision(dtypes: Sequence[str]) -> str:
-    """The one of ``dtypes`` (or float32) with the fewest mantissa bits."""
-    return max([*dtypes, "float32"], key=lambda name: torch.finfo(getattr(torch, name)).eps)
+    """The type of the ``dtypes`` (or float32) with the fewest mantissa bits."""
+    types = [dtype_of(name) for name in (*dtypes, "float32")]
+    return str(max(types, key=lambda dtype: torch.finfo(dtype).eps)).removeprefix("torch.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from specc.harness.floor import Floor, error_of
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import Spot
 from specc.harness.recorder import Observation
+from specc.harness.tf32 import dtype_of
 from specc.harness.verdict import Finding
 
 # Set by honest variants alone; the measurements are in docs/numerics.md.
@@ -131,7 +132,7 @@ def _concrete(dtype: str, run_dtype: str) -> str:
     """torch's name of a leaf's dtype in a run: ``float`` and ``complex`` are of its precision."""
     if dtype == "complex":
         return {"float64": "complex128", "float16": "complex32"}.get(run_dtype, "complex64")
-    return run_dtype if dtype == "float" else dtype
+    return str(dtype_of(run_dtype)).removeprefix("torch.") if dtype == "float" else dtype
 
 
 def _exact(reference: Observation, found: Observation) -> str | None:

@@ -30,9 +30,12 @@ from torch import Tensor
 from specc.harness.build import RunFailed
 from specc.harness.case import ClosedCase
 from specc.harness.decisions import Decisions, differing_decisions
+from specc.harness.kernels import plain_kernels
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.rounding import RandomRounding
+from specc.harness.tf32 import NAME as TF32
+from specc.harness.tf32 import dtype_of, epsilon_of
 from specc.ir import Program
 
 # How floors are found. To be raised with every change that matters: a golden with floors found
@@ -45,6 +48,8 @@ AMPLIFICATION = 16.0
 # In bfloat16 sixteen units are an eighth of the value: more than any rounding comes to, and enough
 # to turn everything. So many decisions turn there anyway that the plain runs show it.
 AMPLIFICATION_OF_HALF = 4.0
+# From this epsilon on a precision is such a one: bfloat16, float16, TF32.
+COARSE = 2.0**-16
 # An amplified error this many times over its linear expectation is a jump, not noise.
 JUMP = 4.0
 # A jump that an honest run may make counts as so many floors, so that the policy's K holds it.
@@ -119,7 +124,8 @@ def look_for_kinks(
             amplification = _amplification(program, name)
             for scale in (amplification, -amplification):
                 mode = _rounding(program, name, seed, scale=scale)
-                run = _run(program, found.closed, source, name, mode)
+                with plain_kernels(name == TF32):
+                    run = _run(program, found.closed, source, name, mode)
                 found.amplified.setdefault(name, []).append(run)
                 kinks = differing_decisions(found.decisions, mode.log)
                 found.kinks[name] = max(found.kinks.get(name, 0), kinks)
@@ -147,7 +153,7 @@ def floors(
     for number in range(runs):
         regroup = number % 2 == 1
         mode = _rounding(program, dtype, 1000 + number, regroup=regroup)
-        with threads(2 if number in TWO_THREADS else 1), plain_kernels(regroup):
+        with threads(2 if number in TWO_THREADS else 1), plain_kernels(regroup or dtype == TF32):
             samples.append(_run(program, found.closed, source, dtype, mode))
     indexed = [_by_name(run) for run in samples]
     amplified = [_by_name(run) for run in found.amplified[dtype]]
@@ -164,7 +170,7 @@ def floors(
         _check_finite(leaf, found_in, dtype)
         own = next((sample.dtype for sample in found_in if sample is not None), leaf.dtype)
         kind = dtype if own in ("float", "complex") else own
-        unit = float(torch.finfo(getattr(torch, kind)).eps)
+        unit = float(torch.finfo(dtype_of(kind)).eps)
         floor = floor_of(leaf, found_in, unit)
         if own != leaf.dtype:
             floor = replace(floor, dtype=own)
@@ -278,7 +284,9 @@ def _with_jumps(
 def _run(
     program: Program, closed: ClosedCase, source: str, dtype: str, mode: RandomRounding
 ) -> Run:
-    setting = Setting("eager", "cpu", dtype, layers=True, around=lambda: mode)
+    # In TF32 it is the mode that cuts the factors, and not the run.
+    own = "float32" if dtype == TF32 else dtype
+    setting = Setting("eager", "cpu", own, layers=True, around=lambda: mode)
     try:
         return observe(program, closed, source, setting)
     except RunFailed as error:
@@ -292,14 +300,15 @@ def _rounding(
     one."""
     precision = program.train.precision if program.train else ""
     lower = getattr(torch, precision) if precision else None
-    return RandomRounding(seed, getattr(torch, dtype), scale=scale, regroup=regroup, lower=lower)
+    return RandomRounding(
+        seed, dtype_of(dtype), scale=scale, regroup=regroup, lower=lower, tf32=dtype == TF32
+    )
 
 
 def _amplification(program: Program, dtype: str) -> float:
     """By how much the noise is enlarged to find kinks."""
     lowest = (program.train.precision if program.train else "") or dtype
-    half = torch.finfo(getattr(torch, lowest)).bits == 16
-    return AMPLIFICATION_OF_HALF if half else AMPLIFICATION
+    return AMPLIFICATION if epsilon_of(lowest) < COARSE else AMPLIFICATION_OF_HALF
 
 
 def _by_name(run: Run) -> Mapping[str, Observation]:
@@ -315,26 +324,3 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def plain_kernels(active: bool) -> Iterator[None]:
-    """While open and ``active``, oneDNN's fused kernels and fused attention are not used."""
-    if not active:
-        yield
-        return
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    before = bool(torch.backends.mkldnn.enabled)
-    _enable_onednn(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        _enable_onednn(before)
-
-
-def _enable_onednn(enabled: bool) -> None:
-    # The public flags() also sets a TF32 switch, and warns that this machine has no Intel GPU for
-    # it.
-    torch._C._set_mkldnn_enabled(enabled)

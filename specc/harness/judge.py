@@ -20,6 +20,8 @@ from specc.harness.lines import Lines
 from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, native_findings
 from specc.harness.observe import RunFailed, Setting, observe
+from specc.harness.tf32 import NAME as TF32
+from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
 from specc.ir import Program
 
@@ -40,13 +42,20 @@ def judge(
     CallError (E0703) where the script cannot be written; a run that stops is a finding. Uses the
     threads that torch has.
     """
-    start = time.perf_counter()
     missing = missing_device(cell.device)
     if missing is not None:
         return Verdict("skipped", notes=(missing,), device_missing=True)
     without = unavailable(program, cell)
     if without is not None:
         return Verdict("skipped", notes=(without,))
+    with allowed(cell.device, cell.dtype):
+        return _judged(program, cell, root, source, repro)
+
+
+def _judged(
+    program: Program, cell: Cell, root: Path, source: str | None, repro: Path | None
+) -> Verdict:
+    start = time.perf_counter()
     golden = goldens.read(program, cell.case, root)
     if cell.dtype not in golden.dtypes:
         raise GoldenMissing(
@@ -150,6 +159,10 @@ def unavailable(program: Program, cell: Cell) -> str | None:
                 row = OPTIMIZERS[step.optimizer.type]
                 if cell.optimizer not in row.by_name:
                     return f"torch has no {cell.optimizer} implementation of {row.name}"
+    if cell.dtype == TF32:
+        if cell.device == "cpu" and cell.target != "eager":
+            return "TF32 is a GPU's: on the CPU it is emulated, in eager alone"
+        return missing_on(cell.device)
     return None
 
 

@@ -27,6 +27,7 @@ from specc.harness.noise import normal
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.pattern import pattern
 from specc.harness.sketch import represent
+from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
 from specc.targets import TARGETS
 
@@ -209,7 +210,7 @@ def differs_alone(call: Call, setting: Setting) -> str:
         made = _results(runnable, call.arguments, layer)
     except Exception:  # a layer that the target takes in a graph alone says nothing
         return ""
-    eps = float(torch.finfo(getattr(torch, setting.dtype)).eps)
+    eps = epsilon_of(setting.dtype)
     for name, value in exact.items():
         if name not in made:
             return f"{name} is missing"

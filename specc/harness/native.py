@@ -20,6 +20,7 @@ from specc.harness.floor import threads
 from specc.harness.initial import initial_faults
 from specc.harness.matrix import Case, cases
 from specc.harness.native_dropout import DROPOUTS, native_dropout_check
+from specc.harness.tf32 import dtype_of
 from specc.harness.verdict import Finding
 from specc.ir import Program
 from specc.targets.live import module_class
@@ -57,7 +58,7 @@ def native_findings(
                 _finding(program, f"initial/{parameter}", message, span)
                 for parameter, (message, span) in initial_faults(program, made).items()
             ]
-            return (*initial, *_dropouts(program, made(), device, getattr(torch, dtype)))
+            return (*initial, *_dropouts(program, made(), device, dtype_of(dtype)))
         except Exception as error:  # whatever an edited source raises is a finding
             message = f"stopped: {type(error).__name__}: {error}"[:400]
             return (_finding(program, "initial", message, program.subject().span, "run"),)

@@ -18,6 +18,7 @@ from specc.errors import CallError
 from specc.harness.case import ClosedCase
 from specc.harness.locate import Call, Located
 from specc.harness.running import Setting
+from specc.harness.tf32 import dtype_of
 from specc.ir import Program
 
 SCRIPT = "repro.py"
@@ -131,7 +132,7 @@ def _of_layer(call: Call) -> tuple[str, dict[str, object]] | None:
 def _of_source(
     program: Program, closed: ClosedCase, source: str, setting: Setting
 ) -> tuple[str, dict[str, object]]:
-    dtype = getattr(torch, setting.dtype)
+    dtype = dtype_of(setting.dtype)
 
     def cast(value: torch.Tensor) -> torch.Tensor:
         return value.to(dtype) if value.is_floating_point() else value.clone()

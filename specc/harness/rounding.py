@@ -18,6 +18,7 @@ from torch import Tensor
 
 from specc.harness.decisions import Decisions
 from specc.harness.regroup import REGROUPED, parts
+from specc.harness.tf32 import UNIT, truncated, with_factors
 
 _POOL = 1 << 17
 
@@ -57,6 +58,9 @@ class RandomRounding(Decisions):
 
     ``regroup`` takes fused operations apart and splits sums; the decisions are then not recorded,
     because the operations are others.
+
+    ``tf32`` cuts the factors of products as TF32 does: at random by up to its unit, or with
+    ``regroup`` by dropping their low bits, which is as honest and always errs the same way.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class RandomRounding(Decisions):
         scale: float = 1.0,
         regroup: bool = False,
         lower: torch.dtype | None = None,
+        tf32: bool = False,
     ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
@@ -75,6 +80,7 @@ class RandomRounding(Decisions):
             each: (1.0 + torch.finfo(each).eps * scale * wide).to(each)
             for each in {dtype, lower or dtype}
         }
+        self._factor_pool = (1.0 + UNIT * scale * wide).float() if tf32 else None
         self._random = random.Random(seed)
         self._lower = lower
         self._regroup = regroup
@@ -87,6 +93,9 @@ class RandomRounding(Decisions):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        if self._factor_pool is not None:
+            name = func._schema.name.removeprefix("aten::")
+            args = with_factors(name, args, truncated if self._regroup else self._cut)
         if self._regroup:
             taken_apart = parts().get(func)
             if taken_apart is not None:
@@ -111,6 +120,16 @@ class RandomRounding(Decisions):
             for argument in _written(func, args, kwargs):
                 self._move_all(argument)
         return result
+
+    def _cut(self, value: Tensor) -> Tensor:
+        """A factor moved by up to TF32's unit."""
+        if value.dtype == torch.complex64:
+            parts = torch.view_as_real(value.resolve_conj()).contiguous()
+            return torch.view_as_complex(self._cut(parts))
+        if value.dtype != torch.float32 or not value.numel() or value._is_zerotensor():
+            return value
+        assert self._factor_pool is not None  # with it alone anything is cut
+        return value * self._factors(self._factor_pool, value.numel()).view(value.shape)
 
     def _move_all(self, result: Any) -> None:
         if isinstance(result, Tensor):

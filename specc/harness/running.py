@@ -23,6 +23,8 @@ from specc.harness.hooks import flat_tensors, layer_hooks
 from specc.harness.noise import set_step
 from specc.harness.recorder import Observation, Recorder
 from specc.harness.standin import Captured, stand_in, with_forward
+from specc.harness.tf32 import NAME as TF32
+from specc.harness.tf32 import NOTE, dtype_of, emulated
 from specc.ir import Program, Step, Value
 
 Around = Callable[[], AbstractContextManager[Any]]
@@ -70,7 +72,7 @@ class Running:
         self.program = program
         self.closed = closed
         self.setting = setting
-        self.dtype: torch.dtype = getattr(torch, setting.dtype)
+        self.dtype = dtype_of(setting.dtype)
         self.seen = Recorder(program, self.dtype, setting.statistics)
         self.result = Run(self.seen.observations)
         if setting.whole:
@@ -93,7 +95,7 @@ class Running:
         built = build.with_portable_noise(module, source, self.closed.case.seed, self.program)
         set_step(module, 0)
         self.setting.prepare(module)
-        self.result.notes = built.notes
+        self.result.notes = (*built.notes, *([NOTE] if self._emulated else []))
         return module
 
     def _shell(self) -> Any:
@@ -162,6 +164,16 @@ class Running:
         setattr(shell, name, loss)
 
     # ── running ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _emulated(self) -> bool:
+        return self.setting.dtype == TF32 and self.setting.device == "cpu"
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        """What a step and an evaluation run in."""
+        with emulated(self._emulated), self.setting.around():
+            yield
 
     def layers_seen(self, wanted: bool) -> AbstractContextManager[None]:
         """Forgets what was captured, and captures layers' outputs where they are asked for."""

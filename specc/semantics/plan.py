@@ -20,7 +20,7 @@ from specc.syntax import ast
 CHOICES: Final = {
     "targets": ("eager", "compile", "torchscript", "export"),
     "devices": ("cpu", "cuda"),
-    "dtypes": ("float32", "float64", "bfloat16", "float16"),
+    "dtypes": ("float32", "float64", "tf32", "bfloat16", "float16"),
     "modes": ("train", "eval"),
     "layouts": ("contiguous", "channels_last"),
     "optimizers": ("default", "foreach", "for_loop", "fused"),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from specc.harness.tf32 import rounded
 from specc.mutate.fault import Fault, Injection, Subject, layer_names, spread
 
 _PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d)
@@ -94,18 +95,10 @@ class TF32(_OfProducts):
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], positions: tuple[int, ...]
     ) -> Any:
         cut = [
-            _cut(value) if position in positions and isinstance(value, Tensor) else value
+            rounded(value) if position in positions and isinstance(value, Tensor) else value
             for position, value in enumerate(args)
         ]
         return func(*cut, **kwargs)
-
-
-def _cut(value: Tensor) -> Tensor:
-    """float32 rounded to TF32's 10 bits; any other type as it is."""
-    if value.dtype != torch.float32:
-        return value
-    bits = value.contiguous().view(torch.int32)
-    return ((bits + 0x1000) & ~0x1FFF).view(torch.float32).reshape(value.shape)
 
 
 class HalfAccumulation(_OfProducts):
