@@ -125,7 +125,7 @@ ROWS = (
         transformer.encoder,
         _ENCODER,
         f"src: tensor, mask: {_MASK}, {_SOURCE}",
-        f"{_ONE} TransformerEncoder({_SMALL}, num_layers=2, norm=true)",
+        f"{_ONE} TransformerEncoder({_SMALL}, num_layers=1, norm=true)",
         ", enable_nested_tensor=False",
     ),
     _stack(
@@ -152,6 +152,6 @@ ROWS = (
         stochastic=True,
         family="attention",
         example="x: float[N, S, 6], y: float[N, T, 6] | Transformer("
-        f"{_SMALL}, num_encoder_layers=1, num_decoder_layers=1)(x, y)",
+        f"{_SMALL}, num_encoder_layers=1, num_decoder_layers=1, bias=false)(x, y)",
     ),
 )
