@@ -70,7 +70,9 @@ def bisect(
     target = choice.one("--target", target, CHOICES["targets"])
     sides = environment("good", good, seconds), environment("bad", bad, seconds)
     program = front.read(spec, values)
-    precision = choice.one("--dtype", dtype or program.test.dtypes[0], program.test.dtypes)
+    # Environments are compared on the CPU, where TF32 is an emulation of ours.
+    precisions = [each for each in program.test.dtypes if each != "tf32"] or ["float32"]
+    precision = choice.one("--dtype", dtype or precisions[0], precisions)
     chosen = _case(program, case)
 
     from specc.bisect.bisect import bisect as compared
