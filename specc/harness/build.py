@@ -70,10 +70,7 @@ def with_portable_noise(
     report = make_portable(module, seed)
     notes = (
         *(f"noise switched off: {item}" for item in (*report.silenced, *found.silenced)),
-        *(
-            f"noise not under control: {item}"
-            for item in (*found.uncovered, *_imported(program))
-        ),
+        *(f"noise not under control: {item}" for item in (*found.uncovered, *_imported(program))),
     )
     return Built(module, notes)
 
