@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -60,6 +61,12 @@ def test_within_the_floors_it_passes() -> None:
     result = judged(item(NAME, ONES), item(NAME, [1 + 2e-6] * 4))
     assert result.findings == ()
     assert result.worst == pytest.approx(2, rel=1e-6) and result.compared == 1
+
+
+def test_a_sketch_is_told_beside_the_sketch_of_the_reference() -> None:
+    reference = replace(item(NAME, ONES), rms=1.04)
+    (finding,) = judged(reference, item(NAME, [1 + 100e-6] * 4)).findings
+    assert finding.message.endswith(": rms 1.0001, expected 1")
 
 
 def test_beyond_them_it_does_not() -> None:
