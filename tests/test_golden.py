@@ -158,6 +158,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "huge shape": (_edit_row(shape=[2**40, 2**40]), "another shape|wrong kind"),
     "text for a number": (_edit_row(rms="1"), "tensors"),
     "infinite floor": (_edit_row(floors={"float32": [1e999, 0.0]}), "not JSON|tensors"),
+    "no floor": (_edit_row(floors={}), "has no floor for 'float32'"),
     "a tensor twice": (
         _edit_json(lambda raw: raw["tensors"].append(raw["tensors"][0])),
         "stands twice",
