@@ -162,5 +162,5 @@ def _message(reference: Observation, found: Observation, floor: Floor, count: fl
     if reference.values.numel() == 1:
         return f"{text}: is {float(found.values):.9g}, expected {float(reference.values):.9g}"
     # Of a sketch against the sketch's: the whole tensor's differs from both by chance.
-    has, wanted = (float(x.values.square().mean().sqrt()) for x in (found, reference))
+    has, wanted = (float(x.square().mean().sqrt()) for x in (found.values, reference.values))
     return f"{text}: rms {has:.6g}, expected {wanted:.6g}"
