@@ -82,6 +82,14 @@ def test_another_computation_is_told_from_worse_arithmetic(project: Path) -> Non
     assert float(shown.strip().rpartition(" ")[2]) > 1e-3
 
 
+def test_a_setting_has_no_script_and_the_report_says_so(project: Path) -> None:
+    edited = source_of(project).replace("lr=0.1", "lr=0.2")
+    assert edited != source_of(project)
+    verdict = judged(project, "torchscript", edited)
+    assert verdict.findings[0].name.startswith("option/")
+    assert verdict.located == ("no script: a setting shows in the source itself",)
+
+
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[nn.Module], None]], None]:
     """Makes a target whose runnables have a fault that eager has not."""

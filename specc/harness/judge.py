@@ -123,7 +123,7 @@ class _Look:
 
         # A setting is what it is: there is nothing to look at but the two numbers.
         if first.name.startswith(("setting/", "option/")):
-            return ()
+            return () if repro is None else ("no script: a setting shows in the source itself",)
         found = locate(
             self.program, self.closed, self.golden, self.source, self.setting, first.name
         )
