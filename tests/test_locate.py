@@ -82,14 +82,6 @@ def test_another_computation_is_told_from_worse_arithmetic(project: Path) -> Non
     assert float(shown.strip().rpartition(" ")[2]) > 1e-3
 
 
-def test_a_setting_has_no_script_and_the_report_says_so(project: Path) -> None:
-    edited = source_of(project).replace("lr=0.1", "lr=0.2")
-    assert edited != source_of(project)
-    verdict = judged(project, "torchscript", edited)
-    assert verdict.findings[0].name.startswith("option/")
-    assert verdict.located == ("no script: a setting shows in the source itself",)
-
-
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[nn.Module], None]], None]:
     """Makes a target whose runnables have a fault that eager has not."""
@@ -144,4 +136,6 @@ def test_a_fault_that_takes_several_layers_is_in_none(
 
 def test_a_setting_is_not_looked_at(project: Path) -> None:
     verdict = judged(project, "eager", source_of(project).replace("lr=0.1", "lr=0.2"))
-    assert verdict.findings[0].name == "option/group0/lr" and verdict.located == ()
+    assert verdict.findings[0].name == "option/group0/lr" and verdict.located == (
+        "no script: a setting shows in the source itself",
+    )
