@@ -20,7 +20,13 @@ settings.load_profile("fixed")
 pytest_plugins = ["pytester"]
 # They are there to be refused: tests/test_invalid.py reads them.
 # Specs that are material of tests, and not cases with goldens of their own.
-collect_ignore_glob = ["invalid/*", "parity/*.spec", "extension/*", "stored_goldens/*"]
+collect_ignore_glob = [
+    "invalid/*",
+    "parity/*.spec",
+    "extension/*",
+    "stored_goldens/*",
+    "conformance/specs/*",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 # Makes `import torch` fail in a process that starts with it.

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import torch
 
 from specc.catalog import OPTIMIZERS
-from specc.errors import GoldenMissing
+from specc.errors import CallError, GoldenMissing
 from specc.harness import golden as goldens
 from specc.harness.case import ClosedCase, close
 from specc.harness.compare import compare
@@ -38,8 +38,7 @@ def judge(
 
     ``source`` is judged in place of a fresh emission. Of a cell that regressed the first bad value
     is looked at closer, and in ``repro`` a folder is made with a script that shows it. Raises
-    GoldenError where there is nothing to judge against, TargetError where the target refuses,
-    CallError (E0703) where the script cannot be written; a run that stops is a finding. Uses the
+    GoldenError where there is nothing to judge against, TargetError where the target refuses; a run that stops is a finding. Uses the
     threads that torch has.
     """
     missing = missing_device(cell.device)
@@ -130,15 +129,14 @@ class _Look:
         if repro is None:
             return tuple(found.lines)
         folder = repro / f"{PurePath(self.program.file).stem}-{self.cell.id}"
-        script = write(
-            folder,
-            self.program,
-            self.closed,
-            self.source,
-            self.setting,
-            found,
-            f"{first.name} {found.what or first.message}",
-        )
+        finding = f"{first.name} {found.what or first.message}"
+        try:
+            script = write(
+                folder, self.program, self.closed, self.source, self.setting, found, finding
+            )
+        except CallError as error:
+            # A folder that cannot be written hides no regression.
+            return (*found.lines, f"no script: {error.message}")
         return (*found.lines, f"a script that shows it: {script}")
 
 
