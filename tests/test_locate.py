@@ -139,3 +139,11 @@ def test_a_setting_is_not_looked_at(project: Path) -> None:
     assert verdict.findings[0].name == "option/group0/lr" and verdict.located == (
         "no script: a setting shows in the source itself",
     )
+
+
+def test_a_folder_that_cannot_be_written_hides_no_regression(project: Path) -> None:
+    program = front.read(project / "net.spec")
+    cell: Cell = next(iter(cells(program, ["eager"], ["cpu"], ["float32"])))
+    edited = source_of(project).replace("self.act(", "-self.act(")
+    verdict = judge(program, cell, project, edited, repro=project / "net.spec")
+    assert verdict.outcome == "regressed" and "no script: cannot write" in verdict.report()

@@ -38,8 +38,8 @@ def judge(
 
     ``source`` is judged in place of a fresh emission. Of a cell that regressed the first bad value
     is looked at closer, and in ``repro`` a folder is made with a script that shows it. Raises
-    GoldenError where there is nothing to judge against, TargetError where the target refuses; a run that stops is a finding. Uses the
-    threads that torch has.
+    GoldenError where there is nothing to judge against, TargetError where the target refuses; a
+    run that stops is a finding. Uses the threads that torch has.
     """
     missing = missing_device(cell.device)
     if missing is not None:
