@@ -94,6 +94,7 @@ def read(program: Program, case: Case, root: Path) -> Golden:
         raise stored.corrupt(folder, "it is a link that leads out of the project", bless)
     header = stored.header(folder, bless)
     _check_fresh(header, program, case, bless)
+    _check_floors(header, folder, bless)
     return Golden(
         case,
         header.case.draw,
@@ -210,6 +211,16 @@ def described(found: stored.Stored) -> dict[str, object]:
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_floors(header: Header, folder: Path, bless: str) -> None:
+    """That there is something to judge every value by; what travels otherwise in this format (the
+    two sides of a bisection) has no floors."""
+    for row in header.tensors:
+        lacking = [dtype for dtype in header.dtypes if dtype not in row.floors]
+        if lacking and row.kind != "absent" and not row.exact:
+            reason = f"{row.name!r} has no floor for {lacking[0]!r}"
+            raise stored.corrupt(folder / JSON_NAME, reason, bless)
 
 
 def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _Name = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=0, le=2**40)]
@@ -78,12 +78,3 @@ class Header(_Strict):
         if len(names) != len(rows):
             raise ValueError("a tensor stands twice")
         return rows
-
-    @model_validator(mode="after")
-    def _floors_throughout(self) -> Self:
-        for row in self.tensors:
-            if row.kind != "absent" and not row.exact:
-                for dtype in self.dtypes:
-                    if dtype not in row.floors:
-                        raise ValueError(f"{row.name!r} has no floor for {dtype!r}")
-        return self
