@@ -43,6 +43,9 @@ def runnable(
         if any(map(is_parametrized, module.modules())):
             # Some of them script, and then refuse to run.
             refusal = "a parametrized layer cannot be scripted"
+        elif any(torch.is_autocast_enabled(tensor.device.type) for tensor in inputs):
+            # Its second backward multiplies a half by a float; a trace's casts are explicit.
+            refusal = "a scripted backward mixes autocast's precisions"
         else:
             try:
                 scripted: nn.Module = torch.jit.script(module)
