@@ -177,7 +177,7 @@ def test_a_spec_with_faults_is_one_failing_item_that_shows_them(project: Project
             "error[[]E0201[]]: *Linaer*",
             " *--> specs/net.spec:5:16",
             "5 |   y = x -> fc: Linaer(2)",
-            "* = help: did you mean `Linear`?",
+            "* = help: write `Linear(2)`",
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
