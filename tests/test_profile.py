@@ -250,7 +250,7 @@ def test_the_command_prints_a_table_or_json(specc: Run, spec: Path, tmp_path: Pa
         (("--target", "eager,compile"), "E0712", "not several"),
         (("--device", "tpu"), "E0712", "tpu"),
         (("--mode", "test"), "E0712", "test"),
-        (("--size", "M=3"), "E0712", "'M'"),
+        (("--size", "M=3"), "E0712", "--size M: no input"),
         (("--size", "N"), "E0712", "NAME=NUMBER"),
         (("--size", "N=0"), "E0712", "NAME=NUMBER"),
         (("--set", "width=3"), "E0601", "width"),

@@ -124,6 +124,11 @@ def _first_cluster(call: Call) -> int:
     return math.prod(call.inputs["input_"][:-1]) * math.prod(call.weights["head.weight"])
 
 
+def _scores(call: Call) -> int:
+    """At each position the whole weight is used once."""
+    return math.prod(call.inputs["input"][:-1]) * math.prod(call.weights["weight"])
+
+
 LAYERS: Mapping[str, Rule] = {
     "Linear": _dense,
     "Bilinear": _bilinear,
@@ -137,6 +142,7 @@ LAYERS: Mapping[str, Rule] = {
     "TransformerDecoder": _decoder_stack,
     "Transformer": _transformer,
     "AdaptiveLogSoftmaxWithLoss": _first_cluster,
+    "LinearCrossEntropyLoss": _scores,
 }
 
 
