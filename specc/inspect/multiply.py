@@ -126,7 +126,7 @@ def _first_cluster(call: Call) -> int:
 
 def _scores(call: Call) -> int:
     """At each position the whole weight is used once."""
-    return math.prod(call.inputs["input"][:-1]) * math.prod(call.weights["weight"])
+    return math.prod(call.inputs["input"][:-1]) * math.prod(call.weights["linear.weight"])
 
 
 LAYERS: Mapping[str, Rule] = {
