@@ -9,6 +9,7 @@ judging (``specc.harness``), collecting (``specc.pytest_plugin``).
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -138,6 +139,9 @@ def run(items: Sequence[str], options: Sequence[str]) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(variable, None)
+    # pytest would keep bytecode of its own beside the plugin's. pip knows nothing of it, and leaves
+    # a folder `specc` behind that hides what is installed in its place.
+    sys.dont_write_bytecode = True
     import pytest
 
     from specc.cli.session import Session
