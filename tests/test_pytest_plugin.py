@@ -435,3 +435,15 @@ def test_an_interrupted_run_is_neither_passed_nor_regressed() -> None:
     session.pytest_runtest_logreport(_report("regressed"))
     session.pytest_keyboard_interrupt()
     assert session.exit_status(2) == 130
+
+
+@pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])
+def test_no_bytecode_is_left_that_pip_does_not_know(
+    specc: Run, tmp_path: Path, parallel: tuple[str, ...]
+) -> None:
+    (tmp_path / "net.spec").write_text(FAULTY, encoding="utf-8")
+    kept = tmp_path / "bytecode"
+    environment = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(kept)}
+    assert specc("test", ".", *parallel, environment=environment).returncode == 2
+    assert list(kept.rglob("pytest_plugin.*.pyc"))
+    assert not [path for path in kept.rglob("*-pytest-*.pyc") if "specc" in path.parts]

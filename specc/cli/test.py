@@ -9,7 +9,6 @@ judging (``specc.harness``), collecting (``specc.pytest_plugin``).
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -139,15 +138,15 @@ def run(items: Sequence[str], options: Sequence[str]) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(variable, None)
-    # pytest would keep bytecode of its own beside the plugin's. pip knows nothing of it, and leaves
-    # a folder `specc` behind that hides what is installed in its place.
-    sys.dont_write_bytecode = True
     import pytest
 
     from specc.cli.session import Session
 
     session = Session(start)
-    closed = ["-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest"]
+    # There are no asserts to rewrite. Rewriting keeps bytecode of pytest's beside the plugin, which
+    # pip does not know: it leaves a folder `specc` that hides what is installed after it.
+    plain = "--assert=plain"
+    closed = ["-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", plain]
     plugins = ["-p", "specc.pytest_plugin"]
     # The summary says what pytest's own would say again, and torch's warnings are not the spec's.
     quiet = ["--no-header", "--disable-warnings", "-rN"]
