@@ -65,10 +65,10 @@ def choose(
             "E0701", f"there is no {str(source)!r}", help="name what 'specc build' wrote"
         )
     return Choice(
-        _names("--target", target, CHOICES["targets"]),
-        _names("--device", device, CHOICES["devices"]),
-        _names("--dtype", dtype, CHOICES["dtypes"]),
-        _names("--require-device", require_device, CHOICES["devices"]),
+        names("--target", target, CHOICES["targets"]),
+        names("--device", device, CHOICES["devices"]),
+        names("--dtype", dtype, CHOICES["dtypes"]),
+        names("--require-device", require_device, CHOICES["devices"]),
         settings or {},
         source,
     )
@@ -129,19 +129,20 @@ def seconds(option: str, text: str | None, usual: float) -> float | None:
 
 def one(option: str, text: str, known: Sequence[str]) -> str:
     """``text``, which must be one of ``known``; CallError (E0712) where it is not."""
-    names = _names(option, text, known)
-    if len(names) > 1:
+    found = names(option, text, known)
+    if len(found) > 1:
         raise CallError("E0712", f"{option} takes one of {', '.join(known)} here, not several")
-    return names[0]
+    return found[0]
 
 
-def _names(option: str, text: str | None, known: Sequence[str]) -> tuple[str, ...]:
+def names(option: str, text: str | None, known: Sequence[str]) -> tuple[str, ...]:
+    """The names that ``text`` lists, each once; none without it. Raises CallError (E0712)."""
     if text is None:
         return ()
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
+    found = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not found:
         raise CallError("E0712", f"{option} is empty", help=f"give some of {', '.join(known)}")
-    for name in names:
+    for name in found:
         if name not in known:
             close = suggest(name, known)
             raise CallError(
@@ -149,4 +150,4 @@ def _names(option: str, text: str | None, known: Sequence[str]) -> tuple[str, ..
                 f"{option}: there is no {name!r}",
                 help=f"did you mean {close!r}?" if close else f"there is {', '.join(known)}",
             )
-    return names
+    return found

@@ -101,16 +101,16 @@ def test_an_older_observation_is_judged_on_what_it_holds(
     del tensors["step0/input_grad/x"]
     save_file(tensors, folder / "reference.safetensors")
     raw["tensors"] = [row for row in raw["tensors"] if row["name"] != "step0/input_grad/x"]
-    path.write_text(json.dumps(raw))
+    path.write_text(json.dumps(raw | {"observation": goldens.OBSERVATION}))
     assert judged(program).findings[0].what == "extra"
-    monkeypatch.setattr(goldens, "OBSERVATION", 3)
+    path.write_text(json.dumps(raw))
     verdict = judged(program)
     assert verdict.passed and verdict.compared == len(raw["tensors"])
     assert any("observes what version 2 did" in note for note in verdict.notes)
     wrong = emit(program).replace("lr=0.1", "lr=0.1001")
     assert not judged(program, wrong).passed
-    monkeypatch.setattr(goldens, "OLDEST_OBSERVATION", 3)
-    with pytest.raises(GoldenStale, match="what is observed was version 2 and is 3"):
+    monkeypatch.setattr(goldens, "OLDEST_OBSERVATION", goldens.OBSERVATION)
+    with pytest.raises(GoldenStale, match="what is observed was version 2 and is"):
         judged(program)
 
 

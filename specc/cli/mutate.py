@@ -67,22 +67,11 @@ def mutate(
     return _measure(paths, chosen, target, every, output)
 
 
-def _chosen(known: list[Fault], names: str | None) -> list[Fault]:
-    if names is None:
-        return known
-    by_name = {each.name: each for each in known}
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    for name in wanted:
-        if name not in by_name:
-            from specc.catalog import suggest
+def _chosen(known: list[Fault], text: str | None) -> list[Fault]:
+    from specc.choice import names
 
-            near = suggest(name, by_name)
-            raise CallError(
-                "E0712",
-                f"there is no fault {name!r}",
-                help=f"did you mean {near!r}?" if near else "specc mutate --list names them",
-            )
-    return [by_name[name] for name in wanted]
+    by_name = {each.name: each for each in known}
+    return [by_name[name] for name in names("--fault", text, list(by_name))] or known
 
 
 def _measure(
@@ -95,9 +84,8 @@ def _measure(
     from specc.report.mutate import as_json, table
     from specc.report.style import show
 
-    names = target or ("compile,torchscript,export" if every else "")
-    choose(target=names or None)
-    targets = tuple(name for name in names.split(",") if name and name != "eager")
+    asked = choose(target=target or ("compile,torchscript,export" if every else None))
+    targets = tuple(name for name in asked.targets if name != "eager")
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
     whole = Result()
     shown = sys.stderr.isatty()

@@ -7,13 +7,15 @@ Non-goals: reviewing changes (``review``), judging.
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from specc.errors import TargetError
 from specc.harness import golden as goldens
+from specc.harness.alone import exactly
+from specc.harness.alone_floor import AloneFloor, alone_floors
 from specc.harness.case import close, lowest_precision
 from specc.harness.floor import COARSE, Floor, Reference, floors, look_for_kinks, reference
 from specc.harness.golden import Golden, Leaf
@@ -54,6 +56,8 @@ def make(
     try:
         found = _calmest(program, case, source, dtypes, grid, draw)
         measured = {name: floors(program, found, source, name) for name in dtypes}
+        exact = exactly(program, found.closed, source)
+        alone = {name: alone_floors(program, found.closed, source, exact, name) for name in dtypes}
     except RunFailed as error:
         raise TargetError(
             "E0903",
@@ -81,7 +85,19 @@ def make(
         provenance(),
         found.run.notes,
         leaves,
+        _by_value(alone),
     )
+
+
+def _by_value(
+    alone: Mapping[str, Mapping[str, AloneFloor]],
+) -> dict[str, dict[str, AloneFloor]]:
+    """By value, then by precision, of what is by precision, then by value."""
+    names = dict.fromkeys(name for found in alone.values() for name in found)
+    return {
+        name: {dtype: found[name] for dtype, found in alone.items() if name in found}
+        for name in names
+    }
 
 
 def provenance() -> dict[str, str | int | bool]:

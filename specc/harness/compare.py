@@ -67,7 +67,7 @@ def compare(
         spot = spot_of(name)
         if found is None and _is_setting(name):
             continue
-        difference = _structure(leaf, found, dtype)
+        difference = structure(leaf, found, dtype)
         if difference is not None:
             findings.append(Finding(name, difference[0], spot.file, spot.line, difference[1]))
             continue
@@ -103,7 +103,7 @@ def _is_setting(name: str) -> bool:
     return name.startswith(("setting/", "option/"))
 
 
-def _structure(leaf: Leaf, found: Observation | None, run_dtype: str) -> tuple[str, str] | None:
+def structure(leaf: Leaf, found: Observation | None, run_dtype: str) -> tuple[str, str] | None:
     """(kind, message) where the two are not even comparable."""
     reference = leaf.reference
     if reference.values is None:

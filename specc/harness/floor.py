@@ -121,9 +121,9 @@ def look_for_kinks(
     """
     with threads(1):
         for name in dtypes:
-            amplification = _amplification(program, name)
+            amplification = amplification_of(program, name)
             for scale in (amplification, -amplification):
-                mode = _rounding(program, name, seed, scale=scale)
+                mode = random_rounding(program, name, seed, scale=scale)
                 with plain_kernels(name == TF32):
                     run = _run(program, found.closed, source, name, mode)
                 found.amplified.setdefault(name, []).append(run)
@@ -152,7 +152,7 @@ def floors(
     samples: list[Run] = []
     for number in range(runs):
         regroup = number % 2 == 1
-        mode = _rounding(program, dtype, 1000 + number, regroup=regroup)
+        mode = random_rounding(program, dtype, 1000 + number, regroup=regroup)
         with threads(2 if number in TWO_THREADS else 1), plain_kernels(regroup or dtype == TF32):
             samples.append(_run(program, found.closed, source, dtype, mode))
     indexed = [_by_name(run) for run in samples]
@@ -176,7 +176,9 @@ def floors(
             floor = replace(floor, dtype=own)
         floor = _with_turns(leaf, floor, [run.get(leaf.name) for run in turned])
         pushed = [run.get(leaf.name) for run in amplified]
-        result[leaf.name] = _with_jumps(leaf, floor, pushed, JUMP * _amplification(program, dtype))
+        result[leaf.name] = _with_jumps(
+            leaf, floor, pushed, JUMP * amplification_of(program, dtype)
+        )
     return result
 
 
@@ -196,12 +198,19 @@ def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: flo
     """
     assert leaf.values is not None
     sizes = [error_of(leaf, sample) for sample in samples]
-    squares = [size[0] ** 2 for size in sizes if size is not None]
-    if len(squares) < len(samples) or not squares:
+    found = [size for size in sizes if size is not None]
+    if len(found) < len(samples):
         return Floor(math.inf, math.inf)
-    largest = max(size[1] for size in sizes if size is not None)
+    return floor_from(found, leaf.values.numel(), unit)
+
+
+def floor_from(sizes: Sequence[tuple[float, float]], elements: int, unit: float) -> Floor:
+    """As ``floor_of``, from the errors themselves: (root-mean-square, largest) of each run."""
+    squares = [size[0] ** 2 for size in sizes]
+    if not squares:
+        return Floor(math.inf, math.inf)
+    largest = max(size[1] for size in sizes)
     mean = sum(squares) / len(squares)
-    elements = leaf.values.numel()
     # The final rounding of a value is half a unit at most: no floor is below a quarter.
     rms = unit / 4
     if mean > 0.0:
@@ -293,7 +302,7 @@ def _run(
         raise RunFailed(error.place, f"{error.message}, in {dtype}") from error
 
 
-def _rounding(
+def random_rounding(
     program: Program, dtype: str, seed: int, *, scale: float = 1.0, regroup: bool = False
 ) -> RandomRounding:
     """Random rounding in the run's precision, and in that of autocast where the spec asks for
@@ -305,7 +314,7 @@ def _rounding(
     )
 
 
-def _amplification(program: Program, dtype: str) -> float:
+def amplification_of(program: Program, dtype: str) -> float:
     """By how much the noise is enlarged to find kinks."""
     lowest = (program.train.precision if program.train else "") or dtype
     return AMPLIFICATION if epsilon_of(lowest) < COARSE else AMPLIFICATION_OF_HALF

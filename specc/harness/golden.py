@@ -11,12 +11,13 @@ import json
 import math
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import GoldenMissing, GoldenStale
 from specc.harness import stored
+from specc.harness.alone_floor import AloneFloor
 from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import METHOD
 from specc.harness.golden_formats import FORMAT
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Golden", "Leaf", "golden_folder", "project_root", "read", "write"]
 
 # What is observed. To be raised with every change of it.
-OBSERVATION = 2
+OBSERVATION = 3
 # From this version on a name has meant the same: an older golden is judged on what it holds. To be
 # raised to OBSERVATION where a name has come to mean something else; version 1 is out of reach
 # because its hash of a spec was another.
@@ -45,8 +46,9 @@ OLDEST_OBSERVATION = 2
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """A case's golden in memory; ``leaves`` are in data-flow order. ``partial`` says that it is of
-    an older version, in which less was observed than is now."""
+    """A case's golden in memory; ``leaves`` are in data-flow order, ``alone`` has the floors of
+    layers by themselves, by value and precision. ``partial`` says that it is of an older version,
+    in which less was observed than is now."""
 
     case: Case
     draw: int
@@ -56,6 +58,7 @@ class Golden:
     provenance: dict[str, str | int | bool]
     notes: tuple[str, ...]
     leaves: tuple[Leaf, ...]
+    alone: dict[str, dict[str, AloneFloor]] = field(default_factory=dict)
     partial: bool = False
 
 
@@ -104,6 +107,7 @@ def read(program: Program, case: Case, root: Path) -> Golden:
         dict(header.provenance),
         (*header.notes, *_of_age(header, bless)),
         stored.leaves(folder, header, bless),
+        stored.alone(header),
         partial=header.observation < OBSERVATION,
     )
 
@@ -139,7 +143,19 @@ def _json(program: Program, golden: Golden) -> str:
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     places = _Places(program)
     rows = ",\n".join(f"    {json.dumps(_row(leaf, places))}" for leaf in golden.leaves)
-    return "{\n" + "\n".join(lines) + '\n  "tensors": [\n' + rows + "\n  ]\n}\n"
+    alone = ",\n".join(
+        f"    {json.dumps(name)}: {json.dumps(_alone_row(floors))}"
+        for name, floors in golden.alone.items()
+    )
+    lists = f'  "tensors": [\n{rows}\n  ],\n  "alone": {{\n{alone}\n  }}'
+    return "{\n" + "\n".join(lines) + "\n" + lists + "\n}\n"
+
+
+def _alone_row(floors: dict[str, AloneFloor]) -> dict[str, list[float]]:
+    return {
+        dtype: [_short(floor.rms), _short(floor.largest), _short(floor.gain)]
+        for dtype, floor in floors.items()
+    }
 
 
 class _Places:

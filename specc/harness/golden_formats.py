@@ -21,8 +21,15 @@ def _says_how_floors_were_found(raw: dict[str, Any]) -> dict[str, Any]:
     return {**raw, "method": 1}
 
 
+def _has_no_layer_by_itself(raw: dict[str, Any]) -> dict[str, Any]:
+    """Format 3 holds floors of layers by themselves; a golden before it judges none so."""
+    if "alone" in raw:
+        raise ValueError("format 2 has no 'alone'")
+    return {**raw, "alone": {}}
+
+
 # The step that leads away from each format that there has been.
-STEPS: dict[int, Step] = {1: _says_how_floors_were_found}
+STEPS: dict[int, Step] = {1: _says_how_floors_were_found, 2: _has_no_layer_by_itself}
 FORMAT = len(STEPS) + 1
 
 

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 _Name = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=0, le=2**40)]
 _Size = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+# Of a layer by itself: never zero, for errors are divided by it.
+_Floor = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 _Hex16 = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -70,6 +72,21 @@ class Header(_Strict):
     provenance: dict[_Name, str | int | bool]
     notes: Annotated[list[str], Field(max_length=100)]
     tensors: Annotated[list[Row], Field(max_length=200_000)]
+    alone: Annotated[
+        dict[_Name, dict[_Name, tuple[_Floor, _Floor, _Floor]]], Field(max_length=200_000)
+    ]
+
+    @field_validator("alone", mode="before")
+    @classmethod
+    def _triples(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: {k: tuple(v) if isinstance(v, list) else v for k, v in floors.items()}
+            if isinstance(floors, dict)
+            else floors
+            for name, floors in value.items()
+        }
 
     @field_validator("tensors")
     @classmethod

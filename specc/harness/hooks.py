@@ -13,6 +13,20 @@ import torch
 from torch import Tensor, nn
 
 
+class Observer:
+    """A hook that looks and changes nothing. A copy of a layer is told by it which of its hooks are
+    not its own; copying the layer copies no observer."""
+
+    def __init__(self, look: Callable[..., None]) -> None:
+        self._look = look
+
+    def __call__(self, *arguments: Any) -> None:
+        self._look(*arguments)
+
+    def __deepcopy__(self, memo: object) -> Observer:
+        return self
+
+
 class GradientHooks:
     """Copies every parameter's gradient when backward has finished it, and again before the step
     of the optimizer that has it.
@@ -91,12 +105,12 @@ def layer_hooks(
     In the order of the calls; a layer's further results are ``/1``, ``/2``.
     """
 
-    def hook(name: str) -> Callable[..., None]:
+    def hook(name: str) -> Observer:
         def capture(layer: nn.Module, arguments: Any, result: Any) -> None:
             for position, tensor in enumerate(flat_tensors(result)):
                 seen(f"layer/{name}" + (f"/{position}" if position else ""), tensor)
 
-        return capture
+        return Observer(capture)
 
     with ExitStack() as stack:
         for name in names:

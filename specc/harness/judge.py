@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -13,13 +14,16 @@ import torch
 from specc.catalog import OPTIMIZERS
 from specc.errors import CallError, GoldenMissing
 from specc.harness import golden as goldens
+from specc.harness.alone import Error, Exact, errors, exactly
 from specc.harness.case import ClosedCase, close
 from specc.harness.compare import compare
 from specc.harness.golden import Golden
 from specc.harness.lines import Lines
 from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, native_findings
-from specc.harness.observe import RunFailed, Setting, observe
+from specc.harness.observe import Run, RunFailed, Setting, observe
+from specc.harness.recorder import Observation
+from specc.harness.refine import refined
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
@@ -67,25 +71,34 @@ def _judged(
         source = _emitted(program)
     closed = _closed(_Key(program), cell.case, golden.draw, golden.grid)
     eager = cell.target == "eager"
-    way = "" if cell.optimizer == "default" else cell.optimizer.replace("_", "-")
+    way = "" if cell.optimizer == "default" else cell.optimizer
     setting = Setting(
-        cell.target, cell.device, cell.dtype, layers=eager, layout=cell.layout, optimizer=way
+        cell.target,
+        cell.device,
+        cell.dtype,
+        layers=eager,
+        calls=eager,
+        layout=cell.layout,
+        optimizer=way,
     )
     lines = Lines(program)
     began = time.perf_counter()
     try:
         run = observe(program, closed, source, setting)
+        closer = _closer(program, cell.case, golden, source, run, setting) if eager else None
     except RunFailed as error:
         spot = lines.of(f"{error.place}/run/")
         finding = Finding(error.place, "run", spot.file, spot.line, f"stopped: {error.message}")
-        took = time.perf_counter()
+        now = time.perf_counter()
         return Verdict(
             "regressed",
             findings=(finding,),
-            seconds_torch=took - began,
-            seconds_total=took - start,
+            seconds_torch=now - began,
+            seconds_total=now - start,
         )
     result = compare(golden, run.observations, cell.dtype, lines.of, layers=eager)
+    if closer is not None:
+        result = refined(result, golden, closer.exact, closer.alone, cell.dtype, lines.of)
     located: tuple[str, ...] = ()
     if result.findings:
         look = _Look(program, cell, closed, golden, source, setting)
@@ -97,7 +110,7 @@ def _judged(
         findings,
         result.not_observable,
         (*golden.notes, *run.notes),
-        run.seconds_torch,
+        run.seconds_torch + (closer.seconds_torch if closer is not None else 0.0),
         time.perf_counter() - start,
         result.compared,
         located,
@@ -181,6 +194,36 @@ class _Key:
 @lru_cache(maxsize=2)
 def _closed(key: _Key, case: Case, draw: int, grid: str) -> ClosedCase:
     return close(key.program, case, draw, grid)
+
+
+@dataclass(frozen=True)
+class _Closer:
+    """The float64 run of a cell's source, how each of its layers errs by itself, and what torch
+    took for both."""
+
+    exact: Sequence[Observation]
+    alone: Mapping[str, Error]
+    seconds_torch: float
+
+
+def _closer(
+    program: Program, case: Case, golden: Golden, source: str, run: Run, setting: Setting
+) -> _Closer:
+    known = _exact.cache_info().misses
+    exact = _exact(_Key(program), case, golden.draw, golden.grid, source)
+    fresh = exact.run.seconds_torch if _exact.cache_info().misses > known else 0.0
+    began = time.perf_counter()
+    alone = errors(exact, run, setting)
+    return _Closer(exact.run.observations, alone, fresh + time.perf_counter() - began)
+
+
+# The eager cells of a case share it, whatever their precision, layout and optimizer.
+@lru_cache(maxsize=2)
+def _exact(key: _Key, case: Case, draw: int, grid: str, source: str) -> Exact:
+    try:
+        return exactly(key.program, _closed(key, case, draw, grid), source)
+    except RunFailed as error:
+        raise RunFailed(error.place, f"{error.message}, in float64") from error
 
 
 def _natives(program: Program, cell: Cell, source: str) -> tuple[Finding, ...]:

@@ -71,10 +71,14 @@ class Lines:
             return self._layers.get(rest[0].rpartition(".")[0])
         if when == "option":
             return self._steps.get(rest[0] if len(rest) > 2 else "", {}).get("lr")
+        if when == "weight":
+            return self._layer_of(rest[0])
         kind, *rest = rest
         key = "/".join(rest).split("#")[0]
         if kind in self._named and key in self._named[kind]:
             return self._named[kind][key]
+        if kind.startswith("alone"):
+            return self._of_layer(key)
         if kind == "layer":
             return self._calls.get(key.split("/")[0])
         last = rest[-1] if rest else ""
@@ -88,6 +92,13 @@ class Lines:
         if kind == "lr" and when != "step0":
             return spans.get("schedule") or spans.get("lr")
         return spans.get(kind) or self._layer_of(last)
+
+    def _of_layer(self, name: str) -> Span | None:
+        """The call of the layer whose path ``name`` begins with: its own, or a value of it."""
+        path = name.split("/")[0]
+        while path and path not in self._calls:
+            path = path.rpartition(".")[0]
+        return self._calls.get(path)
 
     def _layer_of(self, parameter: str) -> Span | None:
         """The layer that holds ``parameter``; a parametrized one lies deeper than its layer."""

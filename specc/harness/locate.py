@@ -13,19 +13,18 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from specc.errors import SpeccError
 from specc.harness.build import RunFailed
+from specc.harness.calls import Again, Call, again
 from specc.harness.case import ClosedCase
 from specc.harness.golden import Golden
-from specc.harness.hooks import flat_tensors
-from specc.harness.noise import normal
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.pattern import pattern
+from specc.harness.refine import allowed_in_float64
 from specc.harness.sketch import represent
 from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
@@ -35,16 +34,6 @@ from specc.targets import TARGETS
 MUCH = 16.0
 # Layers are compiled one by one for so long.
 SECONDS = 90.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """A layer's first call: the layer as it was then, and what it was given."""
-
-    path: str
-    layer: nn.Module
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
 
 
 @dataclass
@@ -90,7 +79,7 @@ def _look(
     again = observe(program, closed, source, replace(setting, whole=True))
     exact_setting = Setting("eager", "cpu", "float64", layers=True, whole=True)
     exact = observe(program, closed, source, exact_setting)
-    same = right = _agrees(golden, exact, name, setting.dtype)
+    same = right = _agrees(golden, exact, name)
     if not same and same is not None:
         found.lines.append(
             "in float64 it is off as well: another computation, not worse arithmetic"
@@ -98,7 +87,7 @@ def _look(
         fresh = _emitted(program)
         if fresh and fresh != source:
             exact = observe(program, closed, fresh, exact_setting)
-            same = _agrees(golden, exact, name, setting.dtype)
+            same = _agrees(golden, exact, name)
             stage = "step0" if closed.case.mode == "train" else "eval"
             names = [f"{stage}/output/{output.name}" for output in program.subject().outputs]
             found.expected = [exact.whole[each] for each in names if each in exact.whole]
@@ -125,7 +114,7 @@ def _emitted(program: Program) -> str:
         return ""
 
 
-def _agrees(golden: Golden, exact: Run, name: str, dtype: str) -> bool | None:
+def _agrees(golden: Golden, exact: Run, name: str) -> bool | None:
     """Whether float64 here says of ``name`` what the golden says; None where it cannot be told."""
     leaf = next((each for each in golden.leaves if each.reference.name == name), None)
     value = exact.whole.get(name)
@@ -136,10 +125,11 @@ def _agrees(golden: Golden, exact: Run, name: str, dtype: str) -> bool | None:
     kept = represent(torch.view_as_real(value.resolve_conj()) if value.is_complex() else value)[0]
     if kept.shape != leaf.reference.values.shape:
         return False
+    allowed = allowed_in_float64(leaf)
+    if allowed is None:
+        return None
     scale = leaf.reference.rms or 1.0
-    error = float((kept - leaf.reference.values).abs().max()) / scale
-    floor = leaf.floors.get(dtype)
-    return error <= (floor.largest if floor is not None else 1e-12)
+    return float((kept - leaf.reference.values).abs().max()) / scale <= allowed
 
 
 # ── layer by layer ───────────────────────────────────────────────────────────────────────────────
@@ -164,50 +154,26 @@ def _alone(
 
 
 def calls_of(program: Program, closed: ClosedCase, source: str, setting: Setting) -> list[Call]:
-    """The first call of each layer that is made of no others, in eager, in their order."""
-    calls: dict[str, Call] = {}
-
-    def prepare(module: nn.Module) -> None:
-        for path, layer in module.named_modules():
-            if path and not list(layer.children()) and type(layer).__module__.startswith("torch."):
-                layer.register_forward_pre_hook(_seer(path, calls), with_kwargs=True)
-
-    observe(
-        program,
-        closed,
-        source,
-        Setting("eager", setting.device, setting.dtype, layout=setting.layout, prepare=prepare),
-    )
-    return list(calls.values())
-
-
-def _seer(path: str, calls: dict[str, Call]) -> Any:
-    def see(layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        if path not in calls:
-            bare = copy.deepcopy(layer)
-            bare._forward_pre_hooks.clear()
-            bare._forward_pre_hooks_with_kwargs.clear()
-            kept = tuple(_copied(each) for each in arguments)
-            calls[path] = Call(path, bare, kept, {k: _copied(v) for k, v in keywords.items()})
-
-    return see
-
-
-def _copied(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, Tensor) else value
+    """The first call of each of torch's layers that the model holds, in eager, in their order."""
+    asked = replace(setting, target="eager", layers=True, calls=True)
+    calls = observe(program, closed, source, asked).calls.values()
+    return [call for call in calls if type(call.layer).__module__.startswith("torch.")]
 
 
 def differs_alone(call: Call, setting: Setting) -> str:
     """Where ``call`` in the setting's target is off by much more than in eager; empty where it is
     not."""
-    if call.keywords or not all(isinstance(each, Tensor) for each in call.arguments):
+    if not call.positional:
         return ""
+
+    def runnable(layer: nn.Module) -> nn.Module:
+        return TARGETS[setting.target].runnable(layer, tuple(call.tensors))
+
+    wide = replace(call, layer=copy.deepcopy(call.layer).double())
     try:
-        exact = _results(copy.deepcopy(call.layer).double(), _wide(call.arguments))
-        eager = _results(copy.deepcopy(call.layer), call.arguments)
-        layer = copy.deepcopy(call.layer)
-        runnable = TARGETS[setting.target].runnable(layer, call.arguments)
-        made = _results(runnable, call.arguments, layer)
+        exact = _told(again(wide, _wide(call.tensors), call.gradients, {}))
+        eager = _told(again(call, call.tensors, call.gradients, {}))
+        made = _told(again(call, call.tensors, call.gradients, {}, runnable))
     except Exception:  # a layer that the target takes in a graph alone says nothing
         return ""
     eps = epsilon_of(setting.dtype)
@@ -219,33 +185,16 @@ def differs_alone(call: Call, setting: Setting) -> str:
     return ""
 
 
-def _wide(arguments: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    return tuple(each.double() if each.is_floating_point() else each for each in arguments)
+def _wide(arguments: Sequence[Tensor]) -> list[Tensor]:
+    return [each.double() if each.is_floating_point() else each for each in arguments]
 
 
-def _results(
-    run: nn.Module, arguments: Sequence[Tensor], owner: nn.Module | None = None
-) -> dict[str, Tensor]:
-    """Outputs, and gradients from fixed random weights on them."""
-    inputs = [each.detach().clone().requires_grad_(each.is_floating_point()) for each in arguments]
-    outputs = flat_tensors(run(*inputs))
-    found = {f"output {k}" if k else "its output": each.detach() for k, each in enumerate(outputs)}
-    learning = [each for each in outputs if each.requires_grad]
-    if learning:
-        total = torch.stack(
-            [
-                (each * normal(0, f"alone/{k}", tuple(each.shape)).to(each)).sum()
-                for k, each in enumerate(learning)
-            ]
-        ).sum()
-        total.backward()
-    for k, each in enumerate(inputs):
-        if each.grad is not None:
-            found[f"the gradient of input {k}" if k else "the gradient of its input"] = each.grad
-    for name, parameter in (owner or run).named_parameters():
-        if parameter.grad is not None:
-            found[f"the gradient of {name}"] = parameter.grad
-    return found
+def _told(found: Again) -> dict[str, Tensor]:
+    """Outputs and gradients by what a report calls them."""
+    named = {f"output {k}" if k else "its output": each for k, each in found.outputs.items()}
+    for k, each in found.inputs.items():
+        named[f"the gradient of input {k}" if k else "the gradient of its input"] = each
+    return named | {f"the gradient of {n}": each for n, each in found.parameters.items()}
 
 
 def _error(found: Tensor, exact: Tensor) -> float:

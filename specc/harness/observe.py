@@ -51,7 +51,7 @@ def _probe(running: Running) -> None:
         inputs = running.tensors(batch.inputs, grad=True)
         reaching = subject.reaching_inputs(running.program)
         labels = running.tensors(batch.labels, grad=reaching)
-        with running.stage("step0"), running.layers_seen(True), running.around():
+        with running.stage("step0"), running.layers_seen(True), running.setting.surroundings():
             if subject.of_several(running.program) is None:
                 _backward(running, flat_tensors(running.shell(*inputs)))
             else:
@@ -119,7 +119,7 @@ def _evaluate(running: Running) -> None:
     metrics: dict[str, Tensor] = {}
     hits: dict[str, Tensor] = {}
     train = running.program.train
-    with running.stage("eval"), torch.no_grad(), running.around():
+    with running.stage("eval"), torch.no_grad(), running.setting.surroundings():
         with running.layers_seen(True):
             _, terms, values = _terms(running, inputs, labels)
         found = {step: dict(seen) for step, seen in running.captured.of.items()}

@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from specc.errors import CallError
+from specc.harness.calls import Call
 from specc.harness.case import ClosedCase
-from specc.harness.locate import Call, Located
+from specc.harness.locate import Located
 from specc.harness.running import Setting
 from specc.harness.tf32 import dtype_of
 from specc.ir import Program
@@ -115,6 +116,8 @@ def _of_layer(call: Call) -> tuple[str, dict[str, object]] | None:
     """The layer as torch prints it, which for most is how it is made; None where it is not."""
     constructor = repr(call.layer)
     name = type(call.layer).__name__
+    if not call.positional:
+        return None
     if not hasattr(nn, name) or not constructor.startswith(f"{name}(") or "\n" in constructor:
         return None
     try:
@@ -124,7 +127,7 @@ def _of_layer(call: Call) -> tuple[str, dict[str, object]] | None:
     numbers = {
         "state": dict(call.layer.state_dict()),
         "training": call.layer.training,
-        "inputs": [each.detach().cpu() for each in call.arguments],
+        "inputs": [each.detach().cpu() for each in call.tensors],
     }
     return f"from torch import nn\n\nmodel = nn.{constructor}{_LOAD}", numbers
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from specc.catalog import OPTIMIZERS
 from specc.errors import SpeccError
 from specc.harness import build, subject
 from specc.harness.build import RunFailed
+from specc.harness.calls import Call, calls_kept
 from specc.harness.case import ClosedCase
 from specc.harness.hooks import flat_tensors, layer_hooks
 from specc.harness.noise import set_step
@@ -39,6 +40,10 @@ class Run:
     notes: tuple[str, ...] = ()
     # Every tensor as it was, where the setting asks for them.
     whole: dict[str, Tensor] = field(default_factory=dict)
+    # The first call of each layer that holds no other that is looked at, where they are asked for.
+    calls: dict[str, Call] = field(default_factory=dict)
+    # What the run began with, where the calls are asked for.
+    weights: dict[str, Tensor] = field(default_factory=dict)
 
 
 def untouched(module: nn.Module) -> None:
@@ -47,22 +52,36 @@ def untouched(module: nn.Module) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How to run: the target, where, in which precision and memory layout; ``layers`` asks for each
-    layer's output of the first step, ``statistics`` for ``rms`` and ``largest``, ``whole`` for
-    every tensor unsketched. ``around`` is entered for each step: floors run inside it; ``prepare``
-    is given the module before it runs. ``optimizer`` chooses among torch's implementations of a
-    step: ``foreach``, ``for-loop``, ``fused``, or torch's own choice where empty."""
+    """How to run: the target, where, in which precision and memory layout.
+
+    ``layers`` asks for each layer's output of the first step, ``calls`` for its first call as well,
+    ``statistics`` for ``rms`` and ``largest``, ``whole`` for every tensor unsketched. ``around`` is
+    entered for each step: floors run inside it; ``prepare`` is given the module before it runs.
+    ``optimizer`` chooses among torch's implementations of a step: ``foreach``, ``for_loop``,
+    ``fused``, or torch's own choice where empty."""
 
     target: str
     device: str
     dtype: str
     layers: bool = False
+    calls: bool = False
     statistics: bool = False
     around: Around = nullcontext
     layout: str = "contiguous"
     whole: bool = False
     prepare: Callable[[nn.Module], None] = untouched
     optimizer: str = ""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether TF32 is emulated, for want of a device that has it."""
+        return self.dtype == TF32 and self.device == "cpu"
+
+    @contextmanager
+    def surroundings(self) -> Iterator[None]:
+        """What a step, an evaluation, and a layer by itself run in."""
+        with emulated(self.emulated), self.around():
+            yield
 
 
 class Running:
@@ -95,7 +114,10 @@ class Running:
         built = build.with_portable_noise(module, source, self.closed.case.seed, self.program)
         set_step(module, 0)
         self.setting.prepare(module)
-        self.result.notes = (*built.notes, *([NOTE] if self._emulated else []))
+        if self.setting.calls:
+            parameters = module.named_parameters()
+            self.result.weights = {name: each.detach().clone() for name, each in parameters}
+        self.result.notes = (*built.notes, *([NOTE] if self.setting.emulated else []))
         return module
 
     def _shell(self) -> Any:
@@ -165,26 +187,25 @@ class Running:
 
     # ── running ──────────────────────────────────────────────────────────────────────────────────
 
-    @property
-    def _emulated(self) -> bool:
-        return self.setting.dtype == TF32 and self.setting.device == "cpu"
-
     @contextmanager
-    def around(self) -> Iterator[None]:
-        """What a step and an evaluation run in."""
-        with emulated(self._emulated), self.setting.around():
-            yield
-
-    def layers_seen(self, wanted: bool) -> AbstractContextManager[None]:
+    def layers_seen(self, wanted: bool) -> Iterator[None]:
         """Forgets what was captured, and captures layers' outputs where they are asked for."""
         self.captured.clear()
-        if not (self.setting.layers and wanted):
-            return nullcontext()
+        with ExitStack() as stack:
+            if self.setting.layers and wanted:
+                paths = self._observed()
+                stack.enter_context(layer_hooks(self.shell, paths, self.captured.add))
+                if self.setting.calls:
+                    holders = {path[:end] for path in paths for end in _dots(path)}
+                    alone = [path for path in paths if path not in holders]
+                    stack.enter_context(calls_kept(self.shell, alone, self.result.calls))
+            yield
+
+    def _observed(self) -> list[str]:
         calls = subject.layer_calls(self.program)
         train = subject.of_several(self.program)
         members = {member.attribute for member in train.members} if train else set()
-        paths = [path for path in calls if path not in members]
-        return layer_hooks(self.shell, paths, self.captured.add)
+        return [path for path in calls if path not in members]
 
     @contextmanager
     def stage(self, place: str) -> Iterator[None]:
@@ -241,3 +262,7 @@ class Running:
             id(value): tensor
             for value, tensor in zip(known, [*inputs, *results, *labels], strict=True)
         }
+
+
+def _dots(path: str) -> list[int]:
+    return [position for position, letter in enumerate(path) if letter == "."]

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from specc.errors import GoldenCorrupt
+from specc.harness.alone_floor import AloneFloor
 from specc.harness.floor import Floor
 from specc.harness.golden_formats import migrated
 from specc.harness.place import JSON_NAME, TENSORS_NAME
@@ -68,6 +69,14 @@ def leaves(folder: Path, header: Header, bless: str) -> tuple[Leaf, ...]:
     if tensors:
         raise corrupt(folder / TENSORS_NAME, f"it holds {sorted(tensors)[0]!r} too many", bless)
     return found
+
+
+def alone(header: Header) -> dict[str, dict[str, AloneFloor]]:
+    """The floors of layers by themselves that ``header`` lists."""
+    return {
+        name: {dtype: AloneFloor(*numbers) for dtype, numbers in floors.items()}
+        for name, floors in header.alone.items()
+    }
 
 
 def load(folder: Path, bless: str) -> Stored:

@@ -71,6 +71,11 @@ def _by_bits(value: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     return change(value.resolve_neg().view(torch.int32)).view(torch.float32)
 
 
+def is_product(name: str) -> bool:
+    """Whether the operation ``name`` (aten's, such as ``mm``) multiplies matrices or convolves."""
+    return name in _FACTORS
+
+
 def with_factors(
     name: str, args: tuple[Any, ...], cut: Callable[[Tensor], Tensor]
 ) -> tuple[Any, ...]:

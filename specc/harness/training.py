@@ -91,7 +91,7 @@ class _Training:
         inputs, labels = self.data(position, grad=True)
         hooks.clear()
         with running.stage(f"step{position}"), running.layers_seen(position == 0):
-            with running.around():
+            with running.setting.surroundings():
                 terms = self.step(self.optimizers, self.scaler, number, inputs, labels)
             terms = {str(name): torch.as_tensor(term) for name, term in terms.items()}
         prefix = f"step{position}"
@@ -211,7 +211,7 @@ class _Training:
         number = subject.period(self.train) - 1
         scaler = torch.amp.GradScaler(enabled=False)
         self.running.module.zero_grad()
-        with self.running.layers_seen(False), self.running.around():
+        with self.running.layers_seen(False), self.running.setting.surroundings():
             self.step(optimizers, scaler, number, inputs, labels)
 
     def record_clip(self, step: Step) -> None:
@@ -271,7 +271,7 @@ def _kind(kind: str, step: str) -> str:
 
 
 def _implemented(optimizer: torch.optim.Optimizer, way: str) -> None:
-    """Have ``optimizer`` step by ``foreach``, ``for-loop`` or ``fused``, where it has that way."""
+    """Have ``optimizer`` step by ``foreach``, ``for_loop`` or ``fused``, where it has that way."""
     for group in (*optimizer.param_groups, optimizer.defaults):
         if "foreach" in group:
             group["foreach"] = way == "foreach"

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from types import MethodType
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 from torch import Tensor, nn
 
@@ -57,6 +59,9 @@ class Injection:
     evaluation; ``prepare`` is given the built module; ``source`` and ``closed`` stand in for the
     subject's where they are given. ``native`` says that the fault is in what a case replaces by
     portable numbers: initial weights and torch's own dropout are then checked as well.
+
+    ``everywhere`` says that the fault is in what is computed, so that a float64 run has it too. Any
+    other is one of the precision's own arithmetic; a ``source`` is one for every run.
     """
 
     where: str
@@ -68,10 +73,13 @@ class Injection:
     closed: ClosedCase | None = None
     layout: str = "contiguous"
     native: bool = False
+    everywhere: bool = False
 
     def names(self, first: str) -> bool:
-        """Whether ``first`` is a name that points at the fault."""
-        return any(fnmatchcase(first, pattern) for pattern in self.right)
+        """Whether ``first`` is a name that points at the fault; a value of a layer by itself points
+        where the value of the run does."""
+        plain = first.replace("/alone_", "/", 1).replace("/alone/", "/layer/", 1)
+        return any(fnmatchcase(plain, pattern) for pattern in self.right)
 
 
 class Fault(ABC):
@@ -103,6 +111,40 @@ def spread(found: Sequence[Any], most: int = SITES) -> list[Any]:
 def layer_names(path: str) -> tuple[str, ...]:
     """Patterns for the output of the layer ``path``, in training and evaluation."""
     return f"*/layer/{path}", f"*/layer/{path}#*", f"*/layer/{path}/[0-9]*"
+
+
+def is_padded(layer: Any) -> bool:
+    """Whether a convolution or a pool adds anything around what it is given."""
+    padding = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,)
+    return any(isinstance(amount, int) and amount > 0 for amount in padding)
+
+
+def with_hook(path: str, hook: Callable[..., Any]) -> Callable[[nn.Module], None]:
+    """What prepares a module by hanging ``hook(layer, arguments, output)`` on the layer ``path``;
+    what it returns is the layer's output."""
+
+    def prepare(module: nn.Module) -> None:
+        module.get_submodule(path).register_forward_hook(hook)
+
+    return prepare
+
+
+def with_forward(path: str, forward: Callable[..., Any]) -> Callable[[nn.Module], None]:
+    """What prepares a module by giving the layer ``path`` another ``forward(self, ...)``: a method,
+    so that a copy of the layer has it for itself."""
+
+    def prepare(module: nn.Module) -> None:
+        layer: Any = module.get_submodule(path)
+        layer.forward = MethodType(forward, layer)
+
+    return prepare
+
+
+def in_place_of(
+    owner: Any, name: str, stand_in: Callable[..., Any]
+) -> Callable[[], AbstractContextManager[Any]]:
+    """What has ``stand_in`` for ``owner.name`` while it is open."""
+    return lambda: patch.object(owner, name, stand_in)
 
 
 def from_module(name: str) -> tuple[Fault, ...]:

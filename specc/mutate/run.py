@@ -8,11 +8,10 @@ showing the result.
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from torch import Tensor
 from specc.errors import SpeccError, TargetError
 from specc.harness import build, subject
 from specc.harness import golden as goldens
+from specc.harness.alone import Error, Exact, errors, exactly
 from specc.harness.case import ClosedCase, close
 from specc.harness.compare import compare
 from specc.harness.golden import Golden
@@ -29,6 +29,8 @@ from specc.harness.lines import Lines
 from specc.harness.matrix import Case, cases
 from specc.harness.native import native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
+from specc.harness.refine import refined
+from specc.harness.running import untouched
 from specc.ir import Program
 from specc.mutate.fault import Fault, Injection, Subject
 from specc.mutate.rules import assert_close_passes, same_passes, visible
@@ -90,6 +92,15 @@ def mutate(
     return result
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A run, the float64 run that it is held against, and how its layers err by themselves."""
+
+    run: Run | RunFailed
+    exact: Exact | RunFailed
+    alone: dict[str, Error]
+
+
 class _Bench:
     """One case, its golden, and its unchanged runs."""
 
@@ -99,25 +110,26 @@ class _Bench:
         self.dtype = self.golden.dtypes[0]
         self.closed = close(program, case, self.golden.draw, self.golden.grid)
         self.lines = Lines(program)
-        self.setting = Setting("eager", "cpu", self.dtype, layers=True, whole=True)
-        plain = self._run(self.setting)
+        self.setting = Setting("eager", "cpu", self.dtype, layers=True, calls=True, whole=True)
+        self.exact = self._float64(self.source)
+        plain = self._seen(self.setting)
         caught, first, _ = self._ours(plain, layers=True)
-        if caught:
+        if caught or isinstance(plain.run, RunFailed) or isinstance(self.exact, RunFailed):
             raise TargetError(
                 "E0905",
                 f"{program.file}, case {case.id}, does not pass its golden as it is: {first}",
                 help="mend or bless it first: what a golden catches can be told of one that passes",
             )
-        assert isinstance(plain, Run)
-        exact = self._run(Setting("eager", "cpu", "float64", layers=True, whole=True))
-        self.expected = visible(plain.whole, self.closed)
-        self.exact = visible(exact.whole, self.closed) if isinstance(exact, Run) else {}
+        self.plain = plain
+        wide = Setting("eager", "cpu", "float64", layers=True, whole=True)
+        self.expected = visible(plain.run.whole, self.closed)
+        exact = self._observed(wide, self.source, self.closed)
+        self.reference = visible(exact.whole, self.closed) if isinstance(exact, Run) else {}
         self.subject = self._subject()
 
     def _subject(self) -> Subject:
         module = build.bare(self.program, self.closed, self.source, torch.float32)
         names = dict(module.named_modules())
-        observed = {leaf.reference.name for leaf in self.golden.leaves}
         stages = ("step0/layer/", "eval/layer/")
         layers = tuple(
             path
@@ -125,7 +137,6 @@ class _Bench:
             if path in names and path in subject.layer_calls(self.program)
         )
         leaves = {leaf.reference.name: leaf for leaf in self.golden.leaves}
-        assert observed == leaves.keys()
         return Subject(self.program, self.case, self.closed, self.source, module, layers, leaves)
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────
@@ -138,24 +149,24 @@ class _Bench:
                 result.faults.append(self._fault(fault, injection))
 
     def _fault(self, fault: Fault, injection: Injection) -> Outcome:
-        setting = Setting(
-            "eager",
-            "cpu",
-            self.dtype,
-            layers=True,
-            whole=True,
+        setting = replace(
+            self.setting,
             around=injection.inside,
             prepare=injection.prepare,
             layout=injection.layout,
         )
-        run = self._run(setting, injection.source, injection.closed, injection.around)
-        ours, first, floors = self._ours(run, layers=True)
+        source, closed = injection.source or self.source, injection.closed or self.closed
+        exact = self.exact
+        if injection.everywhere or injection.source is not None:
+            exact = self._float64(source, injection)
+        seen = self._seen(setting, source, closed, injection.around, exact)
+        ours, first, floors = self._ours(seen, layers=True)
         if injection.native and not ours:
             with injection.around():
-                drawn = native_findings(self.program, injection.source or self.source)
+                drawn = native_findings(self.program, source)
             ours, first = bool(drawn), drawn[0].name if drawn else ""
         named = injection.names(first) if ours else False
-        return self._outcome(fault.name, injection.where, run, ours, first, floors, named)
+        return self._outcome(fault.name, injection.where, seen.run, ours, first, floors, named)
 
     # ── honest variants ──────────────────────────────────────────────────────────────────────────
 
@@ -163,49 +174,71 @@ class _Bench:
         """Every honest variant."""
         for variant in variants(self.program, self.dtype, targets):
             try:
-                run = self._run(variant.setting, around=variant.around)
+                seen = self._seen(variant.setting, around=variant.around)
             except SpeccError as error:
                 where = f"{self.program.file}, {variant.name}"
                 result.skipped.append(f"{where}: {error.message}")
                 continue
-            ours, first, floors = self._ours(run, layers=variant.setting.layers)
+            ours, first, floors = self._ours(seen, layers=variant.setting.layers)
             result.honest.append(
-                self._outcome(variant.name, self.case.id, run, ours, first, floors, False)
+                self._outcome(variant.name, self.case.id, seen.run, ours, first, floors, False)
             )
         drawn = native_findings(self.program, self.source)
-        plain = self._run(self.setting)
         first = drawn[0].name if drawn else ""
+        what, where = "torch's own draws", self.case.id
         result.honest.append(
-            self._outcome("torch's own draws", self.case.id, plain, bool(drawn), first, None, False)
+            self._outcome(what, where, self.plain.run, bool(drawn), first, None, False)
         )
 
     # ── running and judging ──────────────────────────────────────────────────────────────────────
 
-    def _run(
+    def _observed(self, setting: Setting, source: str, closed: ClosedCase) -> Run | RunFailed:
+        try:
+            return observe(self.program, closed, source, setting)
+        except RunFailed as error:
+            return error
+
+    def _float64(self, source: str, injection: Injection | None = None) -> Exact | RunFailed:
+        """The float64 run that the layers of a run are held against; ``injection`` is in it."""
+        with warnings.catch_warnings(), injection.around() if injection else nullcontext():
+            warnings.simplefilter("ignore")
+            prepare = injection.prepare if injection else untouched
+            try:
+                return exactly(self.program, self.closed, source, prepare)
+            except RunFailed as error:
+                return error
+
+    def _seen(
         self,
         setting: Setting,
         source: str | None = None,
         closed: ClosedCase | None = None,
         around: Callable[[], AbstractContextManager[Any]] = nullcontext,
-    ) -> Run | RunFailed:
-        case = closed or self.closed
-        # A fault may write into what it is given.
-        case = copy.copy(case)
+        exact: Exact | RunFailed | None = None,
+    ) -> _Seen:
+        """The run, and what its layers do by themselves."""
+        exact = self.exact if exact is None else exact
         with warnings.catch_warnings(), around():
             warnings.simplefilter("ignore")
-            try:
-                return observe(self.program, case, source or self.source, setting)
-            except RunFailed as error:
-                return error
+            run = self._observed(setting, source or self.source, closed or self.closed)
+            if isinstance(run, RunFailed):
+                return _Seen(run, exact, {})
+            if isinstance(exact, RunFailed):
+                return _Seen(exact, exact, {})
+            return _Seen(run, exact, errors(exact, run, setting))
 
-    def _ours(self, run: Run | RunFailed, *, layers: bool) -> tuple[bool, str, float | None]:
+    def _ours(self, seen: _Seen, *, layers: bool) -> tuple[bool, str, float | None]:
         """Whether our rule fails the run, the first bad value, and its error in floors."""
-        if isinstance(run, RunFailed):
-            return True, run.place, None
+        if isinstance(seen.run, RunFailed):
+            return True, seen.run.place, None
         found = compare(
-            self.golden, run.observations, self.dtype, self.lines.of, layers=layers
-        ).findings
-        return (True, found[0].name, found[0].floors) if found else (False, "", None)
+            self.golden, seen.run.observations, self.dtype, self.lines.of, layers=layers
+        )
+        if layers and isinstance(seen.exact, Exact):
+            shown = seen.exact.run.observations
+            found = refined(found, self.golden, shown, seen.alone, self.dtype, self.lines.of)
+        first = found.findings[0] if found.findings else None
+        return (True, first.name, first.floors) if first else (False, "", None)
 
     def _outcome(
         self,
@@ -224,7 +257,7 @@ class _Bench:
             seen: dict[str, Tensor] = visible(run.whole, self.closed)
             training = self.case.mode == "train"
             caught["assert_close"] = not assert_close_passes(seen, self.expected)
-            caught["same"] = not same_passes(seen, self.expected, self.exact, training=training)
+            caught["same"] = not same_passes(seen, self.expected, self.reference, training=training)
         return Outcome(self.program.file, self.case.id, what, where, caught, first, floors, named)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from specc.harness.floor import threads
@@ -27,20 +27,18 @@ class Variant:
 
 def variants(program: Program, dtype: str, targets: tuple[str, ...]) -> Iterator[Variant]:
     """Those that apply to ``program``; ``targets`` are the ones beside eager."""
-    plain = Setting("eager", "cpu", dtype, layers=True, whole=True)
+    plain = Setting("eager", "cpu", dtype, layers=True, calls=True, whole=True)
     for count in (1, 2):
         yield Variant(f"{count} threads", plain, _threads(count))
     yield Variant("without oneDNN", plain, lambda: plain_kernels(True))
     if any(len(value.type.shape) in (4, 5) for value in program.subject().inputs):
-        setting = Setting("eager", "cpu", dtype, layers=True, whole=True, layout="channels_last")
-        yield Variant("channels_last", setting)
+        yield Variant("channels_last", replace(plain, layout="channels_last"))
     train = program.train
     if train is not None and any(step.optimizer is not None for step in train.steps):
-        for way in ("foreach", "for-loop", "fused"):
+        for way in ("foreach", "for_loop", "fused"):
             if way == "fused" and not _fusible(program):
                 continue
-            setting = Setting("eager", "cpu", dtype, layers=True, whole=True, optimizer=way)
-            yield Variant(way, setting)
+            yield Variant(way, replace(plain, optimizer=way))
     for target in targets:
         yield Variant(target, Setting(target, "cpu", dtype, whole=True))
 

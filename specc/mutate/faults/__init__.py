@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from specc.mutate.fault import Fault
-from specc.mutate.faults import generic, kernels, optimizers, training
+from specc.mutate.faults import functions, generic, kernels, layers, optimizers, training
 
 FAULTS: tuple[Fault, ...] = (
     *optimizers.FAULTS,
     *kernels.FAULTS,
+    *functions.FAULTS,
+    *layers.FAULTS,
     *training.FAULTS,
     *generic.FAULTS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specc.mutate.fault import Fault, Injection, Subject, layer_names, scaled, spread
+from specc.mutate.fault import Fault, Injection, Subject, layer_names, scaled, spread, with_hook
 
 Change = Callable[[Tensor], Tensor]
 
@@ -20,7 +21,7 @@ class _OfOutputs(Fault):
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
         for path in spread([path for path, _ in self.layers(subject)]):
-            yield Injection(path, layer_names(path), prepare=self._hooked(path))
+            yield Injection(path, layer_names(path), prepare=with_hook(path, self._hook))
 
     def layers(self, subject: Subject) -> list[tuple[str, nn.Module]]:
         """Those that compute something of floats, and are made of no other layers."""
@@ -35,20 +36,14 @@ class _OfOutputs(Fault):
         """Whether the fault changes what the layer at ``path`` gives."""
         return True
 
+    @abstractmethod
     def change(self, output: Tensor) -> Tensor:
         """The output with the fault."""
-        raise NotImplementedError
 
-    def _hooked(self, path: str) -> Callable[[nn.Module], None]:
-        def hook(module: nn.Module, arguments: Any, output: Any) -> Any:
-            if isinstance(output, Tensor):
-                return self.change(output)
-            return (self.change(output[0]), *output[1:])
-
-        def prepare(module: nn.Module) -> None:
-            module.get_submodule(path).register_forward_hook(hook)
-
-        return prepare
+    def _hook(self, layer: nn.Module, arguments: Any, output: Any) -> Any:
+        if isinstance(output, Tensor):
+            return self.change(output)
+        return (self.change(output[0]), *output[1:])
 
 
 def _leaf(subject: Subject, path: str) -> Any:
@@ -121,7 +116,13 @@ class WeightFactor(Fault):
             moved = dict(subject.closed.parameters)
             moved[name] = moved[name] * (1 + 2e-6)
             path = name.rpartition(".")[0]
-            right = (*layer_names(path), *_container(path), f"*/grad/*{name}", f"*/grad/*{path}.*")
+            right = (
+                f"weight/{name}",
+                *layer_names(path),
+                *_container(path),
+                f"*/grad/*{name}",
+                f"*/grad/*{path}.*",
+            )
             yield Injection(name, right, closed=replace(subject.closed, parameters=moved))
 
 
@@ -136,7 +137,7 @@ class WeightsInBfloat16(Fault):
             for name, value in subject.closed.parameters.items()
         }
         if any(not torch.equal(rounded[n], p) for n, p in subject.closed.parameters.items()):
-            right = ("*/layer/*", "*/output/*", "*/loss/*", "*/grad/*")
+            right = ("weight/*", "*/layer/*", "*/output/*", "*/loss/*", "*/grad/*")
             yield Injection("all", right, closed=replace(subject.closed, parameters=rounded))
 
 

@@ -7,6 +7,7 @@ ran. Non-goals: settings that a recorded option would give away.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -46,9 +47,9 @@ class _OfSteps(Fault):
         """Whether the optimizer's own settings reach the faulty code."""
         return True
 
+    @abstractmethod
     def faulty(self, group: dict[str, Any], before: Before, now: Before) -> Tensor | None:
         """The parameter after the faulty step; None leaves it."""
-        raise NotImplementedError
 
     @contextmanager
     def patched(self) -> Iterator[None]:

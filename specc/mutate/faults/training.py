@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +13,15 @@ from torch import Tensor, nn
 from specc.harness.initial import settings_of
 from specc.harness.native_laws import MOST, truncated
 from specc.harness.subject import blocks
-from specc.mutate.fault import Fault, Injection, Subject, layer_names, spread
+from specc.mutate.fault import (
+    Fault,
+    Injection,
+    Subject,
+    in_place_of,
+    layer_names,
+    spread,
+    with_hook,
+)
 
 
 class LeadingDimension(Fault):
@@ -26,7 +32,9 @@ class LeadingDimension(Fault):
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
         for path in spread(_plain_layers(subject)):
-            yield Injection(path, (*layer_names(path), "step0", "eval"), prepare=_gaining(path))
+            yield Injection(
+                path, (*layer_names(path), "step0", "eval"), prepare=with_hook(path, _gaining)
+            )
 
 
 def _plain_layers(subject: Subject) -> list[str]:
@@ -39,14 +47,8 @@ def _plain_layers(subject: Subject) -> list[str]:
     ]
 
 
-def _gaining(path: str) -> Callable[[nn.Module], None]:
-    def hook(module: nn.Module, arguments: Any, output: Any) -> Any:
-        return output.unsqueeze(0) if isinstance(output, Tensor) else output
-
-    def prepare(module: nn.Module) -> None:
-        module.get_submodule(path).register_forward_hook(hook)
-
-    return prepare
+def _gaining(layer: nn.Module, arguments: Any, output: Any) -> Any:
+    return output.unsqueeze(0) if isinstance(output, Tensor) else output
 
 
 class Accumulation(Fault):
@@ -99,7 +101,7 @@ class SharedMask(Fault):
         if subject.case.mode != "train":
             return
         for path in spread(list(_dropouts(subject))):
-            yield Injection(path, layer_names(path), prepare=_sharing(path))
+            yield Injection(path, layer_names(path), prepare=with_hook(path, _sharing))
 
 
 def _dropouts(subject: Subject) -> Iterator[str]:
@@ -109,21 +111,14 @@ def _dropouts(subject: Subject) -> Iterator[str]:
             yield path
 
 
-def _sharing(path: str) -> Callable[[nn.Module], None]:
-    def hook(module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
-        flat = output.flatten()
-        given = arguments[0].flatten()
-        half = flat.numel() // 2
-        mask = (flat != 0).to(flat.dtype).clone()
-        mask[1 : 2 * half : 2] = mask[0 : 2 * half : 2]
-        p: Any = module.p
-        shared: Tensor = (given * mask / (1 - p)).view_as(output)
-        return shared
-
-    def prepare(module: nn.Module) -> None:
-        module.get_submodule(path).register_forward_hook(hook)
-
-    return prepare
+def _sharing(layer: Any, arguments: Any, output: Tensor) -> Tensor:
+    flat = output.flatten()
+    given = arguments[0].flatten()
+    half = flat.numel() // 2
+    mask = (flat != 0).to(flat.dtype).clone()
+    mask[1 : 2 * half : 2] = mask[0 : 2 * half : 2]
+    shared: Tensor = (given * mask / (1 - layer.p)).view_as(output)
+    return shared
 
 
 class ClampedInitial(Fault):
@@ -135,7 +130,7 @@ class ClampedInitial(Fault):
     def injections(self, subject: Subject) -> Iterable[Injection]:
         names = tuple(f"initial/{name}" for name in _visibly_cut(subject))
         if names:
-            around = _in_place_of(nn.init, "trunc_normal_", _clamped)
+            around = in_place_of(nn.init, "trunc_normal_", _clamped)
             yield Injection("trunc_normal_", names, around=around, native=True)
 
 
@@ -177,7 +172,7 @@ class NativeSharedMask(Fault):
         paths = [path for path, layer in subject.of_type(nn.Dropout) if 0 < layer.p < 1]
         if paths:
             names = tuple(f"dropout/{path}" for path in paths)
-            around = _in_place_of(nn.functional, "dropout", _sharing_dropout)
+            around = in_place_of(nn.functional, "dropout", _sharing_dropout)
             yield Injection("F.dropout", names, around=around, native=True)
 
 
@@ -189,12 +184,6 @@ def _sharing_dropout(
     draws = torch.rand((input.numel() + 1) // 2, device=input.device).repeat_interleave(2)
     kept = (draws[: input.numel()] >= p).view(input.shape).to(input.dtype)
     return input * kept / (1 - p)
-
-
-def _in_place_of(
-    owner: Any, name: str, stand_in: Callable[..., Any]
-) -> Callable[[], AbstractContextManager[Any]]:
-    return lambda: patch.object(owner, name, stand_in)
 
 
 FAULTS = (

@@ -1,0 +1,111 @@
+"""Noise floors of layers by themselves: how far honest arithmetic moves each, on the same inputs.
+
+Found as the floors of a whole run are (``floor``), but for what reaches a layer: that is given, so
+its own roundings are all there is. The gain's floor is its root-mean-square over the runs, widened
+for their number, and no less than a quarter of a unit: a constant that is rounded once, such as a
+rate, moves every element alike. Non-goals: the policy of how many floors are too many
+(``compare``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from specc.harness.alone import LOST, Error, Exact, errors
+from specc.harness.case import ClosedCase
+from specc.harness.floor import (
+    JUMP,
+    JUMP_FLOORS,
+    RUNS,
+    TWO_THREADS,
+    amplification_of,
+    floor_from,
+    random_rounding,
+    student_factor,
+    threads,
+)
+from specc.harness.kernels import plain_kernels
+from specc.harness.observe import Run, Setting, observe
+from specc.harness.rounding import RandomRounding
+from specc.harness.tf32 import NAME as TF32
+from specc.ir import Program
+
+
+@dataclass(frozen=True, slots=True)
+class AloneFloor:
+    """Relative to what is expected, as ``Error`` is."""
+
+    rms: float
+    largest: float
+    gain: float
+
+
+def alone_floors(
+    program: Program, closed: ClosedCase, source: str, exact: Exact, dtype: str
+) -> dict[str, AloneFloor]:
+    """The floor in ``dtype`` of every value of every layer by itself, by name. Deterministic.
+
+    Raises RunFailed where the case does not run in ``dtype``."""
+    # In TF32 it is the mode that cuts the factors, and not the run.
+    own = "float32" if dtype == TF32 else dtype
+    setting = Setting("eager", "cpu", own, layers=True, calls=True)
+    with threads(1):
+        run = observe(program, closed, source, setting)
+    samples = []
+    for number in range(RUNS):
+        regroup = number % 2 == 1
+        mode = random_rounding(program, dtype, 2000 + number, regroup=regroup)
+        with ExitStack() as stack:
+            stack.enter_context(threads(2 if number in TWO_THREADS else 1))
+            stack.enter_context(plain_kernels(regroup or dtype == TF32))
+            samples.append(_sample(exact, run, setting, mode))
+    amplification = amplification_of(program, dtype)
+    pushed = []
+    for scale in (amplification, -amplification):
+        mode = random_rounding(program, dtype, 2900, scale=scale)
+        with threads(1), plain_kernels(dtype == TF32):
+            pushed.append(_sample(exact, run, setting, mode))
+    names = dict.fromkeys(
+        name for sample in samples for name in sample if not name.startswith("weight/")
+    )
+    return {
+        name: _with_jumps(
+            _floor([sample.get(name, LOST) for sample in samples]),
+            [sample.get(name, LOST) for sample in pushed],
+            JUMP * amplification,
+        )
+        for name in names
+    }
+
+
+def _sample(exact: Exact, run: Run, setting: Setting, mode: RandomRounding) -> Mapping[str, Error]:
+    return errors(exact, run, replace(setting, around=lambda: mode))
+
+
+def _floor(samples: Sequence[Error]) -> AloneFloor:
+    if LOST in samples:
+        return AloneFloor(math.inf, math.inf, math.inf)
+    elements, unit = samples[0].elements, samples[0].unit
+    found = floor_from([(each.rms, each.largest) for each in samples], elements, unit)
+    mean, regrouped = (
+        sum(each.gain**2 for each in some) / max(len(some), 1) for some in (samples, samples[1::2])
+    )
+    spread = math.sqrt(max(mean, regrouped)) * student_factor(len(samples))
+    return AloneFloor(found.rms, found.largest, max(unit / 4, spread))
+
+
+def _with_jumps(floor: AloneFloor, pushed: Sequence[Error], linear: float) -> AloneFloor:
+    """``floor``, raised where an amplified run shows that the layer can jump."""
+    for sample in pushed:
+        if sample is LOST:
+            return AloneFloor(math.inf, math.inf, math.inf)
+        if sample.rms > linear * floor.rms:
+            floor = replace(floor, rms=sample.rms / JUMP_FLOORS)
+        if sample.largest > linear * floor.largest:
+            floor = replace(floor, largest=sample.largest / JUMP_FLOORS)
+        if sample.gain > linear * floor.gain:
+            floor = replace(floor, gain=sample.gain / JUMP_FLOORS)
+    return floor

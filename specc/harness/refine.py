@@ -1,0 +1,161 @@
+"""Adds to a comparison what errors of a whole run are too large to show.
+
+Two closer looks, for targets that show their layers: the float64 run of the source, which must be
+the reference itself but for float64's own rounding; and each layer by itself against its own
+floors. What they find is put where it is computed, so that the first bad value stays the first.
+Non-goals: running anything (``alone``), the comparison of the run itself (``compare``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from specc.harness.alone import LOST, Error
+from specc.harness.alone_floor import AloneFloor
+from specc.harness.compare import Comparison, K, observable, structure
+from specc.harness.floor import error_of
+from specc.harness.golden import Golden, Leaf
+from specc.harness.lines import Spot
+from specc.harness.recorder import Observation
+from specc.harness.tf32 import epsilon_of
+from specc.harness.verdict import Finding
+
+# Some special functions are good to nine digits in float64, and another library's to others.
+LEAST = 1e-9
+
+
+def refined(
+    comparison: Comparison,
+    golden: Golden,
+    exact: Sequence[Observation],
+    alone: Mapping[str, Error],
+    dtype: str,
+    spot_of: Callable[[str], Spot],
+) -> Comparison:
+    """``comparison`` of a run in ``dtype`` with the findings of its float64 run ``exact`` and of
+    its layers ``alone``."""
+    known = {finding.name for finding in comparison.findings}
+    wide = [
+        Finding(name, what, spot_of(name).file, spot_of(name).line, message)
+        for name, what, message in _of_float64(golden, exact)
+        if name not in known
+    ]
+    findings = [*comparison.findings, *wide]
+    hidden = list(comparison.not_observable)
+    worst, compared = comparison.worst, comparison.compared
+    for name, floors in golden.alone.items():
+        floor, error = floors.get(dtype), alone.get(name)
+        if floor is None or error is None:
+            continue
+        if not floor.rms * K < 1.0:
+            hidden.append(name)
+            continue
+        compared += 1
+        count = _in_floors(error, floor)
+        worst = max(worst, count)
+        if not count <= K:
+            spot = spot_of(name)
+            message = _message(error, floor, count)
+            findings.append(Finding(name, "values", spot.file, spot.line, message, count))
+    for name, error in alone.items():
+        if name.startswith("weight/") and error.largest > 0.0:
+            spot = spot_of(name)
+            message = f"is not the case's own weight: off by {error.largest:.2e} at the largest"
+            findings.append(Finding(name, "values", spot.file, spot.line, message))
+    place = _Places(golden)
+    findings.sort(key=lambda finding: place.of(finding.name))
+    return replace(
+        comparison,
+        findings=tuple(findings),
+        not_observable=tuple(hidden),
+        worst=worst,
+        compared=compared,
+    )
+
+
+def _in_floors(error: Error, floor: AloneFloor) -> float:
+    return max(error.rms / floor.rms, error.largest / floor.largest, error.gain / floor.gain)
+
+
+def _message(error: Error, floor: AloneFloor, count: float) -> str:
+    if error is LOST:
+        return "by itself, is missing, or has another shape, or NaN or infinity in other places"
+    return (
+        f"by itself, on exact inputs, off by {count:.3g} floors (relative error {error.rms:.2e}"
+        f" rms, {error.largest:.2e} at the largest, {error.gain:.2e} alike in all; floor"
+        f" {floor.rms:.2e}, {floor.largest:.2e}, {floor.gain:.2e})"
+    )
+
+
+def _of_float64(golden: Golden, exact: Sequence[Observation]) -> list[tuple[str, str, str]]:
+    """(name, kind, message) of what the float64 run computes otherwise than the reference.
+
+    What honest arithmetic errs by is proportional to its unit, so floors of a coarser precision say
+    it of float64; where they are not observable they may be jumps, and say nothing.
+    """
+    found = []
+    seen = {item.name: item for item in exact}
+    for leaf in golden.leaves:
+        item = seen.get(leaf.reference.name)
+        if leaf.reference.exact or leaf.reference.values is None or item is None:
+            continue
+        allowed = allowed_in_float64(leaf)
+        if allowed is None:
+            continue
+        difference = structure(leaf, item, "float64")
+        if difference is not None:
+            found.append((leaf.reference.name, difference[0], f"in float64, {difference[1]}"))
+            continue
+        error = error_of(leaf.reference, item)
+        if error is not None and not error[1] <= allowed:
+            message = (
+                f"in float64, off by {error[1]:.2e} of its root-mean-square, where rounding comes"
+                f" to {allowed:.0e} at most: another computation"
+            )
+            found.append((leaf.reference.name, "values", message))
+    return found
+
+
+def allowed_in_float64(leaf: Leaf) -> float | None:
+    """How far a float64 run may be from the reference at any element; None where nothing is
+    known."""
+    unit = float(torch.finfo(torch.float64).eps)
+    found = [
+        K * floor.largest * unit / epsilon_of(dtype)
+        for dtype, floor in leaf.floors.items()
+        if observable(floor)
+    ]
+    return max(LEAST, *found) if found else None
+
+
+class _Places:
+    """The order in which values come to be, those of layers by themselves among them."""
+
+    def __init__(self, golden: Golden) -> None:
+        self._index = {leaf.reference.name: k for k, leaf in enumerate(golden.leaves)}
+        self._alone = {name: k for k, name in enumerate(golden.alone)}
+        # Backward begins where the first gradient is.
+        self._backward: dict[str, int] = {}
+        for name, k in self._index.items():
+            stage, _, rest = name.partition("/")
+            if rest.startswith("grad/"):
+                self._backward.setdefault(stage, k)
+
+    def of(self, name: str) -> tuple[float, int]:
+        """A sorting key; what is known nowhere comes last, in the order in which it was found."""
+        last = float(len(self._index))
+        if name.startswith("weight/"):
+            return -1.0, 0
+        if name not in self._alone:
+            return float(self._index.get(name, last)), 0
+        stage, kind, path = name.split("/", 2)
+        if kind in ("alone_input_grad", "alone_grad"):
+            # Backward meets the last layer first.
+            return self._backward.get(stage, last) - 0.5, -self._alone[name]
+        layer = path.split("/")[0]
+        while layer and f"{stage}/layer/{layer}" not in self._index:
+            layer = layer.rpartition(".")[0]
+        return self._index.get(f"{stage}/layer/{layer}", last) + 0.5, self._alone[name]

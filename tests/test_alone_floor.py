@@ -1,0 +1,102 @@
+"""Floors of layers by themselves: they repeat, hold honest machines, and stay close to them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from harness_support import EVERY
+
+from specc.harness.alone import LOST, Error, Exact, errors, exactly
+from specc.harness.alone_floor import AloneFloor, _floor, _with_jumps, alone_floors
+from specc.harness.case import ClosedCase, close
+from specc.harness.compare import K
+from specc.harness.floor import random_rounding, threads
+from specc.harness.kernels import plain_kernels
+from specc.harness.matrix import cases
+from specc.harness.observe import Setting, observe
+from specc.ir import Program
+
+Made = tuple[Program, ClosedCase, str, Exact]
+SETTING = Setting("eager", "cpu", "float32", layers=True, calls=True)
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    make, source = EVERY[request.param]
+    program = make(tmp_path_factory.mktemp("project"))
+    closed = close(program, cases(program)[0])
+    return program, closed, source, exactly(program, closed, source)
+
+
+@pytest.fixture(scope="module")
+def floors(made: Made) -> dict[str, AloneFloor]:
+    return alone_floors(*made, "float32")
+
+
+def worst(found: dict[str, Error], floors: dict[str, AloneFloor]) -> float:
+    counts = [
+        max(error.rms / floor.rms, error.largest / floor.largest, error.gain / floor.gain)
+        for name, floor in floors.items()
+        if floor.rms * K < 1.0
+        for error in [found[name]]
+    ]
+    return max(counts)
+
+
+def test_floors_repeat(made: Made, floors: dict[str, AloneFloor]) -> None:
+    assert alone_floors(*made, "float32") == floors
+    assert not any(name.startswith("weight/") for name in floors)
+
+
+def test_floors_of_outputs_are_a_few_units(floors: dict[str, AloneFloor]) -> None:
+    outputs = [floor for name, floor in floors.items() if "/alone/" in name]
+    assert outputs
+    for floor in outputs:
+        assert 2.0**-25 <= floor.rms < 32 * 2.0**-23
+        assert 2.0**-25 <= floor.gain <= 8 * floor.rms and floor.rms <= floor.largest
+
+
+def test_honest_machines_are_within(made: Made, floors: dict[str, AloneFloor]) -> None:
+    program, closed, source, exact = made
+    run = observe(program, closed, source, SETTING)
+    for count in (1, 2):
+        for plain in (False, True):
+            with threads(count), plain_kernels(plain):
+                assert worst(errors(exact, run, SETTING), floors) < K / 2
+    for seed in range(4):
+        for regroup in (False, True):
+            mode = random_rounding(program, "float32", 77_000 + seed, regroup=regroup)
+            setting = replace(SETTING, around=lambda mode=mode: mode)
+            with threads(1), plain_kernels(regroup):
+                assert worst(errors(exact, run, setting), floors) < K
+
+
+def test_coarser_precisions_have_wider_floors(made: Made, floors: dict[str, AloneFloor]) -> None:
+    coarse = alone_floors(*made, "bfloat16")
+    assert coarse.keys() == floors.keys()
+    for name, floor in coarse.items():
+        if "/alone/" in name:
+            assert floor.rms > 100 * floors[name].rms or floor.rms == 2.0**-9
+
+
+def test_a_lost_sample_leaves_nothing_to_judge_by() -> None:
+    nothing = AloneFloor(math.inf, math.inf, math.inf)
+    some = Error(1e-7, 2e-7, 1e-8, 10, 2.0**-23)
+    assert _floor([some, LOST, some]) == nothing
+    assert _with_jumps(_floor([some] * 12), [LOST], 64.0) == nothing
+
+
+def test_no_floor_is_below_a_quarter_of_a_unit() -> None:
+    exact = Error(0.0, 0.0, 0.0, 10, 2.0**-23)
+    assert _floor([exact] * 12) == AloneFloor(
+        2.0**-25, pytest.approx(2.0**-25 * math.sqrt(1 + 2 * math.log(10))), 2.0**-25
+    )
+
+
+def test_a_jump_raises_the_floor_that_it_passes() -> None:
+    floor = AloneFloor(1e-7, 1e-6, 1e-8)
+    assert _with_jumps(floor, [Error(60e-7, 60e-6, 60e-8)], 64.0) == floor
+    raised = _with_jumps(floor, [Error(1e-3, 60e-6, 1e-4)], 64.0)
+    assert raised == AloneFloor(5e-4, 1e-6, 5e-5)

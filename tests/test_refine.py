@@ -1,0 +1,177 @@
+"""What float64 and each layer by itself add to a verdict, and where it is put."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from specc import front
+from specc.emit import emit
+from specc.harness import golden as goldens
+from specc.harness.bless import bless
+from specc.harness.judge import judge
+from specc.harness.matrix import Cell, cells
+from specc.harness.refine import _Places
+from specc.harness.verdict import Verdict
+from specc.ir import Program
+
+SPEC = """spec 1
+
+model Net {
+  input x: float[N, 6]
+  h = x -> fc1: Linear(8) -> norm: LayerNorm -> act: Tanh
+  output h -> fc2: Linear(3)
+}
+
+train {
+  input y: float[N, 3]
+  loss = MSELoss(output, y)
+  optimizer SGD(lr=0.1)
+}
+
+test {
+  sizes N=5
+  modes train, eval
+  targets eager, torchscript
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Program, Path]:
+    root = tmp_path_factory.mktemp("project")
+    (root / "golden").mkdir()
+    (root / "net.spec").write_text(SPEC)
+    program = front.read(root / "net.spec")
+    bless(program, root)
+    return program, root
+
+
+def cell_of(program: Program, mode: str, target: str = "eager") -> Cell:
+    return next(c for c in cells(program, [target], ["cpu"]) if c.mode == mode)
+
+
+def judged(
+    project: tuple[Program, Path], mode: str = "train", source: str | None = None
+) -> Verdict:
+    program, root = project
+    return judge(program, cell_of(program, mode), root, source)
+
+
+@contextmanager
+def wrong(owner: object, name: str, factor: float, dtype: torch.dtype) -> Iterator[None]:
+    """A function of torch's that is wrong in one precision."""
+    honest = getattr(owner, name)
+
+    def function(*given: object, **named: object) -> torch.Tensor:
+        result: torch.Tensor = honest(*given, **named)
+        return result * factor if result.dtype == dtype else result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, function)
+        yield
+
+
+def test_an_honest_run_is_judged_by_more_than_its_leaves(project: tuple[Program, Path]) -> None:
+    program, root = project
+    for mode in ("train", "eval"):
+        verdict = judged(project, mode)
+        assert verdict.passed and verdict.worst is not None and verdict.worst < 2.0
+        golden = goldens.read(program, cell_of(program, mode).case, root)
+        assert golden.alone and verdict.compared > len(golden.alone)
+        stage = "step0" if mode == "train" else "eval"
+        assert {name.split("/")[0] for name in golden.alone} == {stage}
+        outputs = {name for name in golden.alone if "/alone/" in name}
+        assert outputs == {f"{stage}/alone/{path}" for path in ("fc1", "norm", "act", "fc2")}
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize(
+    ("owner", "name", "layer", "line"),
+    [(nn.functional, "linear", "fc1", 5), (torch, "tanh", "act", 5)],
+)
+def test_a_kernel_that_is_off_by_two_in_a_million_is_caught(
+    project: tuple[Program, Path], mode: str, owner: object, name: str, layer: str, line: int
+) -> None:
+    with wrong(owner, name, 1 + 2e-6, torch.float32):
+        verdict = judged(project, mode)
+    assert verdict.outcome == "regressed"
+    first = verdict.findings[0]
+    stage = "step0" if mode == "train" else "eval"
+    assert first.name in (f"{stage}/layer/{layer}", f"{stage}/alone/{layer}")
+    assert first.line == line
+    by_itself = next(f for f in verdict.findings if f.name == f"{stage}/alone/{layer}")
+    assert "by itself, on exact inputs, off by" in by_itself.message
+
+
+def test_a_source_that_computes_otherwise_is_caught_in_float64(
+    project: tuple[Program, Path],
+) -> None:
+    source = emit(project[0])
+    edited = source.replace("self.act(", "(1 + 1e-7) * self.act(")
+    assert edited != source
+    verdict = judged(project, "eval", edited)
+    assert verdict.outcome == "regressed"
+    first = verdict.findings[0]
+    assert first.name == "eval/layer/fc2" and first.line == 6
+    assert first.message.startswith("in float64, off by ")
+    assert "another computation" in first.message
+    report = verdict.report()
+    assert "in float64 it is off as well" in report
+
+
+def test_a_source_that_cannot_run_in_float64_is_a_finding(project: tuple[Program, Path]) -> None:
+    source = emit(project[0])
+    lines = source.splitlines()
+    at = next(k for k, line in enumerate(lines) if "self.act(" in line)
+    indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+    lines.insert(at, f"{indent}assert x.dtype == torch.float32, 'no'")
+    verdict = judged(project, "eval", "\n".join(lines))
+    assert verdict.findings[0].what == "run" and "in float64" in verdict.findings[0].message
+
+
+def test_other_targets_are_judged_by_their_leaves(project: tuple[Program, Path]) -> None:
+    program, root = project
+    verdict = judge(program, cell_of(program, "train", "torchscript"), root)
+    golden = goldens.read(program, cell_of(program, "train").case, root)
+    assert verdict.passed and verdict.compared < len(golden.leaves)
+
+
+def test_the_order_is_that_of_the_data(project: tuple[Program, Path]) -> None:
+    program, root = project
+    golden = goldens.read(program, cell_of(program, "train").case, root)
+    names = [leaf.reference.name for leaf in golden.leaves]
+    place = _Places(golden)
+    ordered = sorted((*names, *golden.alone, "weight/fc1.weight", "unknown"), key=place.of)
+    assert ordered[0] == "weight/fc1.weight" and ordered[-1] == "unknown"
+
+    def at(name: str) -> int:
+        return ordered.index(name)
+
+    assert at("step0/layer/fc1") < at("step0/alone/fc1") < at("step0/layer/norm")
+    assert at("step0/loss/loss") < at("step0/alone_grad/fc2.weight") < at("step0/grad/fc2.weight")
+    assert at("step0/alone_grad/fc2.weight") < at("step0/alone_grad/fc1.weight")
+
+
+def test_a_golden_with_an_impossible_floor_is_refused(
+    project: tuple[Program, Path], tmp_path: Path
+) -> None:
+    program, root = project
+    folder = goldens.golden_folder(program, cell_of(program, "eval").case, root)
+    path = folder / "golden.json"
+    text = path.read_text()
+    for numbers in ([0.0, 1.0, 1.0], [-1.0, 1.0, 1.0], [1.0, 1.0], "none", ["a", 1.0, 1.0]):
+        raw = json.loads(text)
+        raw["alone"]["eval/alone/fc1"] = {"float32": numbers}
+        path.write_text(json.dumps(raw))
+        try:
+            with pytest.raises(goldens.GoldenMissing.__base__, match="E0802"):
+                judged(project, "eval")
+        finally:
+            path.write_text(text)
