@@ -7,21 +7,18 @@ Non-goals: what runs there (``runner``), what is made of it (``bisect``).
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.errors import CallError
+from specc.harness.process import end, reason, too_long
 
 if TYPE_CHECKING:
     from specc.bisect.results import Reply, Request
@@ -44,8 +41,6 @@ main(sys.argv[3])
 """
 # What a runner imports that is no part of Python, by the name that pip knows.
 NEEDED: Final = ("torch", "numpy", "safetensors", "lark", "pydantic")
-_TAIL: Final = 12
-_SIGNALS: Final = {int(each) for each in signal.Signals}
 
 
 class Lost(Exception):
@@ -80,10 +75,10 @@ class Environment:
                 if found.kind == "unusable":
                     raise self.unusable(found.message, found.help)
                 return found
-            reason = _reason(code, self.seconds, _tail(said))
+            why = too_long(self.seconds or 0.0) if code is None else reason(code, said)
         if started:
-            raise Lost(reason)
-        raise self.unusable(f"it {reason}", "name a Python 3.11 or newer that has torch")
+            raise Lost(why)
+        raise self.unusable(f"it {why}", "name a Python 3.11 or newer that has torch")
 
     def unusable(self, reason: str, help: str) -> CallError:
         """That this Python is of no use, for ``reason``."""
@@ -112,11 +107,12 @@ class Environment:
                 f"it cannot be started ({error.strerror or error})",
                 "name an interpreter, or the folder of a virtual environment",
             ) from None
-        with _ended(process):
-            try:
-                return process.wait(self.seconds)
-            except subprocess.TimeoutExpired:
-                return None
+        try:
+            return process.wait(self.seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            end(process)
 
 
 def environment(side: str, given: str, seconds: float | None) -> Environment:
@@ -140,40 +136,3 @@ def environment(side: str, given: str, seconds: float | None) -> Environment:
         help="name a Python interpreter, or the folder of a virtual environment:"
         f" --{side} {sys.executable}",
     )
-
-
-@contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Ends ``process`` and whatever it started, when it is left."""
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.name == "posix":
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-        process.wait()
-
-
-def _reason(code: int | None, seconds: float | None, tail: str) -> str:
-    if code is None:
-        text = f"took longer than {seconds:g} s and was stopped"
-    elif code < 0:
-        name = signal.Signals(-code).name if -code in _SIGNALS else f"signal {-code}"
-        text = f"crashed the interpreter: {name}"
-        if name == "SIGKILL":
-            text = "was killed: SIGKILL, most often for want of memory"
-    else:
-        text = f"ended the interpreter with status {code} and no answer"
-    return f"{text}\n{tail}" if tail else text
-
-
-def _tail(said: Any) -> str:
-    """The end of what a runner printed; of a crash, what faulthandler says of it."""
-    end = said.seek(0, os.SEEK_END)
-    said.seek(max(0, end - (64 << 10)))
-    lines = said.read().decode(errors="replace").strip().splitlines()
-    fatal = next((k for k, line in enumerate(lines) if line.startswith("Fatal Python")), None)
-    lines = lines[-_TAIL:] if fatal is None else lines[fatal : fatal + _TAIL]
-    return "\n".join(f"    {line[:200]}" for line in lines)

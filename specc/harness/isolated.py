@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import selectors
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import Any
 from specc import errors
 from specc.errors import SpeccError
 from specc.harness.matrix import Cell
+from specc.harness.process import end, reason, too_long
 from specc.harness.verdict import Finding, Verdict
 
 # Runs before anything is imported: what may be imported is what the parent could, and no more. The
@@ -32,7 +32,6 @@ _START = (
     "from specc.harness.worker import main; main()"
 )
 _MAX_REPLY = 64 << 20
-_TAIL = 12
 
 
 class Isolated:
@@ -74,12 +73,12 @@ class Isolated:
             reply = self._asked(request)
         except TimeoutError:
             self.close()
-            limit = f"{self._seconds:g} s"
-            return _lost(file, cell, f"took longer than {limit} and was stopped", start)
+            assert self._seconds is not None  # without a limit nothing takes too long
+            return _lost(file, cell, too_long(self._seconds), start)
         except EOFError:
-            reason = self._reason()
+            why = self._reason()
             self.close()
-            return _lost(file, cell, reason, start)
+            return _lost(file, cell, why, start)
         if "error" in reply:
             raise _error(reply["error"])
         return _verdict(reply["verdict"])
@@ -88,9 +87,7 @@ class Isolated:
         """End the process, and whatever it started."""
         process, self._process = self._process, None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                _kill(process)
-            process.wait()
+            end(process)
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     with contextlib.suppress(OSError):
@@ -115,12 +112,12 @@ class Isolated:
 
     def _line(self, pipe: Any) -> bytes:
         """The next line, within the limit of time. Raises TimeoutError, EOFError."""
-        end = None if self._seconds is None else time.monotonic() + self._seconds
+        last = None if self._seconds is None else time.monotonic() + self._seconds
         found = bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, selectors.EVENT_READ)
             while not found.endswith(b"\n"):
-                left = None if end is None else end - time.monotonic()
+                left = None if last is None else last - time.monotonic()
                 if (left is not None and left <= 0) or not selector.select(left):
                     raise TimeoutError
                 piece = os.read(pipe.fileno(), 1 << 16)
@@ -155,35 +152,7 @@ class Isolated:
         code = self._process.poll()
         if code is None:
             return "said what is no reply, and was stopped"
-        if code < 0:
-            name = signal.Signals(-code).name if -code in _SIGNALS else f"signal {-code}"
-            text = f"crashed the interpreter: {name}"
-            if name == "SIGKILL":
-                text = "was killed: SIGKILL, most often for want of memory"
-        else:
-            text = f"ended the interpreter with status {code}"
-        said = self._tail()
-        return f"{text}\n{said}" if said else text
-
-    def _tail(self) -> str:
-        if self._said is None:
-            return ""
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
-        # faulthandler says what matters first, a traceback says it last.
-        fatal = next((k for k, line in enumerate(lines) if line.startswith("Fatal Python")), None)
-        lines = lines[-_TAIL:] if fatal is None else lines[fatal : fatal + _TAIL]
-        return "\n".join(f"    {line[:200]}" for line in lines)
-
-
-_SIGNALS = {int(each) for each in signal.Signals}
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if os.name == "posix":
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
+        return reason(code, self._said)
 
 
 def _lost(file: str, cell: Cell, reason: str, start: float) -> Verdict:
