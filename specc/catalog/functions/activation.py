@@ -4,35 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.functions.family import Family
+from specc.catalog.rows import FunctionRow
 from specc.catalog.shapes import activation, elementwise, functional
 from specc.catalog.shapes.elementwise import mapped
 
-
-def _row(
-    torch: str,
-    summary: str,
-    shape: ShapeRule = elementwise.floating,
-    signature: str = "",
-    *,
-    example: str = "",
-    choices: tuple[str, ...] = (),
-    stochastic: bool = False,
-) -> FunctionRow:
-    name = torch.partition(".")[2]
-    return FunctionRow(
-        name,
-        torch,
-        "input: tensor" + (f", {signature}" if signature else ""),
-        summary,
-        choices={"approximate": choices} if choices else {},
-        example=example,
-        shape=shape,
-        stochastic=stochastic,
-        training=stochastic,
-        family="activation",
-    )
-
+_row = Family("activation", leads="input: tensor", signature="", shape=elementwise.floating)
 
 _DIM = "dim: int | none = None"
 _WHOLE_TOO = partial(mapped, takes="if")
@@ -41,7 +18,9 @@ ROWS = (
     _row("F.relu", "max(x, 0)", _WHOLE_TOO),
     _row("F.relu6", "min(max(x, 0), 6)", _WHOLE_TOO),
     _row(
-        "F.leaky_relu", "x, or negative_slope x below 0", signature="negative_slope: float = 0.01"
+        "F.leaky_relu",
+        "x, or negative_slope x below 0",
+        signature="negative_slope: float = 0.01",
     ),
     _row(
         "F.prelu",
@@ -56,6 +35,7 @@ ROWS = (
         activation.randomly_leaky,
         "lower: float = 0.125, upper: float = 0.3333333333333333",
         stochastic=True,
+        training=True,
     ),
     _row("F.elu", "x, or alpha (exp(x) - 1) below 0", signature="alpha: float = 1.0"),
     _row("F.selu", "ELU scaled so that variance 1 stays 1"),
@@ -64,7 +44,7 @@ ROWS = (
         "F.gelu",
         "x times the standard normal's distribution function",
         signature="approximate: str = 'none'",
-        choices=("none", "tanh"),
+        choices={"approximate": ("none", "tanh")},
     ),
     _row("F.silu", "x sigmoid(x)", partial(mapped, takes="fc")),
     _row("F.mish", "x tanh(softplus(x))"),
@@ -94,7 +74,10 @@ ROWS = (
         example="x -> threshold(0.1, 0.5)",
     ),
     _row(
-        "F.glu", "one half along dim times sigmoid of the other", elementwise.gated, "dim: int = -1"
+        "F.glu",
+        "one half along dim times sigmoid of the other",
+        elementwise.gated,
+        "dim: int = -1",
     ),
     _row(
         "F.softmax",

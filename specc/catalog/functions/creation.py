@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specc.catalog.functions.family import Family
 from specc.catalog.rows import FunctionRow
 from specc.catalog.shapes import creation, diagonals, elementwise
 
@@ -15,20 +16,6 @@ def _sized(name: str, summary: str) -> FunctionRow:
         example=f"x: float[N, 6] | x + {name}(N, 6)",
         shape=creation.created,
         family="creation",
-    )
-
-
-def _like(
-    name: str, summary: str, signature: str = "input: tensor", example: str = ""
-) -> FunctionRow:
-    return FunctionRow(
-        name,
-        f"torch.{name}",
-        signature,
-        summary,
-        example=example,
-        shape=elementwise.same,
-        family="like",
     )
 
 
@@ -55,6 +42,8 @@ def _triangle(name: str, summary: str) -> FunctionRow:
         family="creation",
     )
 
+
+_like = Family("like", shape=elementwise.same)
 
 ROWS = (
     _sized("ones", "ones of the run's precision"),
@@ -117,30 +106,26 @@ ROWS = (
     _window("kaiser", "of the least energy in its side lobes", ", beta: float = 12.0"),
     _triangle("tril", "on and below the diagonal"),
     _triangle("triu", "on and above the diagonal"),
-    _like("ones_like", "ones of another's shape"),
-    _like("zeros_like", "zeros of another's shape"),
+    _like("torch.ones_like", "ones of another's shape"),
+    _like("torch.zeros_like", "zeros of another's shape"),
     _like(
-        "full_like",
+        "torch.full_like",
         "one number in another's shape",
-        "input: tensor, fill_value: float",
-        "x -> full_like(0.5)",
+        signature="input: tensor, fill_value: float",
+        example="x -> full_like(0.5)",
     ),
-    FunctionRow(
-        "normal_like",
+    _like(
         "torch.randn_like",
-        "input: tensor",
         "standard normal noise of another's shape",
-        shape=elementwise.floating,
+        elementwise.floating,
+        name="normal_like",
         stochastic=True,
-        family="like",
     ),
-    FunctionRow(
-        "uniform_like",
+    _like(
         "torch.rand_like",
-        "input: tensor",
         "uniform noise from 0 to 1 of another's shape",
-        shape=elementwise.unit_noise,
+        elementwise.unit_noise,
+        name="uniform_like",
         stochastic=True,
-        family="like",
     ),
 )

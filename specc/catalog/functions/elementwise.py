@@ -8,31 +8,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.functions.family import Family
+from specc.catalog.rows import FunctionRow
 from specc.catalog.shapes import elementwise as rules
 from specc.catalog.shapes.elementwise import mapped
 
-
-def _row(
-    torch: str,
-    summary: str,
-    shape: ShapeRule = rules.to_float,
-    signature: str = "",
-    *,
-    name: str | None = None,
-    example: str = "",
-) -> FunctionRow:
-    name = name or torch.rpartition(".")[2]
-    return FunctionRow(
-        name,
-        torch,
-        "input: tensor" + (f", {signature}" if signature else ""),
-        summary,
-        example=example.format(name),
-        shape=shape,
-        family="elementwise",
-    )
-
+_row = Family("elementwise", leads="input: tensor", signature="", shape=rules.to_float)
 
 # Where the function is defined, and away from its ends.
 _ABOVE_0 = "x: unit[N, 6] | {}(x + 0.5)"

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
-from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.functions.family import Family
 from specc.catalog.shapes import arrangement
 from specc.catalog.shapes import joining as rules
 
-
-def _row(
-    name: str,
-    summary: str,
-    shape: ShapeRule,
-    signature: str = "tensors: tensors",
-    *,
-    example: str = "x: float[N, 6], y: float[N, 6] | {}([x, y])",
-    choices: tuple[str, ...] = (),
-    refuses: Mapping[str, str] | None = None,
-) -> FunctionRow:
-    return FunctionRow(
-        name,
-        f"torch.{name}",
-        signature,
-        summary,
-        choices={"indexing": choices} if choices else {},
-        example=example.format(name),
-        refuses=refuses or {},
-        shape=shape,
-        family="joining",
-    )
+_row = Family(
+    "joining",
+    signature="tensors: tensors",
+    example="x: float[N, 6], y: float[N, 6] | {}([x, y])",
+)
 
 
 _PIECES = "input: tensor, indices_or_sections: int | ints"
@@ -38,45 +20,45 @@ _THREE = "x: float[N, 6] | a, b, c = {}(x, 3)"
 
 ROWS = (
     _row(
-        "cat",
+        "torch.cat",
         "values one after another",
         arrangement.concatenated,
         "tensors: tensors, dim: int = 0",
     ),
     _row(
-        "stack",
+        "torch.stack",
         "values along a new dimension",
         arrangement.stacked,
         "tensors: tensors, dim: int = 0",
     ),
-    _row("hstack", "values side by side", partial(rules.stacked, rank=1, dim=1)),
-    _row("vstack", "values one below another", partial(rules.stacked, rank=2, dim=0)),
-    _row("dstack", "values one behind another", partial(rules.stacked, rank=3, dim=2)),
-    _row("column_stack", "values side by side, vectors as columns", rules.column_stacked),
+    _row("torch.hstack", "values side by side", partial(rules.stacked, rank=1, dim=1)),
+    _row("torch.vstack", "values one below another", partial(rules.stacked, rank=2, dim=0)),
+    _row("torch.dstack", "values one behind another", partial(rules.stacked, rank=3, dim=2)),
+    _row("torch.column_stack", "values side by side, vectors as columns", rules.column_stacked),
     _row(
-        "block_diag",
+        "torch.block_diag",
         "matrices along a diagonal, zeros elsewhere",
         rules.block_diagonal,
         "*tensors: tensor",
         example="x: float[N, 6], y: float[N, 2] | block_diag(x, y)",
     ),
     _row(
-        "meshgrid",
+        "torch.meshgrid",
         "each vector over the grid of all",
         rules.gridded,
         "*tensors: tensor, *, indexing: str",
         example='x: float[N], y: float[6] | a, b = meshgrid(x, y, indexing="ij")',
-        choices=("ij", "xy"),
+        choices={"indexing": ("ij", "xy")},
     ),
     _row(
-        "cartesian_prod",
+        "torch.cartesian_prod",
         "every choice of an element from each vector, a row each",
         rules.multiplied_out,
         "*tensors: tensor",
         example="x: float[N], y: float[6] | cartesian_prod(x, y)",
     ),
     _row(
-        "combinations",
+        "torch.combinations",
         "every choice of r elements, a row each",
         rules.combined,
         "input: tensor, r: int = 2, with_replacement: bool = False",
@@ -86,7 +68,7 @@ ROWS = (
         ),
     ),
     _row(
-        "broadcast_tensors",
+        "torch.broadcast_tensors",
         "each value stretched to the shape of all",
         rules.broadcast_together,
         "*tensors: tensor",
@@ -94,7 +76,7 @@ ROWS = (
     ),
     *(
         _row(
-            f"atleast_{rank}d",
+            f"torch.atleast_{rank}d",
             f"the value with dimensions of size 1 up to {rank}",
             partial(rules.widened, rank=rank),
             "*tensors: tensor",
@@ -103,49 +85,49 @@ ROWS = (
         for rank in (1, 2, 3)
     ),
     _row(
-        "chunk",
+        "torch.chunk",
         "pieces of equal size",
         arrangement.chunked,
         "input: tensor, chunks: int, dim: int = 0",
         example="x: float[N, 6] | a, b = chunk(x, 2, dim=1)",
     ),
     _row(
-        "split",
+        "torch.split",
         "pieces of given sizes",
         arrangement.split,
         "tensor: tensor, split_size_or_sections: size | sizes, dim: int = 0",
         example="x: float[N, 6] | a, b = split(x, (2, 4), dim=1)",
     ),
     _row(
-        "tensor_split",
+        "torch.tensor_split",
         "so many pieces, as equal as can be, or pieces that begin at given places",
         rules.split_anywhere,
         f"{_PIECES}, dim: int = 0",
         example="x: float[N, 6] | a, b, c, d = tensor_split(x, 4, dim=1)",
     ),
     _row(
-        "hsplit",
+        "torch.hsplit",
         "pieces side by side",
         partial(rules.split_along, dim=1),
         _PIECES,
         example=_THREE,
     ),
     _row(
-        "vsplit",
+        "torch.vsplit",
         "pieces one below another",
         partial(rules.split_along, dim=0),
         _PIECES,
         example="x: float[6, N] | a, b, c = {}(x, 3)",
     ),
     _row(
-        "dsplit",
+        "torch.dsplit",
         "pieces one behind another",
         partial(rules.split_along, dim=2),
         _PIECES,
         example="x: float[N, 2, 6] | a, b, c = {}(x, 3)",
     ),
     _row(
-        "unbind",
+        "torch.unbind",
         "one value for each place",
         arrangement.unbound,
         "input: tensor, dim: int = 0",

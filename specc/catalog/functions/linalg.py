@@ -6,34 +6,10 @@ is compared across machines must not depend on it. Non-goal: products (``matrix`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
-from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.functions.family import Family
 from specc.catalog.shapes import linalg as rules
-
-
-def _row(
-    torch: str,
-    summary: str,
-    shape: ShapeRule,
-    signature: str = "A: tensor",
-    *,
-    example: str = "",
-    choices: Mapping[str, tuple[str, ...]] | None = None,
-) -> FunctionRow:
-    name = torch.rpartition(".")[2]
-    return FunctionRow(
-        name,
-        torch,
-        signature,
-        summary,
-        choices=choices or {},
-        example=(example or _REGULAR).format(name),
-        shape=shape,
-        family="linalg",
-    )
-
 
 # Matrices near the identity: regular, and of positive determinant.
 _REGULAR = "x: unit[N, 4, 4] | {}(x * 0.2 + eye(4))"
@@ -42,6 +18,8 @@ _SYMMETRIC = "x: float[N, 4, 4] | {}(x @ x.mT + diag(linspace(1.0, 4.0, 4)))"
 _ANY = "x: float[N, 4, 3] | {}(x)"
 _UPLO = {"UPLO": ("L", "U")}
 _TOLERANCES = "*, atol: float | none = None, rtol: float | none = None, hermitian: bool = False"
+
+_row = Family("linalg", signature="A: tensor", example=_REGULAR)
 
 ROWS = (
     _row(

@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
-from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.functions.family import Family
 from specc.catalog.shapes import order as rules
 
-
-def _row(
-    torch: str,
-    summary: str,
-    shape: ShapeRule,
-    signature: str = "input: tensor, dim: int",
-    *,
-    example: str = "x -> {}(dim=-1)",
-    choices: tuple[str, ...] = (),
-    refuses: Mapping[str, str] | None = None,
-) -> FunctionRow:
-    name = torch.rpartition(".")[2]
-    return FunctionRow(
-        name,
-        torch,
-        signature,
-        summary,
-        choices={"side": choices} if choices else {},
-        example=example.format(name),
-        refuses=refuses or {},
-        shape=shape,
-        family="order",
-    )
-
+_row = Family("order", signature="input: tensor, dim: int", example="x -> {}(dim=-1)")
 
 _WITH_PLACES = "x: float[N, 6] | values, places = x -> {}(dim=-1)"
 _SORT = "input: tensor, dim: int = -1, descending: bool = False"
@@ -144,7 +120,7 @@ ROWS = (
         "sorted_sequence: tensor, input: tensor, *, out_int32: bool = False, right: bool = False, "
         "side: str | none = None",
         example="x: float[N, 6] | searchsorted(linspace(-1.0, 1.0, 5), x)",
-        choices=("left", "right"),
+        choices={"side": ("left", "right")},
     ),
     _row(
         "torch.bucketize",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.functions.family import Family
 from specc.catalog.shapes import elementwise, pairwise
 from specc.catalog.shapes.pairwise import alike, paired
 
@@ -21,30 +21,7 @@ _ABOVE_0 = "x: unit[N, 6], y: unit[N, 6] | {}(x + 0.5, y + 0.5)"
 _WHOLE = "x: int[N, 6], y: int[N, 6] | {}(x, y)"
 _BY_WHOLE = "x: int[N, 6], y: int[N, 6] | {}(x, y + 1)"
 
-
-def _row(
-    torch: str,
-    summary: str,
-    shape: ShapeRule,
-    signature: str = _TWO,
-    *,
-    example: str = _FLOATS,
-    choices: tuple[str, ...] = (),
-    since: str = "2.0",
-) -> FunctionRow:
-    name = torch.rpartition(".")[2]
-    return FunctionRow(
-        name,
-        torch,
-        signature,
-        summary,
-        choices={"rounding_mode": choices} if choices else {},
-        example=example.format(name),
-        since=since,
-        shape=shape,
-        family="pairwise",
-    )
-
+_row = Family("pairwise", signature=_TWO, example=_FLOATS)
 
 _SAME = partial(paired)
 _REAL = partial(paired, takes="if")
@@ -71,7 +48,7 @@ ROWS = (
         pairwise.divided,
         f"{_NUMBER}, *, rounding_mode: str | none = None",
         example=_ABOVE_0,
-        choices=("floor", "trunc"),
+        choices={"rounding_mode": ("floor", "trunc")},
     ),
     _row(
         "torch.floor_divide",

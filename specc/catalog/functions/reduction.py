@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
-from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.functions.family import Family
 from specc.catalog.shapes import linalg
 from specc.catalog.shapes import reduction as rules
 
 _DIMS = "dim: int | ints | none = None, keepdim: bool = False"
 
-
-def _row(
-    torch: str,
-    summary: str,
-    shape: ShapeRule,
-    signature: str = _DIMS,
-    *,
-    example: str = "",
-    choices: Mapping[str, tuple[str, ...]] | None = None,
-) -> FunctionRow:
-    name = torch.rpartition(".")[2]
-    return FunctionRow(
-        name,
-        torch,
-        f"input: tensor, {signature}",
-        summary,
-        choices=choices or {},
-        example=(example or "x -> {}(dim=-1)").format(name),
-        shape=shape,
-        family="reduction",
-    )
-
+_row = Family("reduction", leads="input: tensor", signature=_DIMS, example="x -> {}(dim=-1)")
 
 _SPREAD = "dim: int | ints | none = None, *, correction: int = 1, keepdim: bool = False"
 _PLACE = "dim: int | none = None, keepdim: bool = False"
@@ -128,10 +106,18 @@ ROWS = (
     ),
     _row("torch.prod", "the product", rules.multiplied, _PLACE),
     _row(
-        "torch.any", "true where one is", rules.decided, _DIMS, example="x: bool[N, 6] | any(x, 1)"
+        "torch.any",
+        "true where one is",
+        rules.decided,
+        _DIMS,
+        example="x: bool[N, 6] | any(x, 1)",
     ),
     _row(
-        "torch.all", "true where all are", rules.decided, _DIMS, example="x: bool[N, 6] | all(x, 1)"
+        "torch.all",
+        "true where all are",
+        rules.decided,
+        _DIMS,
+        example="x: bool[N, 6] | all(x, 1)",
     ),
     _row(
         "torch.count_nonzero",

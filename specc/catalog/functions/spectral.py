@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from specc.catalog.rows import FunctionRow, ShapeRule
+from specc.catalog.functions.family import Family
+from specc.catalog.rows import FunctionRow
 from specc.catalog.shapes import creation, elementwise, pairwise
 from specc.catalog.shapes import spectral as rules
 
-
-def _row(
-    torch: str,
-    summary: str,
-    shape: ShapeRule,
-    signature: str = "input: tensor",
-    *,
-    example: str = "z: complex[N, 6] | {}(z)",
-    choices: tuple[str, ...] = (),
-    family: str = "complex",
-) -> FunctionRow:
-    name = torch.rpartition(".")[2]
-    return FunctionRow(
-        name,
-        torch,
-        signature,
-        summary,
-        choices={"norm": choices} if choices else {},
-        example=example.format(name),
-        shape=shape,
-        family=family,
-    )
-
+_complex = Family("complex", example="z: complex[N, 6] | {}(z)")
+_spectral = Family("spectral")
+_creation = Family("creation")
 
 _NORMS = ("forward", "backward", "ortho")
 # (names, what each does, kind of the last dimension, the example's input)
@@ -46,7 +27,7 @@ _SIZES = "s: sizes | none = None, dim: ints{} = {}, norm: str | none = None"
 
 
 def _transform(name: str, summary: str, kind: str, example: str) -> tuple[FunctionRow, ...]:
-    row = partial(_row, choices=_NORMS, family="spectral")
+    row = partial(_spectral, choices={"norm": _NORMS})
     return (
         row(
             f"torch.fft.{name}",
@@ -76,53 +57,50 @@ _SHIFT = "input: tensor, dim: int | ints | none = None"
 
 ROWS = (
     *(row for transform in _TRANSFORMS for row in _transform(*transform)),
-    _row(
+    _spectral(
         "torch.fft.fftshift",
         "the frequency 0 moved to the middle",
         rules.shifted,
         _SHIFT,
         example="x -> fftshift",
-        family="spectral",
     ),
-    _row(
+    _spectral(
         "torch.fft.ifftshift",
         "the inverse of fftshift",
         rules.shifted,
         _SHIFT,
         example="x -> ifftshift",
-        family="spectral",
     ),
     *(
-        _row(
+        _creation(
             f"torch.fft.{name}",
             f"the frequencies of {of}, with samples d apart",
             partial(creation.frequencies, halved=name == "rfftfreq"),
             "n: size, d: float = 1.0",
             example=f"x: float[N, {6 if name == 'fftfreq' else 4}] | x * {{}}(6, d=0.5)",
-            family="creation",
         )
         for name, of in (("fftfreq", "fft"), ("rfftfreq", "rfft"))
     ),
-    _row(
+    _complex(
         "torch.complex",
         "complex numbers of two parts",
         partial(pairwise.alike, takes="f", gives="complex"),
         "real: tensor, imag: tensor",
         example="x: float[N, 6], y: float[N, 6] | complex(x, y)",
     ),
-    _row(
+    _complex(
         "torch.polar",
         "complex numbers of size and angle",
         partial(pairwise.alike, takes="f", gives="complex"),
         "abs: tensor, angle: tensor",
         example="x: unit[N, 6], y: float[N, 6] | polar(x + 0.5, y)",
     ),
-    _row("torch.real", "the real part", rules.real),
-    _row("torch.imag", "the imaginary part", rules.imaginary),
-    _row("torch.angle", "the angle", partial(elementwise.mapped, gives="angle")),
-    _row("torch.conj", "the conjugate", elementwise.mapped),
-    _row("torch.view_as_real", "the parts, in a last dimension of 2", rules.pairs),
-    _row(
+    _complex("torch.real", "the real part", rules.real),
+    _complex("torch.imag", "the imaginary part", rules.imaginary),
+    _complex("torch.angle", "the angle", partial(elementwise.mapped, gives="angle")),
+    _complex("torch.conj", "the conjugate", elementwise.mapped),
+    _complex("torch.view_as_real", "the parts, in a last dimension of 2", rules.pairs),
+    _complex(
         "torch.view_as_complex",
         "complex numbers of the parts in a last dimension of 2",
         rules.from_pairs,
