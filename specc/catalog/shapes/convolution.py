@@ -26,7 +26,14 @@ from specc.catalog.shapes.common import (
     require_same_dtype,
     told,
 )
-from specc.catalog.shapes.linear import Initial, Tensors, require_weighable, size_of, uniform_within
+from specc.catalog.shapes.linear import (
+    Initial,
+    Tensors,
+    require_bias,
+    require_weighable,
+    size_of,
+    uniform_within,
+)
 from specc.ir import TensorType
 from specc.sizes import Size
 
@@ -92,16 +99,8 @@ def convolved(call: Call, *, dims: int) -> TensorType:
 
 def convolved_function(call: Call, *, dims: int) -> TensorType:
     """``F.conv2d(input, weight [out, in // groups, *kernel], bias [out])``; as the layer, E0302."""
-    tensor, weight = call.tensor(), call.tensor("weight")
-    require_batch(call, tensor, dims)
-    require_same_dtype(call, tensor, weight)
+    tensor, weight = require_kernel(call, dims)
     positive(call, "groups")
-    if len(weight.shape) != dims + 2:
-        raise RuleError(
-            "E0301",
-            f"{call.name} takes a weight of {dims + 2} dimensions; got {weight}",
-            argument="weight",
-        )
     out, columns, *kernel = weight.shape
     wanted = columns * size_of(call, "groups")
     message = f"{call.name}: the weight {weight} takes {wanted} channels, and {tensor} has"
@@ -109,15 +108,23 @@ def convolved_function(call: Call, *, dims: int) -> TensorType:
     call.require_equal(tensor.shape[1], wanted, error)
     _require_groups(call, tensor.shape[1], out)
     if call.has("bias"):
-        bias = call.tensor("bias")
-        require_same_dtype(call, tensor, bias)
-        error = RuleError(
-            "E0302", f"{call.name}: the bias of {weight} is [{out}]; got {bias}", argument="bias"
-        )
-        if len(bias.shape) != 1:
-            raise error
-        call.require_equal(bias.shape[0], out, error)
+        require_same_dtype(call, tensor, call.tensor("bias"))
+    require_bias(call, weight, out)
     return tensor.with_shape((tensor.shape[0], out, *_spatial(call, tensor, tuple(kernel))))
+
+
+def require_kernel(call: Call, dims: int) -> tuple[TensorType, TensorType]:
+    """The input and the weight of a convolution whose weight is an argument; E0301, E0306."""
+    tensor, weight = call.tensor(), call.tensor("weight")
+    require_batch(call, tensor, dims)
+    require_same_dtype(call, tensor, weight)
+    if len(weight.shape) != dims + 2:
+        raise RuleError(
+            "E0301",
+            f"{call.name} takes a weight of {dims + 2} dimensions; got {weight}",
+            argument="weight",
+        )
+    return tensor, weight
 
 
 def _spatial(call: Call, tensor: TensorType, kernel: Shape) -> Shape:
@@ -215,20 +222,29 @@ def _initial(call: Call, channels: Size, dims: int) -> Initial:
 
 
 def transposed(call: Call, *, dims: int) -> TensorType:
-    """``(H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``."""
+    """``[N, in_channels, ...]`` to ``[N, out_channels, ...]``; sizes as ``transposed_sizes``."""
     tensor = call.tensor()
     require_batch(call, tensor, dims)
     positive(call, "out_channels", "groups")
     kernel = as_sizes(call, "kernel_size", dims)
+    at_least(call, "kernel_size", 1, kernel)
+    out = size_of(call, "out_channels")
+    _require_groups(call, size_of(call, "in_channels"), out)
+    return tensor.with_shape((tensor.shape[0], out, *transposed_sizes(call, tensor, kernel)))
+
+
+def transposed_sizes(call: Call, tensor: TensorType, kernel: Shape) -> Shape:
+    """``(H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1`` of each size;
+    E0305, E0307."""
+    dims = len(kernel)
     stride = as_sizes(call, "stride", dims)
     dilation = as_sizes(call, "dilation", dims)
     padding = as_sizes(call, "padding", dims)
     extra = as_sizes(call, "output_padding", dims)
-    for name, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
-        at_least(call, name, 1, sizes)
+    at_least(call, "stride", 1, stride)
+    at_least(call, "dilation", 1, dilation)
     at_least(call, "padding", 0, padding)
     at_least(call, "output_padding", 0, extra)
-    _require_groups(call, size_of(call, "in_channels"), size_of(call, "out_channels"))
     for more, step, gap in zip(extra, stride, dilation, strict=True):
         values = [known(call, size) for size in (more, step, gap)]
         if None not in values and values[0] >= max(values[1], values[2]):  # type: ignore[operator, type-var]  # None is ruled out on this very line
@@ -245,7 +261,7 @@ def transposed(call: Call, *, dims: int) -> TensorType:
         )
     )
     require_window(call, tensor, spatial, kernel)
-    return tensor.with_shape((tensor.shape[0], size_of(call, "out_channels"), *spatial))
+    return spatial
 
 
 def transposed_parameters(call: Call, *, dims: int) -> Tensors:

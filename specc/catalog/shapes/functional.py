@@ -10,13 +10,11 @@ from collections.abc import Iterable
 
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import (
-    Shape,
     as_size,
     as_sizes,
     at_least,
     axis,
     bracketed,
-    integer,
     known,
     number,
     plain,
@@ -26,8 +24,9 @@ from specc.catalog.shapes.common import (
     require_kind,
     require_same_dtype,
 )
-from specc.catalog.shapes.convolution import require_batch, require_window
+from specc.catalog.shapes.convolution import require_batch, require_kernel, transposed_sizes
 from specc.catalog.shapes.elementwise import dropped, mapped
+from specc.catalog.shapes.linear import require_bag_gradient, require_entries, size_of
 from specc.ir import TensorType
 from specc.sizes import Size
 
@@ -130,29 +129,8 @@ def embedding_bag(call: Call) -> TensorType:
             "E0301",
             f"embedding_bag takes bags [N, T] and a table [K, D]; got {tensor} and {weight}",
         )
-    entries = known(call, weight.shape[0])
-    classes = None if tensor.classes is None else known(call, tensor.classes)
-    if entries is not None and classes is not None and entries < classes:
-        raise RuleError(
-            "E0309",
-            f"the table {weight} has {entries} entries, and {tensor} goes up to {classes - 1}",
-            argument="weight",
-        )
-    if plain(call, "padding_idx") is not None and entries is not None:
-        place = integer(call, "padding_idx")
-        if not -entries <= place < entries:
-            raise RuleError(
-                "E0307",
-                f"padding_idx={place} of embedding_bag is outside its {entries} entries",
-                argument="padding_idx",
-            )
-    scaled = plain(call, "scale_grad_by_freq") or plain(call, "sparse")
-    if plain(call, "mode") == "max" and scaled:
-        raise RuleError(
-            "E0307",
-            'embedding_bag with mode="max" has no sparse and no scaled gradient',
-            argument="mode",
-        )
+    require_entries(call, tensor, weight)
+    require_bag_gradient(call)
     return weight.with_shape((tensor.shape[0], weight.shape[1]))
 
 
@@ -163,54 +141,17 @@ def transposed(call: Call, *, dims: int) -> TensorType:
     """``conv_transpose2d(input, weight [in, out // groups, *kernel], bias [out])``: as the layer.
 
     E0301, E0302, E0303, E0305, E0306, E0307."""
-    tensor, weight = call.tensor(), call.tensor("weight")
-    require_batch(call, tensor, dims)
-    require_same_dtype(call, tensor, weight)
-    if len(weight.shape) != dims + 2:
-        raise RuleError(
-            "E0301",
-            f"{call.name} takes a weight of {dims + 2} dimensions; got {weight}",
-            argument="weight",
-        )
+    tensor, weight = require_kernel(call, dims)
     into, columns, *kernel = weight.shape
-    groups = as_size(call, "groups", call.args["groups"])
+    groups = size_of(call, "groups")
     message = f"in_channels {into} is not divisible by groups {groups}"
     require_divisible(call, into, groups, message, argument="groups")
     message = f"{call.name}: {weight} takes {into} channels, and {tensor} has {tensor.shape[1]}"
     call.require_equal(tensor.shape[1], into, RuleError("E0302", message, argument="weight"))
     out = columns * groups
     require_vector(call, "bias", out, tensor)
-    spatial = _transposed_sizes(call, tensor, tuple(kernel))
+    spatial = transposed_sizes(call, tensor, tuple(kernel))
     return tensor.with_shape((tensor.shape[0], out, *spatial))
-
-
-def _transposed_sizes(call: Call, tensor: TensorType, kernel: Shape) -> Shape:
-    """``(H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1`` of each size."""
-    dims = len(kernel)
-    names = ("stride", "padding", "output_padding", "dilation")
-    stride, padding, extra, dilation = (as_sizes(call, name, dims) for name in names)
-    for name, sizes, least in zip(
-        names, (stride, padding, extra, dilation), (1, 0, 0, 1), strict=True
-    ):
-        at_least(call, name, least, sizes)
-    for more, step, gap in zip(extra, stride, dilation, strict=True):
-        most = max(known(call, step) or 0, known(call, gap) or 0)
-        value = known(call, more)
-        if value is not None and most and value >= most:
-            raise RuleError(
-                "E0307",
-                f"output_padding {value} of {call.name} must be smaller than its stride "
-                f"{step} or its dilation {gap}",
-                argument="output_padding",
-            )
-    spatial = tuple(
-        (size - 1) * step - 2 * pad + gap * (width - 1) + more + 1
-        for size, width, step, pad, gap, more in zip(
-            tensor.shape[2:], kernel, stride, padding, dilation, extra, strict=True
-        )
-    )
-    require_window(call, tensor, spatial, kernel)
-    return spatial
 
 
 # ── normalization ────────────────────────────────────────────────────────────────────────────────

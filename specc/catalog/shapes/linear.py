@@ -108,15 +108,21 @@ def linear_function(call: Call) -> TensorType:
             argument="weight",
         ),
     )
-    if call.has("bias"):
-        bias = call.tensor("bias")
-        error = RuleError(
-            "E0302", f"linear: the bias of {weight} is [{out}]; got {bias}", argument="bias"
-        )
-        if len(bias.shape) != 1:
-            raise error
-        call.require_equal(bias.shape[0], out, error)
+    require_bias(call, weight, out)
     return tensor.with_shape((*tensor.shape[:-1], out))
+
+
+def require_bias(call: Call, weight: TensorType, out: Size) -> None:
+    """E0302 unless ``bias``, where it is given, is the ``[out]`` that ``weight`` wants."""
+    if not call.has("bias"):
+        return
+    bias = call.tensor("bias")
+    error = RuleError(
+        "E0302", f"{call.name}: the bias of {weight} is [{out}]; got {bias}", argument="bias"
+    )
+    if len(bias.shape) != 1:
+        raise error
+    call.require_equal(bias.shape[0], out, error)
 
 
 # ── Bilinear ─────────────────────────────────────────────────────────────────────────────────────
@@ -205,15 +211,21 @@ def embedding(call: Call) -> TensorType:
     tensor = call.tensor()
     _require_index(call, tensor)
     positive(call, "num_embeddings", "embedding_dim")
-    if plain(call, "padding_idx") is not None:
-        place, entries = integer(call, "padding_idx"), known(call, size_of(call, "num_embeddings"))
-        if entries is not None and not -entries <= place < entries:
-            raise RuleError(
-                "E0307",
-                f"padding_idx={place} of {call.name} is outside its {entries} entries",
-                argument="padding_idx",
-            )
+    _require_padding_entry(call, known(call, size_of(call, "num_embeddings")))
     return TensorType("float", (*tensor.shape, size_of(call, "embedding_dim")))
+
+
+def _require_padding_entry(call: Call, entries: int | None) -> None:
+    """E0307 where ``padding_idx`` is given, and outside a table of ``entries``."""
+    if plain(call, "padding_idx") is None:
+        return
+    place = integer(call, "padding_idx")
+    if entries is not None and not -entries <= place < entries:
+        raise RuleError(
+            "E0307",
+            f"padding_idx={place} of {call.name} is outside its {entries} entries",
+            argument="padding_idx",
+        )
 
 
 def embedding_bag(call: Call) -> TensorType:
@@ -221,15 +233,19 @@ def embedding_bag(call: Call) -> TensorType:
     tensor = call.tensor()
     require_rank(call, tensor, (2,), "[N, T], a bag of indices for each example")
     result = embedding(call)
-    if plain(call, "mode") == "max" and (
-        plain(call, "scale_grad_by_freq") or plain(call, "sparse")
-    ):
+    require_bag_gradient(call)
+    return result.with_shape((result.shape[0], result.shape[2]))
+
+
+def require_bag_gradient(call: Call) -> None:
+    """E0307 for a gradient that torch has not for the largest of a bag."""
+    scaled = plain(call, "scale_grad_by_freq") or plain(call, "sparse")
+    if plain(call, "mode") == "max" and scaled:
         raise RuleError(
             "E0307",
-            'EmbeddingBag with mode="max" has no sparse and no scaled gradient',
+            f'{call.name} with mode="max" has no sparse and no scaled gradient',
             argument="mode",
         )
-    return result.with_shape((result.shape[0], result.shape[2]))
 
 
 def embedding_parameters(call: Call) -> Tensors:
@@ -249,23 +265,24 @@ def embedding_function(call: Call) -> TensorType:
     require_floating(call, weight)
     if len(weight.shape) != 2:
         raise RuleError("E0301", f"embedding takes a table [K, D]; got {weight}", argument="weight")
+    require_entries(call, tensor, weight)
+    return weight.with_shape((*tensor.shape, weight.shape[1]))
+
+
+def require_entries(call: Call, tensor: TensorType, weight: TensorType) -> None:
+    """E0309 where an index of ``tensor`` may be outside the table ``weight [K, D]``, E0307 where
+    ``padding_idx`` is; a K that is not known leaves both open."""
     entries = known(call, weight.shape[0])
+    if entries is None:
+        return
     classes = None if tensor.classes is None else known(call, tensor.classes)
-    if entries is not None and classes is not None and entries < classes:
+    if classes is not None and entries < classes:
         raise RuleError(
             "E0309",
             f"the table {weight} has {entries} entries, and {tensor} goes up to {classes - 1}",
             argument="weight",
         )
-    if plain(call, "padding_idx") is not None and entries is not None:
-        place = integer(call, "padding_idx")
-        if not -entries <= place < entries:
-            raise RuleError(
-                "E0307",
-                f"padding_idx={place} of embedding is outside its {entries} entries",
-                argument="padding_idx",
-            )
-    return weight.with_shape((*tensor.shape, weight.shape[1]))
+    _require_padding_entry(call, entries)
 
 
 def one_hot(call: Call) -> TensorType:
