@@ -23,12 +23,12 @@ from specc.emit.expressions import (
 from specc.emit.forms import Different
 from specc.emit.layout import identifier
 from specc.emit.limits import ONE_CASE
-from specc.emit.made import made_of
 from specc.emit.marks import mark
 from specc.emit.names import argument_names
 from specc.emit.plan import Choice, Cycle, Part, Round, Row
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, If, Statement
+from specc.emit.templates import filled
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ class Maker(Asserted):
         row = layer.row
         assert row is not None  # only a block has none
         if row.made:
-            made = made_of(row, layer.arguments, self.naming)
+            made = filled(row.made, row, layer.arguments, self.naming)
         else:
             positional, by_keyword = of_arguments(row, layer.arguments, self.naming)
             made = ast.Call(dotted(row.torch), positional, by_keyword)

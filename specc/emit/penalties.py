@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, REGULARIZERS
 from specc.catalog.rows import FormulaRow
-from specc.emit.expressions import Naming, call, dotted, of_static, path_expression, static_naming
+from specc.emit.expressions import Naming, call, dotted, path_expression, static_naming
 from specc.emit.marks import mark
 from specc.emit.selections import parameters
 from specc.emit.statements import Assign, Evaluate, For, Function, Return, Statement
+from specc.emit.templates import filled, with_name
 
 
 def constant_naming(constants: Mapping[str, str]) -> Naming:
@@ -29,7 +30,7 @@ def penalty(model: ir.Module, step: ir.Step, prefix: str, constants: Mapping[str
         formula = _formula(row, regularizer.arguments, constants)
         where = mark(regularizer.span)
         if len(regularizer.on.names) == 1:
-            total = _with_name(
+            total = with_name(
                 formula, "weight", path_expression(ast.Name("self"), regularizer.on.names[0])
             )
         else:
@@ -76,36 +77,8 @@ def constrain(
 
 
 def _formula(row: FormulaRow, arguments: ir.Arguments, constants: Mapping[str, str]) -> ast.expr:
-    """The row's formula with its arguments put in; what it passes on by keyword and the spec left
-    out is left to torch's own default."""
-    naming = constant_naming(constants)
-    given = dict(arguments)
-    values: dict[str, ast.expr] = {}
-    for argument in row.arguments:
-        operand = given.get(argument.name, argument.default)
-        assert not isinstance(operand, ir.Value)
-        values[argument.name] = of_static(operand, naming)  # type: ignore[arg-type]  # static args
-
-    tree = ast.parse(row.formula, mode="eval").body
-    if isinstance(tree, ast.Call):
-        tree.keywords = [
-            item for item in tree.keywords if item.arg not in row.by_name or item.arg in given
-        ]
-    for name, value in values.items():
-        tree = _with_name(tree, name, value)
-    return _folded(tree)
-
-
-def _with_name(tree: ast.expr, name: str, value: ast.expr) -> ast.expr:
-    """``tree`` with ``value`` wherever it says ``name``."""
-
-    class Put(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return value if node.id == name else node
-
-    result = Put().visit(tree)
-    assert isinstance(result, ast.expr)
-    return result
+    """The row's formula with its arguments put in."""
+    return _folded(filled(row.formula, row, arguments, constant_naming(constants)))
 
 
 def _folded(node: ast.expr) -> ast.expr:
@@ -140,4 +113,4 @@ def clipping(
         if name not in model.frozen_names and (stepped is None or name in stepped)
     )
     on = clip.on or ir.Selection("*", everything)
-    return _with_name(formula, "parameters", parameters(model, on))
+    return with_name(formula, "parameters", parameters(model, on))

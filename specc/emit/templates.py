@@ -1,29 +1,37 @@
-"""Layers that torch makes of other layers: the row's Python with the spec's arguments put in.
+"""Python that a row of the catalogue writes out, with the spec's arguments put in.
 
-Non-goal: any knowledge of a single layer; what is written is the row's ``made``.
+Non-goal: any knowledge of a single row; what is written is its ``made`` or its ``formula``.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from specc import ir
-from specc.catalog.rows import LayerRow
+from specc.catalog.rows import Row
 from specc.emit.expressions import Naming, of_static
 
 
-def made_of(row: LayerRow, arguments: ir.Arguments, naming: Naming) -> ast.expr:
-    """``row.made`` with ``arguments`` in place of their names. What the spec leaves out is left to
-    torch's default where it is passed by keyword, and is the row's default elsewhere."""
+def filled(text: str, row: Row, arguments: ir.Arguments, naming: Naming) -> ast.expr:
+    """The expression ``text`` with ``arguments`` in place of their names. What the spec leaves out
+    is left to torch's default where it is passed by keyword, and is the row's default elsewhere."""
     given = dict(arguments)
     values: dict[str, ast.expr] = {}
     for argument in row.arguments:
         operand = given.get(argument.name, argument.default)
         assert not isinstance(operand, ir.Value)
         values[argument.name] = of_static(operand, naming)  # type: ignore[arg-type]  # static args
-    tree = ast.parse(row.made, mode="eval").body
-    found = _Put(values, given.keys()).visit(tree)
+    return _put(ast.parse(text, mode="eval").body, values, given.keys())
+
+
+def with_name(tree: ast.expr, name: str, value: ast.expr) -> ast.expr:
+    """``tree`` with ``value`` wherever it says ``name``."""
+    return _put(tree, {name: value}, {name})
+
+
+def _put(tree: ast.expr, values: Mapping[str, ast.expr], given: Collection[str]) -> ast.expr:
+    found = _Put(values, given).visit(tree)
     assert isinstance(found, ast.expr)
     return found
 
@@ -31,7 +39,7 @@ def made_of(row: LayerRow, arguments: ir.Arguments, naming: Naming) -> ast.expr:
 class _Put(ast.NodeTransformer):
     """Puts values in place of names, and leaves out what was left out."""
 
-    def __init__(self, values: dict[str, ast.expr], given: Collection[str]) -> None:
+    def __init__(self, values: Mapping[str, ast.expr], given: Collection[str]) -> None:
         self.values = values
         self.given = given
 

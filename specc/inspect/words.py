@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 from types import NoneType
 
 from specc import ir
+from specc.catalog import words
 from specc.catalog.rows import Argument, LayerRow, Row
 from specc.sizes import Poly, Power, Quotient, Size, evaluate, floor_divide, power, symbol
 
@@ -77,19 +78,13 @@ def literal(value: object, sizes: Mapping[str, Size]) -> str:
             return literal(value.value, sizes)
         case Poly():
             return str(tidy(evaluate(value, sizes)))
-        case bool():
-            return "true" if value else "false"
-        case None:
-            return "none"
-        case str():
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case float():
             return f"{value:g}" if float(f"{value:g}") == value else repr(value)
         case tuple():
             inner = ", ".join(literal(item, sizes) for item in value)
             return f"({inner},)" if len(value) == 1 else f"({inner})"
         case _:
-            return str(value)
+            return words.literal(value)
 
 
 def call(called: str, arguments: ir.Arguments, row: Row | None, sizes: Mapping[str, Size]) -> str:

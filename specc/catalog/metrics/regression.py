@@ -56,6 +56,29 @@ def _row(
     )
 
 
+_OF_OUTPUTS = """
+if multioutput == "raw_values":
+    return scores
+if multioutput == "variance_weighted":
+    return (whole / whole.sum() * scores).sum()
+return scores.mean()
+"""
+
+
+def _explained(name: str, function: str, summary: str, body: str) -> FunctionRow:
+    """``body`` gives the ``scores`` of the outputs, and the variance of each as ``whole``."""
+    return _row(
+        name,
+        function,
+        summary,
+        f"{body.strip()}{_OF_OUTPUTS}",
+        "multioutput: str = 'uniform_average'",
+        'multioutput: str = "uniform_average"',
+        shape=rules.outputs,
+        choices={"multioutput": ("uniform_average", "raw_values", "variance_weighted")},
+    )
+
+
 _REDUCTION = {"reduction": ("mean", "sum", "none")}
 _POSITIVE = "x: unit[N, 5], y: unit[N, 5] | "
 
@@ -163,7 +186,7 @@ return 2 * (first - second + preds.pow(2 - power) / (2 - power)).mean()
         tensors="preds: tensor, targets: tensor",
         shape=rules.tweedie,
     ),
-    _row(
+    _explained(
         "R2Score",
         "r2_score",
         "the share of the targets' variance that is explained",
@@ -173,18 +196,9 @@ whole = (target - target.mean(dim=0)).square().sum(dim=0)
 some, varied = left > 1e-04, whole > 1e-04
 share = torch.where(varied, 1 - left / torch.where(varied, whole, 1), 0)
 scores = torch.where(some, share, 1)
-if multioutput == "raw_values":
-    return scores
-if multioutput == "variance_weighted":
-    return (whole / whole.sum() * scores).sum()
-return scores.mean()
 """,
-        "multioutput: str = 'uniform_average'",
-        'multioutput: str = "uniform_average"',
-        shape=rules.outputs,
-        choices={"multioutput": ("uniform_average", "raw_values", "variance_weighted")},
     ),
-    _row(
+    _explained(
         "ExplainedVariance",
         "explained_variance",
         "the share of the targets' variance that is explained, but for a shift",
@@ -193,16 +207,7 @@ left = (target - preds).var(dim=0, correction=0)
 whole = target.var(dim=0, correction=0)
 share = torch.where(whole != 0, 1 - left / torch.where(whole != 0, whole, 1), 0)
 scores = torch.where(left != 0, share, 1)
-if multioutput == "raw_values":
-    return scores
-if multioutput == "variance_weighted":
-    return (whole / whole.sum() * scores).sum()
-return scores.mean()
 """,
-        "multioutput: str = 'uniform_average'",
-        'multioutput: str = "uniform_average"',
-        shape=rules.outputs,
-        choices={"multioutput": ("uniform_average", "raw_values", "variance_weighted")},
     ),
     _row(
         "RelativeSquaredError",
