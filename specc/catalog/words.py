@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from specc.catalog.rows import Argument, FormulaRow, LayerRow, Row
+from specc.catalog.rows import FormulaRow, LayerRow, Row
+from specc.catalog.signatures import Argument
 
 _PAGES: Final = "https://docs.pytorch.org/docs/stable/"
 # What a spec calls each kind, before the call of a row of it.

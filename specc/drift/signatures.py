@@ -12,16 +12,8 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from specc.catalog.rows import (
-    INFERRED,
-    REQUIRED,
-    Argument,
-    FormulaRow,
-    FunctionRow,
-    LayerRow,
-    Row,
-    SchedulerRow,
-)
+from specc.catalog.rows import FormulaRow, FunctionRow, LayerRow, Row, SchedulerRow
+from specc.catalog.signatures import INFERRED, REQUIRED, Argument
 from specc.drift.left_out import (
     LEFT_OUT,
     LEFT_OUT_HERE,

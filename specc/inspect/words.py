@@ -11,7 +11,8 @@ from types import NoneType
 
 from specc import ir
 from specc.catalog import words
-from specc.catalog.rows import Argument, LayerRow, Row
+from specc.catalog.rows import LayerRow, Row
+from specc.catalog.signatures import Argument
 from specc.sizes import Poly, Power, Quotient, Size, evaluate, floor_divide, power, symbol
 
 HOLE = "·"  # where the tensor goes in ``0.5 * ·``

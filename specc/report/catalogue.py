@@ -9,7 +9,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from specc.catalog import words
-from specc.catalog.rows import Argument, FunctionRow, LayerRow, Row
+from specc.catalog.rows import FunctionRow, LayerRow, Row
+from specc.catalog.signatures import Argument
 from specc.inspect.entry import Entry
 from specc.report.style import Piece
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from specc.catalog import words
 from specc.catalog.examples import explained
-from specc.catalog.rows import Argument, FunctionRow, LayerRow, Row
+from specc.catalog.rows import FunctionRow, LayerRow, Row
+from specc.catalog.signatures import Argument
 
 
 def text(rows: Iterable[tuple[str, Row]]) -> str:

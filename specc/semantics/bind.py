@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from specc import ir
 from specc.catalog import suggest
-from specc.catalog.rows import Argument, Row
+from specc.catalog.rows import Row
+from specc.catalog.signatures import Argument
 from specc.errors import Collector, Span
 from specc.semantics.entities import Entity, Items, describe, is_poisoned
 from specc.semantics.foreign_names import argument_advice, meant_argument

@@ -11,7 +11,8 @@ from typing import Final
 
 from specc import ir
 from specc.catalog import INITS, OPTIMIZERS, SCHEDULERS
-from specc.catalog.rows import REQUIRED, Argument, LayerRow, Row
+from specc.catalog.rows import LayerRow, Row
+from specc.catalog.signatures import REQUIRED, Argument
 from specc.errors import Span
 from specc.semantics.entities import Entity
 from specc.semantics.foreign_names import (
