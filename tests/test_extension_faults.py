@@ -68,6 +68,10 @@ def test_a_link_to_the_project_is_the_project(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("[tool.specc]\nextensions = [", "is no TOML"),
+        ("[tool.specc]\nextentions", "is no TOML: Expected '=' after a key"),
+        ("[tool.ruff]\n\n[tool . 'specc'\n", "(at line 3, column 16)"),
+        ("tool.specc.roots = [1,,]", "(at line 1, column 23)"),
+        ('[tool.specc]\nextentions = ["rows.py"]', "no setting `extentions`"),
         ('[tool.specc]\nextensions = "rows.py"', "no list of strings"),
         ("[tool.specc]\nextensions = [1]", "no list of strings"),
         ('[tool.specc]\nextensions = [""]', "no list of strings"),
@@ -82,6 +86,16 @@ def test_a_setting_of_another_form_is_refused(tmp_path: Path, text: str, reason:
     error = refusal(spec)
     assert error.code == "E0721" and reason in error.message
     assert "pyproject.toml" in error.message
+
+
+@pytest.mark.parametrize("text", ["[tool.ruff\n", "[project]\ndependencies = ['specc',,]\n"])
+def test_a_broken_file_that_does_not_speak_of_specc_is_others_affair(
+    tmp_path: Path, text: str
+) -> None:
+    spec = project(tmp_path, None, "Tanh")
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    program, diagnostics, _ = front.check(spec)
+    assert program is not None and not diagnostics
 
 
 def test_the_package_that_is_meant_is_proposed(
@@ -184,6 +198,18 @@ def test_a_faulty_rule_is_reported_where_it_is_used(tmp_path: Path, fault: str) 
     (found,) = front.check(spec)[1]
     assert found.code == "E0722" and told in found.message, found.message
     assert found.span is not None and found.span.line == 5
+
+
+def test_the_catalogue_says_why_there_are_no_shapes(
+    tmp_path: Path, specc_without_torch: Run
+) -> None:
+    project(tmp_path, listed(TWIN.replace("shape=same", "shape=lambda call: 1 / 0")))
+    ended = specc_without_torch("catalog", "Twin", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    shapes = ended.stdout.partition("\nshapes\n")[2].partition("\nexample\n")[0]
+    assert "x  float[N, 6]\n" in shapes
+    assert "the example does not check: E0722 the rule `shape` of Twin" in shapes
+    assert "ZeroDivisionError" in shapes
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Which extensions a project names: ``extensions`` under ``[tool.specc]`` of its pyproject.toml.
 
 Read at each check, so it is quick where there is nothing to read: a file that does not speak of
-extensions is not even parsed. Non-goal: loading what is named (``sources``)."""
+specc's settings is not parsed, and whether it is TOML is not asked. Non-goal: loading what is named
+(``sources``)."""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,8 @@ from specc.errors import CallError
 PYPROJECT: Final = "pyproject.toml"
 SETTING: Final = "extensions"
 _WRITE: Final = f'write `{SETTING} = ["acme-layers", "layers/rows.py"]` under [tool.specc]'
+# Wherever it is: one that stands in a comment or a string is parsed for nothing.
+_TABLE: Final = re.compile(rb"""\btool["']?\s*\.\s*["']?specc\b""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,9 @@ def _extensions(file: Path) -> tuple[str, ...]:
     except OSError as fault:
         raise _refusal(file, f"cannot be read: {fault.strerror or fault}") from None
     # A key could be written with escapes: such a file names no extensions.
-    if b"specc" not in data or b"extension" not in data:
+    if not _TABLE.search(data) and not (b"specc" in data and b"extension" in data):
         return ()
-    import tomllib  # only a project that speaks of extensions waits for it
+    import tomllib  # only a project that has settings of specc's waits for it
 
     try:
         tool = tomllib.loads(data.decode("utf-8")).get("tool", {})

@@ -14,6 +14,7 @@ from specc.catalog import examples
 from specc.catalog.catalogue import BUILT_IN, Catalogue, is_built_in
 from specc.catalog.examples import Example, Input
 from specc.catalog.rows import Row
+from specc.errors import Diagnostic
 from specc.inspect import words
 from specc.sizes import Size
 
@@ -31,32 +32,34 @@ _FRESH = ("K", "M", "P", "Q", "R", "S", "T", "U", "V")
 @dataclass(frozen=True, slots=True)
 class Entry:
     """``takes`` and ``gives`` are names with types; ``conditions`` say what the sizes must hold;
-    ``parameters`` and ``buffers`` are names with shapes, of a layer."""
+    ``parameters`` and ``buffers`` are names with shapes, of a layer. ``fault`` says, with its code,
+    why there is nothing but ``takes``."""
 
     takes: tuple[tuple[str, str], ...]
     gives: tuple[tuple[str, str], ...]
     conditions: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     buffers: tuple[tuple[str, str], ...] = ()
+    fault: str = ""
 
 
 def entry(kind: str, row: Row, catalogue: Catalogue = BUILT_IN) -> Entry | None:
-    """The shapes of a layer, a function, a loss or a metric; None for what has none, and for what
-    an extension adds to ``catalogue`` with an example that does not check."""
+    """The shapes of a layer, a function, a loss or a metric; None for what has none. What an
+    extension adds to ``catalogue`` may have an example that does not check: that is ``fault``."""
     if kind not in ("layer", "function", "loss", "metric"):
         return None
     example = examples.example_of(kind, row)
     if kind in ("loss", "metric"):
-        return Entry(tuple((each.name, each.type) for each in example.inputs), (("", "float[]"),))
+        return Entry(_taken(example), (("", "float[]"),))
     lifted = _lifted(kind, row, example, catalogue)
-    program = _read(kind, row, lifted, catalogue)
+    program, faults = _read(kind, row, lifted, catalogue)
     if program is None and not is_built_in(row):
-        return None
+        return Entry(_taken(lifted), (), fault=f"{faults[0].code} {faults[0].message}")
     assert program is not None, f"the example of {row.name} checks: a test says so"
     model = program.subject()
     own = {layer.type: layer for layer in model.layers}.get(row.name)
     return Entry(
-        tuple((each.name, each.type) for each in lifted.inputs),
+        _taken(lifted),
         tuple((_shown(output.name), _type(output.value.type)) for output in model.outputs),
         tuple(dict.fromkeys(_condition(condition) for condition in model.conditions)),
         _shapes(own.parameters) if own else (),
@@ -64,9 +67,16 @@ def entry(kind: str, row: Row, catalogue: Catalogue = BUILT_IN) -> Entry | None:
     )
 
 
-def _read(kind: str, row: Row, example: Example, catalogue: Catalogue) -> ir.Program | None:
+def _read(
+    kind: str, row: Row, example: Example, catalogue: Catalogue
+) -> tuple[ir.Program | None, list[Diagnostic]]:
     text = examples.program_around(kind, row, example)
-    return front.check_text(text, catalogue=catalogue)[0]
+    program, diagnostics, _ = front.check_text(text, catalogue=catalogue)
+    return program, [found for found in diagnostics if found.severity == "error"]
+
+
+def _taken(example: Example) -> tuple[tuple[str, str], ...]:
+    return tuple((each.name, each.type) for each in example.inputs)
 
 
 def _shown(name: str) -> str:
@@ -105,7 +115,7 @@ def _lifted(kind: str, row: Row, example: Example, catalogue: Catalogue) -> Exam
             head = given.type.partition("[")[0]
             inputs[which] = Input(given.name, f"{head}[{', '.join(changed)}]")
             tried = replace(example, inputs=tuple(inputs))
-            if _read(kind, row, tried, catalogue) is not None:
+            if _read(kind, row, tried, catalogue)[0] is not None:
                 names[name] = sizes[place]
                 example = tried
                 break

@@ -89,6 +89,8 @@ def _facts(row: Row, entry: Entry | None) -> Iterator[Piece]:
         gives = [(f"-> {name}".rstrip(), type_) for name, type_ in entry.gives]
         yield from _table([*entry.takes, *gives])
         yield from (Piece(f"  where {condition}\n") for condition in entry.conditions)
+        if entry.fault:
+            yield Piece(f"  the example does not check: {entry.fault}\n")
         if entry.parameters:
             yield Piece("\nparameters\n", "bold")
             yield from _table(list(entry.parameters))
