@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -94,4 +95,6 @@ def main() -> None:
         # A message quotes the spec: what this terminal cannot encode is escaped, not a crash.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # What a verb imports stays: Python would walk it a hundred times while it comes.
+    gc.set_threshold(10_000)
     app(prog_name="specc")

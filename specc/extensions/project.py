@@ -18,8 +18,10 @@ from specc.errors import CallError
 PYPROJECT: Final = "pyproject.toml"
 SETTING: Final = "extensions"
 _WRITE: Final = f'write `{SETTING} = ["acme-layers", "layers/rows.py"]` under [tool.specc]'
-# Wherever it is: one that stands in a comment or a string is parsed for nothing.
-_TABLE: Final = re.compile(rb"""\btool["']?\s*\.\s*["']?specc\b""")
+# A line where [tool.specc] may begin: also ``[tool]``, ``tool = {``.
+_TABLE: Final = re.compile(
+    rb"""^\s*\[{0,2}\s*["']?tool["']?\s*([\]=]|\.\s*["']?specc\b)""", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def _extensions(file: Path) -> tuple[str, ...]:
     except OSError as fault:
         raise _refusal(file, f"cannot be read: {fault.strerror or fault}") from None
     # A key could be written with escapes: such a file names no extensions.
-    if not _TABLE.search(data) and not (b"specc" in data and b"extension" in data):
+    if b"specc" not in data or not _TABLE.search(data):
         return ()
     import tomllib  # only a project that has settings of specc's waits for it
 
