@@ -1,27 +1,16 @@
-"""Blocks, loops, branches and lists as they are read: binding, sizes, sharing, names, faults."""
+"""Blocks, loops, branches and lists as they are read: binding, sizes, sharing, names.
+
+Non-goal: their faults (``test_reports``).
+"""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
-from conftest import ROOT
+from block_programs import DENSE, NET, codes, faults, model_of, program_of
 
 from specc import ir
 from specc.errors import Diagnostic, SpecError
-from specc.front import check_text
 from specc.semantics import analyse
-
-NET = "model Net(dim: int = 8, depth: int = 2) {\n input x: float[N, dim]\n"
-
-
-def program_of(blocks: str, body: str, **settings: object) -> ir.Program:
-    return analyse(f"spec 1\n{blocks}\n{NET}{body}\n}}\n", "m.spec", settings)
-
-
-def model_of(blocks: str, body: str, **settings: object) -> ir.Module:
-    return program_of(blocks, body, **settings).model()
 
 
 def names(module: ir.Module) -> list[str]:
@@ -34,19 +23,6 @@ def shapes(module: ir.Module) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, _, shape in module.parameters()}
 
 
-def faults(blocks: str, body: str) -> list[Diagnostic]:
-    with pytest.raises(SpecError) as caught:
-        program_of(blocks, body)
-    return list(caught.value.diagnostics())
-
-
-def codes(blocks: str, body: str) -> list[str]:
-    return [item.code for item in faults(blocks, body)]
-
-
-DENSE = (
-    "block Dense(width: int) {\n input x: float[N, D]\n output x -> Linear(width) -> Linear(D)\n}"
-)
 HALF = "block Half {\n input x: float[N, D]\n y = x -> a: Linear(D // 2)\n output y\n}"
 
 
@@ -276,83 +252,6 @@ def test_a_selector_sees_into_blocks_and_misses_nothing_silently() -> None:
     assert fault.code == "E0401" and fault.span is not None and fault.span.line == 5
 
 
-# ── faults ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_fault_in_a_block_is_reported_once_and_shows_how_it_was_used() -> None:
-    block = "block B(w: int) {\n input x: float[N, D]\n output x -> Linear(w) -> Linaer(D)\n}"
-    (fault,) = faults(block, "output x -> B(3) -> B(4)")
-    assert fault.code == "E0201" and fault.span is not None and fault.span.line == 4
-    assert fault.notes == ("B(w=3) is used at m.spec:8, where D is dim",)
-
-
-def test_a_deep_trail_is_shortened_in_the_middle() -> None:
-    chain = "".join(
-        f"block B{k} {{\n input x: float[N, D]\n output x -> B{k + 1}\n}}\n" for k in range(9)
-    )
-    last = "block B9 {\n input x: float[N, D]\n output x -> Linaer(D)\n}"
-    (fault,) = faults(chain + last, "output x -> B0")
-    assert len(fault.notes) == 4
-    assert fault.notes[2] == "and so on, 7 uses further out"
-
-
-def test_every_fault_is_reported_in_one_run() -> None:
-    body = (
-        "y = x -> repeat(-1) Linear(dim)\n"
-        "z = x -> Dense\n"
-        "if N > 2 { z = x }\n"
-        "for i in 3 { z = x }\n"
-        "w = x -> { relu }\n"
-        "output x"
-    )
-    assert codes(DENSE, body) == ["E0235", "E0210", "E0234", "E0235", "E0243"]
-
-
-@pytest.mark.parametrize(
-    ("block", "use", "code"),
-    [
-        ("block B {\n input x: float[N, D]\n output x -> B\n}", "B", "E0236"),
-        (
-            "block B(n: int) {\n input x: float[N, D]\n output x -> B(n + 1)\n}", "B(1)", "E0236",
-        ),
-        (
-            "block B(n: int) {\n input x: float[N, D]\n if n > 0 { x = x -> B(n - 1) }\n"
-            " output x\n}", "B(100000)", "E0237",
-        ),
-        (
-            "block B {\n input x: float[N, D]\n output cat([x, x], dim=1) -> B\n}", "B", "E0236",
-        ),
-        ("block B {\n input x: float[N, D]\n x = x -> Linear(D)\n}", "B", "E0221"),
-        ("block B {\n output 1\n}", "B", "E0222"),
-        ("block B(w: int) {\n input x: float[N, D]\n output x\n}", "B(0.5)", "E0211"),
-        ("block B(w: int) {\n input x: float[N, D]\n output x\n}", "B(N)", "E0308"),
-        ("block B(w: int) {\n input x: float[N, D]\n output x\n}", "B(1, 2)", "E0208"),
-        ("block B(w: int) {\n input x: float[N, D]\n output x\n}", "B(v=1)", "E0203"),
-        ("block B(w: int) {\n input x: float[N, D]\n output x\n}", "B(1, w=1)", "E0209"),
-    ],
-)  # fmt: skip
-def test_what_a_block_cannot_be(block: str, use: str, code: str) -> None:
-    assert code in codes(block, f"output x -> {use}")
-
-
-def test_counting_does_not_add_a_nested_block_twice() -> None:
-    """A spec of 5,940 layers, a hundred blocks deep, is not more than it is."""
-    block = (
-        "block B(n: int) {\n input x: float[N, D]\n x = x -> repeat(60) Linear(D)\n"
-        " if n > 0 { x = x -> B(n - 1) }\n output x\n}"
-    )
-    model = model_of(block, "output x -> B(98)")
-    assert len(model.all_layers) == 99 * 60
-
-
-def test_twice_as_much_in_each_of_many_blocks_is_refused_at_once() -> None:
-    block = (
-        "block B(n: int) {\n input x: float[N, D]\n x = x -> Linear(D)\n"
-        " if n > 0 { x = x -> B(n - 1) -> B(n - 1) }\n output x\n}"
-    )
-    assert codes(block, "output x -> B(60)") == ["E0245"]
-
-
 # ── lint ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -395,85 +294,3 @@ def test_a_softmax_at_the_end_of_a_block_is_applied_twice_too() -> None:
     with pytest.raises(SpecError) as caught:
         analyse(text, "m.spec")
     assert caught.value.code == "E0410"
-
-
-# ── faults in blocks, each once ──────────────────────────────────────────────────────────────────
-
-FAULTY = """spec 1
-block Faulty(k: int) {{
-  input x: float[N, D]
-  {body}
-  output x
-}}
-model Net {{
-  input x: float[N, 4]
-  {uses}
-  output x -> Linear(3)
-}}
-"""
-
-
-def places(text: str) -> list[tuple[str, int]]:
-    return [(item.code, item.span.line if item.span else 0) for item in check_text(text)[1]]
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ("x = x -> Lineer(k)", "E0201"),
-        ("x = x -> Conv2d(k, kernal_size=3)", "E0203"),
-        ("x = x -> Linear(3, bias=k)", "E0211"),
-        ("x = x -> Dropout(k)", "E0307"),
-        ("for i in range(2) { x = x -> Lineer(k) }", "E0201"),
-        ("if k > 1 { x = x -> Lineer(k) }", "E0201"),
-        ("x = mean(x -> Linear(k) -> Lineer(3))", "E0201"),
-    ],
-)
-@pytest.mark.parametrize(
-    "uses",
-    [
-        "x = x -> Faulty(3) -> Faulty(5) -> Faulty(7)",
-        "x = x -> repeat(3) Faulty(3 + i)",
-        "for i in range(3) { x = x -> Faulty(2 + i) }",
-        "x = x + (x -> Linear(4) -> Faulty(3)) + (x -> Linear(5) -> Faulty(5))",
-    ],
-)
-def test_a_fault_of_a_block_is_told_once_and_nothing_follows_from_it(
-    body: str, code: str, uses: str
-) -> None:
-    assert places(FAULTY.format(body=body, uses=uses)) == [(code, 4)]
-
-
-@pytest.mark.parametrize(
-    ("use", "code"),
-    [
-        ("x = x -> Faulty(width=3)", "E0203"),
-        ('x = x -> Faulty("wide")', "E0211"),
-        ("x = x -> Faulty", "E0210"),
-        ("x = x -> Faulty(3, 4)", "E0208"),
-        ("x = unsqueeze(x, 0) -> Faulty(3)", "E0242"),
-        ("x = x -> Nothing -> Faulty(3)", "E0201"),
-    ],
-)
-def test_a_wrong_use_hides_nothing_that_can_be_told(use: str, code: str) -> None:
-    told = "h = x -> Linear(D * k) -> Lineer(4)\n  y = x + wat"
-    assert places(FAULTY.format(body=told, uses=use)) == [("E0201", 4), ("E0201", 5), (code, 10)]
-    # Of what no use tells, nothing is said.
-    silent = "layer f = Linear(D)\n  x = f(x) @ f.weight.T -> reshape(N, k // 2)"
-    silent += "\n  init zeros_ on *.bias"
-    assert places(FAULTY.format(body=silent, uses=use)) == [(code, 11)]
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "specs").glob("*.spec")), ids=lambda path: path.stem
-)
-def test_from_an_input_of_no_type_nothing_follows(path: Path) -> None:
-    text, model = path.read_text(encoding="utf-8"), False
-    lines = []
-    for line in text.splitlines():
-        if re.match(r"(model|block|train|test) ", line):
-            model = line.startswith("model ")
-        lines.append(
-            re.sub(r"^( +input \w+: )\w+(\(\w+\))?", r"\1nothing", line) if model else line
-        )
-    assert {code for code, _ in places("\n".join(lines) + "\n")} == {"E0223"}

@@ -1,10 +1,12 @@
-"""IR to source: formatted, standalone, equal to the live module and to one written by hand."""
+"""IR to source: formatted, standalone, equal to the live module and to one written by hand.
+
+Non-goal: names (``test_emit_names``).
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
-import keyword
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from emit_support import class_of, emitted
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -22,16 +25,10 @@ import specc
 from specc import front
 from specc.api import example_inputs
 from specc.emit import emit
-from specc.errors import SpecError
 from specc.semantics import analyse
-from specc.semantics.names import MODULE_ATTRIBUTES
 from specc.targets.live import module_class
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.spec"))
-
-
-def emitted(text: str) -> str:
-    return emit(analyse(text, "m.spec"))
 
 
 def imported(source: str, path: Path) -> ModuleType:
@@ -180,78 +177,13 @@ def test_l2_and_weight_decay_give_the_same_trajectory() -> None:
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
-# ── naming ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_value_read_later_keeps_its_name_when_another_takes_it() -> None:
-    source = emitted(
-        "spec 1\nmodel M {\n input x: float[N, 4]\n y = x\n x = relu(x)\n output x + y\n}\n"
-    )
-    model = _class(source)()
-    x = torch.randn(3, 4)
-    assert torch.equal(model(x), torch.relu(x) + x)
-
-
-def test_names_of_the_emitted_source_are_left_free() -> None:
-    source = emitted(
-        "spec 1\nmodel M {\n input torch: float[N, 4]\n input F: float[N, 4]\n self = torch + F\n"
-        " nn = self -> Linear(4) -> relu\n Tensor = nn * 2\n sum = Tensor - self\n output sum\n}\n"
-    )
-    model = _class(source)()
-    a, b = torch.randn(3, 4), torch.randn(3, 4)
-    wanted = 2 * torch.relu(model.linear_1(a + b)) - (a + b)
-    assert torch.equal(model(a, b), wanted)
-
-
-@pytest.mark.parametrize(
-    ("param", "model", "label"),
-    [
-        ("f", "M", "t"),  # F is torch.nn.functional
-        ("m", "M", "t"),  # M is the class
-        ("t", "M", "T"),  # T comes with the batch
-        ("n", "M", "t"),  # N is a size
-        ("c", "M", "t"),  # C is another constant
-        ("k", "M", "t"),  # K is the constructor's argument
-    ],
-)
-def test_a_constant_shares_its_name_with_nothing(param: str, model: str, label: str) -> None:
-    source = emitted(
-        f"spec 1\nparam {param}: int = 3\nparam C: int = 5\n"
-        f"model {model}(K: int = 7) {{\n input x: float[N, 4]\n"
-        f" y = x -> wide: Linear({param}) -> Softplus\n z = softplus(y) * {param} + C + K\n"
-        f" output z\n}}\n"
-        f"train {{\n input {label}: float[N, {param}]\n loss = {param} * MSELoss(z, {label}) / N\n"
-        " optimizer SGD(lr=0.1)\n}\n"
-    )
-    model_ = _class(source)()
-    x, wanted = torch.randn(2, 4), torch.randn(2, 3)
-    softplus = nn.functional.softplus
-    z = model_(x)
-    assert torch.equal(z, softplus(softplus(model_.wide(x))) * 3 + 5 + 7)
-    loss = model_.loss(z, wanted)["loss"]
-    assert torch.allclose(loss, 3 * nn.functional.mse_loss(z, wanted) / 2)
-
-
-@pytest.mark.parametrize(
-    "name", ["forward", "training", "eval", "loss", "parameters", "_modules", "linear_1", "relu_1"]
-)
-def test_a_param_hides_no_attribute_of_the_module(name: str) -> None:
-    source = emitted(
-        f"spec 1\nmodel M({name}: int = 3) {{\n input x: float[N, 4]\n"
-        f" y = x -> Linear({name}) -> ReLU\n z = y * {name}\n output z\n}}\n"
-    )
-    model = _class(source)().eval()
-    x = torch.randn(2, 4)
-    assert torch.equal(model(x), torch.relu(model.linear_1(x)) * 3)
-
-
 def test_sizes_and_params_are_spoken_of_by_name() -> None:
     source = emitted(
         "spec 1\nparam scale: float = 0.5\nmodel M(heads: int = 2) {\n input x: float[N, T, 8]\n"
         " q = x -> Linear(3 * 4 * heads) -> reshape(N, T, heads, 12)\n"
         " output q * (scale / heads) + T\n}\n"
     )
-    model = _class(source)(heads=4)
+    model = class_of(source)(heads=4)
     assert model(torch.zeros(2, 3, 8)).shape == (2, 3, 4, 12)
     assert "SCALE / self.heads" in source.replace("self.scale", "SCALE")
 
@@ -261,16 +193,10 @@ def test_a_condition_is_asserted() -> None:
         "spec 1\nmodel M(context: int = 4) {\n input t: index(9)[N, T] where T <= context\n"
         " output t -> Embedding(3)\n}\n"
     )
-    model = _class(source)()
+    model = class_of(source)()
     model(torch.zeros(1, 4, dtype=torch.long))
     with pytest.raises(AssertionError, match="T <= context"):
         model(torch.zeros(1, 5, dtype=torch.long))
-
-
-def _class(source: str) -> type[nn.Module]:
-    from specc.targets.live import module_class
-
-    return module_class(source, "M", "m")
 
 
 # ── as a person would write it ───────────────────────────────────────────────────────────────────
@@ -286,7 +212,7 @@ def test_a_penalty_is_written_for_what_it_is_on() -> None:
     assert "penalty = 1e-5 * self.a.weight.abs().sum()" in source
     assert "0.5 * orthogonality(weight) for weight in weights" in source
     assert "nn.utils.clip_grad_norm_(self.parameters(), 1.0)  #" in source
-    model = _class(source)()
+    model = class_of(source)()
     a, b = model.a.weight, model.b.weight
     wanted = 1e-5 * a.abs().sum()
     for weight in (a, b):
@@ -308,57 +234,12 @@ def test_the_shapes_of_many_tensors_stand_a_line_each() -> None:
     names = [f"measurement_{index}" for index in range(6)]
     inputs = "".join(f" input {name}: float[N, 4]\n" for name in names)
     source = emitted(f"spec 1\nmodel M {{\n{inputs} output {' + '.join(names)}\n}}\n")
-    forward = _class(source).forward
+    forward = class_of(source).forward
     assert forward.__doc__ is not None
     lines = [line.strip() for line in forward.__doc__.splitlines()]
     assert lines[:2] == ["measurement_0: float[N, 4],", "measurement_1: float[N, 4],"]
     assert "-> output: float[N, 4]." in lines
     assert max(len(line) for line in source.splitlines()) <= 88
-
-
-# ── nothing in a spec becomes code ───────────────────────────────────────────────────────────────
-
-_WORDS = st.one_of(
-    st.sampled_from(
-        [
-            *sorted(MODULE_ATTRIBUTES)[::6],
-            *keyword.kwlist,
-            *"self print __import__ exec torch nn F Tensor x_1 _ __class__ optimizer super".split(),
-        ]
-    ),
-    st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True),
-)
-_HOSTILE = st.text(alphabet="ab\"'\\\n\r\t#;(){}\x00\u2028é", max_size=12)
-
-
-@settings(max_examples=150, deadline=None)
-@given(_WORDS, _WORDS, _WORDS, _WORDS, _HOSTILE, _HOSTILE)
-def test_no_name_or_string_of_a_spec_becomes_code(
-    model: str, value: str, label: str, param: str, text: str, file: str
-) -> None:
-    import json
-
-    spec = (
-        f"spec 1\nmodel {model}({param}: str = {json.dumps(text)}) {{\n"
-        f" input {value}: float[N, 4]\n out = {value} -> {label}: Linear(4)\n output out\n}}\n"
-    )
-    try:
-        source = emit(analyse(spec, f"dir/{file}.spec"))
-    except SpecError as fault:
-        assert all(item.code.startswith("E0") for item in fault.diagnostics())
-        return
-    tree = ast.parse(source)
-    assert [type(node).__name__ for node in tree.body] == ["Expr", "ImportFrom", "ClassDef"]
-    klass = tree.body[-1]
-    assert isinstance(klass, ast.ClassDef) and klass.name == model
-    calls = {ast.unparse(node.func) for node in ast.walk(klass) if isinstance(node, ast.Call)}
-    assert calls == {"super", "super().__init__", "nn.Linear", f"self.{label}"}
-    namespace: dict[str, object] = {}
-    exec(compile(source, "emitted", "exec"), namespace)
-    made = namespace[model]
-    assert isinstance(made, type)
-    module = made()
-    assert module(torch.ones(2, 4)).shape == (2, 4)
 
 
 @settings(max_examples=60, deadline=None)
@@ -372,7 +253,7 @@ def test_any_chain_is_emitted_formatted_and_runs(stages: list[str], breaks: list
     for stage, broken in zip(stages, breaks, strict=False):
         text += f"{chr(10) + '   ' if broken else ''} -> {stage}"
     source = emitted(f"spec 1\nmodel M {{\n input x: float[N, 4]\n y = {text}\n output y * 2\n}}\n")
-    model = _class(source)().eval()
+    model = class_of(source)().eval()
     x = torch.randn(3, 4)
     wanted = x
     counts: dict[str, int] = {}
@@ -393,7 +274,7 @@ def test_what_the_loss_asks_of_the_sizes_is_asserted() -> None:
         "train {\n input label: index(4)[B]\n loss = CrossEntropyLoss(y, label)\n"
         " optimizer SGD(lr=0.1)\n}\n"
     )
-    model = _class(source)()
+    model = class_of(source)()
     x = torch.randn(3, 4)
     outputs = model(x)
     model.loss(outputs, x, torch.zeros(6, dtype=torch.int64))
@@ -523,7 +404,7 @@ def test_floats_made_without_floats_have_the_precision_of_the_run(
     assert "next(" not in source
     tokens = torch.arange(10).reshape(2, 5) % 7
     for dtype in (torch.float32, torch.float64):
-        model = _class(source)().to(dtype)
+        model = class_of(source)().to(dtype)
         assert [name for name, _ in model.p.named_parameters()] == layers
         assert list(model.state_dict()) == [n for n, _ in model.named_parameters()]
         result = model(tokens)
@@ -531,16 +412,6 @@ def test_floats_made_without_floats_have_the_precision_of_the_run(
         assert torch.equal(torch.jit.script(model)(tokens), result)
         exported = torch.export.export(model, (tokens,)).module()
         assert torch.equal(exported(tokens), result)
-
-
-def test_a_param_called_precision_keeps_its_name() -> None:
-    source = emitted(
-        "spec 1\nmodel M(precision: int = 2) {\n input t: index(7)[N, T]\n"
-        " output t / precision + arange(T) / 2\n}\n"
-    )
-    model = _class(source)().to(torch.float64)
-    assert model(torch.ones(2, 3, dtype=torch.int64)).dtype == torch.float64
-    assert model.precision == 2
 
 
 def test_a_tuple_among_the_params_is_written_as_a_person_would() -> None:
