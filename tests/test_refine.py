@@ -16,7 +16,8 @@ from specc.emit import emit
 from specc.harness import golden as goldens
 from specc.harness.bless import bless
 from specc.harness.judge import judge
-from specc.harness.matrix import Cell, cells
+from specc.harness.matrix import Case, Cell, cells
+from specc.harness.recorder import Observation
 from specc.harness.refine import _Places
 from specc.harness.verdict import Verdict
 from specc.ir import Program
@@ -175,3 +176,33 @@ def test_a_golden_with_an_impossible_floor_is_refused(
                 judged(project, "eval")
         finally:
             path.write_text(text)
+
+
+def test_a_later_steps_layers_come_after_an_earlier_steps_gradients() -> None:
+    names = (
+        "step0/layer/critic.fc step0/loss/critic/loss step0/grad/critic/critic.fc.weight"
+        " step0/layer/actor.fc step0/loss/actor/loss step0/grad/actor/actor.fc.weight"
+    ).split()
+    leaves = tuple(goldens.Leaf(Observation(name, 1), {}) for name in names)
+    alone = [
+        f"step0/{kind}/{model}.fc{rest}"
+        for model in ("critic", "actor")
+        for kind, rest in (("alone", ""), ("alone_grad", ".weight"))
+    ]
+    case = Case((), 0, 1, "train")
+    golden = goldens.Golden(
+        case, 0, "float32", 0, ("float32",), {}, (), leaves, dict.fromkeys(alone, {})
+    )
+    ordered = sorted((*names, *alone), key=_Places(golden).of)
+    assert ordered == [
+        "step0/layer/critic.fc",
+        "step0/alone/critic.fc",
+        "step0/loss/critic/loss",
+        "step0/alone_grad/critic.fc.weight",
+        "step0/grad/critic/critic.fc.weight",
+        "step0/layer/actor.fc",
+        "step0/alone/actor.fc",
+        "step0/loss/actor/loss",
+        "step0/alone_grad/actor.fc.weight",
+        "step0/grad/actor/actor.fc.weight",
+    ]

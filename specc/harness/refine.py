@@ -137,12 +137,12 @@ class _Places:
     def __init__(self, golden: Golden) -> None:
         self._index = {leaf.reference.name: k for k, leaf in enumerate(golden.leaves)}
         self._alone = {name: k for k, name in enumerate(golden.alone)}
-        # Backward begins where the first gradient is.
-        self._backward: dict[str, int] = {}
+        # Where each parameter's gradient is: a step's name may stand before it.
+        self._gradients: dict[tuple[str, str], int] = {}
         for name, k in self._index.items():
             stage, _, rest = name.partition("/")
             if rest.startswith("grad/"):
-                self._backward.setdefault(stage, k)
+                self._gradients.setdefault((stage, rest.rpartition("/")[2]), k)
 
     def of(self, name: str) -> tuple[float, int]:
         """A sorting key; what is known nowhere comes last, in the order in which it was found."""
@@ -152,10 +152,16 @@ class _Places:
         if name not in self._alone:
             return float(self._index.get(name, last)), 0
         stage, kind, path = name.split("/", 2)
-        if kind in ("alone_input_grad", "alone_grad"):
-            # Backward meets the last layer first.
-            return self._backward.get(stage, last) - 0.5, -self._alone[name]
         layer = path.split("/")[0]
         while layer and f"{stage}/layer/{layer}" not in self._index:
             layer = layer.rpartition(".")[0]
-        return self._index.get(f"{stage}/layer/{layer}", last) + 0.5, self._alone[name]
+        forward = self._index.get(f"{stage}/layer/{layer}", last) + 0.5
+        if kind in ("alone", "alone_buffer"):
+            return forward, self._alone[name]
+        # Before the gradients that the whole run gives its parameters, else behind what it gives.
+        own = [
+            k
+            for (when, parameter), k in self._gradients.items()
+            if when == stage and parameter.startswith(f"{layer}.") and k > forward
+        ]
+        return (min(own) - 0.5 if own else forward), self._alone[name]
