@@ -191,7 +191,7 @@ def test_a_later_steps_layers_come_after_an_earlier_steps_gradients() -> None:
     ]
     case = Case((), 0, 1, "train")
     golden = goldens.Golden(
-        case, 0, "float32", 0, ("float32",), {}, (), leaves, dict.fromkeys(alone, {})
+        case, 0, "float32", 0, ("float32",), {}, (), leaves, {name: {} for name in alone}
     )
     ordered = sorted((*names, *alone), key=_Places(golden).of)
     assert ordered == [
