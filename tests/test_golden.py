@@ -334,6 +334,68 @@ def test_a_writer_killed_at_any_moment_leaves_one_whole(tmp_path: Path) -> None:
     assert 5 <= deaths < 39
 
 
+WRITING = """
+import sys
+from pathlib import Path
+from specc.harness import storage
+folder, name = Path(sys.argv[1]), sys.argv[2]
+input()
+for _ in range(150):
+    storage.replace_folder(folder, {"a": name.encode(), "b": name.encode() * 1000})
+print("done")
+"""
+
+
+def test_two_writers_at_once_take_turns(tmp_path: Path) -> None:
+    folder = tmp_path / "golden" / "case"
+    storage.replace_folder(folder, {"a": b"one", "b": b"one" * 1000})
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITING, str(folder), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    for writer in writers:
+        said, error = writer.communicate(timeout=120)
+        assert said == "done\n", error
+    found = content(folder)
+    assert found["b"] == found["a"] * 1000 and found["a"] in (b"one", b"two")
+    assert [path.name for path in folder.parent.iterdir()] == ["case"]
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from specc.errors import CallError
+from specc.harness import storage
+resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+try:
+    storage.replace_folder(Path(sys.argv[1]), {"a": b"new", "b": b"new" * 1000})
+except CallError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of files are POSIX's")
+def test_where_no_more_can_be_written_the_old_one_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "case"
+    storage.replace_folder(folder, OLD)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(folder)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("E0804: cannot write the golden") and "too large" in done.stdout
+    assert content(folder) == OLD
+    assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
 def test_a_living_writer_s_folder_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         aside = tmp_path / f".case.new-{other.pid}"

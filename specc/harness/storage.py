@@ -3,8 +3,8 @@
 The new content is written aside in the same parent, made durable, and renamed into place; the old
 one is renamed away first and removed last. A process killed at any moment leaves the old folder or
 the new one under its name, or (between two renames) the old one whole under ``.<name>.old``, which
-readers and the next write put right. Torch-free. Non-goals: what is in the folder, locking between
-writers.
+readers and the next write put right. Writers of one parent folder wait for each other. Torch-free.
+Non-goal: what is in the folder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from specc.errors import CallError
@@ -22,11 +24,43 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Make ``folder`` hold exactly ``files``. Raises CallError (E0804); the old content is then
     untouched.
     """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _writing(folder.parent):
+            _replace(folder, files)
+    except OSError as error:
+        raise CallError(
+            "E0804",
+            f"cannot write the golden {folder}: {error.strerror or error}",
+            help="the golden that was there is as it was; free space or give write permission",
+        ) from None
+
+
+@contextmanager
+def _writing(parent: Path) -> Iterator[None]:
+    """Waits until no other process writes below ``parent``, and keeps others waiting while it is
+    open. A process that dies lets go."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        # Some network file systems know no locks: there a writer that meets another fails.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
+    """As ``replace_folder``; raises OSError."""
     parent = folder.parent
     aside = parent / f".{folder.name}.new-{os.getpid()}"
     old = old_folder(folder)
     try:
-        parent.mkdir(parents=True, exist_ok=True)
         recover(folder)
         _remove_leftovers(folder)
         aside.mkdir()
@@ -41,13 +75,9 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             if old.exists():
                 os.rename(old, folder)
             raise
-    except OSError as error:
+    except OSError:
         shutil.rmtree(aside, ignore_errors=True)
-        raise CallError(
-            "E0804",
-            f"cannot write the golden {folder}: {error.strerror or error}",
-            help="the golden that was there is as it was; free space or give write permission",
-        ) from None
+        raise
     # From here on the new content is in place, whole and on disk. A rename that is not durable yet
     # comes to pass later; an old folder that cannot be removed is removed by the next write.
     with contextlib.suppress(OSError):
