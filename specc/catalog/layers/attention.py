@@ -27,8 +27,8 @@ _SETTINGS = (
     "bias: bool = True"
 )
 _SMALL = "nhead=2, dim_feedforward=5, batch_first=true"
-_ONE = "x: float[N, T, 6] | x ->"
-_TWO = "x: float[N, T, 6], memory: float[N, S, 6] |"
+_ONE = "x: float[N, T, 4] | x ->"
+_TWO = "x: float[N, T, 4], memory: float[N, S, 4] |"
 
 
 def _layer(
@@ -151,7 +151,7 @@ ROWS = (
         forward=f"src: tensor, tgt: tensor, src_mask: {_MASK}, {_TARGETS}, {_SOURCE}, {_PADDINGS}",
         stochastic=True,
         family="attention",
-        example="x: float[N, S, 6], y: float[N, T, 6] | Transformer("
+        example="x: float[N, S, 4], y: float[N, T, 4] | Transformer("
         f"{_SMALL}, num_encoder_layers=1, num_decoder_layers=1, bias=false)(x, y)",
     ),
 )
