@@ -214,6 +214,14 @@ def test_what_the_parser_meets_is_answered_with_what_was_meant(
     assert [item.help for item in collector.items] == [advice]
 
 
+def test_an_output_is_named_before_it_is_put_out() -> None:
+    collector = Collector()
+    text = "spec 1\nmodel M {\n  input x: float[N, 4]\n  output y = x -> Linear(2)\n}\n"
+    parse(text, "m.spec", collector)
+    advice = "name it on a line of its own, `y = ...`, then say `output y`"
+    assert collector.items[0].help == advice
+
+
 def test_a_param_without_its_type_is_told_the_form() -> None:
     collector = Collector()
     parse("spec 1\nmodel M(k=3) {\n  output x\n}\n", "m.spec", collector)

@@ -110,6 +110,9 @@ def _hint(token: Token, text: str) -> str | None:
     line = before.rpartition("\n")[2]
     if token.type == "EQUAL" and re.match(r"\s*(model|block|param)\b", line):
         return "a param has a type: `k: int = 3`"
+    named = re.match(r"\s*output\s+(\w+)\s*$", line)
+    if token.type == "EQUAL" and named:
+        return f"name it on a line of its own, `{named[1]} = ...`, then say `output {named[1]}`"
     if token.type == "_COMMA" and re.match(r"\s*\w[\w, ()]*=[^=]", line):
         return "several values on the right want parentheses: `a, b = (b, a)`"
     if token.type == "COLON":
