@@ -34,7 +34,8 @@ SITES = 3
 class Subject:
     """A case into which faults are put. ``module`` is its emitted module in float32 with the case's
     weights, to look at; ``layers`` are the paths whose outputs the golden holds, in data-flow
-    order, and ``leaves`` the golden's observations by name."""
+    order, and ``leaves`` the golden's observations by name; ``dtype`` is the precision that it is
+    run in."""
 
     program: Program
     case: Case
@@ -43,6 +44,13 @@ class Subject:
     module: nn.Module
     layers: tuple[str, ...]
     leaves: dict[str, Leaf] = field(default_factory=dict)
+    dtype: str = "float32"
+
+    @property
+    def autocast(self) -> bool:
+        """Whether products are computed in a precision below the run's."""
+        train = self.program.train
+        return self.case.mode == "train" and train is not None and bool(train.precision)
 
     def of_type(self, *types: type[nn.Module]) -> list[tuple[str, Any]]:
         """The observed layers of these types, first the one that runs first."""

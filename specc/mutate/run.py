@@ -137,7 +137,9 @@ class _Bench:
             if path in names and path in subject.layer_calls(self.program)
         )
         leaves = {leaf.reference.name: leaf for leaf in self.golden.leaves}
-        return Subject(self.program, self.case, self.closed, self.source, module, layers, leaves)
+        return Subject(
+            self.program, self.case, self.closed, self.source, module, layers, leaves, self.dtype
+        )
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────
 

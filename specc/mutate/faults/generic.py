@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from specc.harness.stored import Leaf
 from specc.mutate.fault import Fault, Injection, Subject, layer_names, scaled, spread, with_hook
 
 Change = Callable[[Tensor], Tensor]
@@ -46,16 +47,21 @@ class _OfOutputs(Fault):
         return (self.change(output[0]), *output[1:])
 
 
-def _leaf(subject: Subject, path: str) -> Any:
+def _leaf(subject: Subject, path: str) -> Leaf | None:
     for name in (f"step0/layer/{path}", f"eval/layer/{path}"):
         if name in subject.leaves:
-            return subject.leaves[name].reference
+            return subject.leaves[name]
     return None
 
 
 def _is_float(subject: Subject, path: str) -> bool:
+    """Whether the layer gives floats of the run's precision; a lower one, under autocast, has no
+    numbers for faults as small as these."""
     leaf = _leaf(subject, path)
-    return leaf is not None and leaf.dtype == "float" and leaf.rms > 0.0
+    if leaf is None or leaf.reference.dtype != "float" or not leaf.reference.rms > 0.0:
+        return False
+    floor = leaf.floors.get(subject.dtype)
+    return floor is None or not floor.dtype
 
 
 class OutputFactor(_OfOutputs):
@@ -84,7 +90,8 @@ class LostChannel(_OfOutputs):
     name = "channel"
 
     def fits(self, subject: Subject, path: str) -> bool:
-        shape = _leaf(subject, path).shape
+        leaf = _leaf(subject, path)
+        shape = leaf.reference.shape if leaf is not None else ()
         # All of a rectifier's channel may be zero as it is; a product's or a norm's never is.
         kept = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.LayerNorm, nn.BatchNorm2d)
         known = isinstance(subject.module.get_submodule(path), kept)

@@ -46,7 +46,8 @@ class _OfProducts(Fault):
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
         products = subject.of_type(*_PRODUCTS)
-        if products:
+        # Autocast's own products are coarser than these.
+        if products and not subject.autocast:
             first = products[0][0]
             # What runs before the first layer of this kind may multiply as well (attention).
             right = (*layer_names(first), *_before(subject, first))
