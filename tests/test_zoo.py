@@ -110,3 +110,10 @@ def test_a_unet_asks_for_sizes_that_can_be_halved_as_often_as_it_is_deep() -> No
         model = front.read(SPECS / "unet.spec", {"depth": depth}).model()
         divisor = 2**depth
         assert {f"H % {divisor} == 0", f"W % {divisor} == 0"} <= set(map(str, model.conditions))
+
+
+def test_resnet18s_golden_of_three_steps_is_below_a_megabyte() -> None:
+    """With its gradients, every step's change and state, and the floors of its layers."""
+    folder = SPECS.parent / "golden" / "specs" / "resnet18" / "train"
+    assert '"steps": 3' in (folder / "golden.json").read_text()
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 1_000_000
