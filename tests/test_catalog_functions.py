@@ -7,7 +7,7 @@ Each function is called as the emitted source calls it, with generated arguments
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -126,6 +126,12 @@ STRICTER = {
     ("cummin", "E0306"): "torch takes a single complex number",
     ("diff", "E0304"): "torch reads dim where n is above 0 alone",
     ("slice_scatter", "E0307"): "torch cuts the end",
+    ("addcmul", "E0307"): "torch cuts value to a whole number",
+    ("solve_triangular", "E0306"): "torch makes B of the matrix's dtype, and drops imaginary parts",
+    **{
+        (name, "E0302"): "torch stretches one value over the places, and integrates nothing"
+        for name in ("trapezoid", "cumulative_trapezoid")
+    },
     ("instance_norm", "E0301"): "an instance without places has nothing to normalize over",
     **{
         (f"max_unpool{dims}d", "E0305"): "torch lets a size of 0 be named"
@@ -271,3 +277,38 @@ def test_chunks_of_an_unknown_size_state_that_it_divides() -> None:
     assert conditions.open == [(T % 3, 0)]
     call = call_of(FUNCTIONS["chunk"], {"chunks": 3, "dim": 1}, {"input": floats(N, 3 * T)})
     assert FUNCTIONS["chunk"].shape(call) == (floats(N, T),) * 3
+
+
+# ── refusals that generated cases found ──────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "tensors", "code"),
+    [
+        ("addcmul", {}, dict.fromkeys(("input", "tensor1", "tensor2"), TensorType("bool", (2,))),
+         "E0306"),
+        ("addcmul", {"value": 0.5},
+         dict.fromkeys(("input", "tensor1", "tensor2"), TensorType("int64", (2,))), "E0307"),
+        ("solve_triangular", {"upper": True},
+         {"input": floats(2, 2), "B": TensorType("complex", (2, 2))}, "E0306"),
+        ("trapezoid", {"dim": 0}, {"y": floats(1, 1), "x": floats(2, 1)}, "E0302"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(
+    name: str, args: dict[str, Any], tensors: dict[str, Any], code: str
+) -> None:
+    row = FUNCTIONS[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, refused = refusal(lambda: torch_function(row, args, tensors))
+    with pytest.raises(RuleError) as caught:
+        shape_of(row, args, **tensors)
+    assert caught.value.code == code
+    assert refused is not None or _stricter(row, caught.value)
+
+
+def test_a_product_of_bools_is_added_to_numbers() -> None:
+    flags = TensorType("bool", (2,))
+    tensors = {"input": TensorType("int64", (2,)), "tensor1": flags, "tensor2": flags}
+    row = FUNCTIONS["addcmul"]
+    assert shown(shape_of(row, {}, **tensors)) == described(torch_function(row, {}, tensors))

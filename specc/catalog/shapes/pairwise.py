@@ -139,12 +139,12 @@ def members(call: Call) -> TensorType:
 
 def scaled_product(call: Call, *, takes: str) -> TensorType:
     """``addcmul(input, tensor1, tensor2, value)``: broadcast shapes, promoted dtypes; E0302, E0306,
-    E0307 for a broken ``value`` of whole numbers."""
+    E0307 for a broken ``value`` of whole numbers. A product may be of bools, a sum may not."""
     names = ("input", "tensor1", "tensor2")
     result = TensorType(_together(call, *names), stretched(call, *names))
     product = TensorType(_together(call, *names[1:]), stretched(call, *names[1:]))
     require_kind(call, product, takes)
-    require_kind(call, result, takes)
+    require_kind(call, result, "ifc")
     if not result.differentiable and isinstance(plain(call, "value"), float):
         raise RuleError(
             "E0307", f"value of {call.name} must be a whole number for {result}", argument="value"
