@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from hypothesis import settings
 
-from specc.catalog.rows import FunctionRow, LayerRow
+from specc.catalog.rows import Row
 
 # A change is judged by the same examples on every machine; `--hypothesis-profile=default` explores.
 settings.register_profile("fixed", derandomize=True, database=None)
@@ -78,7 +79,7 @@ def specc_without_torch(tmp_path: Path) -> Run:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``pytest --catalogue-cases 5000 tests/test_catalog_layers.py`` is the longer mode."""
+    """``pytest --catalogue-cases 5000 tests/test_catalog_*.py`` is the longer mode."""
     parser.addoption(
         "--catalogue-cases",
         type=int,
@@ -87,21 +88,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# A family of many rows gives each of them so many cases at least, whatever the option says.
-LEAST_CASES = 40
+class CasesOf(Protocol):
+    """How many cases to generate for ``row``, so that its family has at least ``--catalogue-cases``
+    among ``rows``, the table that it is in; a table without families is one. A row of a large
+    family has ``least``, whatever the option says."""
 
-CasesOf = Callable[[LayerRow | FunctionRow, Iterable[LayerRow | FunctionRow]], int]
+    def __call__(self, row: Row, rows: Iterable[Row], *, least: int = 40) -> int: ...
 
 
 @pytest.fixture(scope="session")
-def cases_of(pytestconfig: pytest.Config) -> CasesOf:
-    """``cases_of(row, rows)``: how many cases to generate for ``row``, so that its family has at
-    least ``--catalogue-cases`` among ``rows``, the table that it is in."""
+def catalogue_cases(pytestconfig: pytest.Config) -> int:
+    """Generated cases of each family of the catalogue, as the option says."""
     wanted: int = pytestconfig.getoption("catalogue_cases")
+    return wanted
 
-    def count(row: LayerRow | FunctionRow, rows: Iterable[LayerRow | FunctionRow]) -> int:
-        kin = sum(other.family == row.family for other in rows)
-        return max(LEAST_CASES, -(-wanted // kin))
+
+@pytest.fixture(scope="session")
+def cases_of(catalogue_cases: int) -> CasesOf:
+    def family(row: Row) -> str:
+        return getattr(row, "family", "")
+
+    def count(row: Row, rows: Iterable[Row], *, least: int = 40) -> int:
+        kin = sum(family(other) == family(row) for other in rows)
+        return max(least, -(-catalogue_cases // kin))
 
     return count
 

@@ -191,8 +191,8 @@ def test_a_function_goes_as_torchs(row: FunctionRow, cases_of: CasesOf) -> None:
     [row for row in ROWS if row.family != "creation"],
     ids=lambda row: row.name,
 )
-def test_a_functions_formula_holds_for_every_size(row: FunctionRow) -> None:
-    @settings(_CASES, max_examples=15)
+def test_a_functions_formula_holds_for_every_size(row: FunctionRow, cases_of: CasesOf) -> None:
+    @settings(_CASES, max_examples=cases_of(row, ROWS, least=15))
     @given(st.data())
     def check(data: st.DataObject) -> None:
         args, tensors = GENERATORS[row.family](data.draw, row)

@@ -172,10 +172,11 @@ def test_a_layer_goes_as_torchs(row: LayerRow, cases_of: CasesOf) -> None:
 
 
 @pytest.mark.parametrize("row", LAYERS.values(), ids=lambda row: row.name)
-def test_a_layers_formula_holds_for_every_size(row: LayerRow) -> None:
+def test_a_layers_formula_holds_for_every_size(row: LayerRow, cases_of: CasesOf) -> None:
     """The rule asked with symbols gives, once numbers are put in, what it gives for numbers."""
+    count = cases_of(row, LAYERS.values(), least=15)
 
-    @settings(max_examples=15, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         args, tensors = GENERATORS[row.family](data.draw, row)
@@ -209,11 +210,12 @@ SIZED = [
 
 
 @pytest.mark.parametrize("row", SIZED, ids=lambda row: row.name)
-def test_what_is_refused_of_numbers_is_stated_of_symbols(row: LayerRow) -> None:
+def test_what_is_refused_of_numbers_is_stated_of_symbols(row: LayerRow, cases_of: CasesOf) -> None:
     """A window that is too large for this size is a condition that this size does not meet."""
     met = 0
+    count = cases_of(row, SIZED, least=150)
 
-    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal met

@@ -24,6 +24,7 @@ from catalog_oracle import (
     symbolic,
     torch_function,
 )
+from conftest import CasesOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -147,10 +148,11 @@ def _loss(draw: Draw, row: FunctionRow) -> Case:
 
 
 @pytest.mark.parametrize("row", LOSSES.values(), ids=lambda row: row.name)
-def test_a_loss_goes_as_torchs(row: FunctionRow) -> None:
+def test_a_loss_goes_as_torchs(row: FunctionRow, cases_of: CasesOf) -> None:
     accepted = 0
+    count = cases_of(row, LOSSES.values(), least=60)
 
-    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal accepted

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from catalog_oracle import Conditions, call_of, described, floats, index, shape_of, shown
+from conftest import CasesOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -282,11 +283,12 @@ def _undefined(row: FunctionRow, tensors: tuple[Tensor, ...], args: dict[str, An
 
 
 @pytest.mark.parametrize("row", METRICS.values(), ids=lambda row: row.name)
-def test_a_metric_is_torchmetrics(row: FunctionRow) -> None:
+def test_a_metric_is_torchmetrics(row: FunctionRow, cases_of: CasesOf) -> None:
     metric = _helper(row)
-
     # torchmetrics takes a millisecond or two to make and feed a metric: the family has 1,500 cases.
-    @settings(max_examples=15, deadline=None, database=None, derandomize=True)
+    count = cases_of(row, METRICS.values(), least=15)
+
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         args, tensors = _case(data.draw, row)
@@ -440,10 +442,12 @@ def _by_hand(name: str, chosen: list[int], actual: list[int], classes: int, macr
 
 @pytest.mark.parametrize("average", ["micro", "macro"])
 @pytest.mark.parametrize("name", ["Accuracy", "Precision", "Recall", "F1Score"])
-def test_a_class_metric_counts_as_by_hand(name: str, average: str) -> None:
+def test_a_class_metric_counts_as_by_hand(name: str, average: str, cases_of: CasesOf) -> None:
     metric = _helper(METRICS[name])
+    counted = [METRICS[each] for each in ("Accuracy", "Precision", "Recall", "F1Score")]
+    count = cases_of(METRICS[name], counted, least=60)
 
-    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.integers(2, 5), st.data())
     def check(classes: int, data: st.DataObject) -> None:
         label = st.integers(0, classes - 1)

@@ -203,17 +203,20 @@ def test_an_lstm_starts_from_a_state_of_its_own_form() -> None:
 SHAPES = st.lists(st.integers(1, 3), max_size=4).map(tuple)
 
 
-@settings(max_examples=200, deadline=None)
-@given(SHAPES, SHAPES)
-def test_broadcasting_is_torchs(left: tuple[int, ...], right: tuple[int, ...]) -> None:
-    try:
-        wanted = tuple(torch.broadcast_shapes(left, right))
-    except RuntimeError:
-        with pytest.raises(RuleError) as caught:
-            broadcast(Conditions().require_equal, left, right)
-        assert caught.value.code == "E0302"
-    else:
-        assert broadcast(Conditions().require_equal, left, right) == wanted
+def test_broadcasting_is_torchs(catalogue_cases: int) -> None:
+    @settings(max_examples=max(200, catalogue_cases), deadline=None)
+    @given(SHAPES, SHAPES)
+    def check(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+        try:
+            wanted = tuple(torch.broadcast_shapes(left, right))
+        except RuntimeError:
+            with pytest.raises(RuleError) as caught:
+                broadcast(Conditions().require_equal, left, right)
+            assert caught.value.code == "E0302"
+        else:
+            assert broadcast(Conditions().require_equal, left, right) == wanted
+
+    check()
 
 
 def test_broadcasting_states_what_is_open() -> None:
