@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from catalog_oracle import call_of, floats, index, names_and_shapes, torch_callable
+from catalog_oracle import call_of, floats, index, names_and_shapes, refusal, torch_callable
+from conftest import CasesOf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from specc.catalog import LAYERS, WRAPPERS
-from specc.catalog.rows import RuleError, Wrapped
+from specc.catalog.rows import RuleError, Wrapped, WrapperRow
 from specc.ir import Distribution
 from specc.sizes import symbol
 
@@ -29,27 +32,34 @@ MADE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def _wrapped(layer: str, wrapper: str, given: dict[str, Any], *more: dict[str, Any]) -> Wrapped:
+Made = tuple[dict[str, Any], dict[str, Any]]
+
+
+def _wrapped(
+    layer: str, wrapper: str, given: dict[str, Any], *more: dict[str, Any], made: Made | None = None
+) -> Wrapped:
     """The layer with the wrapper around it, and around that again for each of ``more``."""
     row = LAYERS[layer]
-    call = call_of(row, *MADE[layer])
+    call = call_of(row, *(made or MADE[layer]))
     tensors = row.parameters(call), row.buffers(call), row.initial(call)
     defaults: dict[str, Any] = {a.name: a.default for a in WRAPPERS[wrapper].arguments}
-    for settings in (given, *more):
-        found = Wrapped(layer, *tensors, {**defaults, **settings})
+    for chosen in (given, *more):
+        found = Wrapped(layer, *tensors, {**defaults, **chosen})
         tensors = WRAPPERS[wrapper].tensors(found)
     return Wrapped(layer, *tensors, {})
 
 
-def _torchs(layer: str, wrapper: str, *given: dict[str, Any]) -> nn.Module:
+def _torchs(
+    layer: str, wrapper: str, *given: dict[str, Any], made: Made | None = None
+) -> nn.Module:
     row = LAYERS[layer]
-    call = call_of(row, *MADE[layer])
+    call = call_of(row, *(made or MADE[layer]))
     module: nn.Module = torch_callable(row)(
         **{name: call.args[name] for name in row.by_name if name in call.args}
     )
     module = module.double()
-    for settings in given:
-        torch_callable(WRAPPERS[wrapper])(module, **settings)
+    for chosen in given:
+        torch_callable(WRAPPERS[wrapper])(module, **chosen)
     return module
 
 
@@ -93,6 +103,100 @@ def test_a_wrapped_layer_has_torchs_tensors(
     new = {name for name, _ in found.buffers} - {name for name, _ in LAYERS[layer].buffers(
         call_of(LAYERS[layer], *MADE[layer]))}  # fmt: skip
     assert {name.rpartition(".")[2] for name in new} <= set(WRAPPERS[wrapper].buffers)
+
+
+# ── generated layers and settings ────────────────────────────────────────────────────────────────
+
+Draw = Any
+# What is refused although torch takes it, by (wrapper, code).
+STRICTER = {
+    ("weight_norm", "E0304"): "torch takes dim=-1 for the whole",
+    **{
+        (name, "E0307"): "torch wraps a wrapped tensor again, and its parts' tensors"
+        for name in ("spectral_norm", "weight_norm", "orthogonal")
+    },
+}
+
+
+def _layer(draw: Draw) -> tuple[str, Made]:
+    """A layer with weights of one dimension and of several, tall ones, wide ones and square."""
+    size = st.integers(1, 5)
+    one, two = draw(size), draw(size)
+    batch = (2, one)
+    convolved: dict[str, Any] = {"out_channels": two, "kernel_size": draw(st.integers(1, 3))}
+    makers: dict[str, Made] = {
+        "Linear": ({"out_features": two}, {"input": floats(*batch)}),
+        "Bilinear": ({"out_features": two}, {"input1": floats(*batch), "input2": floats(2, 3)}),
+        "Embedding": ({"embedding_dim": two}, {"input": index(one, 2)}),
+        "PReLU": ({"num_parameters": one}, {"input": floats(*batch)}),
+        "BatchNorm1d": ({"affine": draw(st.booleans())}, {"input": floats(*batch)}),
+        "LayerNorm": ({"normalized_shape": (two, one)}, {"input": floats(2, two, one)}),
+        "Conv1d": (convolved, {"input": floats(*batch, 9)}),
+        "Conv3d": (convolved, {"input": floats(*batch, 4, 4, 4)}),
+        "ConvTranspose2d": (convolved, {"input": floats(*batch, 4, 4)}),
+        "GRU": ({"hidden_size": two, "num_layers": 2}, {"input": floats(2, 3, one)}),
+        "LSTM": ({"hidden_size": two, "bias": False}, {"input": floats(2, 3, one)}),
+        "MultiheadAttention": (
+            {"num_heads": one},
+            dict.fromkeys(("query", "key", "value"), floats(2, 3, one * two)),
+        ),
+    }
+    name = draw(st.sampled_from([*makers]))
+    return name, makers[name]
+
+
+def _settings(draw: Draw, row: WrapperRow, names: list[str]) -> dict[str, Any]:
+    own = [name for name in names if name.startswith("weight")] or ["weight"]
+    given: dict[str, Any] = {"name": draw(st.sampled_from([*own * 3, *names, "wieght"]))}
+    if "dim" in row.by_name and draw(st.booleans()):
+        given["dim"] = draw(st.sampled_from([None, 0, 1, 2, 3, -1, -2, -3]))
+    if "n_power_iterations" in row.by_name and draw(st.booleans()):
+        given["n_power_iterations"] = draw(st.sampled_from([0, 1, 2]))
+    if "orthogonal_map" in row.by_name:
+        given["use_trivialization"] = draw(st.booleans())
+        given["orthogonal_map"] = draw(st.sampled_from([None, *row.choices["orthogonal_map"]]))
+    return given
+
+
+@pytest.mark.parametrize("row", WRAPPERS.values(), ids=lambda row: row.name)
+def test_a_wrapper_goes_as_torchs(row: WrapperRow, cases_of: CasesOf) -> None:
+    accepted = 0
+    count = cases_of(row, WRAPPERS.values())
+
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        nonlocal accepted
+        layer, made = _layer(data.draw)
+        names = [name for name, _ in LAYERS[layer].parameters(call_of(LAYERS[layer], *made))]
+        several = data.draw(st.sampled_from([1, 1, 2]))
+        given = [_settings(data.draw, row, names) for _ in range(several)]
+
+        def torchs() -> nn.Module:
+            try:
+                return _torchs(layer, row.name, *given, made=made)
+            except AttributeError as error:  # a layer without a bias has None for it
+                raise ValueError("there is no such tensor") from error
+
+        module, refused = refusal(torchs)
+        found, error = refusal(lambda: _wrapped(layer, row.name, *given, made=made))
+        if error is not None:
+            assert isinstance(error, RuleError), error
+            stricter = (row.name, error.code) in STRICTER
+            assert refused is not None or stricter, (layer, made, given, error)
+            return
+        assert refused is None, (layer, made, given, refused)
+        accepted += 1
+        assert names_and_shapes(found.parameters) == [
+            (name, tuple(tensor.shape)) for name, tensor in module.named_parameters()
+        ], (layer, made, given)
+        assert names_and_shapes(found.buffers) == [
+            (name, tuple(tensor.shape)) for name, tensor in module.named_buffers()
+        ], (layer, made, given)
+        assert [name for name, _ in found.initial] == [name for name, _ in found.parameters]
+
+    check()
+    assert accepted >= 5, "the generator hardly makes a sound case"
 
 
 def test_two_tensors_of_a_layer_are_wrapped_one_after_the_other() -> None:
