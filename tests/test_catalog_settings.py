@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from catalog_oracle import torch_callable
+from conftest import CasesOf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -23,13 +24,13 @@ from specc.errors import SpecError
 from specc.semantics import analyse
 
 Draw = Any
-CASES = 40
 
 # What is refused although torch takes it, and why.
 STRICTER: dict[Any, str] = {
     "capturable": "runs on CUDA alone, and goldens are made on the CPU",
     "differentiable": "cannot step the parameters of a module",
     ("ASGD", "alpha"): "a power of the step's number that grows",
+    ("LBFGS", "lr"): "torch's line search divides by it, after the first step alone",
     ("Muon", "eps"): "the least size of a gradient that is divided by",
     ("Muon", "ns_steps"): "less than none",
     ("PolynomialLR", "power"): "torch divides by 0 at the end",
@@ -91,6 +92,8 @@ def _value(draw: Draw, row: Any, argument: Argument) -> Any:
         return tuple(draw(st.sampled_from(NUMBERS)) for _ in range(count))
     if "ints" in types:
         return tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=3)))
+    if argument.name == "sparsity":
+        return draw(st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0, -1.0, 1.5]))
     if argument.name == "total_steps":
         return draw(st.sampled_from([-1, 5, 9, 100]))
     if "int" in types:
@@ -134,7 +137,7 @@ def _torch_refuses(run: Any) -> bool:
         try:
             run()
         except (ValueError, RuntimeError, ZeroDivisionError, OverflowError, TypeError,
-                AssertionError, IndexError):  # fmt: skip
+                AssertionError, IndexError, UnboundLocalError):  # fmt: skip
             return True
     return False
 
@@ -161,14 +164,15 @@ INPUT = torch.arange(24.0).view(4, 6) / 10
 
 
 @pytest.mark.parametrize("row", OPTIMIZERS.values(), ids=lambda row: row.name)
-def test_an_optimizers_settings_go_as_torchs(row: OptimizerRow) -> None:
+def test_an_optimizers_settings_go_as_torchs(row: OptimizerRow, cases_of: CasesOf) -> None:
     sparse = row.gradients == "sparse"
     layer = "e: Embedding(2, sparse=true)" if sparse else "fc: Linear(2)"
     type_ = "index(9)[N]" if sparse else "float[N, 6]"
     on = " on *.weight" if row.rank else ""
     accepted = refused = 0
+    count = cases_of(row, OPTIMIZERS.values())
 
-    @settings(max_examples=CASES, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal accepted, refused
@@ -201,11 +205,12 @@ def test_an_optimizers_settings_go_as_torchs(row: OptimizerRow) -> None:
 @pytest.mark.parametrize(
     "row", [row for row in SCHEDULERS.values() if row.parts is None], ids=lambda row: row.name
 )
-def test_a_schedulers_settings_go_as_torchs(row: SchedulerRow) -> None:
+def test_a_schedulers_settings_go_as_torchs(row: SchedulerRow, cases_of: CasesOf) -> None:
     accepted = 0
     least = ("total_steps",) if row.name == "OneCycleLR" else ()
+    count = cases_of(row, SCHEDULERS.values())
 
-    @settings(max_examples=CASES, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal accepted
@@ -234,15 +239,16 @@ def test_a_schedulers_settings_go_as_torchs(row: SchedulerRow) -> None:
 
 
 @pytest.mark.parametrize("row", INITS.values(), ids=lambda row: row.name)
-def test_an_initialisers_settings_go_as_torchs(row: InitRow) -> None:
+def test_an_initialisers_settings_go_as_torchs(row: InitRow, cases_of: CasesOf) -> None:
     accepted = 0
+    count = cases_of(row, INITS.values())
 
-    @settings(max_examples=CASES, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         nonlocal accepted
         args = _drawn(data.draw, row)
-        rank = data.draw(st.sampled_from([max(row.rank, 1)] * 3 + [1, 2, 3, 4, 5, 6]))
+        rank = data.draw(st.sampled_from([max(row.rank, 1)] * 6 + [1, 2, 3, 4, 5, 6]))
         shape = tuple(data.draw(st.integers(1, 4)) for _ in range(rank))
         try:
             said = row.distribution(args, shape)
@@ -251,9 +257,36 @@ def test_an_initialisers_settings_go_as_torchs(row: InitRow) -> None:
             wrong = any((row.name, name) in STRICTER for name in args)
             assert wrong or _torch_refuses(lambda: torch_callable(row)(torch.zeros(shape), **args))
             return
-        torch_callable(row)(torch.zeros(shape), **args)
+        drawn = torch.full(shape, math.nan, dtype=torch.float64)
+        torch_callable(row)(drawn, **args)
+        assert drawn.isfinite().all(), (args, shape)
         assert math.isfinite(said.low) and math.isfinite(said.high)
+        if said.kind != "normal":
+            low, high = (said.low, said.high) if said.kind == "uniform" else (said.low, said.low)
+            slack = 1e-9 * max(abs(low), abs(high))
+            within = (drawn >= low - slack) & (drawn <= high + slack)
+            assert within.all(), (args, shape, said, drawn)
         accepted += 1
 
     check()
     assert accepted >= 5
+
+
+# ── what generated settings found ────────────────────────────────────────────────────────────────
+
+
+def test_a_line_search_starts_from_a_step_above_0() -> None:
+    module = nn.Linear(6, 2)
+    optimizer = torch.optim.LBFGS(module.parameters(), lr=0.0, line_search_fn="strong_wolfe")
+    with pytest.raises(ZeroDivisionError):
+        _steps(optimizer, module)
+    assert _refused('optimizer LBFGS(lr=0.0, line_search_fn="strong_wolfe")') == ["E0307"]
+    assert _refused("optimizer LBFGS(lr=0.0)") == []
+
+
+def test_nesterov_wants_a_momentum_of_sgd_alone() -> None:
+    row = OPTIMIZERS["Muon"]
+    module = nn.Linear(6, 2, bias=False)
+    _steps(torch_callable(row)(module.parameters(), momentum=0.0), module)
+    assert _refused("optimizer Muon(momentum=0.0) on *.weight", "fc: Linear(2, bias=false)") == []
+    assert _refused("optimizer SGD(nesterov=true, momentum=0.0)") == ["E0307"]

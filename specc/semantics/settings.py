@@ -64,10 +64,14 @@ def check_optimizer(type_: str, settings: ir.Arguments, span: Span, collector: C
     for name, value in settings:
         given[name] = ir.static_value(value, {})  # type: ignore[arg-type]  # compile-time
     refusal = None
-    if given.get("nesterov") is True and (not given.get("momentum") or given.get("dampening")):
+    # SGD's alone: Muon's nesterov without momentum is the gradient.
+    still = "dampening" in given and (not given["momentum"] or given["dampening"])
+    if given.get("nesterov") is True and still:
         refusal = "`nesterov` wants a momentum above 0 and no dampening"
     elif given.get("foreach") is True and given.get("fused") is True:
         refusal = "`foreach` and `fused` are two ways of one step"
+    elif given.get("line_search_fn") == "strong_wolfe" and given.get("lr") == 0:
+        refusal = "the line search starts from a step of `lr`, and divides by it"
     if refusal is not None:
         collector.error("E0307", f"{type_}: {refusal}", span)
     return refusal is None
