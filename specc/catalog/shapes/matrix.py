@@ -161,7 +161,10 @@ def _bind(call: Call, term: str, operand: TensorType, bound: dict[str, Size]) ->
             argument="equation",
         )
     places = (*operand.shape[: len(head)], *operand.shape[len(head) + extra :])
+    own: dict[str, Size] = {}
     for letter, size in zip(head + tail, places, strict=True):
+        error = RuleError("E0302", f"einsum: {letter!r} is {own.get(letter, size)} and {size}")
+        call.require_equal(own.setdefault(letter, size), size, error)  # a diagonal stretches none
         if letter not in bound or known(call, bound[letter]) == 1:
             bound[letter] = size
         elif known(call, size) != 1:
