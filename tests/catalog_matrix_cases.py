@@ -241,6 +241,7 @@ def _tensordot(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:
                 (((0,), (0, 1)), (n, m), (n, m)),
                 (((5,), (0,)), (n, m), (n, m)),
                 (((0, 0), (0, 1)), (n, m), (n, n)),
+                ((0, 0), (n, m), (n, p)),
             ]
         )
     )

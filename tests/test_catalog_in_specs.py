@@ -29,6 +29,8 @@ ONE_RESULT = [
     ("float[N, 12]", "reshape(x, N, -1, 4)"),
     ("float[N, 3, 4]", "permute(x, 2, 0, 1)"),
     ("float[N, 3, 4]", 'einsum("nij,nkj->nik", x, x)'),
+    ("float[N, 3, 4]", "tensordot(x, x, dims=((1, 2), (1, 2)))"),
+    ("float[N, 3, 4]", "x -> squeeze(dim=()) -> sum(dim=())"),
     ("float[N, 3, 4]", "where(x > 0.5, x, 0.0)"),
     ("float[N, 3, 4]", "where(x > 0.5, 1, 0)"),
     ("float[N, 1, 4]", "x -> squeeze(1) -> unsqueeze(-1)"),

@@ -5,7 +5,8 @@ A text is parsed when its row is first used, so that importing the catalogue is 
     in_channels: size = ?, out_channels: size, kernel_size: int x2, stride: int x2 = 1, bias: bool =
     True
 
-``= ?`` marks an argument that the incoming shapes tell; ``int x2`` is an int or a pair of them;
+``= ?`` marks an argument that the incoming shapes tell; ``int x2`` is an int or a pair of them,
+``ints x2`` a pair of tuples;
 ``*shape: size`` takes the rest of the positional arguments, or one tuple of them; the types
 are ``tensor``, ``tensors`` (a list), ``size`` (an int that may be symbolic), ``int``, ``float``,
 ``bool``, ``str``, ``none``, ``dtype``, ``ints``/``floats``/``sizes`` (a tuple), ``float?`` (a float

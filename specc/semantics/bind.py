@@ -272,6 +272,8 @@ def _describe_kind(kind: str) -> str:
     if " x" in kind:
         base, count = kind.split(" x")
         single = _KINDS[base]
+        if base == "ints":
+            return f"{count} tuples of ints"
         return f"{single} or {count} of them" if base in ("int", "size") else f"{count} numbers"
     return _KINDS[kind]
 

@@ -136,7 +136,7 @@ ROWS = (
         "torch.tensordot",
         "products summed over several dimensions",
         products.contracted,
-        "a: tensor, b: tensor, dims: int | ints | floats = 2",
+        "a: tensor, b: tensor, dims: int | ints x2 = 2",
         example="x: float[N, 6], y: float[6, 4] | tensordot(x, y, dims=1)",
     ),
     _row(

@@ -177,14 +177,14 @@ def contracted(call: Call) -> TensorType:
 def _pairs(
     call: Call, given: object, one: TensorType, other: TensorType
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if not isinstance(given, tuple) or len(given) != 2:
+    sides = [side for side in given if isinstance(side, tuple)] if isinstance(given, tuple) else []
+    if not isinstance(given, tuple) or not len(sides) == len(given) == 2:
         raise RuleError(
             "E0307",
             f"dims of tensordot are a number or two tuples; got {given}",
             help="write dims=((1,), (0,))",
             argument="dims",
         )
-    sides = [side if isinstance(side, tuple) else (side,) for side in given]
     if len(sides[0]) != len(sides[1]):
         raise RuleError("E0307", "dims of tensordot are two tuples of one length", argument="dims")
     places = []
