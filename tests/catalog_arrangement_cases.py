@@ -32,11 +32,11 @@ def arrangement(draw: Draw, row: FunctionRow) -> Case:
         "transpose": lambda: {"dim0": dim(), "dim1": dim()},
         "swapaxes": lambda: {"axis0": dim(), "axis1": dim()},
         "swapdims": lambda: {"dim0": dim(), "dim1": dim()},
-        "squeeze": lambda: {"dim": draw(st.sampled_from([dim(), (dim(), dim())]))},
+        "squeeze": lambda: {"dim": draw(st.sampled_from([dim(), (dim(), dim()), ()]))},
         "unsqueeze": lambda: {"dim": draw(st.integers(-len(tensor.shape) - 2, len(tensor.shape)))},
         "tile": lambda: {"dims": tuple(draw(st.lists(small, min_size=1, max_size=4)))},
-        "flip": lambda: {"dims": (dim(),)},
-        "roll": lambda: {"shifts": 1, "dims": dim()},
+        "flip": lambda: {"dims": () if seldom(draw) else (dim(),)},
+        "roll": lambda: {"shifts": 1, "dims": () if seldom(draw) else dim()},
         "rot90": lambda: {"k": draw(st.integers(-2, 3)), "dims": (dim(), draw(st.integers(0, 1)))},
         "narrow": lambda: {
             "dim": dim(), "start": draw(st.integers(0, 2)), "length": draw(st.integers(-1, 2))
@@ -68,8 +68,13 @@ def _reshaped(draw: Draw, tensor: TensorType) -> Case:
 
 
 def _unflattened(draw: Draw, tensor: TensorType) -> Case:
-    parts = draw(st.lists(st.sampled_from([1, -1, 1, -1, 2, 3]), min_size=1, max_size=3))
-    return {"dim": dim_of(draw, tensor), "sizes": tuple(parts)}, {"input": tensor}
+    if tensor.shape and draw(st.booleans()):
+        place = draw(st.integers(0, len(tensor.shape) - 1))
+        size = tensor.shape[place]
+        parts = draw(st.sampled_from([(size,), (1, size), (size, -1), (-1, 1), (2, -1)]))
+        return {"dim": place, "sizes": parts}, {"input": tensor}
+    free = draw(st.lists(st.sampled_from([1, -1, 1, -1, 2, 3]), max_size=3))
+    return {"dim": dim_of(draw, tensor), "sizes": tuple(free)}, {"input": tensor}
 
 
 def _stretched(draw: Draw, tensor: TensorType) -> Case:
@@ -80,8 +85,9 @@ def _stretched(draw: Draw, tensor: TensorType) -> Case:
 
 
 def _moved(draw: Draw, tensor: TensorType) -> Case:
-    count = draw(st.integers(1, 2))
-    pair = [tuple(dim_of(draw, tensor) for _ in range(count)) for _ in range(2)]
+    count = draw(st.integers(0, 2))
+    counts = (count, count + seldom(draw))
+    pair = [tuple(dim_of(draw, tensor) for _ in range(each)) for each in counts]
     return {"source": pair[0], "destination": pair[1]}, {"input": tensor}
 
 

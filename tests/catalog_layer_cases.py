@@ -127,7 +127,8 @@ def _shape(draw: Draw, row: LayerRow) -> Case:
         args = {"mode": mode, "align_corners": draw(st.none() | st.booleans())}
         scale = st.sampled_from([0.25, 0.3, 0.5, 1.1, 1.5, 2.0, 3.0])
         if draw(st.booleans()):
-            args["size"] = either(draw, small, dims)
+            fewer = max(1, dims - 1)
+            args["size"] = either(draw, small, draw(st.sampled_from([dims] * 7 + [fewer])))
         else:
             args["scale_factor"] = draw(scale | st.tuples(*([scale] * dims)))
         return args, {"input": floats(*shape)}

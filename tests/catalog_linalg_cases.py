@@ -33,7 +33,7 @@ def linalg(draw: Draw, row: FunctionRow) -> Case:
 def _settings(draw: Draw, row: FunctionRow, tensor: TensorType) -> dict[str, Any]:
     match row.name:
         case "matrix_norm":
-            dims = ((-2, -1), (-2, -1), (0, 1), (0, 0), (0, 5))
+            dims = ((-2, -1), (-2, -1), (0, 1), (0, 0), (0, 5), ())
             orders = ("fro", "nuc", 2, -2, 1, float("inf"), 3)
             return {"ord": draw(st.sampled_from(orders)), "dim": draw(st.sampled_from(dims))}
         case "cond":
@@ -79,7 +79,9 @@ def spectral(draw: Draw, row: FunctionRow) -> Case:
     tensor = tensor_of(draw, 0 if seldom(draw) else 1 + row.name.endswith("2"), 3)
     if row.name.endswith("shift"):
         places = st.integers(-3, 2)
-        return {"dim": draw(st.none() | places | st.tuples(places, places))}, {"input": tensor}
+        return {"dim": draw(st.none() | places | st.tuples(places, places) | st.just(()))}, {
+            "input": tensor
+        }
     if draw(st.integers(0, 3)):
         real = row.name.startswith(("rfft", "ihfft"))
         tensor = TensorType("float" if real else "complex", tensor.shape)
@@ -89,8 +91,8 @@ def spectral(draw: Draw, row: FunctionRow) -> Case:
         return args, {"input": tensor}
     size = st.integers(1, 5) | st.sampled_from([-1, 0])
     if draw(st.booleans()):
-        args["s"] = tuple(draw(st.lists(size, min_size=1, max_size=3)))
+        args["s"] = tuple(draw(st.lists(size, max_size=3)))
     if draw(st.booleans()):
-        count = len(args["s"]) if "s" in args and not seldom(draw) else draw(st.integers(1, 3))
+        count = len(args["s"]) if "s" in args and not seldom(draw) else draw(st.integers(0, 3))
         args["dim"] = tuple(draw(st.integers(-3, 2)) for _ in range(count))
     return args, {"input": tensor}

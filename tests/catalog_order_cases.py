@@ -20,7 +20,7 @@ def reduction(draw: Draw, row: FunctionRow) -> Case:
     kinds = row.by_name["dim"].types
     choice = draw(st.integers(0, 2))
     if choice == 0 and "ints" in kinds:
-        args["dim"] = tuple(dim_of(draw, tensor) for _ in range(draw(st.integers(1, 2))))
+        args["dim"] = tuple(dim_of(draw, tensor) for _ in range(draw(st.integers(0, 3))))
     elif choice == 1 or row.by_name["dim"].required:
         args["dim"] = dim_of(draw, tensor)
     if "keepdim" in row.by_name:
@@ -46,10 +46,10 @@ def _norm(draw: Draw, tensor: TensorType) -> Case:
     if draw(st.booleans()):
         tensor = tensor_of(draw, 1, 3, dtype=draw(st.sampled_from(["float", "complex"])))
     args: dict[str, Any] = {"ord": draw(st.sampled_from([None, 2, 1, "fro", "nuc", -1, 3]))}
-    count = draw(st.integers(0, 3))
+    count = draw(st.integers(-1, 3))
     if count == 1:
         args["dim"] = dim_of(draw, tensor)
-    elif count:
+    elif count:  # -1 asks for none
         args["dim"] = tuple(dim_of(draw, tensor) for _ in range(count))
     args["keepdim"] = draw(st.booleans())
     return args, {"input": tensor}

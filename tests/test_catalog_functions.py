@@ -99,6 +99,11 @@ STRICTER = {
         for kind in ("", "i", "r", "ir", "h", "ih")
         for over in ("", "2", "n")
     },
+    ("interpolate", "E0305"): _EMPTY,
+    **{
+        (name, "E0307"): "torch reduces nothing over no dimensions, or everything"
+        for name in ("any", "all", "nansum", "nanmean", "logsumexp")
+    },
     ("fftfreq", "E0307"): _EMPTY,
     ("rfftfreq", "E0307"): _EMPTY,
     **{(name, "E0307"): "torch warns and guesses" for name in ("affine_grid", "grid_sample")},
@@ -291,6 +296,19 @@ def test_chunks_of_an_unknown_size_state_that_it_divides() -> None:
          dict.fromkeys(("input", "tensor1", "tensor2"), TensorType("int64", (2,))), "E0307"),
         ("solve_triangular", {"upper": True},
          {"input": floats(2, 2), "B": TensorType("complex", (2, 2))}, "E0306"),
+        ("norm", {"dim": (0, 1, 2)}, {"input": floats(1, 2, 3)}, "E0307"),
+        ("any", {"dim": ()}, {"input": TensorType("bool", (2, 3))}, "E0307"),
+        ("logsumexp", {"dim": ()}, {"input": floats(2, 3)}, "E0307"),
+        ("norm", {"dim": ()}, {"input": floats(2, 3)}, "E0307"),
+        ("matrix_norm", {"dim": ()}, {"input": floats(2, 3)}, "E0307"),
+        ("rfftn", {"dim": ()}, {"input": floats(2, 3)}, "E0307"),
+        ("fftshift", {"dim": ()}, {"input": floats(2, 3)}, "E0307"),
+        ("movedim", {"source": (), "destination": (0,)}, {"input": floats(2)}, "E0307"),
+        ("unflatten", {"dim": 0, "sizes": ()}, {"input": floats(1, 3)}, "E0307"),
+        ("interpolate", {"size": (4,)}, {"input": floats(2, 3, 4, 5)}, "E0307"),
+        ("tensordot", {"dims": (0, 0)}, {"a": floats(2, 3), "b": floats(2, 3)}, "E0307"),
+        ("einsum", {"equation": "ii->i"}, {"operands": (floats(1, 2),)}, "E0302"),
+        ("norm", {"ord": 2}, {"input": floats(1, 2, 3)}, "E0301"),
         ("trapezoid", {"dim": 0}, {"y": floats(1, 1), "x": floats(2, 1)}, "E0302"),
     ],
 )  # fmt: skip
@@ -305,6 +323,12 @@ def test_what_cannot_be_meant_is_refused(
         shape_of(row, args, **tensors)
     assert caught.value.code == code
     assert refused is not None or _stricter(row, caught.value)
+
+
+@pytest.mark.parametrize("name", ["squeeze", "sum", "fftn"])
+def test_no_dimension_is_what_torch_makes_of_it(name: str) -> None:
+    row, tensors, args = FUNCTIONS[name], {"input": floats(1, 3)}, {"dim": ()}
+    assert shown(shape_of(row, args, **tensors)) == described(torch_function(row, args, tensors))
 
 
 def test_a_product_of_bools_is_added_to_numbers() -> None:

@@ -59,11 +59,13 @@ def _average(dims: int) -> FunctionRow:
 
 
 def _power(dims: int) -> FunctionRow:
+    # torch's lp_pool1d takes one number alone: it multiplies by its kernel_size.
+    kernel = "int" if dims == 1 else f"int x{dims}"
     return _row(
         f"F.lp_pool{dims}d",
         "the norm of each window",
         partial(pooling.power_averaged, dims=dims),
-        f"input: tensor, norm_type: float, kernel_size: int x{dims}, "
+        f"input: tensor, norm_type: float, kernel_size: {kernel}, "
         f"stride: int x{dims} | none = None, ceil_mode: bool = False",
         since="2.3" if dims == 3 else "2.0",
         example=f"x: unit[N, 4, {_SPATIAL[dims]}] | lp_pool{dims}d(x + 0.5, 2.0, 2)",

@@ -95,6 +95,8 @@ def unflattened(call: Call, *, sizes: str) -> TensorType:
     tensor = call.tensor()
     place = axis_of(call, tensor)
     old = tensor.shape[place]
+    if call.args[sizes] == ():
+        raise RuleError("E0307", f"{sizes} of {call.name} names no size", argument=sizes)
     parts = _filled(call, sizes, as_sizes(call, sizes), old, f"dimension {place} of {tensor}")
     return rearranged(tensor, (*tensor.shape[:place], *parts, *tensor.shape[place + 1 :]))
 

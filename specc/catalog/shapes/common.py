@@ -127,12 +127,12 @@ def axis_of(call: Call, tensor: TensorType, name: str = "dim") -> int:
 
 
 def axes(call: Call, rank: int, name: str = "dim") -> tuple[int, ...]:
-    """The dimensions that ``name`` means: an int, a tuple, or none for all; E0304.
+    """The dimensions that ``name`` means: an int, a tuple (of none, too), or none for all; E0304.
 
     E0307 where one is named twice.
     """
     value = call.args[name]
-    if value is None or value == ():
+    if value is None:
         return tuple(range(rank))
     items = value if isinstance(value, tuple) else (value,)
     found = tuple(axis(call, rank, name, item) for item in items)

@@ -58,24 +58,26 @@ def norm(call: Call) -> TensorType:
     """``norm(input, ord, dim)``: of a vector for one dimension, of a matrix for two; E0301, E0304,
     E0306, E0307.
 
-    Without ``ord`` the 2-norm of all that is reduced."""
+    Without ``ord`` and ``dim`` the 2-norm of all values."""
     tensor = call.tensor()
     require_kind(call, tensor, "fc")
     order, dim = plain(call, "ord"), call.args["dim"]
     rank = len(tensor.shape)
-    if order is None or (dim is None and rank == 1):
-        found = axes(call, rank)
-    elif dim is None and rank != 2:
+    if order is not None and dim is None and rank not in (1, 2):
         raise RuleError(
             "E0301",
             f"norm with ord and without dim takes a vector or a matrix; got {tensor}",
             help="name the dimensions: dim=-1",
             argument="ord",
         )
-    else:
-        found = axes(call, rank)
-        if len(found) > 2:
-            raise RuleError("E0307", "norm with ord goes over one or two dim", argument="dim")
+    found = axes(call, rank)
+    if dim is not None and len(found) not in (1, 2):
+        raise RuleError(
+            "E0307",
+            "norm goes over one or two dim",
+            help="vector_norm goes over any number of them",
+            argument="dim",
+        )
     if len(found) == 2 and order is not None:
         _require_matrix_order(call, order)
     elif isinstance(order, str):

@@ -37,7 +37,7 @@ def moved(call: Call) -> TensorType:
     """``flip(input, dims)``, ``roll(input, shifts, dims)``: shape kept, dimensions checked."""
     tensor = call.tensor()
     shifts = call.args.get("shifts")
-    if call.args["dims"] is not None:
+    if call.args["dims"] not in (None, ()):
         if not tensor.shape:
             raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
         found = axes(call, len(tensor.shape), "dims")

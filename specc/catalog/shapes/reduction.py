@@ -38,7 +38,25 @@ def reduced_shape(call: Call, tensor: TensorType, *, dim_first: bool = False) ->
             help="name the dimensions to reduce",
             argument="keepdim",
         )
-    return without(call, tensor, axes(call, len(tensor.shape)))
+    rank = len(tensor.shape)
+    # To torch no dimension is every dimension, here.
+    gone = tuple(range(rank)) if call.args["dim"] == () else axes(call, rank)
+    return without(call, tensor, gone)
+
+
+def _named_shape(call: Call, tensor: TensorType) -> Shape:
+    """As ``reduced_shape``; E0307 for a tuple of no dimensions.
+
+    Of those torch reduces none (``any``), fails (``logsumexp``), or computes another shape than its
+    meta kernels foretell (``nansum``)."""
+    if call.args["dim"] == ():
+        raise RuleError(
+            "E0307",
+            f"dim of {call.name} names no dimension",
+            help="name the dimensions to reduce",
+            argument="dim",
+        )
+    return reduced_shape(call, tensor)
 
 
 def summed(call: Call) -> TensorType:
@@ -49,11 +67,11 @@ def summed(call: Call) -> TensorType:
 
 
 def summed_numbers(call: Call) -> TensorType:
-    """``nansum``: as ``sum``, of real numbers; E0306."""
+    """``nansum``: as ``sum``, of real numbers; E0306, E0307."""
     tensor = call.tensor()
     require_kind(call, tensor, "bif")
     dtype = tensor.dtype if tensor.floating else "int64"
-    return TensorType(dtype, reduced_shape(call, tensor))
+    return TensorType(dtype, _named_shape(call, tensor))
 
 
 def averaged(call: Call) -> TensorType:
@@ -64,10 +82,10 @@ def averaged(call: Call) -> TensorType:
 
 
 def averaged_numbers(call: Call) -> TensorType:
-    """``nanmean``: a float value; E0306."""
+    """``nanmean``: a float value; E0306, E0307."""
     tensor = call.tensor()
     require_floating(call, tensor)
-    return TensorType(tensor.dtype, reduced_shape(call, tensor))
+    return TensorType(tensor.dtype, _named_shape(call, tensor))
 
 
 def spread(call: Call) -> TensorType:
@@ -101,8 +119,8 @@ def extremes(call: Call) -> ResultType:
 
 
 def decided(call: Call) -> TensorType:
-    """``any``, ``all``: a bool."""
-    return TensorType("bool", reduced_shape(call, call.tensor()))
+    """``any``, ``all``: a bool; E0307."""
+    return TensorType("bool", _named_shape(call, call.tensor()))
 
 
 def counted(call: Call) -> TensorType:
@@ -111,10 +129,10 @@ def counted(call: Call) -> TensorType:
 
 
 def exponential_sum(call: Call) -> TensorType:
-    """``logsumexp(input, dim)``: integers become floats."""
+    """``logsumexp(input, dim)``: integers become floats; E0307."""
     tensor = call.tensor()
     dtype = tensor.dtype if tensor.differentiable else "float"
-    return TensorType(dtype, reduced_shape(call, tensor))
+    return TensorType(dtype, _named_shape(call, tensor))
 
 
 def placed(call: Call) -> TensorType:

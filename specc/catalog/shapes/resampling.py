@@ -140,6 +140,12 @@ def resampled(call: Call) -> TensorType:
         raise RuleError(
             "E0307", f"{call.name} takes size or scale_factor, one of them", argument="size"
         )
+    if isinstance(size, tuple) and len(size) != dims:
+        raise RuleError(
+            "E0307",
+            f"size of {call.name} takes one size or {dims}, and got {len(size)}",
+            argument="size",
+        )
     spatial = (
         as_sizes(call, "size", dims)
         if factor is None

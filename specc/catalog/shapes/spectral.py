@@ -59,7 +59,7 @@ def transformed_along(call: Call, *, kind: str = "") -> TensorType:
             f"s of {call.name} has {len(sizes)} sizes for {len(found)} dimensions",
             argument="s",
         )
-    if not found:
+    if not found and kind:
         raise RuleError("E0307", f"{call.name} goes over at least one dimension", argument="dim")
     return _result(call, tensor, found, sizes, kind, "s")
 
@@ -87,22 +87,22 @@ def _result(
         if size is not None:
             at_least(call, name, 1, (size,))
             shape[place] = size
+    if not kind:
+        return TensorType(complex_of(tensor.dtype), tuple(shape))
     last = found[-1]
     if kind == _HALVED:
         shape[last] = shape[last] // 2 + 1
         return TensorType(complex_of(tensor.dtype), tuple(shape))
-    if kind == _DOUBLED:
-        if given[-1] is None:
-            shape[last] = 2 * (shape[last] - 1)
-            error = RuleError(
-                "E0305",
-                f"{call.name} of {tensor} leaves nothing of dimension {last}",
-                help=f"say how many places there are: {name}=8",
-                argument=name,
-            )
-            call.require_at_least(shape[last], 1, error)
-        return TensorType(real_of(tensor.dtype), tuple(shape))
-    return TensorType(complex_of(tensor.dtype), tuple(shape))
+    if given[-1] is None:
+        shape[last] = 2 * (shape[last] - 1)
+        error = RuleError(
+            "E0305",
+            f"{call.name} of {tensor} leaves nothing of dimension {last}",
+            help=f"say how many places there are: {name}=8",
+            argument=name,
+        )
+        call.require_at_least(shape[last], 1, error)
+    return TensorType(real_of(tensor.dtype), tuple(shape))
 
 
 def shifted(call: Call) -> TensorType:
@@ -110,7 +110,8 @@ def shifted(call: Call) -> TensorType:
     tensor = call.tensor()
     if not tensor.shape:
         raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
-    axes(call, len(tensor.shape))
+    if not axes(call, len(tensor.shape)):
+        raise RuleError("E0307", f"{call.name} shifts at least one dimension", argument="dim")
     return rearranged(tensor, tensor.shape)
 
 
