@@ -137,6 +137,19 @@ def test_a_source_that_cannot_run_in_float64_is_a_finding(project: tuple[Program
     assert verdict.findings[0].what == "run" and "in float64" in verdict.findings[0].message
 
 
+def test_a_layer_that_cannot_be_run_by_itself_is_told_of(
+    project: tuple[Program, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: nn.Module, memo: object) -> nn.Module:
+        raise TypeError("cannot be copied")
+
+    monkeypatch.setattr(nn.LayerNorm, "__deepcopy__", refuse, raising=False)
+    # Another spelling, so that the float64 run of an earlier test is not taken.
+    verdict = judged(project, "eval", emit(project[0]) + "\n")
+    assert verdict.passed
+    assert any("not judged by themselves" in n and n.endswith(": norm") for n in verdict.notes)
+
+
 def test_other_targets_are_judged_by_their_leaves(project: tuple[Program, Path]) -> None:
     program, root = project
     verdict = judge(program, cell_of(program, "train", "torchscript"), root)

@@ -23,7 +23,7 @@ from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
-from specc.harness.refine import refined
+from specc.harness.refine import not_alone, refined
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
@@ -82,6 +82,7 @@ def _judged(
         optimizer=way,
     )
     lines = Lines(program)
+    notes: tuple[str, ...] = ()
     began = time.perf_counter()
     try:
         run = observe(program, closed, source, setting)
@@ -99,6 +100,9 @@ def _judged(
     result = compare(golden, run.observations, cell.dtype, lines.of, layers=eager)
     if closer is not None:
         result = refined(result, golden, closer.exact, closer.alone, cell.dtype, lines.of)
+        skipped = not_alone(golden, closer.alone, cell.dtype)
+        if skipped:
+            notes = (f"not judged by themselves, for they could not be run so: {_some(skipped)}",)
     located: tuple[str, ...] = ()
     if result.findings:
         look = _Look(program, cell, closed, golden, source, setting)
@@ -109,7 +113,7 @@ def _judged(
         result.worst,
         findings,
         result.not_observable,
-        (*golden.notes, *run.notes),
+        (*golden.notes, *run.notes, *notes),
         run.seconds_torch + (closer.seconds_torch if closer is not None else 0.0),
         time.perf_counter() - start,
         result.compared,
@@ -194,6 +198,11 @@ class _Key:
 @lru_cache(maxsize=2)
 def _closed(key: _Key, case: Case, draw: int, grid: str) -> ClosedCase:
     return close(key.program, case, draw, grid)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,16 @@ def refined(
     )
 
 
+def not_alone(golden: Golden, alone: Mapping[str, Error], dtype: str) -> tuple[str, ...]:
+    """The layers whose floors ``golden`` has, and of which a run showed nothing by themselves."""
+    lost = (
+        name.split("/")[2]
+        for name, floors in golden.alone.items()
+        if dtype in floors and name not in alone and name.split("/")[1] == "alone"
+    )
+    return tuple(dict.fromkeys(lost))
+
+
 def _in_floors(error: Error, floor: AloneFloor) -> float:
     return max(error.rms / floor.rms, error.largest / floor.largest, error.gain / floor.gain)
 
