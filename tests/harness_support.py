@@ -291,6 +291,7 @@ def lstm(folder: Path | None = None, **plan: object) -> Program:
         value("cell", 1, N, 24, line=5),
     )
     last, norm = value("last", N, 24, line=6), value("norm", N, 24, line=7)
+    smooth = value("smooth", N, 24, line=7)
     kind = value("kind", N, 4, line=8)
     label = value("label", N, line=11, meaning="index", classes=4)
     loss = value("loss", line=12)
@@ -307,8 +308,12 @@ def lstm(folder: Path | None = None, **plan: object) -> Program:
     )
     nodes = (
         LayerCall("encoder", (series,), (states, (hidden, cell)), span(5)),
+        computed(
+            "function", "select", (("input", states), ("dim", 1), ("index", -1)), last, span(6)
+        ),
         LayerCall("norm", (last,), norm, span(7)),
-        LayerCall("head", (norm,), kind, span(8)),
+        computed("function", "gelu", (("input", norm),), smooth, span(7)),
+        LayerCall("head", (smooth,), kind, span(8)),
     )
     model = Module(
         "Tagger", (), (series,), _made(layers, nodes), (Output("kind", kind),), (), span(3)
