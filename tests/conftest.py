@@ -68,6 +68,13 @@ def specc(tmp_path: Path) -> Run:
     return run
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """What a test draws from torch's own generator does not depend on the tests before it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
 @pytest.fixture
 def specc_without_torch(tmp_path: Path) -> Run:
     """As ``specc``, where any import of torch fails."""
