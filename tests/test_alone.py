@@ -56,9 +56,6 @@ def test_honest_layers_err_by_a_few_units(
     for name, error in found.items():
         if "/alone/" in name:
             assert error.rms < 2e-6 and error.gain <= error.rms * 1.0001, (name, error)
-    weights = {name: error for name, error in found.items() if name.startswith("weight/")}
-    assert weights.keys() == {f"weight/{name}" for name in made[1].parameters}
-    assert all(error.largest == 0.0 for error in weights.values())
 
 
 def test_float64_errs_by_nothing(made: tuple[Program, ClosedCase, str]) -> None:
@@ -126,18 +123,15 @@ def test_a_kernel_is_held_against_float64(made: tuple[Program, ClosedCase, str])
     assert found[f"step0/alone/{path}"].gain > 1.5e-6
 
 
-def test_a_wrong_weight_is_not_the_cases(
+def test_a_layer_is_judged_with_the_weights_that_it_should_have(
     made: tuple[Program, ClosedCase, str], seen: tuple[Exact, Run]
 ) -> None:
     program, closed, source = made
     name = next(iter(closed.parameters))
-    moved = closed.parameters | {name: closed.parameters[name] * (1 + 2e-6)}
-    exact = seen[0]
+    moved = closed.parameters | {name: closed.parameters[name] * 1.5}
     run = observe(program, replace(closed, parameters=moved), source, SETTING)
-    found = errors(exact, run, SETTING)
-    assert 1e-6 < found[f"weight/{name}"].largest < 1e-5
-    # The layer itself computes rightly with what it should have had.
-    assert all(error.rms < 2e-6 for name, error in found.items() if "/alone/" in name)
+    found = errors(seen[0], run, SETTING)
+    assert all(error.rms < 2e-6 for key, error in found.items() if "/alone/" in key)
 
 
 def test_a_layer_that_was_given_something_else_is_left_out(seen: tuple[Exact, Run]) -> None:

@@ -47,7 +47,6 @@ def worst(found: dict[str, Error], floors: dict[str, AloneFloor]) -> float:
 
 def test_floors_repeat(made: Made, floors: dict[str, AloneFloor]) -> None:
     assert alone_floors(*made, "float32") == floors
-    assert not any(name.startswith("weight/") for name in floors)
 
 
 def test_floors_of_outputs_are_a_few_units(floors: dict[str, AloneFloor]) -> None:
@@ -55,7 +54,7 @@ def test_floors_of_outputs_are_a_few_units(floors: dict[str, AloneFloor]) -> Non
     assert outputs
     for floor in outputs:
         assert 2.0**-25 <= floor.rms < 32 * 2.0**-23
-        assert 2.0**-25 <= floor.gain <= 8 * floor.rms and floor.rms <= floor.largest
+        assert 2.0**-24 <= floor.gain <= 8 * floor.rms and floor.rms <= floor.largest
 
 
 def test_honest_machines_are_within(made: Made, floors: dict[str, AloneFloor]) -> None:
@@ -88,10 +87,10 @@ def test_a_lost_sample_leaves_nothing_to_judge_by() -> None:
     assert _with_jumps(_floor([some] * 12), [LOST], 64.0) == nothing
 
 
-def test_no_floor_is_below_a_quarter_of_a_unit() -> None:
+def test_no_floor_is_below_the_last_rounding() -> None:
     exact = Error(0.0, 0.0, 0.0, 10, 2.0**-23)
     assert _floor([exact] * 12) == AloneFloor(
-        2.0**-25, pytest.approx(2.0**-25 * math.sqrt(1 + 2 * math.log(10))), 2.0**-25
+        2.0**-25, pytest.approx(2.0**-25 * math.sqrt(1 + 2 * math.log(10))), 2.0**-24
     )
 
 

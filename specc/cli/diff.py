@@ -41,7 +41,7 @@ def diff(
 def _compare(before: dict[str, Path], after: dict[str, Path]) -> int:
     from specc.harness.change import changes
     from specc.harness.golden import described
-    from specc.harness.stored import load
+    from specc.harness.stored import alone, load
     from specc.report.changes import settings, table
     from specc.report.style import Piece, show
 
@@ -53,7 +53,8 @@ def _compare(before: dict[str, Path], after: dict[str, Path]) -> int:
             show([Piece(f"{shown}: only in the {'new' if name in after else 'old'}\n", "yellow")])
             continue
         one, other = (load(side[name], "specc bless SPEC") for side in (before, after))
-        found = changes(one.leaves, other.leaves)
+        floors = (alone(one.header), alone(other.header))
+        found = changes(one.leaves, other.leaves, *floors)
         show([Piece(f"{shown}\n", "bold"), *settings(described(one), described(other))])
         show(table(found))
         moved |= bool(found.listed)

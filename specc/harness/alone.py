@@ -15,9 +15,10 @@ case (``observe``), running a layer (``calls``).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ from specc.harness.observe import Run, Setting, observe
 from specc.harness.running import untouched
 from specc.ir import Program
 
-# An expected value that is compared with what another run gives.
+# A layer and the dtypes of what it is given and gives.
 _Key = tuple[str, tuple[torch.dtype, ...], tuple[torch.dtype, ...]]
 
 
@@ -60,17 +61,32 @@ class Exact:
     def errors(self, own: Call, setting: Setting) -> dict[str, Error]:
         """How ``own``, a layer's call in another precision, errs by itself in ``setting``, by the
         value's name; nothing for a layer that cannot be run on what the float64 run gave it."""
+        return {name: _error(found, wanted) for name, found, wanted in self.values(own, setting)}
+
+    def values(self, own: Call, setting: Setting) -> list[tuple[str, Tensor | None, Tensor]]:
+        """(name, what is, what should be) of each number that the layer makes by itself."""
+        exact, forced = self.run.calls.get(own.path), self.forced(own)
+        if exact is None or forced is None:
+            return []
+        try:
+            expected = self._alone(exact, own)
+            with setting.surroundings():
+                found = again(forced, forced.tensors, forced.gradients, state_of(exact.layer))
+        except Exception:  # a layer that ran in the case, and by itself does not: not judged so
+            return []
+        pairs = _pairs(own.path, found, expected, exact)
+        return [(f"{self.stage}/{name}", value, wanted) for name, value, wanted in pairs]
+
+    def forced(self, own: Call) -> Call | None:
+        """``own`` with what the float64 run gave the layer, in its own dtypes and layouts; None
+        where the two were given different things."""
         exact = self.run.calls.get(own.path)
         given = None if exact is None else _forced(own, exact)
         if exact is None or given is None:
-            return {}
-        with setting.surroundings():
-            found = again(own, given, exact.gradients, state_of(exact.layer))
-        expected = self._alone(exact, own)
-        return {
-            f"{self.stage}/{name}": _error(value, wanted)
-            for name, value, wanted in _pairs(own.path, found, expected, exact)
-        }
+            return None
+        following = iter(given)
+        filled = [next(following) if isinstance(each, Tensor) else each for each in own.given]
+        return replace(own, given=filled, gradients=_laid_out(exact, own))
 
     def _alone(self, exact: Call, own: Call) -> Again:
         """``exact`` on numbers that ``own``'s dtypes hold."""
@@ -108,14 +124,8 @@ def exactly(
 
 
 def errors(exact: Exact, run: Run, setting: Setting) -> dict[str, Error]:
-    """How each layer of ``run`` errs by itself, by the value's name, and how the weights that the
-    run began with err (``weight/...``): they are to be the case's to the bit."""
-    weights = {
-        f"weight/{name}": _error(run.weights.get(name), _rounded(value, run.weights[name].dtype))
-        for name, value in exact.run.weights.items()
-        if name in run.weights
-    }
-    return weights | {
+    """How each layer of ``run`` errs by itself, by the value's name."""
+    return {
         name: error
         for call in run.calls.values()
         for name, error in exact.errors(call, setting).items()
@@ -141,6 +151,15 @@ def _forced(own: Call, exact: Call) -> list[Tensor] | None:
             return None
         found.append(torch.empty_like(mine).copy_(wanted))
     return found
+
+
+def _laid_out(exact: Call, own: Call) -> list[Tensor | None]:
+    """The gradients that backward left in float64, each in the layout that it has in ``own``."""
+    return [
+        wanted if wanted is None or mine is None or mine.shape != wanted.shape
+        else torch.empty_like(mine).copy_(wanted)
+        for wanted, mine in itertools.zip_longest(exact.gradients, own.gradients)
+    ]  # fmt: skip
 
 
 def _rounded(value: Tensor, dtype: torch.dtype) -> Tensor:
@@ -178,6 +197,9 @@ def _dotted(path: str, tensors: Mapping[str, Tensor]) -> dict[object, Tensor]:
 def _error(found: Tensor | None, expected: Tensor) -> Error:
     if found is None or found.shape != expected.shape:
         return LOST
+    if not (found.is_floating_point() or found.is_complex()):
+        return LOST
+    unit = float(torch.finfo(found.dtype).eps)
     one, wanted = (_real(each) for each in (found, expected))
     finite = torch.isfinite(wanted)
     if not bool(finite.all()):
@@ -186,7 +208,7 @@ def _error(found: Tensor | None, expected: Tensor) -> Error:
             return LOST
         one, wanted = one[finite], wanted[finite]
     if not wanted.numel():
-        return Error(0.0, 0.0, 0.0)
+        return Error(0.0, 0.0, 0.0, 0, unit)
     square = float(wanted.square().mean())
     scale = math.sqrt(square) or 1.0
     error = one - wanted
@@ -194,7 +216,6 @@ def _error(found: Tensor | None, expected: Tensor) -> Error:
     if not math.isfinite(rms):
         return LOST
     gain = abs(float((error * wanted).mean())) / square if square > 0.0 else 0.0
-    unit = float(torch.finfo(found.dtype).eps)
     return Error(rms, float(error.abs().max()) / scale, gain, wanted.numel(), unit)
 
 

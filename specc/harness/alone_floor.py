@@ -2,19 +2,26 @@
 
 Found as the floors of a whole run are (``floor``), but for what reaches a layer: that is given, so
 its own roundings are all there is. The gain's floor is its root-mean-square over the runs, widened
-for their number, and no less than a quarter of a unit: a constant that is rounded once, such as a
-rate, moves every element alike. Non-goals: the policy of how many floors are too many
+for their number, and no less than half a unit: a constant that is rounded once, such as a rate,
+moves every element alike, by so much. Where a kernel rounds what all elements share, such as the
+coordinates that an interpolation computes, nothing averages out: the gain is then worth no more
+than the root-mean-square. Non-goals: the policy of how many floors are too many
 (``compare``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.harness.alone import LOST, Error, Exact, errors
+from specc.harness.calls import Call, again
 from specc.harness.case import ClosedCase
 from specc.harness.floor import (
     JUMP,
@@ -32,6 +39,11 @@ from specc.harness.observe import Run, Setting, observe
 from specc.harness.rounding import RandomRounding
 from specc.harness.tf32 import NAME as TF32
 from specc.ir import Program
+
+_COORDINATES = (
+    *("upsample_linear", "upsample_bilinear", "upsample_bicubic", "upsample_trilinear"),
+    *("_upsample_bilinear", "_upsample_bicubic", "grid_sampler"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +80,48 @@ def alone_floors(
         mode = random_rounding(program, dtype, 2900, scale=scale)
         with threads(1), plain_kernels(dtype == TF32):
             pushed.append(_sample(exact, run, setting, mode))
-    names = dict.fromkeys(
-        name for sample in samples for name in sample if not name.startswith("weight/")
+    sharing = tuple(
+        f"{path}{end}"
+        for path, call in run.calls.items()
+        if _shares(exact.forced(call), setting)
+        for end in ("", "/", ".")
     )
-    return {
-        name: _with_jumps(
-            _floor([sample.get(name, LOST) for sample in samples]),
-            [sample.get(name, LOST) for sample in pushed],
-            JUMP * amplification,
-        )
-        for name in names
-    }
+    found = {}
+    for name in dict.fromkeys(name for sample in samples for name in sample):
+        floor = _floor([sample.get(name, LOST) for sample in samples])
+        if name.split("/", 2)[2].startswith(sharing):
+            floor = replace(floor, gain=max(floor.gain, floor.rms))
+        jumps = [sample.get(name, LOST) for sample in pushed]
+        found[name] = _with_jumps(floor, jumps, JUMP * amplification)
+    return found
+
+
+class _Shared(TorchDispatchMode):
+    """Notes whether a kernel ran that computes something for all elements together."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotations
+        self.found = False
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        self.found |= func._schema.name.removeprefix("aten::").startswith(_COORDINATES)
+        return func(*args, **(kwargs or {}))
+
+
+def _shares(call: Call | None, setting: Setting) -> bool:
+    if call is None:
+        return False
+    seen = _Shared()
+    with setting.surroundings(), seen, contextlib.suppress(Exception):
+        # A layer that fails by itself has no floors to be widened.
+        again(call, call.tensors, call.gradients, {})
+    return seen.found
 
 
 def _sample(exact: Exact, run: Run, setting: Setting, mode: RandomRounding) -> Mapping[str, Error]:
@@ -94,7 +137,7 @@ def _floor(samples: Sequence[Error]) -> AloneFloor:
         sum(each.gain**2 for each in some) / max(len(some), 1) for some in (samples, samples[1::2])
     )
     spread = math.sqrt(max(mean, regrouped)) * student_factor(len(samples))
-    return AloneFloor(found.rms, found.largest, max(unit / 4, spread))
+    return AloneFloor(found.rms, found.largest, max(unit / 2, spread))
 
 
 def _with_jumps(floor: AloneFloor, pushed: Sequence[Error], linear: float) -> AloneFloor:

@@ -17,7 +17,15 @@ from specc.harness import golden as goldens
 from specc.harness.alone import exactly
 from specc.harness.alone_floor import AloneFloor, alone_floors
 from specc.harness.case import close, lowest_precision
-from specc.harness.floor import COARSE, Floor, Reference, floors, look_for_kinks, reference
+from specc.harness.floor import (
+    COARSE,
+    Floor,
+    Reference,
+    floors,
+    look_for_kinks,
+    reference,
+    threads,
+)
 from specc.harness.golden import Golden, Leaf
 from specc.harness.matrix import Case, cases
 from specc.harness.observe import RunFailed
@@ -27,6 +35,7 @@ from specc.ir import Program
 # How often the seed is turned to find a draw without kinks; then the best one is taken, and its
 # floors say what its kinks do.
 DRAWS = 8
+_NOWHERE = (float("inf"), float("inf"), float("inf"))
 
 
 def bless(
@@ -56,7 +65,8 @@ def make(
     try:
         found = _calmest(program, case, source, dtypes, grid, draw)
         measured = {name: floors(program, found, source, name) for name in dtypes}
-        exact = exactly(program, found.closed, source)
+        with threads(1):
+            exact = exactly(program, found.closed, source)
         alone = {name: alone_floors(program, found.closed, source, exact, name) for name in dtypes}
     except RunFailed as error:
         raise TargetError(
@@ -66,7 +76,7 @@ def make(
             help="a golden is made from runs on the CPU, in float64 and in each of the spec's"
             " dtypes; make the model run there first",
         ) from None
-    nowhere = Floor(float("inf"), float("inf"))
+    nowhere = Floor(*_NOWHERE[:2])
     leaves = tuple(
         Leaf(
             leaf,
@@ -83,7 +93,7 @@ def make(
         max(found.kinks.values(), default=0),
         tuple(dtypes),
         provenance(),
-        found.run.notes,
+        (*found.run.notes, *_left_out(leaves, alone)),
         leaves,
         _by_value(alone),
     )
@@ -95,9 +105,27 @@ def _by_value(
     """By value, then by precision, of what is by precision, then by value."""
     names = dict.fromkeys(name for found in alone.values() for name in found)
     return {
-        name: {dtype: found[name] for dtype, found in alone.items() if name in found}
+        name: {dtype: found.get(name, AloneFloor(*_NOWHERE)) for dtype, found in alone.items()}
         for name in names
     }
+
+
+def _left_out(
+    leaves: Sequence[Leaf], alone: Mapping[str, Mapping[str, AloneFloor]]
+) -> tuple[str, ...]:
+    """A note of the layers that hold no other and could not be run by themselves."""
+    names = [leaf.reference.name for leaf in leaves if leaf.reference.dtype in ("float", "complex")]
+    seen = {
+        (stage, path.partition("/")[0].partition("#")[0])
+        for stage, kind, path in (name.split("/", 2) for name in names if name.count("/") > 1)
+        if kind == "layer"
+    }
+    holders = {(stage, path[:k]) for stage, path in seen for k, c in enumerate(path) if c == "."}
+    judged = {tuple(name.split("/")[::2][:2]) for found in alone.values() for name in found}
+    lost = sorted(path for stage, path in seen - holders if (stage, path) not in judged)
+    if not lost:
+        return ()
+    return (f"not judged by themselves, for they cannot be run so: {', '.join(lost)}",)
 
 
 def provenance() -> dict[str, str | int | bool]:

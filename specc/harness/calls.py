@@ -29,7 +29,9 @@ class Call:
 
     ``given`` are its arguments in a row, tensors and plain values, which ``structure`` puts back
     into their places. ``results`` are the dtypes of the tensors that it gave, and ``gradients``
-    what backward left at each of them. ``autocast`` is the precision that the call was in, if any.
+    what backward left at each of them. ``autocast`` is the precision that the call was in, if any;
+    ``differentiated`` says of each tensor of ``given`` whether a gradient was to reach it, and
+    ``grad`` whether any was.
     """
 
     path: str
@@ -37,6 +39,8 @@ class Call:
     given: list[Any]
     structure: Any
     autocast: torch.dtype | None
+    grad: bool
+    differentiated: list[bool]
     results: list[torch.dtype] = field(default_factory=list)
     gradients: list[Tensor | None] = field(default_factory=list)
 
@@ -106,12 +110,20 @@ def _call(
         return None
     try:
         kept = copy.deepcopy(layer)
-    except (TypeError, RuntimeError, AttributeError):  # it holds what cannot be copied
+    except Exception:  # whatever a layer of an extension does where it is copied
         return None
     _without_observers(kept)
     device = next((each.device.type for each in given if isinstance(each, Tensor)), "cpu")
     autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
-    return Call(path, kept, [_copied(each) for each in given], structure, autocast)
+    return Call(
+        path,
+        kept,
+        [_copied(each) for each in given],
+        structure,
+        autocast,
+        torch.is_grad_enabled(),
+        [each.requires_grad for each in given if isinstance(each, Tensor)],
+    )
 
 
 def _copied(value: Any) -> Any:
@@ -153,33 +165,34 @@ def again(
     runnable: Callable[[nn.Module], nn.Module] | None = None,
 ) -> Again:
     """Run the layer of ``call`` on the tensors ``given``, then backward from ``gradients`` of what
-    it gives, cast to its dtypes; ``state`` are the parameters and buffers that it has meanwhile,
-    its own where they are not in it. ``runnable`` makes of the layer what is called in its place.
+    it gives, cast to its dtypes, where the call itself was to be differentiated.
 
-    Raises whatever the layer raises."""
+    ``state`` are the parameters and buffers that the layer has meanwhile, its own where they are
+    not in it; ``runnable`` makes of the layer what is called in its place. Raises whatever the
+    layer raises."""
     layer = copy.deepcopy(call.layer)
     with torch.no_grad():
         for name, tensor in state_of(layer).items():
             if name in state:
                 tensor.copy_(state[name])
     inputs = [each.detach().clone() for each in given]
-    for each in inputs:
-        each.requires_grad_(each.is_floating_point() or each.is_complex())
+    for each, wanted in zip(inputs, call.differentiated, strict=True):
+        each.requires_grad_(wanted)
     following = iter(inputs)
     # A layer may write into what it is given, which must then be no leaf.
     filled = [next(following).clone() if isinstance(each, Tensor) else each for each in call.given]
     arguments, keywords = pytree.tree_unflatten(filled, call.structure)
     device = inputs[0].device.type if inputs else "cpu"
     called = layer if runnable is None else runnable(layer)
-    with torch.enable_grad(), ExitStack() as stack:
+    with torch.set_grad_enabled(call.grad), ExitStack() as stack:
         if call.autocast is not None:
             stack.enter_context(torch.autocast(device, call.autocast))
         outputs = flat_tensors(called(*arguments, **keywords))
-        found = Again(
-            dict(enumerate(each.detach() for each in outputs)),
-            {name: buffer.detach().clone() for name, buffer in layer.named_buffers()},
-        )
-        _backward(found, layer, inputs, outputs, gradients)
+    found = Again(
+        dict(enumerate(each.detach() for each in outputs)),
+        {name: buffer.detach().clone() for name, buffer in layer.named_buffers()},
+    )
+    _backward(found, layer, inputs, outputs, gradients)
     return found
 
 
@@ -191,7 +204,7 @@ def _backward(
     gradients: Sequence[Tensor | None],
 ) -> None:
     ends = [
-        (output, torch.empty_like(output).copy_(gradient))
+        (output, gradient.to(output))
         for output, gradient in zip(outputs, gradients, strict=False)
         if gradient is not None and output.requires_grad and output.shape == gradient.shape
     ]

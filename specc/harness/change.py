@@ -8,14 +8,19 @@ counted and not listed, since no test can tell it from rounding. Non-goals: read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
+from specc.harness.alone_floor import AloneFloor
 from specc.harness.compare import K, observable
 from specc.harness.floor import error_of
 from specc.harness.stored import Leaf
 
+# Floors of layers by themselves, by value and precision.
+Alone = Mapping[str, Mapping[str, AloneFloor]]
+NONE: Alone = MappingProxyType({})
 What = Literal["new", "gone", "kind", "nonfinite", "values", "floor"]
 # Floors are themselves estimates from a dozen runs; below this ratio they say the same.
 FLOOR_RATIO = 4.0
@@ -45,8 +50,10 @@ class Changes:
     compared: int
 
 
-def changes(old: Sequence[Leaf], new: Sequence[Leaf]) -> Changes:
-    """How ``new`` differs from ``old``."""
+def changes(
+    old: Sequence[Leaf], new: Sequence[Leaf], old_alone: Alone = NONE, new_alone: Alone = NONE
+) -> Changes:
+    """How ``new`` differs from ``old``, with the floors of their layers by themselves."""
     before = {leaf.reference.name: leaf for leaf in old}
     listed: list[Change] = []
     within, furthest = 0, 0.0
@@ -62,7 +69,30 @@ def changes(old: Sequence[Leaf], new: Sequence[Leaf]) -> Changes:
             within += 1
             furthest = max(furthest, moved)
     gone = [_told(leaf, "gone", "is no longer observed") for leaf in before.values()]
-    return Changes((*listed, *gone), within, furthest, len(new))
+    lines = {leaf.reference.name: leaf.reference.line for leaf in new}
+    by_itself = list(_alone_changes(old_alone, new_alone, lines))
+    return Changes((*listed, *gone, *by_itself), within, furthest, len(new))
+
+
+def _alone_changes(old: Alone, new: Alone, lines: Mapping[str, int]) -> Iterator[Change]:
+    """What is judged otherwise of layers by themselves; that more is judged is no change."""
+    for name, before in old.items():
+        line = lines.get(name.replace("/alone/", "/layer/"), 0)
+        after = new.get(name)
+        if after is None:
+            yield Change(name, "gone", line, "is no longer judged by itself")
+            continue
+        for dtype in sorted(before.keys() & after.keys()):
+            one, other = before[dtype].rms, after[dtype].rms
+            if not one / FLOOR_RATIO <= other <= one * FLOOR_RATIO:
+                message = f"its floor in {dtype} was {one:.2e} and is {other:.2e}"
+                yield Change(name, "floor", line, message)
+
+
+def merged_alone(old: Alone, new: Alone, left: set[str]) -> dict[str, Mapping[str, AloneFloor]]:
+    """``new`` with what is named in ``left`` as it was in ``old``."""
+    kept = {name: floors for name, floors in new.items() if name not in left}
+    return kept | {name: floors for name, floors in old.items() if name in left}
 
 
 def merged(old: Sequence[Leaf], new: Sequence[Leaf], left: set[str]) -> tuple[Leaf, ...]:

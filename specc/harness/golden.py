@@ -11,6 +11,7 @@ import json
 import math
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ class Golden:
     provenance: dict[str, str | int | bool]
     notes: tuple[str, ...]
     leaves: tuple[Leaf, ...]
-    alone: dict[str, dict[str, AloneFloor]] = field(default_factory=dict)
+    alone: Mapping[str, Mapping[str, AloneFloor]] = field(default_factory=dict)
     partial: bool = False
 
 
@@ -151,7 +152,7 @@ def _json(program: Program, golden: Golden) -> str:
     return "{\n" + "\n".join(lines) + "\n" + lists + "\n}\n"
 
 
-def _alone_row(floors: dict[str, AloneFloor]) -> dict[str, list[float]]:
+def _alone_row(floors: Mapping[str, AloneFloor]) -> dict[str, list[float]]:
     return {
         dtype: [_short(floor.rms), _short(floor.largest), _short(floor.gain)]
         for dtype, floor in floors.items()
@@ -237,6 +238,11 @@ def _check_floors(header: Header, folder: Path, bless: str) -> None:
         if lacking and row.kind != "absent" and not row.exact:
             reason = f"{row.name!r} has no floor for {lacking[0]!r}"
             raise stored.corrupt(folder / JSON_NAME, reason, bless)
+    for name, floors in header.alone.items():
+        for dtype in header.dtypes:
+            if dtype not in floors:
+                reason = f"{name!r} has no floor for {dtype!r}"
+                raise stored.corrupt(folder / JSON_NAME, reason, bless)
 
 
 def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> None:

@@ -227,7 +227,7 @@ def _closer(
 
 
 # The eager cells of a case share it, whatever their precision, layout and optimizer.
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _exact(key: _Key, case: Case, draw: int, grid: str, source: str) -> Exact:
     try:
         return exactly(key.program, _closed(key, case, draw, grid), source)

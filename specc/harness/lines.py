@@ -71,8 +71,6 @@ class Lines:
             return self._layers.get(rest[0].rpartition(".")[0])
         if when == "option":
             return self._steps.get(rest[0] if len(rest) > 2 else "", {}).get("lr")
-        if when == "weight":
-            return self._layer_of(rest[0])
         kind, *rest = rest
         key = "/".join(rest).split("#")[0]
         if kind in self._named and key in self._named[kind]:

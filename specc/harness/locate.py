@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.errors import SpeccError
+from specc.harness.alone import exactly
 from specc.harness.build import RunFailed
 from specc.harness.calls import Again, Call, again
 from specc.harness.case import ClosedCase
@@ -76,7 +77,10 @@ def _look(
     setting: Setting,
     name: str,
 ) -> None:
-    again = observe(program, closed, source, replace(setting, whole=True))
+    if "/alone" in name:
+        _look_by_itself(found, program, closed, source, setting, name)
+        return
+    run = observe(program, closed, source, replace(setting, whole=True))
     exact_setting = Setting("eager", "cpu", "float64", layers=True, whole=True)
     exact = observe(program, closed, source, exact_setting)
     same = right = _agrees(golden, exact, name)
@@ -95,13 +99,32 @@ def _look(
         found.lines.append(
             f"in float64, eager, it is right: {setting.target} in {setting.dtype} computes it worse"
         )
-    one, other = again.whole.get(name), exact.whole.get(name)
+    one, other = run.whole.get(name), exact.whole.get(name)
     if same and one is not None and other is not None:
         look = pattern(one, other)
         if look:
             found.lines.append(f"how it looks: {look}")
     if right and setting.target != "eager":
         _alone(found, program, closed, source, setting)
+
+
+def _look_by_itself(
+    found: Located,
+    program: Program,
+    closed: ClosedCase,
+    source: str,
+    setting: Setting,
+    name: str,
+) -> None:
+    """How the bad value of a layer by itself looks, and the layer on what it was given there."""
+    exact = exactly(program, closed, source)
+    run = observe(program, closed, source, replace(setting, calls=True))
+    for own in run.calls.values():
+        for shown, value, wanted in exact.values(own, setting):
+            if shown == name and value is not None:
+                look = pattern(value, wanted)
+                found.lines += [f"how it looks: {look}"] if look else []
+                found.culprit = exact.forced(own)
 
 
 def _emitted(program: Program) -> str:

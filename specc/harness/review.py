@@ -14,7 +14,7 @@ from specc.errors import GoldenError, GoldenMissing, GoldenStale
 from specc.harness import golden as goldens
 from specc.harness import stored
 from specc.harness.bless import make
-from specc.harness.change import Changes, changes, merged
+from specc.harness.change import Changes, changes, merged, merged_alone
 from specc.harness.golden import Golden
 from specc.harness.matrix import Case, cases
 from specc.harness.storage import present
@@ -46,7 +46,11 @@ class Review:
         """The fresh golden, with the tensors named in ``left`` as they were."""
         if self.old is None or not left:
             return self.new
-        return replace(self.new, leaves=merged(self.old.leaves, self.new.leaves, left))
+        return replace(
+            self.new,
+            leaves=merged(self.old.leaves, self.new.leaves, left),
+            alone=merged_alone(stored.alone(self.old.header), self.new.alone, left),
+        )
 
 
 def reviews(program: Program, root: Path, source: str | None = None) -> Iterator[Review]:
@@ -83,5 +87,7 @@ def _review(program: Program, case: Case, root: Path, source: str) -> Review:
     same_seed = old is not None and old.header.case.seed == case.seed
     draw = old.header.case.draw if old is not None and same_seed else None
     new = make(program, case, source, program.test.dtypes, draw)
-    found = changes(old.leaves, new.leaves) if old is not None else None
+    found = None
+    if old is not None:
+        found = changes(old.leaves, new.leaves, stored.alone(old.header), new.alone)
     return Review(program, case, state, reason, old, new, found)

@@ -42,8 +42,6 @@ class Run:
     whole: dict[str, Tensor] = field(default_factory=dict)
     # The first call of each layer that holds no other that is looked at, where they are asked for.
     calls: dict[str, Call] = field(default_factory=dict)
-    # What the run began with, where the calls are asked for.
-    weights: dict[str, Tensor] = field(default_factory=dict)
 
 
 def untouched(module: nn.Module) -> None:
@@ -114,9 +112,6 @@ class Running:
         built = build.with_portable_noise(module, source, self.closed.case.seed, self.program)
         set_step(module, 0)
         self.setting.prepare(module)
-        if self.setting.calls:
-            parameters = module.named_parameters()
-            self.result.weights = {name: each.detach().clone() for name, each in parameters}
         self.result.notes = (*built.notes, *([NOTE] if self.setting.emulated else []))
         return module
 

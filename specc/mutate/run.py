@@ -205,8 +205,9 @@ class _Bench:
         with warnings.catch_warnings(), injection.around() if injection else nullcontext():
             warnings.simplefilter("ignore")
             prepare = injection.prepare if injection else untouched
+            closed = injection.closed if injection and injection.closed else self.closed
             try:
-                return exactly(self.program, self.closed, source, prepare)
+                return exactly(self.program, closed, source, prepare)
             except RunFailed as error:
                 return error
 

@@ -123,14 +123,11 @@ class WeightFactor(Fault):
             moved = dict(subject.closed.parameters)
             moved[name] = moved[name] * (1 + 2e-6)
             path = name.rpartition(".")[0]
-            right = (
-                f"weight/{name}",
-                *layer_names(path),
-                *_container(path),
-                f"*/grad/*{name}",
-                f"*/grad/*{path}.*",
-            )
-            yield Injection(name, right, closed=replace(subject.closed, parameters=moved))
+            gradients = (f"*/grad/*{name}", f"*/grad/*{path}.*")
+            right = (*layer_names(path), *_container(path), *gradients, f"*/delta/{name}")
+            closed = replace(subject.closed, parameters=moved)
+            # A weight is what it is in every precision.
+            yield Injection(name, right, closed=closed, everywhere=True)
 
 
 class WeightsInBfloat16(Fault):
@@ -144,8 +141,9 @@ class WeightsInBfloat16(Fault):
             for name, value in subject.closed.parameters.items()
         }
         if any(not torch.equal(rounded[n], p) for n, p in subject.closed.parameters.items()):
-            right = ("weight/*", "*/layer/*", "*/output/*", "*/loss/*", "*/grad/*")
-            yield Injection("all", right, closed=replace(subject.closed, parameters=rounded))
+            right = ("*/layer/*", "*/output/*", "*/loss/*", "*/grad/*")
+            closed = replace(subject.closed, parameters=rounded)
+            yield Injection("all", right, closed=closed, everywhere=True)
 
 
 class HalvedGradient(Fault):
