@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from harness_support import EVERY
 
+from specc import front
+from specc.emit import emit
 from specc.harness.alone import LOST, Error, Exact, errors, exactly
 from specc.harness.alone_floor import AloneFloor, _floor, _with_jumps, alone_floors
 from specc.harness.case import ClosedCase, close
@@ -99,3 +102,30 @@ def test_a_jump_raises_the_floor_that_it_passes() -> None:
     assert _with_jumps(floor, [Error(60e-7, 60e-6, 60e-8)], 64.0) == floor
     raised = _with_jumps(floor, [Error(1e-3, 60e-6, 1e-4)], 64.0)
     assert raised == AloneFloor(5e-4, 1e-6, 5e-5)
+
+
+UPSAMPLED = """spec 1
+
+model Net {
+  input x: float[N, 2, 5, 5]
+  output x -> up: Upsample(scale_factor=1.7, mode="MODE") -> conv: Conv2d(2, 3)
+}
+
+test {
+  sizes N=1
+  modes eval
+}
+"""
+
+
+@pytest.mark.parametrize(("mode", "shared"), [("bicubic", True), ("nearest", False)])
+def test_coordinates_are_rounded_for_all_elements_together(
+    tmp_path: Path, mode: str, shared: bool
+) -> None:
+    (tmp_path / "net.spec").write_text(UPSAMPLED.replace("MODE", mode))
+    program = front.read(tmp_path / "net.spec")
+    closed, source = close(program, cases(program)[0]), emit(program)
+    found = alone_floors(program, closed, source, exactly(program, closed, source), "float32")
+    up, conv = found["eval/alone/up"], found["eval/alone/conv"]
+    assert up.gain == (max(up.rms, 2.0**-24) if shared else 2.0**-24)
+    assert conv.gain < conv.rms

@@ -134,7 +134,7 @@ class Locked(nn.Linear):
     """Cannot be copied."""
 
     def __deepcopy__(self, memo: object) -> Locked:
-        raise TypeError("cannot pickle a lock")
+        raise ValueError("an extension's own")
 
 
 def test_what_cannot_be_kept_is_left_out() -> None:
@@ -147,3 +147,19 @@ def test_what_cannot_be_kept_is_left_out() -> None:
     with calls_kept(table, ["layer"], found):
         table(object())
     assert found == {}
+
+
+class Plain(nn.Module):
+    """Leaves torch where no gradient is asked for, as a layer of an extension may."""
+
+    def forward(self, value: Tensor) -> Tensor:
+        return torch.from_numpy(value.numpy() * 2)
+
+
+def test_where_no_gradient_was_asked_for_none_is() -> None:
+    net, found = Net(Plain()), dict[str, Call]()
+    with calls_kept(net, ["layer"], found), torch.no_grad():
+        net(drawn(4, 3))
+    call = found["layer"]
+    assert not call.grad and call.differentiated == [False]
+    assert torch.equal(again(call, call.tensors, [], {}).outputs[0], 2 * drawn(4, 3))

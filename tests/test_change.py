@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specc.harness.change import changes, merged
+from specc.harness.alone_floor import AloneFloor
+from specc.harness.change import changes, merged, merged_alone
 from specc.harness.floor import Floor
 from specc.harness.recorder import Observation
 from specc.harness.stored import Leaf
@@ -88,3 +89,23 @@ def test_what_is_left_is_as_it_was(before: list[str], after: list[str], left: se
         if name in kept:
             assert kept[name].reference.rms == wanted[1]
     assert {change.name for change in changes(old, list(kept.values())).listed}.isdisjoint(left)
+
+
+def alone(**rms: float) -> dict[str, dict[str, AloneFloor]]:
+    return {f"step0/alone/{k}": {"float32": AloneFloor(v, 2 * v, v)} for k, v in rms.items()}
+
+
+def test_floors_of_layers_by_themselves_are_compared() -> None:
+    found = changes((), (), alone(fc=1e-7, norm=1e-7, gone=1e-7), alone(fc=2e-7, norm=1e-6, more=1))
+    assert [(item.name, item.what) for item in found.listed] == [
+        ("step0/alone/norm", "floor"),
+        ("step0/alone/gone", "gone"),
+    ]
+    assert "was 1.00e-07 and is 1.00e-06" in found.listed[0].message
+
+
+def test_what_is_left_keeps_its_floor_by_itself() -> None:
+    old, new = alone(fc=1e-7, gone=1e-7), alone(fc=1e-6, more=1e-7)
+    assert merged_alone(old, new, set()) == new
+    left = merged_alone(old, new, {"step0/alone/fc", "step0/alone/gone", "step0/alone/more"})
+    assert left == old

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,15 @@ from torch import nn
 from specc import front
 from specc.emit import emit
 from specc.harness import golden as goldens
+from specc.harness.alone import LOST, Error
+from specc.harness.alone_floor import AloneFloor
 from specc.harness.bless import bless
+from specc.harness.compare import Comparison
 from specc.harness.judge import judge
+from specc.harness.lines import Spot
 from specc.harness.matrix import Case, Cell, cells
 from specc.harness.recorder import Observation
-from specc.harness.refine import _Places
+from specc.harness.refine import _Places, refined
 from specc.harness.verdict import Verdict
 from specc.ir import Program
 
@@ -219,3 +225,50 @@ def test_a_later_steps_layers_come_after_an_earlier_steps_gradients() -> None:
         "step0/alone_grad/actor.fc.weight",
         "step0/grad/actor/actor.fc.weight",
     ]
+
+
+def test_a_value_that_is_lost_is_found_though_its_floor_is_wide(
+    project: tuple[Program, Path],
+) -> None:
+    program, root = project
+    golden = goldens.read(program, cell_of(program, "eval").case, root)
+    name = "eval/alone/fc1"
+
+    def found(floor: AloneFloor, error: Error) -> Comparison:
+        wide = replace(golden, alone={name: {"float32": floor}})
+        plain = Comparison((), (), 0.0, 0)
+        return refined(plain, wide, (), {name: error}, "float32", lambda name: Spot("x", 1))
+
+    off, nothing = Error(0.5, 0.5, 0.5), AloneFloor(1e300, 1e300, 1e300)
+    assert found(AloneFloor(1.0, 1.0, 1.0), off).not_observable == (name,)
+    assert found(AloneFloor(1.0, 1.0, 1.0), LOST).findings[0].name == name
+    assert found(nothing, LOST).not_observable == (name,)
+
+
+def test_a_golden_that_lacks_a_precision_of_a_layer_is_refused(
+    project: tuple[Program, Path],
+) -> None:
+    program, root = project
+    path = goldens.golden_folder(program, cell_of(program, "eval").case, root) / "golden.json"
+    text = path.read_text()
+    raw = json.loads(text)
+    raw["alone"]["eval/alone/fc1"] = {}
+    path.write_text(json.dumps(raw))
+    try:
+        with pytest.raises(goldens.GoldenMissing.__base__, match="has no floor for 'float32'"):
+            judged(project, "eval")
+    finally:
+        path.write_text(text)
+
+
+def test_a_layer_that_is_wrong_by_itself_gets_a_script_of_its_own(
+    project: tuple[Program, Path], tmp_path: Path
+) -> None:
+    program, root = project
+    with wrong(torch, "tanh", 1 + 4e-7, torch.float32):
+        verdict = judge(program, cell_of(program, "eval"), root, repro=tmp_path)
+    assert verdict.findings[0].name == "eval/alone/act"
+    assert any(line.startswith("how it looks: ") for line in verdict.located)
+    script = Path(verdict.located[-1].partition(": ")[2])
+    assert "model = nn.Tanh()" in script.read_text()
+    runpy.run_path(str(script))
