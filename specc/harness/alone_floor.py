@@ -1,11 +1,12 @@
 """Noise floors of layers by themselves: how far honest arithmetic moves each, on the same inputs.
 
 Found as the floors of a whole run are (``floor``), but for what reaches a layer: that is given, so
-its own roundings are all there is. The gain's floor is its root-mean-square over the runs, widened
-for their number, and no less than half a unit: a constant that is rounded once, such as a rate,
-moves every element alike, by so much. Where a kernel rounds what all elements share, such as the
-coordinates that an interpolation computes, nothing averages out: the gain is then worth no more
-than the root-mean-square. Non-goals: the policy of how many floors are too many
+its own roundings are all there is, and what its kernels' accumulators lose is among them: a whole
+run hides that in the noise of what reaches a layer. The gain's floor is its root-mean-square over
+the runs, widened for their number, and no less than half a unit: a constant that is rounded once,
+such as a rate, moves every element alike, by so much. Where a kernel rounds what all elements
+share, such as the coordinates that an interpolation computes, nothing averages out: the gain is
+then worth no more than the root-mean-square. Non-goals: the policy of how many floors are too many
 (``compare``).
 """
 
@@ -69,7 +70,7 @@ def alone_floors(
     samples = []
     for number in range(RUNS):
         regroup = number % 2 == 1
-        mode = random_rounding(program, dtype, 2000 + number, regroup=regroup)
+        mode = random_rounding(program, dtype, 2000 + number, regroup=regroup, accumulate=regroup)
         with ExitStack() as stack:
             stack.enter_context(threads(2 if number in TWO_THREADS else 1))
             stack.enter_context(plain_kernels(regroup or dtype == TF32))

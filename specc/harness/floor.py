@@ -303,14 +303,26 @@ def _run(
 
 
 def random_rounding(
-    program: Program, dtype: str, seed: int, *, scale: float = 1.0, regroup: bool = False
+    program: Program,
+    dtype: str,
+    seed: int,
+    *,
+    scale: float = 1.0,
+    regroup: bool = False,
+    accumulate: bool = False,
 ) -> RandomRounding:
     """Random rounding in the run's precision, and in that of autocast where the spec asks for
     one."""
     precision = program.train.precision if program.train else ""
     lower = getattr(torch, precision) if precision else None
     return RandomRounding(
-        seed, dtype_of(dtype), scale=scale, regroup=regroup, lower=lower, tf32=dtype == TF32
+        seed,
+        dtype_of(dtype),
+        scale=scale,
+        regroup=regroup,
+        lower=lower,
+        tf32=dtype == TF32,
+        accumulate=accumulate,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from specc.harness.accumulate import accumulated
 from specc.harness.decisions import Decisions
 from specc.harness.regroup import REGROUPED, parts
 from specc.harness.tf32 import UNIT, truncated, with_factors
@@ -59,6 +60,8 @@ class RandomRounding(Decisions):
     ``regroup`` takes fused operations apart and splits sums; the decisions are then not recorded,
     because the operations are others.
 
+    ``accumulate`` gives products the noise of kernels that keep few partial sums.
+
     ``tf32`` cuts the factors of products as TF32 does: at random by up to its unit, or with
     ``regroup`` by dropping their low bits, which is as honest and always errs the same way.
     """
@@ -72,6 +75,7 @@ class RandomRounding(Decisions):
         regroup: bool = False,
         lower: torch.dtype | None = None,
         tf32: bool = False,
+        accumulate: bool = False,
     ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
@@ -84,6 +88,7 @@ class RandomRounding(Decisions):
         self._random = random.Random(seed)
         self._lower = lower
         self._regroup = regroup
+        self._sums = torch.Generator().manual_seed(seed) if accumulate else None
 
     def __torch_dispatch__(
         self,
@@ -105,9 +110,11 @@ class RandomRounding(Decisions):
             if regrouped is not None:
                 result = regrouped(self._random, func, args, kwargs)
                 if result is not None:
+                    self._accumulate(func, args, result)
                     self._move_all(result)
                     return result
         result = func(*args, **kwargs)
+        self._accumulate(func, args, result)
         if not self._regroup:
             self.note(func._schema.name.removeprefix("aten::"), args, result)
         kind = _kind(func)
@@ -120,6 +127,11 @@ class RandomRounding(Decisions):
             for argument in _written(func, args, kwargs):
                 self._move_all(argument)
         return result
+
+    def _accumulate(self, func: Any, args: tuple[Any, ...], result: Any) -> None:
+        if self._sums is not None:
+            name = func._schema.name.removeprefix("aten::")
+            accumulated(name, func, args, result, self._sums)
 
     def _cut(self, value: Tensor) -> Tensor:
         """A factor moved by up to TF32's unit."""
