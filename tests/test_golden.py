@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -167,6 +168,17 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], None], str]] = {
         _edit_json(lambda raw: raw["tensors"].pop()),
         "too many",
     ),
+    "a key twice": (
+        lambda f: (f / "golden.json").write_text(
+            (f / "golden.json").read_text().rstrip()[:-1] + ', "alone": {}}'
+        ),
+        "'alone' stands twice",
+    ),
+    "another rms": (_edit_row(rms=1e300), "another root-mean-square"),
+    "a floor of zero": (_edit_row(floors={"float32": [0.0, 0.0]}), "tensors"),
+    "a floor beyond infinity": (_edit_row(floors={"float32": [1e308, 1e308]}), "tensors"),
+    "an unknown precision": (_edit_row(floors={"float32": [1.0, 1.0], "qint8": [1, 1]}), "tensors"),
+    "an unknown grid": (_edit_json(lambda raw: raw["case"].update(grid="../x")), "case.grid"),
     "a tensor gone": (_edit_tensors(_drop), "lacks"),
     "a tensor edited": (_edit_tensors(_nudge), "digest"),
     "a tensor of another type": (
@@ -394,6 +406,49 @@ def test_where_no_more_can_be_written_the_old_one_stays(tmp_path: Path) -> None:
     assert done.stdout.startswith("E0804: cannot write the golden") and "too large" in done.stdout
     assert content(folder) == OLD
     assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
+def test_what_is_no_folder_in_its_place_is_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "case"
+    for there in ("file", "link"):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        if there == "file":
+            folder.write_text("hi")
+        else:
+            (tmp_path / "elsewhere").mkdir()
+            folder.symlink_to(tmp_path / "elsewhere")
+        for content_ in (OLD, NEW):
+            storage.replace_folder(folder, content_)
+            assert content(folder) == content_ and not folder.is_symlink()
+        assert not storage.old_folder(folder).is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"case", "elsewhere"}
+
+
+def test_a_link_out_of_the_project_is_not_written_through(tmp_path: Path, made: Golden) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    root = tmp_path / "project"
+    (root / "golden").mkdir(parents=True)
+    program = mlp(root)
+    golden_folder(program, made.case, root).parent.symlink_to(outside)
+    with pytest.raises(CallError, match="leads out of the project"):
+        write(program, made, root)
+    assert not list(outside.iterdir())
+
+
+def test_a_comment_in_the_spec_rewrites_nothing(tmp_path: Path, made: Golden) -> None:
+    program = mlp(tmp_path)
+    path = write(program, made, tmp_path) / "golden.json"
+    before = path.read_bytes()
+    moved = [
+        replace(leaf, reference=replace(leaf.reference, line=leaf.reference.line + 2))
+        for leaf in made.leaves
+    ]
+    write(program, replace(made, leaves=tuple(moved)), tmp_path)
+    assert path.read_bytes() == before
+    write(program, replace(made, leaves=tuple(moved), kinks=made.kinks + 1), tmp_path)
+    assert path.read_bytes() != before
 
 
 def test_a_living_writer_s_folder_is_left_alone(tmp_path: Path) -> None:

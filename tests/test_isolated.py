@@ -40,6 +40,8 @@ HARM = {
     "leave": ("import os; os._exit(3)", "ended the interpreter with status 3"),
     "hang": ("import time; time.sleep(600)", "took longer than 4 s and was stopped"),
 }
+# What it does to the process apart, or to others that look at it.
+FORKS = "import os, torch; os.fork(); os.fork()"
 STOPS = {
     "memory": ("torch.empty(1 << 50)", "stopped: RuntimeError"),
     "exit": ("raise SystemExit(0)", "stopped: SystemExit"),
@@ -173,3 +175,28 @@ def test_the_parent_does_not_import_torch(project: Path) -> None:
         [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="fork is POSIX's")
+def test_a_source_that_forks_answers_for_itself_alone(project: Path) -> None:
+    honest = emit(front.read(project / "net.spec"))
+    wrong = honest.replace("nn.Linear(3, 2)", "nn.Linear(3, 2, bias=False)")
+    assert wrong != honest
+    apart = Isolated(120, project)
+    try:
+        for _ in range(2):
+            assert judged(apart, project, f"{FORKS}\n{honest}").passed
+            assert not judged(apart, project, wrong).passed
+    finally:
+        apart.close()
+
+
+def test_what_one_source_does_to_torch_reaches_no_other(project: Path) -> None:
+    honest = emit(front.read(project / "net.spec"))
+    patched = honest + "\n\nnn.Linear.forward = lambda layer, given: given[:, :2]\n"
+    apart = Isolated(120, project)
+    try:
+        assert not judged(apart, project, patched).passed
+        assert judged(apart, project, honest).passed
+    finally:
+        apart.close()

@@ -43,10 +43,13 @@ def bless(
     if check and review:
         raise CallError("E0712", "--check and --review exclude each other", help="name one of them")
     from specc import front
+    from specc.harness.matrix import cases
     from specc.harness.place import project_root
 
     # All are read first: a fault in the last of them leaves every golden as it was.
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
+    for _, program in programs:
+        cases(program)
     if check or review:
         from specc.cli import review as reviewing
 

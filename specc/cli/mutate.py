@@ -58,6 +58,7 @@ def mutate(
     from specc.mutate.faults import FAULTS
 
     known: list[Fault] = [*FAULTS, *(each for name in faults or () for each in from_module(name))]
+    _apart(known)
     chosen = _chosen(known, fault)
     if listed:
         for each in chosen:
@@ -65,6 +66,15 @@ def mutate(
             typer.echo(f"{each.name}: {each.summary}{incident}")
         return 0
     return _measure(paths, chosen, target, every, output)
+
+
+def _apart(known: list[Fault]) -> None:
+    names = [each.name for each in known]
+    for name in names:
+        if names.count(name) > 1:
+            raise CallError(
+                "E0719", f"two faults are called {name!r}", help="give yours another name"
+            )
 
 
 def _chosen(known: list[Fault], text: str | None) -> list[Fault]:
@@ -84,6 +94,8 @@ def _measure(
     from specc.report.mutate import as_json, table
     from specc.report.style import show
 
+    if output is not None and (output.is_dir() or not output.absolute().parent.is_dir()):
+        raise CallError("E0703", f"cannot write {str(output)!r}", help="name a file to be written")
     asked = choose(target=target or ("compile,torchscript,export" if every else None))
     targets = tuple(name for name in asked.targets if name != "eager")
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specc.errors import GoldenMissing, GoldenStale
+from specc.errors import CallError, GoldenMissing, GoldenStale
 from specc.harness import stored
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.fingerprint import fingerprint
@@ -64,10 +65,35 @@ class Golden:
 
 
 def write(program: Program, golden: Golden, root: Path) -> Path:
-    """Put ``golden`` in its folder under ``root`` and return it. Raises CallError (E0804)."""
+    """Put ``golden`` in its folder under ``root`` and return it; where nothing but lines of the
+    spec would change, what is there stays. Raises CallError (E0804)."""
     folder = golden_folder(program, golden.case, root)
-    replace_folder(folder, files(program, golden))
+    if not folder.resolve().is_relative_to((root / "golden").resolve()):
+        raise CallError(
+            "E0804",
+            f"cannot write the golden {folder}: a link on its way leads out of the project",
+            help="take the link away, or bless the spec where its goldens are",
+        )
+    made = files(program, golden)
+    if not _differs_in_lines_alone(folder, made):
+        replace_folder(folder, made)
     return folder
+
+
+def _differs_in_lines_alone(folder: Path, made: dict[str, bytes]) -> bool:
+    """Whether ``folder`` holds what was ``made`` but for the lines of the spec, which every verdict
+    reads from the spec itself: a comment in a spec is not to be reviewed in its goldens."""
+    try:
+        there = {path.name: path.read_bytes() for path in folder.iterdir()}
+    except OSError:
+        return False
+    return {name: _without_lines(content) for name, content in there.items()} == {
+        name: _without_lines(content) for name, content in made.items()
+    }
+
+
+def _without_lines(content: bytes) -> bytes:
+    return re.sub(rb'"line": \d+', b'"line": 0', content) if content[:1] == b"{" else content
 
 
 def files(program: Program, golden: Golden) -> dict[str, bytes]:

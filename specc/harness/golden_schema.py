@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 _Name = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=0, le=2**40)]
 _Size = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-# Of a layer by itself: never zero, for errors are divided by it.
-_Floor = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+# Never zero, for errors are divided by it; infinity is written as the largest.
+_Floor = Annotated[float, Field(ge=1e-300, le=1e300, allow_inf_nan=False)]
+_Precision = Literal["float32", "float64", "tf32", "bfloat16", "float16"]
 _Hex16 = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -26,7 +27,7 @@ class CaseRow(_Strict):
     steps: _Count
     mode: Literal["train", "eval"]
     draw: _Count
-    grid: _Name
+    grid: Literal["float32", "bfloat16", "float16"]
     kinks: _Count
 
 
@@ -44,8 +45,8 @@ class Row(_Strict):
     digest: _Hex16 = "0" * 16
     nonfinite: Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")] = ""
     exact: bool = False
-    floors: dict[_Name, tuple[_Size, _Size]] = {}
-    dtypes: dict[_Name, Annotated[str, Field(max_length=20)]] = {}
+    floors: dict[_Precision, tuple[_Floor, _Floor]] = {}
+    dtypes: dict[_Precision, Annotated[str, Field(max_length=20)]] = {}
 
     # JSON has no tuples; strict mode would refuse the list.
     @field_validator("floors", mode="before")
@@ -68,12 +69,12 @@ class Header(_Strict):
     observation: int
     method: int
     generator: int
-    dtypes: Annotated[list[_Name], Field(max_length=10)]
+    dtypes: Annotated[list[_Precision], Field(max_length=10)]
     provenance: dict[_Name, str | int | bool]
     notes: Annotated[list[str], Field(max_length=100)]
     tensors: Annotated[list[Row], Field(max_length=200_000)]
     alone: Annotated[
-        dict[_Name, dict[_Name, tuple[_Floor, _Floor, _Floor]]], Field(max_length=200_000)
+        dict[_Name, dict[_Precision, tuple[_Floor, _Floor, _Floor]]], Field(max_length=200_000)
     ]
 
     @field_validator("alone", mode="before")

@@ -43,6 +43,8 @@ class Isolated:
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
         self._said: Any = None
+        self._number = 0
+        self._source: str | None = None
 
     def judge(
         self,
@@ -57,7 +59,13 @@ class Isolated:
 
         Raises what ``judge.judge`` raises. A process that is lost is a finding of the cell.
         """
+        if source != self._source:
+            # What one source does to the process is no other's affair.
+            self.close()
+            self._source = source
+        self._number += 1
         request = {
+            "number": self._number,
             "file": file,
             "settings": dict(settings),
             "cell": cell.id,
@@ -108,6 +116,8 @@ class Isolated:
         except BrokenPipeError:
             raise EOFError from None
         reply: dict[str, Any] = json.loads(self._line(process.stdout))
+        if reply.pop("number", None) != request["number"]:
+            raise EOFError
         return reply
 
     def _line(self, pipe: Any) -> bytes:

@@ -120,8 +120,9 @@ def _of_float64(golden: Golden, exact: Sequence[Observation]) -> list[tuple[str,
         error = error_of(leaf.reference, item)
         if error is not None and not error[1] <= allowed:
             message = (
-                f"in float64, off by {error[1]:.2e} of its root-mean-square, where rounding comes"
-                f" to {allowed:.0e} at most: another computation"
+                f"in float64, off by {error[1]:.2e} at the largest element (relative to the"
+                f" root-mean-square), where rounding comes to {allowed:.0e} at most: another"
+                " computation"
             )
             found.append((leaf.reference.name, "values", message))
     return found

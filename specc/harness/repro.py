@@ -39,7 +39,7 @@ def results(run, model, inputs):
     found = run(*inputs)
     outputs = list(found) if isinstance(found, (tuple, list)) else [found]
     named = {f"output {k}": y.detach() for k, y in enumerate(outputs)}
-    learning = [y for y in outputs if y.requires_grad]
+    learning = [y for y in outputs if y.requires_grad and data["training"]]
     if learning:
         weights = [torch.linspace(-1, 1, y.numel()).view(y.shape).to(y) for y in learning]
         sum((y * w).sum() for y, w in zip(learning, weights)).backward()
@@ -55,8 +55,10 @@ def wide(values):
 def error(found, exact):
     if found.shape != exact.shape:
         return f"shape {list(found.shape)} in place of {list(exact.shape)}"
-    scale = exact.double().square().mean().sqrt().clamp(min=1e-300)
-    return f"{float((found.double() - exact.double()).square().mean().sqrt() / scale):.3e}"
+    scale = float(exact.double().square().mean().sqrt())
+    off = float((found.double() - exact.double()).square().mean().sqrt())
+    # Of what is zero, or float64's own rounding of it, no error can be relative.
+    return f"{off / scale:.3e}" if scale > 1e-12 else f"{off:.3e} (absolute)"
 
 
 exact = results(double, double, wide(inputs))

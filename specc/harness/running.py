@@ -213,7 +213,7 @@ class Running:
         except (Exception, SystemExit) as error:
             # Whatever the user's edited source or a backend raises is a finding, not a traceback;
             # nor may a source that calls exit() end the judging.
-            text = str(error).strip().splitlines()
+            text = _said(error).strip().splitlines()
             message = f"{type(error).__name__}: {text[0] if text else 'no message'}"
             raise RunFailed(place, message[:400]) from error
         finally:
@@ -257,6 +257,13 @@ class Running:
             id(value): tensor
             for value, tensor in zip(known, [*inputs, *results, *labels], strict=True)
         }
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an edited source may raise what cannot be put into words
+        return ""
 
 
 def _dots(path: str) -> list[int]:

@@ -54,7 +54,11 @@ class _Side:
 def _split(text: str) -> _Side:
     if "\0" in text:
         raise CallError("E0701", f"there is no {text!r}", help="a path holds no NUL")
-    if Path(text).exists():
+    try:
+        there = Path(text).exists()
+    except OSError:  # too long for a path, which a revision is as well
+        raise CallError("E0701", f"there is no {text[:40]!r}…", help="name a golden") from None
+    if there:
         return _Side(text, None, Path(text))
     revision, colon, path = text.partition(":")
     if colon and revision:

@@ -82,7 +82,15 @@ def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
     # comes to pass later; an old folder that cannot be removed is removed by the next write.
     with contextlib.suppress(OSError):
         _sync_folder(parent)
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    """Whatever is at ``path``, as far as it can be removed: a link or a file may be in the way."""
+    with contextlib.suppress(OSError):
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def old_folder(folder: Path) -> Path:
@@ -111,7 +119,7 @@ def _remove_leftovers(folder: Path) -> None:
         if owner.isdecimal() and (int(owner) == os.getpid() or not _alive(int(owner))):
             shutil.rmtree(path, ignore_errors=True)
     if folder.exists():
-        shutil.rmtree(old_folder(folder), ignore_errors=True)
+        _remove(old_folder(folder))
 
 
 def _alive(process: int) -> bool:

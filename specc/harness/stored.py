@@ -115,7 +115,7 @@ def _read_header(folder: Path, bless: str) -> Header:
     path = folder / JSON_NAME
     content = _bytes(path, MAX_JSON, bless)
     try:
-        raw = json.loads(content, parse_constant=_no_constant)
+        raw = json.loads(content, parse_constant=_no_constant, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise corrupt(path, f"it is not JSON ({str(error)[:80]})", bless) from None
     try:
@@ -128,6 +128,15 @@ def _read_header(folder: Path, bless: str) -> Header:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise corrupt(path, f"{where[:80]}: {first['msg'][:120]}", bless) from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"{twice[:80]!r} stands twice")
+    return found
 
 
 def _no_constant(name: str) -> float:
@@ -165,6 +174,9 @@ def _leaf(row: Row, tensors: dict[str, Tensor], folder: Path, bless: str) -> Lea
         raise corrupt(path, f"{row.name!r} does not match its digest in {JSON_NAME}", bless)
     if not bool(torch.isfinite(values).all()):
         raise corrupt(path, f"{row.name!r} holds a value that is not finite", bless)
+    if row.floors and not row.nonfinite and not _fits(row, values):
+        reason = f"{row.name!r} has another root-mean-square than {TENSORS_NAME} says"
+        raise corrupt(folder / JSON_NAME, reason, bless)
     observation = Observation(
         row.name,
         row.line,
@@ -176,5 +188,16 @@ def _leaf(row: Row, tensors: dict[str, Tensor], folder: Path, bless: str) -> Lea
         row.rms,
         row.largest,
     )
-    floors = {name: Floor(*pair, row.dtypes.get(name, "")) for name, pair in row.floors.items()}
+    floors: dict[str, Floor] = {
+        name: Floor(*pair, row.dtypes.get(name, "")) for name, pair in row.floors.items()
+    }
     return Leaf(observation, floors)
+
+
+def _fits(row: Row, values: Tensor) -> bool:
+    """Whether the numbers have the root-mean-square that errors are divided by: of a sketch, an
+    estimate within a few per cent."""
+    found = float(values.square().mean().sqrt()) if values.numel() else 0.0
+    if row.kind == "sketch":
+        return found / 2 <= row.rms <= found * 2
+    return math.isclose(found, row.rms, rel_tol=1e-9)

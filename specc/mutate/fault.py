@@ -160,7 +160,7 @@ def from_module(name: str) -> tuple[Fault, ...]:
     command line alone. Raises CallError (E0719)."""
     try:
         module = importlib.import_module(name)
-    except Exception as error:  # whatever a user's module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a user's module does while it is imported
         raise CallError(
             "E0719",
             f"the faults of {name!r} cannot be imported: {type(error).__name__}: {error}",
@@ -173,6 +173,13 @@ def from_module(name: str) -> tuple[Fault, ...]:
             f"{name!r} has no FAULTS, a tuple of specc.mutate.fault.Fault",
             help="write FAULTS = (MyFault(),) in it",
         )
+    for fault in found:
+        if not isinstance(getattr(fault, "name", None), str) or not fault.name:
+            raise CallError(
+                "E0719",
+                f"{type(fault).__name__} of {name!r} has no name",
+                help='write name = "my-fault" in the class',
+            )
     return tuple(found)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.errors import SpeccError, TargetError
+from specc.errors import CallError, SpeccError, TargetError
 from specc.harness import build, subject
 from specc.harness import golden as goldens
 from specc.harness.alone import Error, Exact, errors, exactly
@@ -146,9 +146,25 @@ class _Bench:
     def faults(self, faults: Sequence[Fault], result: Result, told: Callable[[str], None]) -> None:
         """Every one of ``faults`` at each of its sites."""
         for fault in faults:
-            for injection in fault.injections(self.subject):
+            for injection in self._injections(fault):
                 told(f"{self.program.file}: {fault.name} at {injection.where}")
                 result.faults.append(self._fault(fault, injection))
+
+    def _injections(self, fault: Fault) -> list[Injection]:
+        """Those of ``fault`` here. Raises CallError (E0719) for a fault that cannot say."""
+        try:
+            found = list(fault.injections(self.subject))
+        except Exception as error:  # whatever a user's fault raises
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            if all(isinstance(each, Injection) for each in found):
+                return found
+            reason = "they are not all of specc.mutate.fault.Injection"
+        raise CallError(
+            "E0719",
+            f"the injections of the fault {fault.name!r} cannot be had: {reason}",
+            help="injections(subject) gives one Injection for each place",
+        )
 
     def _fault(self, fault: Fault, injection: Injection) -> Outcome:
         setting = replace(
