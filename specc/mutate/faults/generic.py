@@ -118,7 +118,11 @@ class WeightFactor(Fault):
     name = "weight-factor"
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
-        found = [n for n, p in subject.closed.parameters.items() if p.dim() >= 2]
+        found = [
+            name
+            for name, value in subject.closed.parameters.items()
+            if value.dim() >= 2 and _is_read(subject, name)
+        ]
         for name in spread(found):
             moved = dict(subject.closed.parameters)
             moved[name] = moved[name] * (1 + 2e-6)
@@ -128,6 +132,12 @@ class WeightFactor(Fault):
             closed = replace(subject.closed, parameters=moved)
             # A weight is what it is in every precision.
             yield Injection(name, right, closed=closed, everywhere=True)
+
+
+def _is_read(subject: Subject, parameter: str) -> bool:
+    """Whether the case reads it: in evaluation nothing does that of a model that no loss asks."""
+    holders = (parameter[:k] for k, letter in enumerate(parameter) if letter == ".")
+    return subject.case.mode == "train" or any(holder in subject.layers for holder in holders)
 
 
 class WeightsInBfloat16(Fault):
