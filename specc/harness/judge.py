@@ -84,19 +84,23 @@ def _judged(
     lines = Lines(program)
     notes: tuple[str, ...] = ()
     began = time.perf_counter()
+    closer: _Closer | None = None
+    stopped: tuple[Finding, ...] = ()
     try:
         run = observe(program, closed, source, setting)
-        closer = _closer(program, cell.case, golden, source, run, setting) if eager else None
     except RunFailed as error:
-        spot = lines.of(f"{error.place}/run/")
-        finding = Finding(error.place, "run", spot.file, spot.line, f"stopped: {error.message}")
         now = time.perf_counter()
         return Verdict(
             "regressed",
-            findings=(finding,),
+            findings=(_stopped(lines, error),),
             seconds_torch=now - began,
             seconds_total=now - start,
         )
+    try:
+        closer = _closer(program, cell.case, golden, source, run, setting) if eager else None
+    except RunFailed as error:
+        # What the run itself shows is told all the same.
+        stopped = (_stopped(lines, error),)
     result = compare(golden, run.observations, cell.dtype, lines.of, layers=eager)
     if closer is not None:
         result = refined(result, golden, closer.exact, closer.alone, cell.dtype, lines.of)
@@ -107,7 +111,7 @@ def _judged(
     if result.findings:
         look = _Look(program, cell, closed, golden, source, setting)
         located = look.at(result.findings[0], repro)
-    findings = (*result.findings, *_natives(program, cell, source))
+    findings = (*result.findings, *stopped, *_natives(program, cell, source))
     return Verdict(
         "regressed" if findings else "passed",
         result.worst,
@@ -198,6 +202,11 @@ class _Key:
 @lru_cache(maxsize=2)
 def _closed(key: _Key, case: Case, draw: int, grid: str) -> ClosedCase:
     return close(key.program, case, draw, grid)
+
+
+def _stopped(lines: Lines, error: RunFailed) -> Finding:
+    spot = lines.of(f"{error.place}/run/")
+    return Finding(error.place, "run", spot.file, spot.line, f"stopped: {error.message}")
 
 
 def _some(names: Sequence[str]) -> str:
