@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,11 +25,11 @@ from specc.harness.calls import Call, again
 from specc.harness.case import ClosedCase
 from specc.harness.floor import (
     JUMP,
-    JUMP_FLOORS,
     RUNS,
-    TWO_THREADS,
     amplification_of,
     floor_from,
+    honest_machine,
+    raised,
     random_rounding,
     student_factor,
     threads,
@@ -69,11 +68,7 @@ def alone_floors(
         run = observe(program, closed, source, setting)
     samples = []
     for number in range(RUNS):
-        regroup = number % 2 == 1
-        mode = random_rounding(program, dtype, 2000 + number, regroup=regroup, accumulate=regroup)
-        with ExitStack() as stack:
-            stack.enter_context(threads(2 if number in TWO_THREADS else 1))
-            stack.enter_context(plain_kernels(regroup or dtype == TF32))
+        with honest_machine(program, dtype, 2000, number, accumulate=True) as mode:
             samples.append(_sample(exact, run, setting, mode))
     amplification = amplification_of(program, dtype)
     pushed = []
@@ -146,10 +141,9 @@ def _with_jumps(floor: AloneFloor, pushed: Sequence[Error], linear: float) -> Al
     for sample in pushed:
         if sample is LOST:
             return AloneFloor(math.inf, math.inf, math.inf)
-        if sample.rms > linear * floor.rms:
-            floor = replace(floor, rms=sample.rms / JUMP_FLOORS)
-        if sample.largest > linear * floor.largest:
-            floor = replace(floor, largest=sample.largest / JUMP_FLOORS)
-        if sample.gain > linear * floor.gain:
-            floor = replace(floor, gain=sample.gain / JUMP_FLOORS)
+        floor = AloneFloor(
+            raised(floor.rms, sample.rms, linear),
+            raised(floor.largest, sample.largest, linear),
+            raised(floor.gain, sample.gain, linear),
+        )
     return floor

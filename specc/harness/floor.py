@@ -151,9 +151,7 @@ def floors(
     """
     samples: list[Run] = []
     for number in range(runs):
-        regroup = number % 2 == 1
-        mode = random_rounding(program, dtype, 1000 + number, regroup=regroup)
-        with threads(2 if number in TWO_THREADS else 1), plain_kernels(regroup or dtype == TF32):
+        with honest_machine(program, dtype, 1000, number) as mode:
             samples.append(_run(program, found.closed, source, dtype, mode))
     indexed = [_by_name(run) for run in samples]
     amplified = [_by_name(run) for run in found.amplified[dtype]]
@@ -283,11 +281,32 @@ def _with_jumps(
         size = error_of(leaf, sample)
         if size is None:
             return Floor(math.inf, math.inf)
-        if size[0] > linear * floor.rms:
-            floor = replace(floor, rms=size[0] / JUMP_FLOORS)
-        if size[1] > linear * floor.largest:
-            floor = replace(floor, largest=size[1] / JUMP_FLOORS)
+        floor = replace(
+            floor,
+            rms=raised(floor.rms, size[0], linear),
+            largest=raised(floor.largest, size[1], linear),
+        )
     return floor
+
+
+def raised(floor: float, pushed: float, linear: float) -> float:
+    """``floor``, or what holds the error ``pushed`` of an amplified run where that is over
+    ``linear`` floors: a jump."""
+    return pushed / JUMP_FLOORS if pushed > linear * floor else floor
+
+
+@contextmanager
+def honest_machine(
+    program: Program, dtype: str, seed: int, number: int, *, accumulate: bool = False
+) -> Iterator[RandomRounding]:
+    """The rounding of the run ``number`` of those that a floor is found from, on the threads and
+    kernels that it has; every second one is regrouped, and ``accumulate`` is for these."""
+    regroup = number % 2 == 1
+    mode = random_rounding(
+        program, dtype, seed + number, regroup=regroup, accumulate=accumulate and regroup
+    )
+    with threads(2 if number in TWO_THREADS else 1), plain_kernels(regroup or dtype == TF32):
+        yield mode
 
 
 def _run(
