@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Run
@@ -171,6 +172,31 @@ def test_faults_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(CallError) as caught:
             from_module(name)
         assert caught.value.code == "E0719" and caught.value.help
+
+
+class Broken(Fault):
+    """A fault that cannot be put in."""
+
+    name = "broken"
+
+    def __init__(self, way: str) -> None:
+        self.way = way
+
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        from dataclasses import replace
+
+        def fails(*given: object) -> Any:
+            raise KeyError("nothing there")
+
+        yield replace(Injection("somewhere", ("*",)), **{self.way: fails})
+
+
+@pytest.mark.parametrize("way", ["prepare", "around", "inside"])
+def test_a_fault_that_fails_is_not_caught_by_a_golden(folder: Path, way: str) -> None:
+    program = front.read(blessed(folder, SPECS["tf32"]))
+    with pytest.raises(CallError, match=r"'broken' cannot be put in at somewhere: KeyError") as e:
+        mutate(program, folder, [Broken(way)])
+    assert e.value.code == "E0719" and e.value.help
 
 
 def test_sites_are_spread() -> None:

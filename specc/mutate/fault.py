@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MethodType
 from typing import Any, ClassVar
@@ -106,6 +106,40 @@ class Fault(ABC):
     @abstractmethod
     def injections(self, subject: Subject) -> Iterable[Injection]:
         """Every place of ``subject`` where the fault can be; none where it does not apply."""
+
+
+def guarded(fault: Fault, injection: Injection) -> Injection:
+    """``injection`` whose own failing to be put in is a CallError (E0719), and no fault caught."""
+
+    def failed(error: Exception) -> CallError:
+        return CallError(
+            "E0719",
+            f"the fault {fault.name!r} cannot be put in at {injection.where}:"
+            f" {type(error).__name__}: {error}",
+            help="prepare, around and inside change something and raise nothing",
+        )
+
+    def prepare(module: nn.Module) -> None:
+        try:
+            injection.prepare(module)
+        except Exception as error:  # whatever a user's fault raises
+            raise failed(error) from error
+
+    @contextmanager
+    def entered(enter: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(enter())
+            except Exception as error:  # as above
+                raise failed(error) from error
+            yield
+
+    return replace(
+        injection,
+        prepare=prepare,
+        around=lambda: entered(injection.around),
+        inside=lambda: entered(injection.inside),
+    )
 
 
 def spread(found: Sequence[Any], most: int = SITES) -> list[Any]:

@@ -32,7 +32,7 @@ from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.refine import refined
 from specc.harness.running import untouched
 from specc.ir import Program
-from specc.mutate.fault import Fault, Injection, Subject
+from specc.mutate.fault import Fault, Injection, Subject, guarded
 from specc.mutate.rules import assert_close_passes, same_passes, visible
 from specc.mutate.variants import variants
 
@@ -148,7 +148,7 @@ class _Bench:
         for fault in faults:
             for injection in self._injections(fault):
                 told(f"{self.program.file}: {fault.name} at {injection.where}")
-                result.faults.append(self._fault(fault, injection))
+                result.faults.append(self._fault(fault, guarded(fault, injection)))
 
     def _injections(self, fault: Fault) -> list[Injection]:
         """Those of ``fault`` here. Raises CallError (E0719) for a fault that cannot say."""
