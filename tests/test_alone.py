@@ -14,7 +14,7 @@ from harness_support import EVERY
 from torch import nn
 
 from specc.errors import SpeccError
-from specc.harness.alone import LOST, Error, Exact, errors, exactly
+from specc.harness.alone import LOST, Error, Exact, Expected, errors, exactly
 from specc.harness.case import ClosedCase, close
 from specc.harness.matrix import cases
 from specc.harness.observe import Run, Setting, observe
@@ -154,15 +154,14 @@ def test_a_gradient_that_is_lost_is_infinitely_wrong(seen: tuple[Exact, Run]) ->
 
 
 def test_a_mask_of_infinities_is_right_where_it_is() -> None:
-    from specc.harness.alone import _error
-
-    expected = torch.tensor([1.0, -math.inf, 2.0], dtype=torch.float64)
-    assert _error(expected.float(), expected) == Error(0.0, 0.0, 0.0, 2, 2.0**-23)
-    assert _error(torch.tensor([1.0, math.inf, 2.0]), expected) is LOST
-    assert _error(torch.tensor([1.0, -math.inf, math.nan]), expected) is LOST
-    assert _error(torch.ones(2), expected) is LOST
-    assert _error(None, expected) is LOST
-    zero = _error(torch.tensor([0.5]), torch.zeros(1, dtype=torch.float64))
+    wanted = torch.tensor([1.0, -math.inf, 2.0], dtype=torch.float64)
+    expected = Expected("x", wanted)
+    assert expected.error(wanted.float()) == Error(0.0, 0.0, 0.0, 2, 2.0**-23)
+    assert expected.error(torch.tensor([1.0, math.inf, 2.0])) is LOST
+    assert expected.error(torch.tensor([1.0, -math.inf, math.nan])) is LOST
+    assert expected.error(torch.ones(2)) is LOST
+    assert expected.error(None) is LOST
+    zero = Expected("x", torch.zeros(1, dtype=torch.float64)).error(torch.tensor([0.5]))
     assert (zero.rms, zero.largest, zero.gain) == (0.5, 0.5, 0.0)
 
 

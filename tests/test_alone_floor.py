@@ -22,6 +22,14 @@ from specc.harness.observe import Setting, observe
 from specc.ir import Program
 
 Made = tuple[Program, ClosedCase, str, Exact]
+
+
+def floors_in(made: Made, dtype: str) -> dict[str, AloneFloor]:
+    program, closed, source, exact = made
+    run = observe(program, closed, source, replace(SETTING, dtype=dtype))
+    return alone_floors(program, exact, run, dtype)
+
+
 SETTING = Setting("eager", "cpu", "float32", layers=True, calls=True)
 
 
@@ -35,7 +43,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def floors(made: Made) -> dict[str, AloneFloor]:
-    return alone_floors(*made, "float32")
+    return floors_in(made, "float32")
 
 
 def worst(found: dict[str, Error], floors: dict[str, AloneFloor]) -> float:
@@ -49,7 +57,7 @@ def worst(found: dict[str, Error], floors: dict[str, AloneFloor]) -> float:
 
 
 def test_floors_repeat(made: Made, floors: dict[str, AloneFloor]) -> None:
-    assert alone_floors(*made, "float32") == floors
+    assert floors_in(made, "float32") == floors
 
 
 def test_floors_of_outputs_are_a_few_units(floors: dict[str, AloneFloor]) -> None:
@@ -76,7 +84,7 @@ def test_honest_machines_are_within(made: Made, floors: dict[str, AloneFloor]) -
 
 
 def test_coarser_precisions_have_wider_floors(made: Made, floors: dict[str, AloneFloor]) -> None:
-    coarse = alone_floors(*made, "bfloat16")
+    coarse = floors_in(made, "bfloat16")
     assert coarse.keys() == floors.keys()
     for name, floor in coarse.items():
         if "/alone/" in name:
@@ -125,7 +133,7 @@ def test_coordinates_are_rounded_for_all_elements_together(
     (tmp_path / "net.spec").write_text(UPSAMPLED.replace("MODE", mode))
     program = front.read(tmp_path / "net.spec")
     closed, source = close(program, cases(program)[0]), emit(program)
-    found = alone_floors(program, closed, source, exactly(program, closed, source), "float32")
+    found = floors_in((program, closed, source, exactly(program, closed, source)), "float32")
     up, conv = found["eval/alone/up"], found["eval/alone/conv"]
     assert up.gain == (max(up.rms, 2.0**-24) if shared else 2.0**-24)
     assert conv.gain < conv.rms

@@ -17,23 +17,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from specc.harness.pool import Pool
+
 LANES = 8
 # In these the sums are kept in float32, far more exactly than the result is.
 _KEPT_WIDER = (torch.bfloat16, torch.float16)
 
 
-def accumulated(
-    name: str, func: Any, args: tuple[Any, ...], result: Any, generator: torch.Generator
-) -> None:
-    """Add to ``result`` of the product ``func`` (aten's ``name``) what its inner sums may lose."""
+def accumulated(name: str, func: Any, args: tuple[Any, ...], result: Any, drawn: Pool) -> None:
+    """Add to ``result`` of the product ``func`` (aten's ``name``) what its inner sums may lose;
+    ``drawn`` are normal numbers."""
     for found, squares, terms in _sums(name, func, args, result):
         if found.dtype in _KEPT_WIDER or found.is_complex() or terms < 2:
             continue
         eps = float(torch.finfo(found.dtype).eps)
-        wide = (found.double().square() / 3 + squares.double().clamp_(min=0.0) / 2) / LANES
-        spread = wide.mul_(terms).sqrt_().mul_(eps / 4)
-        drawn = torch.randn(found.shape, generator=generator, dtype=torch.float64)
-        found.add_((drawn * spread).to(found.dtype))
+        many = terms / LANES
+        spread = squares.clamp_(min=0.0).mul_(many / 2)
+        spread.addcmul_(found, found, value=many / 3).sqrt_()
+        found.addcmul_(spread, drawn.like(found).to(found.dtype), value=eps / 4)
 
 
 def _sums(

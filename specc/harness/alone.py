@@ -15,22 +15,21 @@ case (``observe``), running a layer (``calls``).
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
-from specc.harness.calls import Again, Call, again, state_of
+from specc.harness.calls import Again, Call, again, load, state_of
 from specc.harness.case import ClosedCase
+from specc.harness.matrix import Case
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.running import untouched
 from specc.ir import Program
-
-# A layer and the dtypes of what it is given and gives.
-_Key = tuple[str, tuple[torch.dtype, ...], tuple[torch.dtype, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +49,107 @@ class Error:
 LOST = Error(math.inf, math.inf, math.inf)
 
 
+class Expected:
+    """A number that a layer should make by itself, ``name``, and what its errors are relative
+    to."""
+
+    def __init__(self, name: str, value: Tensor) -> None:
+        self.name = name
+        self.value = value
+        real = _real(value)
+        finite = torch.isfinite(real)
+        self._finite = None if bool(finite.all()) else finite
+        self._endless = real[~finite].nan_to_num()
+        self._real = real if self._finite is None else real[finite]
+        self._square = float(self._real.square().mean()) if self._real.numel() else 0.0
+
+    def error(self, found: Tensor | None) -> Error:
+        """How far ``found`` is off."""
+        if found is None or found.shape != self.value.shape:
+            return LOST
+        if not (found.is_floating_point() or found.is_complex()):
+            return LOST
+        unit = float(torch.finfo(found.dtype).eps)
+        one = _real(found)
+        if self._finite is not None:
+            # A mask of minus infinities is right where it is.
+            if not torch.equal(one[~self._finite].nan_to_num(), self._endless):
+                return LOST
+            one = one[self._finite]
+        count = one.numel()
+        if not count:
+            return Error(0.0, 0.0, 0.0, 0, unit)
+        error = one - self._real
+        scale = math.sqrt(self._square) or 1.0
+        rms = math.sqrt(float(error.dot(error)) / count) / scale
+        if not math.isfinite(rms):
+            return LOST
+        along = abs(float(error.dot(self._real))) / count
+        gain = along / self._square if self._square > 0.0 else 0.0
+        return Error(rms, float(error.abs().max()) / scale, gain, count, unit)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A layer by itself on what the float64 run gave it: the ``call`` in its own precision, with
+    the weights that float64 had, and what it should make."""
+
+    call: Call
+    expected: Sequence[Expected]
+    stage: str
+
+    def values(self, setting: Setting) -> list[tuple[Expected, Tensor | None]]:
+        """What should be and what is in ``setting``; nothing for a layer that does not run so."""
+        try:
+            with setting.surroundings():
+                found = again(self.call, self.call.tensors, self.call.gradients, {})
+        except Exception:  # a layer that ran in the case, and by itself does not: not judged so
+            return []
+        made = {f"{self.stage}/{name}": value for name, value in _made(self.call.path, found)}
+        return [(each, made.get(each.name)) for each in self.expected]
+
+    def errors(self, setting: Setting) -> dict[str, Error]:
+        """How the layer errs in ``setting``, by the value's name."""
+        return {each.name: each.error(value) for each, value in self.values(setting)}
+
+
+# A layer and the dtypes of what it is given and gives.
+_Key = tuple[str, tuple[torch.dtype, ...], tuple[torch.dtype, ...]]
+
+
 @dataclass
 class Exact:
     """The float64 run of a case, and what its layers give by themselves on rounded numbers."""
 
     run: Run
     stage: str
-    _expected: dict[_Key, Again] = field(default_factory=dict)
+    _expected: dict[_Key, list[Expected]] = field(default_factory=dict)
 
-    def errors(self, own: Call, setting: Setting) -> dict[str, Error]:
-        """How ``own``, a layer's call in another precision, errs by itself in ``setting``, by the
-        value's name; nothing for a layer that cannot be run on what the float64 run gave it."""
-        return {name: _error(found, wanted) for name, found, wanted in self.values(own, setting)}
+    @classmethod
+    def of(cls, run: Run, case: Case) -> Exact:
+        """The layers of ``run``, a float64 run of ``case`` with their calls."""
+        return cls(run, "step0" if case.mode == "train" else "eval")
 
-    def values(self, own: Call, setting: Setting) -> list[tuple[str, Tensor | None, Tensor]]:
-        """(name, what is, what should be) of each number that the layer makes by itself."""
-        exact, forced = self.run.calls.get(own.path), self.forced(own)
-        if exact is None or forced is None:
-            return []
-        try:
-            expected = self._alone(exact, own)
-            with setting.surroundings():
-                found = again(forced, forced.tensors, forced.gradients, state_of(exact.layer))
-        except Exception:  # a layer that ran in the case, and by itself does not: not judged so
-            return []
-        pairs = _pairs(own.path, found, expected, exact)
-        return [(f"{self.stage}/{name}", value, wanted) for name, value, wanted in pairs]
-
-    def forced(self, own: Call) -> Call | None:
-        """``own`` with what the float64 run gave the layer, in its own dtypes and layouts; None
-        where the two were given different things."""
+    def alone(self, own: Call) -> Alone | None:
+        """The layer of ``own``, a call of another precision, by itself; None for a layer that
+        cannot be run on what the float64 run gave it."""
         exact = self.run.calls.get(own.path)
         given = None if exact is None else _forced(own, exact)
         if exact is None or given is None:
             return None
+        try:
+            expected = self._of_float64(exact, own)
+            layer = copy.deepcopy(own.layer)
+            load(layer, state_of(exact.layer))
+        except Exception:  # as in Alone.values
+            return None
         following = iter(given)
         filled = [next(following) if isinstance(each, Tensor) else each for each in own.given]
-        return replace(own, given=filled, gradients=_laid_out(exact, own))
+        forced = replace(own, layer=layer, given=filled, gradients=_laid_out(exact, own))
+        return Alone(forced, expected, self.stage)
 
-    def _alone(self, exact: Call, own: Call) -> Again:
-        """``exact`` on numbers that ``own``'s dtypes hold."""
+    def _of_float64(self, exact: Call, own: Call) -> list[Expected]:
+        """What ``exact`` makes of numbers that ``own``'s dtypes hold."""
         key = (own.path, tuple(each.dtype for each in own.tensors), tuple(own.results))
         if key not in self._expected:
             given = [
@@ -106,7 +166,18 @@ class Exact:
                 for name, each in state_of(exact.layer).items()
                 if name in dtypes
             }
-            self._expected[key] = again(exact, given, gradients, state)
+            found = again(exact, given, gradients, state)
+            before = dict(exact.layer.named_buffers())
+            found.buffers = {
+                name: value
+                for name, value in found.buffers.items()
+                if not torch.equal(value, before[name])
+            }
+            self._expected[key] = [
+                Expected(f"{self.stage}/{name}", value)
+                for name, value in _made(own.path, found)
+                if value.is_floating_point() or value.is_complex()
+            ]
         return self._expected[key]
 
 
@@ -119,17 +190,17 @@ def exactly(
     """Run ``closed`` in float64 with the calls of its layers. ``prepare`` is given the module
     before it runs. Raises RunFailed."""
     setting = Setting("eager", "cpu", "float64", layers=True, calls=True, prepare=prepare)
-    stage = "step0" if closed.case.mode == "train" else "eval"
-    return Exact(observe(program, closed, source, setting), stage)
+    return Exact.of(observe(program, closed, source, setting), closed.case)
 
 
 def errors(exact: Exact, run: Run, setting: Setting) -> dict[str, Error]:
     """How each layer of ``run`` errs by itself, by the value's name."""
-    return {
-        name: error
-        for call in run.calls.values()
-        for name, error in exact.errors(call, setting).items()
-    }
+    found: dict[str, Error] = {}
+    for call in run.calls.values():
+        alone = exact.alone(call)
+        if alone is not None:
+            found |= alone.errors(setting)
+    return found
 
 
 def _forced(own: Call, exact: Call) -> list[Tensor] | None:
@@ -166,57 +237,20 @@ def _rounded(value: Tensor, dtype: torch.dtype) -> Tensor:
     return value.to(dtype).to(value.dtype)
 
 
-def _pairs(
-    path: str, found: Again, expected: Again, exact: Call
-) -> Iterator[tuple[str, Tensor | None, Tensor]]:
-    """(name, what is, what should be) of each number that the layer makes."""
-    before = dict(exact.layer.named_buffers())
-    groups: list[tuple[str, Mapping[object, Tensor], Mapping[object, Tensor]]] = [
-        ("alone", _named(path, found.outputs), _named(path, expected.outputs)),
-        ("alone_buffer", _dotted(path, found.buffers), _dotted(path, {
-            name: value for name, value in expected.buffers.items()
-            if not torch.equal(value, before[name])
-        })),
-        ("alone_input_grad", _named(path, found.inputs), _named(path, expected.inputs)),
-        ("alone_grad", _dotted(path, found.parameters), _dotted(path, expected.parameters)),
-    ]  # fmt: skip
-    for kind, mine, wanted in groups:
-        for name, value in wanted.items():
-            if value.is_floating_point() or value.is_complex():
-                yield f"{kind}/{name}", mine.get(name), value
+def _made(path: str, found: Again) -> Iterator[tuple[str, Tensor]]:
+    """Each number that the layer at ``path`` made, by what names it within a stage."""
+    for k, value in found.outputs.items():
+        yield f"alone/{_numbered(path, k)}", value
+    for name, value in found.buffers.items():
+        yield f"alone_buffer/{path}.{name}", value
+    for k, value in found.inputs.items():
+        yield f"alone_input_grad/{_numbered(path, k)}", value
+    for name, value in found.parameters.items():
+        yield f"alone_grad/{path}.{name}", value
 
 
-def _named(path: str, tensors: Mapping[int, Tensor]) -> dict[object, Tensor]:
-    return {f"{path}/{k}" if k else path: each for k, each in tensors.items()}
-
-
-def _dotted(path: str, tensors: Mapping[str, Tensor]) -> dict[object, Tensor]:
-    return {f"{path}.{name}": each for name, each in tensors.items()}
-
-
-def _error(found: Tensor | None, expected: Tensor) -> Error:
-    if found is None or found.shape != expected.shape:
-        return LOST
-    if not (found.is_floating_point() or found.is_complex()):
-        return LOST
-    unit = float(torch.finfo(found.dtype).eps)
-    one, wanted = (_real(each) for each in (found, expected))
-    finite = torch.isfinite(wanted)
-    if not bool(finite.all()):
-        # A mask of minus infinities is right where it is.
-        if not torch.equal(one[~finite].nan_to_num(), wanted[~finite].nan_to_num()):
-            return LOST
-        one, wanted = one[finite], wanted[finite]
-    if not wanted.numel():
-        return Error(0.0, 0.0, 0.0, 0, unit)
-    square = float(wanted.square().mean())
-    scale = math.sqrt(square) or 1.0
-    error = one - wanted
-    rms = float(error.square().mean().sqrt()) / scale
-    if not math.isfinite(rms):
-        return LOST
-    gain = abs(float((error * wanted).mean())) / square if square > 0.0 else 0.0
-    return Error(rms, float(error.abs().max()) / scale, gain, wanted.numel(), unit)
+def _numbered(path: str, position: int) -> str:
+    return f"{path}/{position}" if position else path
 
 
 def _real(value: Tensor) -> Tensor:

@@ -20,9 +20,8 @@ from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from specc.harness.alone import LOST, Error, Exact, errors
+from specc.harness.alone import LOST, Alone, Error, Exact
 from specc.harness.calls import Call, again
-from specc.harness.case import ClosedCase
 from specc.harness.floor import (
     JUMP,
     RUNS,
@@ -35,7 +34,7 @@ from specc.harness.floor import (
     threads,
 )
 from specc.harness.kernels import plain_kernels
-from specc.harness.observe import Run, Setting, observe
+from specc.harness.observe import Run, Setting
 from specc.harness.rounding import RandomRounding
 from specc.harness.tf32 import NAME as TF32
 from specc.ir import Program
@@ -55,31 +54,29 @@ class AloneFloor:
     gain: float
 
 
-def alone_floors(
-    program: Program, closed: ClosedCase, source: str, exact: Exact, dtype: str
-) -> dict[str, AloneFloor]:
+def alone_floors(program: Program, exact: Exact, run: Run, dtype: str) -> dict[str, AloneFloor]:
     """The floor in ``dtype`` of every value of every layer by itself, by name. Deterministic.
 
-    Raises RunFailed where the case does not run in ``dtype``."""
+    ``run`` is one in ``dtype`` with its layers' calls, which say in which types and layouts each
+    layer is called."""
     # In TF32 it is the mode that cuts the factors, and not the run.
     own = "float32" if dtype == TF32 else dtype
-    setting = Setting("eager", "cpu", own, layers=True, calls=True)
-    with threads(1):
-        run = observe(program, closed, source, setting)
+    setting = Setting("eager", "cpu", own)
+    layers = [alone for call in run.calls.values() if (alone := exact.alone(call)) is not None]
     samples = []
     for number in range(RUNS):
         with honest_machine(program, dtype, 2000, number, accumulate=True) as mode:
-            samples.append(_sample(exact, run, setting, mode))
+            samples.append(_sample(layers, setting, mode))
     amplification = amplification_of(program, dtype)
     pushed = []
     for scale in (amplification, -amplification):
         mode = random_rounding(program, dtype, 2900, scale=scale)
         with threads(1), plain_kernels(dtype == TF32):
-            pushed.append(_sample(exact, run, setting, mode))
+            pushed.append(_sample(layers, setting, mode))
     sharing = tuple(
-        f"{path}{end}"
-        for path, call in run.calls.items()
-        if _shares(exact.forced(call), setting)
+        f"{layer.call.path}{end}"
+        for layer in layers
+        if _shares(layer.call, setting)
         for end in ("", "/", ".")
     )
     found = {}
@@ -110,9 +107,7 @@ class _Shared(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _shares(call: Call | None, setting: Setting) -> bool:
-    if call is None:
-        return False
+def _shares(call: Call, setting: Setting) -> bool:
     seen = _Shared()
     with setting.surroundings(), seen, contextlib.suppress(Exception):
         # A layer that fails by itself has no floors to be widened.
@@ -120,8 +115,9 @@ def _shares(call: Call | None, setting: Setting) -> bool:
     return seen.found
 
 
-def _sample(exact: Exact, run: Run, setting: Setting, mode: RandomRounding) -> Mapping[str, Error]:
-    return errors(exact, run, replace(setting, around=lambda: mode))
+def _sample(layers: Sequence[Alone], setting: Setting, mode: RandomRounding) -> dict[str, Error]:
+    inside = replace(setting, around=lambda: mode)
+    return {name: error for layer in layers for name, error in layer.errors(inside).items()}
 
 
 def _floor(samples: Sequence[Error]) -> AloneFloor:

@@ -14,7 +14,7 @@ import torch
 
 from specc.errors import TargetError
 from specc.harness import golden as goldens
-from specc.harness.alone import exactly
+from specc.harness.alone import Exact
 from specc.harness.alone_floor import AloneFloor, alone_floors
 from specc.harness.case import close, lowest_precision
 from specc.harness.floor import (
@@ -22,9 +22,9 @@ from specc.harness.floor import (
     Floor,
     Reference,
     floors,
+    honest_runs,
     look_for_kinks,
     reference,
-    threads,
 )
 from specc.harness.golden import Golden, Leaf
 from specc.harness.matrix import Case, cases
@@ -64,10 +64,10 @@ def make(
     grid = lowest_precision(dtypes)
     try:
         found = _calmest(program, case, source, dtypes, grid, draw)
-        measured = {name: floors(program, found, source, name) for name in dtypes}
-        with threads(1):
-            exact = exactly(program, found.closed, source)
-        alone = {name: alone_floors(program, found.closed, source, exact, name) for name in dtypes}
+        runs = {name: honest_runs(program, found, source, name) for name in dtypes}
+        measured = {name: floors(program, found, source, name, runs[name]) for name in dtypes}
+        exact = Exact.of(found.run, case)
+        alone = {name: alone_floors(program, exact, runs[name][0], name) for name in dtypes}
     except RunFailed as error:
         raise TargetError(
             "E0903",

@@ -142,6 +142,15 @@ def state_of(layer: nn.Module) -> dict[str, Tensor]:
     return dict((*layer.named_parameters(), *layer.named_buffers()))
 
 
+def load(layer: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Give ``layer`` what ``state`` has of its parameters and buffers."""
+    if state:
+        with torch.no_grad():
+            for name, tensor in state_of(layer).items():
+                if name in state:
+                    tensor.copy_(state[name])
+
+
 # ── again ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -171,10 +180,7 @@ def again(
     not in it; ``runnable`` makes of the layer what is called in its place. Raises whatever the
     layer raises."""
     layer = copy.deepcopy(call.layer)
-    with torch.no_grad():
-        for name, tensor in state_of(layer).items():
-            if name in state:
-                tensor.copy_(state[name])
+    load(layer, state)
     inputs = [each.detach().clone() for each in given]
     for each, wanted in zip(inputs, call.differentiated, strict=True):
         each.requires_grad_(wanted)

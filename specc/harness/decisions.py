@@ -31,6 +31,12 @@ _DECISIONS: Mapping[str, Callable[[Any], Tensor]] = {
     "sort": lambda out: out[1],
 }
 _COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
+_CLAMPS = frozenset({"clamp", "clamp_min", "clamp_max"})
+
+
+def may_decide(name: str) -> bool:
+    """Whether the outcome of the operation ``name`` (aten's, such as ``relu``) jumps."""
+    return name in _DECISIONS or name in _COMPARISONS or name in _CLAMPS
 
 
 class Decisions(TorchDispatchMode):
@@ -44,6 +50,11 @@ class Decisions(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]  # torch's has no annotations
         self.log: list[Tensor] = []
         self._other = other
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Torch hides every dispatch from its compiler, at a cost: nothing is compiled in here.
+        return False
 
     def __torch_dispatch__(
         self,
@@ -70,7 +81,7 @@ class Decisions(TorchDispatchMode):
         taken: Tensor
         if name in _COMPARISONS:
             taken = result.clone()
-        elif name in ("clamp", "clamp_min", "clamp_max"):
+        elif name in _CLAMPS:
             taken = result.eq(args[0])
         elif name in _DECISIONS:
             taken = _DECISIONS[name](result).clone()

@@ -106,7 +106,7 @@ def reference(
     """
     log = Decisions()
     with threads(1):
-        found = Reference(closed, _exact_run(program, closed, source, log), log.log)
+        found = Reference(closed, _exact_run(program, closed, source, log, calls=True), log.log)
     look_for_kinks(program, found, source, dtypes, seed=9000)
     return found
 
@@ -133,26 +133,41 @@ def look_for_kinks(
                     found.others.setdefault(name, []).append(mode.log)
 
 
-def _exact_run(program: Program, closed: ClosedCase, source: str, mode: Decisions) -> Run:
-    return observe(
-        program,
-        closed,
-        source,
-        Setting("eager", "cpu", "float64", layers=True, statistics=True, around=lambda: mode),
+def _exact_run(
+    program: Program, closed: ClosedCase, source: str, mode: Decisions, *, calls: bool = False
+) -> Run:
+    setting = Setting(
+        "eager",
+        "cpu",
+        "float64",
+        layers=True,
+        calls=calls,
+        statistics=True,
+        around=lambda: mode,
     )
+    return observe(program, closed, source, setting)
 
 
-def floors(
+def honest_runs(
     program: Program, found: Reference, source: str, dtype: str, runs: int = RUNS
-) -> dict[str, Floor]:
-    """The floor in ``dtype`` of each leaf that the reference has, by name. Deterministic.
-
-    Raises RunFailed where honest runs in ``dtype`` overflow and the reference does not.
-    """
+) -> list[Run]:
+    """What so many honest machines make of the reference's case in ``dtype``; the first with its
+    layers' calls. Deterministic. Raises RunFailed."""
     samples: list[Run] = []
     for number in range(runs):
         with honest_machine(program, dtype, 1000, number) as mode:
-            samples.append(_run(program, found.closed, source, dtype, mode))
+            run = _run(program, found.closed, source, dtype, mode, calls=number == 0)
+        samples.append(run)
+    return samples
+
+
+def floors(
+    program: Program, found: Reference, source: str, dtype: str, samples: Sequence[Run]
+) -> dict[str, Floor]:
+    """The floor in ``dtype`` of each leaf that the reference has, by name, from honest runs.
+
+    Raises RunFailed where all of ``samples`` overflow and the reference does not.
+    """
     indexed = [_by_name(run) for run in samples]
     amplified = [_by_name(run) for run in found.amplified[dtype]]
     with threads(1):
@@ -160,6 +175,7 @@ def floors(
             _by_name(_exact_run(program, found.closed, source, Decisions(other)))
             for other in found.others.get(dtype, ())
         ]
+    linear = JUMP * amplification_of(program, dtype)
     result = {}
     for leaf in found.run.observations:
         if leaf.values is None or leaf.exact:
@@ -169,14 +185,14 @@ def floors(
         own = next((sample.dtype for sample in found_in if sample is not None), leaf.dtype)
         kind = dtype if own in ("float", "complex") else own
         unit = float(torch.finfo(dtype_of(kind)).eps)
-        floor = floor_of(leaf, found_in, unit)
+        others = [run.get(leaf.name) for runs in (turned, amplified) for run in runs]
+        sizes = errors_of(leaf, [*found_in, *others])
+        honest, rest = sizes[: len(samples)], sizes[len(samples) :]
+        floor = _of_sizes(honest, leaf.values.numel(), unit)
         if own != leaf.dtype:
             floor = replace(floor, dtype=own)
-        floor = _with_turns(leaf, floor, [run.get(leaf.name) for run in turned])
-        pushed = [run.get(leaf.name) for run in amplified]
-        result[leaf.name] = _with_jumps(
-            leaf, floor, pushed, JUMP * amplification_of(program, dtype)
-        )
+        floor = _with_turns(floor, rest[: len(turned)])
+        result[leaf.name] = _with_jumps(floor, rest[len(turned) :], linear)
     return result
 
 
@@ -195,11 +211,14 @@ def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: flo
     pooled with the others, honest machines of its kind would stand out.
     """
     assert leaf.values is not None
-    sizes = [error_of(leaf, sample) for sample in samples]
+    return _of_sizes(errors_of(leaf, samples), leaf.values.numel(), unit)
+
+
+def _of_sizes(sizes: Sequence[tuple[float, float] | None], elements: int, unit: float) -> Floor:
     found = [size for size in sizes if size is not None]
-    if len(found) < len(samples):
+    if len(found) < len(sizes):
         return Floor(math.inf, math.inf)
-    return floor_from(found, leaf.values.numel(), unit)
+    return floor_from(found, elements, unit)
 
 
 def floor_from(sizes: Sequence[tuple[float, float]], elements: int, unit: float) -> Floor:
@@ -227,18 +246,31 @@ def error_of(leaf: Observation, sample: Observation | None) -> tuple[float, floa
     """(root-mean-square, largest) of a sample's error, relative to the leaf's RMS; None if not
     comparable.
     """
-    if sample is None or sample.values is None or leaf.values is None:
-        return None
-    if sample.values.shape != leaf.values.shape:
-        return None
-    if leaf.values.numel() == 0:
-        return 0.0, 0.0
-    scale = leaf.rms if leaf.rms > 0.0 else 1.0
-    error = sample.values - leaf.values
-    return (
-        float(error.square().mean().sqrt()) / scale,
-        float(error.abs().max()) / scale,
-    )
+    return errors_of(leaf, [sample])[0]
+
+
+def errors_of(
+    leaf: Observation, samples: Sequence[Observation | None]
+) -> list[tuple[float, float] | None]:
+    """``error_of`` each of ``samples``."""
+    if leaf.values is None:
+        return [None] * len(samples)
+    shape = leaf.values.shape
+    shown = [None if sample is None else sample.values for sample in samples]
+    values = [each for each in shown if each is not None and each.shape == shape]
+    if not values or leaf.values.numel() == 0:
+        found: list[tuple[float, float]] = [(0.0, 0.0)] * len(values)
+    else:
+        scale = leaf.rms if leaf.rms > 0.0 else 1.0
+        error = torch.stack(values).sub_(leaf.values).abs_()
+        largest = error.amax(dim=1).tolist()
+        squares = error.square_().mean(dim=1).tolist()
+        found = [
+            (math.sqrt(square) / scale, most / scale)
+            for square, most in zip(squares, largest, strict=True)
+        ]
+    following = iter(found)
+    return [next(following) if each is not None and each.shape == shape else None for each in shown]
 
 
 def student_factor(freedom: float) -> float:
@@ -258,10 +290,9 @@ def student_factor(freedom: float) -> float:
     return previous[1] / _NORMAL_QUANTILE
 
 
-def _with_turns(leaf: Observation, floor: Floor, turned: Sequence[Observation | None]) -> Floor:
+def _with_turns(floor: Floor, turned: Sequence[tuple[float, float] | None]) -> Floor:
     """``floor``, raised to hold what the kinks do when they go the other way."""
-    for sample in turned:
-        size = error_of(leaf, sample)
+    for size in turned:
         if size is None:
             return Floor(math.inf, math.inf)
         floor = replace(
@@ -273,12 +304,11 @@ def _with_turns(leaf: Observation, floor: Floor, turned: Sequence[Observation | 
 
 
 def _with_jumps(
-    leaf: Observation, floor: Floor, amplified: Sequence[Observation | None], linear: float
+    floor: Floor, amplified: Sequence[tuple[float, float] | None], linear: float
 ) -> Floor:
     """``floor``, raised where an amplified run shows that the leaf can jump: that it errs by more
     than ``linear`` floors."""
-    for sample in amplified:
-        size = error_of(leaf, sample)
+    for size in amplified:
         if size is None:
             return Floor(math.inf, math.inf)
         floor = replace(
@@ -310,11 +340,19 @@ def honest_machine(
 
 
 def _run(
-    program: Program, closed: ClosedCase, source: str, dtype: str, mode: RandomRounding
+    program: Program,
+    closed: ClosedCase,
+    source: str,
+    dtype: str,
+    mode: RandomRounding,
+    *,
+    calls: bool = False,
 ) -> Run:
     # In TF32 it is the mode that cuts the factors, and not the run.
     own = "float32" if dtype == TF32 else dtype
-    setting = Setting("eager", "cpu", own, layers=True, around=lambda: mode)
+    setting = Setting(
+        "eager", "cpu", own, layers=True, calls=calls, numbers_alone=True, around=lambda: mode
+    )
     try:
         return observe(program, closed, source, setting)
     except RunFailed as error:

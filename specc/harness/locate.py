@@ -122,11 +122,14 @@ def _look_by_itself(
     exact = exactly(program, closed, source)
     run = observe(program, closed, source, replace(setting, calls=True))
     for own in run.calls.values():
-        for shown, value, wanted in exact.values(own, setting):
-            if shown == name and value is not None:
-                look = pattern(value, wanted)
+        alone = exact.alone(own)
+        if alone is None:
+            continue
+        for wanted, value in alone.values(setting):
+            if wanted.name == name and value is not None:
+                look = pattern(value, wanted.value)
                 found.lines += [f"how it looks: {look}"] if look else []
-                found.culprit = exact.forced(own)
+                found.culprit = replace(alone.call, layer=own.layer)
 
 
 def _emitted(program: Program) -> str:

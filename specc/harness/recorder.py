@@ -46,13 +46,20 @@ _NO_OPTIONS = frozenset({"params", "foreach", "fused", "capturable", "differenti
 
 class Recorder:
     """Gathers the observations of one run in ``dtype``, in the order in which its methods are
-    called.
+    called; with ``numbers_alone`` only those that rounding moves, and without their lines.
     """
 
-    def __init__(self, program: Program, dtype: torch.dtype, statistics: bool) -> None:
+    def __init__(
+        self,
+        program: Program,
+        dtype: torch.dtype,
+        *,
+        statistics: bool = False,
+        numbers_alone: bool = False,
+    ) -> None:
         self.observations: list[Observation] = []
         self.whole = program.subject()
-        self.lines = Lines(program)
+        self.lines = None if numbers_alone else Lines(program)
         self.dtype = dtype
         self.statistics = statistics
         # Where every tensor is kept as it is, by its observation's name; None where none is.
@@ -81,6 +88,8 @@ class Recorder:
         """The floats that layers are set up with: an eps or a momentum can be far below any
         noise.
         """
+        if self.lines is None:
+            return
         for path, _ in self.whole.all_layers:
             for name, value in vars(module.get_submodule(path)).items():
                 if isinstance(value, float) and not name.startswith("_"):
@@ -140,7 +149,7 @@ class Recorder:
                 self.tensor(f"{prefix}/buffer/{name}", buffer)
 
     def tensor(self, name: str, tensor: Tensor | None) -> None:
-        line = self.lines.of(name).line
+        line = self._line(name)
         if tensor is None:
             self.observations.append(Observation(name, line))
             return
@@ -157,6 +166,8 @@ class Recorder:
             # Compared part by part: the parts are a last dimension of 2.
             value = torch.view_as_real(value.resolve_conj())
         exact = not value.is_floating_point()
+        if exact and self.lines is None:
+            return
         rms = largest = 0.0
         if self.statistics and value.numel():
             wide = value.to(torch.float64)
@@ -178,11 +189,13 @@ class Recorder:
         )
 
     def exact(self, name: str, *values: float) -> None:
+        if self.lines is None:
+            return
         vector = torch.tensor(values, dtype=torch.float64)
         self.observations.append(
             Observation(
                 name,
-                self.lines.of(name).line,
+                self._line(name),
                 vector,
                 (len(values),) if len(values) > 1 else (),
                 "number",
@@ -191,3 +204,6 @@ class Recorder:
                 largest=float(vector.abs().max()),
             )
         )
+
+    def _line(self, name: str) -> int:
+        return 0 if self.lines is None else self.lines.of(name).line

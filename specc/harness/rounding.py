@@ -10,18 +10,18 @@ deciding what the spread means (``floor``).
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from specc.harness.accumulate import accumulated
-from specc.harness.decisions import Decisions
+from specc.harness.decisions import Decisions, may_decide
+from specc.harness.pool import Pool, factors, normals
 from specc.harness.regroup import REGROUPED, parts
 from specc.harness.tf32 import UNIT, truncated, with_factors
-
-_POOL = 1 << 17
 
 # Results that are copies, selections or exact functions of their arguments.
 _EXACT = frozenset(
@@ -78,17 +78,16 @@ class RandomRounding(Decisions):
         accumulate: bool = False,
     ) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        wide = 2.0 * torch.rand(_POOL, generator=generator, dtype=torch.float64) - 1.0
+        places = random.Random(seed)
         self._pools = {
-            each: (1.0 + torch.finfo(each).eps * scale * wide).to(each)
+            each: Pool(factors(seed, torch.finfo(each).eps * scale, each), places)
             for each in {dtype, lower or dtype}
         }
-        self._factor_pool = (1.0 + UNIT * scale * wide).float() if tf32 else None
-        self._random = random.Random(seed)
+        self._tf32 = Pool(factors(seed, UNIT * scale, torch.float32), places) if tf32 else None
+        self._random = places
         self._lower = lower
         self._regroup = regroup
-        self._sums = torch.Generator().manual_seed(seed) if accumulate else None
+        self._sums = Pool(normals(seed, dtype), random.Random(seed)) if accumulate else None
 
     def __torch_dispatch__(
         self,
@@ -98,40 +97,41 @@ class RandomRounding(Decisions):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if self._factor_pool is not None:
-            name = func._schema.name.removeprefix("aten::")
-            args = with_factors(name, args, truncated if self._regroup else self._cut)
+        known = _OPERATIONS.get(id(func)) or _operation(func)
+        if known.idle:
+            return func(*args, **kwargs)
+        if self._tf32 is not None:
+            args = with_factors(known.name, args, truncated if self._regroup else self._cut)
         if self._regroup:
-            taken_apart = parts().get(func)
-            if taken_apart is not None:
+            if known.taken_apart is not None:
                 with self:
-                    return taken_apart(*args, **kwargs)
-            regrouped = REGROUPED.get(func._schema.name.removeprefix("aten::"))
-            if regrouped is not None:
-                result = regrouped(self._random, func, args, kwargs)
+                    return known.taken_apart(*args, **kwargs)
+            if known.regrouped is not None:
+                result = known.regrouped(self._random, func, args, kwargs)
                 if result is not None:
-                    self._accumulate(func, args, result)
+                    self._accumulate(known, args, result)
                     self._move_all(result)
                     return result
         result = func(*args, **kwargs)
-        self._accumulate(func, args, result)
-        if not self._regroup:
-            self.note(func._schema.name.removeprefix("aten::"), args, result)
-        kind = _kind(func)
-        if func._schema.name == "aten::_to_copy" and result.dtype == self._lower:
+        self._accumulate(known, args, result)
+        if known.decides and not self._regroup:
+            self.note(known.name, args, result)
+        kind = known.kind
+        if known.name == "_to_copy" and result.dtype == self._lower:
             kind = "fresh"
         if kind == "fresh":
-            alone = func._schema.name.removeprefix("aten::") in _FIRST_ALONE
-            self._move_all(result[0] if alone else result)
+            self._move_all(result[0] if known.name in _FIRST_ALONE else result)
         elif kind == "written":
-            for argument in _written(func, args, kwargs):
-                self._move_all(argument)
+            for position, argument in known.written:
+                if argument in kwargs:
+                    self._move_all(kwargs[argument])
+                elif position < len(args):
+                    self._move_all(args[position])
         return result
 
-    def _accumulate(self, func: Any, args: tuple[Any, ...], result: Any) -> None:
+    def _accumulate(self, known: _Operation, args: tuple[Any, ...], result: Any) -> None:
         if self._sums is not None:
-            name = func._schema.name.removeprefix("aten::")
-            accumulated(name, func, args, result, self._sums)
+            accumulated(known.name, known.func, args, result, self._sums)
 
     def _cut(self, value: Tensor) -> Tensor:
         """A factor moved by up to TF32's unit."""
@@ -140,8 +140,8 @@ class RandomRounding(Decisions):
             return torch.view_as_complex(self._cut(parts))
         if value.dtype != torch.float32 or not value.numel() or value._is_zerotensor():
             return value
-        assert self._factor_pool is not None  # with it alone anything is cut
-        return value * self._factors(self._factor_pool, value.numel()).view(value.shape)
+        assert self._tf32 is not None  # with it alone anything is cut
+        return value * self._tf32.like(value)
 
     def _move_all(self, result: Any) -> None:
         if isinstance(result, Tensor):
@@ -164,7 +164,7 @@ class RandomRounding(Decisions):
             return
         if tensor.dim() == 0 and float(tensor).is_integer():
             return  # a counter such as Adam's step: an integer is exact on every machine
-        tensor.mul_(self._factors(pool, count).view(tensor.shape))
+        pool.multiply(tensor)
 
     def _move_complex(self, tensor: Tensor) -> None:
         """Each part by up to a unit of the number's size: the parts of a complex product are sums,
@@ -173,46 +173,50 @@ class RandomRounding(Decisions):
         if pool is None or tensor.numel() == 0 or tensor.is_conj():
             return
         parts = torch.view_as_real(tensor)
-        moves = self._factors(pool, parts.numel()).view(parts.shape) - 1.0
+        moves = pool.like(parts) - 1.0
         parts.add_(moves * tensor.abs().unsqueeze(-1))
 
-    def _factors(self, pool: Tensor, count: int) -> Tensor:
-        """``count`` numbers of ``pool``, from a random place on."""
-        if count <= _POOL // 2:
-            start = self._random.randrange(_POOL - count)
-            return pool[start : start + count]
-        repeats = -(-count // _POOL)
-        shift = self._random.randrange(_POOL)
-        return pool.roll(shift).repeat(repeats)[:count]
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """What is known of an operation, aten's ``name``: ``kind`` is ``exact``, ``written`` (in place
+    or out=) or ``fresh``, ``written`` the place and name of what it writes into. With an ``idle``
+    one, such as a view, there is nothing to be done: half of all are."""
+
+    func: Any
+    name: str
+    kind: str
+    written: tuple[tuple[int, str], ...]
+    decides: bool
+    taken_apart: Callable[..., Any] | None
+    regrouped: Callable[..., Any] | None
+    idle: bool
 
 
-_KINDS: dict[Any, str] = {}
+# By identity, for every operation of every run is looked up: an operation's own hash is Python's.
+_OPERATIONS: dict[int, _Operation] = {}
 
 
-def _kind(func: Any) -> str:
-    """``exact``, ``written`` (in place or out=) or ``fresh`` for an operation, from its schema."""
-    found = _KINDS.get(func)
-    if found is None:
-        schema = func._schema
-        name = schema.name.removeprefix("aten::")
-        if name in _EXACT or not schema.name.startswith("aten::"):
-            found = "exact"
-        elif any(a.alias_info is not None and a.alias_info.is_write for a in schema.arguments):
-            found = "written"
-        elif any(r.alias_info is not None for r in schema.returns):
-            found = "exact"  # a view of its argument
-        else:
-            found = "fresh"
-        _KINDS[func] = found
+def _operation(func: Any) -> _Operation:
+    name = func._schema.name.removeprefix("aten::")
+    written = tuple(
+        (position, argument.name)
+        for position, argument in enumerate(func._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )
+    kind, decides = _kind(func, name, bool(written)), may_decide(name)
+    ways = parts().get(func), REGROUPED.get(name)
+    idle = kind == "exact" and not decides and ways == (None, None) and name != "_to_copy"
+    found = _Operation(func, name, kind, written, decides, *ways, idle)
+    _OPERATIONS[id(func)] = found
     return found
 
 
-def _written(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
-    found = []
-    for position, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            if argument.name in kwargs:
-                found.append(kwargs[argument.name])
-            elif position < len(args):
-                found.append(args[position])
-    return found
+def _kind(func: Any, name: str, writes: bool) -> str:
+    if name in _EXACT or not func._schema.name.startswith("aten::"):
+        return "exact"
+    if writes:
+        return "written"
+    if any(each.alias_info is not None for each in func._schema.returns):
+        return "exact"  # a view of its argument
+    return "fresh"

@@ -53,8 +53,9 @@ class Setting:
     """How to run: the target, where, in which precision and memory layout.
 
     ``layers`` asks for each layer's output of the first step, ``calls`` for its first call as well,
-    ``statistics`` for ``rms`` and ``largest``, ``whole`` for every tensor unsketched. ``around`` is
-    entered for each step: floors run inside it; ``prepare`` is given the module before it runs.
+    ``statistics`` for ``rms`` and ``largest``, ``whole`` for every tensor unsketched,
+    ``numbers_alone`` for nothing but what rounding moves, without lines. ``around`` is entered for
+    each step: floors run inside it; ``prepare`` is given the module before it runs.
     ``optimizer`` chooses among torch's implementations of a step: ``foreach``, ``for_loop``,
     ``fused``, or torch's own choice where empty."""
 
@@ -64,6 +65,7 @@ class Setting:
     layers: bool = False
     calls: bool = False
     statistics: bool = False
+    numbers_alone: bool = False
     around: Around = nullcontext
     layout: str = "contiguous"
     whole: bool = False
@@ -90,7 +92,12 @@ class Running:
         self.closed = closed
         self.setting = setting
         self.dtype = dtype_of(setting.dtype)
-        self.seen = Recorder(program, self.dtype, setting.statistics)
+        self.seen = Recorder(
+            program,
+            self.dtype,
+            statistics=setting.statistics,
+            numbers_alone=setting.numbers_alone,
+        )
         self.result = Run(self.seen.observations)
         if setting.whole:
             self.seen.unsketched = self.result.whole

@@ -40,8 +40,8 @@ def represent(tensor: Tensor) -> tuple[Tensor, str]:
     """
     flat = tensor.detach().reshape(-1)
     kept = _sketch(flat) if is_sketched(flat.numel()) else flat.to(torch.float64, copy=True)
-    # One value that is not finite makes its bucket so.
-    if bool(torch.isfinite(kept).all()):
+    # One value that is not finite makes its bucket so, and the sum; a sum may overflow as well.
+    if math.isfinite(float(kept.sum())) or bool(torch.isfinite(kept).all()):
         return kept, ""
     wide = flat.to(torch.float64)
     finite = torch.where(torch.isfinite(wide), wide, 0.0)

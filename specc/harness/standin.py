@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specc.harness.hooks import flat_tensors
+from specc.harness.hooks import copied, flat_tensors
 from specc.targets import TARGETS
 
 
@@ -45,7 +45,7 @@ class Captured:
             return
         self._counts[key] = count = self._counts.get(key, 0) + 1
         full = key if count == 1 else f"{key}#{count}"
-        self.of.setdefault(self.step, {})[full] = tensor.detach().clone()
+        self.of.setdefault(self.step, {})[full] = copied(tensor)
 
 
 def stand_in(module: nn.Module, target: str, seen: Callable[[Any], None]) -> Any:

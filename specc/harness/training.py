@@ -61,8 +61,11 @@ class _Training:
     def run(self) -> None:
         for name, optimizer in self.optimizers.items():
             self.seen.options(name, optimizer)
+        clipping = {step.name for step in self.train.steps if step.clip is not None}
         hooks = GradientHooks(
-            self.running.module, self.optimizers, lambda: self.running.captured.step
+            self.running.module,
+            {name: each for name, each in self.optimizers.items() if name in clipping},
+            lambda: self.running.captured.step,
         )
         with hooks:
             for position in range(len(self.running.closed.batches)):

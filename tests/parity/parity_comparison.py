@@ -18,7 +18,7 @@ from specc.emit import emit
 from specc.front import read
 from specc.harness.case import ClosedCase, close, example_batch
 from specc.harness.compare import Comparison, compare
-from specc.harness.floor import Floor, floors, reference
+from specc.harness.floor import Floor, floors, honest_runs, reference
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import Lines
 from specc.harness.matrix import cases
@@ -82,8 +82,9 @@ class Pair:
         """The other's run, judged by the noise floors of our module on these very weights."""
         closed = self._closed()
         found = reference(self.program, closed, self.source, ("float32",))
-        measured = floors(self.program, found, self.source, "float32")
-        recorder = Recorder(self.program, torch.float32, False)
+        runs = honest_runs(self.program, found, self.source, "float32")
+        measured = floors(self.program, found, self.source, "float32", runs)
+        recorder = Recorder(self.program, torch.float32)
         for name, tensor in theirs.everything().items():
             recorder.tensor(f"step0/{name}", tensor)
         seen = {item.name for item in recorder.observations}

@@ -1,0 +1,68 @@
+"""Random numbers from a pool: tensors of any size at the cost of looking, not of drawing.
+
+A pool is drawn once for a seed; what is asked for is a stretch of it from a random place on, over
+and over where it is longer than the pool. Non-goals: what the numbers are for (``rounding``,
+``accumulate``), the numbers of a case, which are the same on every machine (``noise``).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+SIZE = 1 << 17
+
+
+class Pool:
+    """``numbers``, of which ``places`` chooses where each stretch begins."""
+
+    def __init__(self, numbers: Tensor, places: random.Random) -> None:
+        self._numbers = numbers
+        self._places = places
+
+    def like(self, tensor: Tensor) -> Tensor:
+        """Numbers in the shape of ``tensor``; not to be written into."""
+        count = tensor.numel()
+        if count > SIZE // 2:
+            return torch.cat([piece for _, piece in self._pieces(count)]).view(tensor.shape)
+        start = self._places.randrange(SIZE - count)
+        if tensor.is_contiguous():
+            return self._numbers.as_strided(tensor.shape, tensor.stride(), start)
+        return self._numbers[start : start + count].view(tensor.shape)
+
+    def multiply(self, tensor: Tensor) -> None:
+        """Multiply each element of ``tensor`` by a number of its own."""
+        count = tensor.numel()
+        if count <= SIZE // 2 or not tensor.is_contiguous():
+            tensor.mul_(self.like(tensor))
+            return
+        flat = tensor.view(-1)
+        for start, piece in self._pieces(count):
+            flat[start : start + piece.numel()].mul_(piece)
+
+    def _pieces(self, count: int) -> Iterator[tuple[int, Tensor]]:
+        """``count`` numbers in pieces, each with where it starts."""
+        done, place = 0, -self._places.randrange(SIZE) % SIZE
+        while done < count:
+            piece = self._numbers[place : place + count - done]
+            yield done, piece
+            done, place = done + piece.numel(), 0
+
+
+# A bless runs every case with the same few seeds.
+@lru_cache(maxsize=64)
+def factors(seed: int, size: float, dtype: torch.dtype) -> Tensor:
+    """A pool of factors, evenly between 1 - ``size`` and 1 + ``size``."""
+    generator = torch.Generator().manual_seed(seed)
+    wide = 2.0 * torch.rand(SIZE, generator=generator, dtype=torch.float64) - 1.0
+    return (1.0 + size * wide).to(dtype)
+
+
+@lru_cache(maxsize=16)
+def normals(seed: int, dtype: torch.dtype) -> Tensor:
+    """A pool of normal numbers of mean 0 and spread 1."""
+    return torch.randn(SIZE, generator=torch.Generator().manual_seed(seed), dtype=dtype)

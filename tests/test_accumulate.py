@@ -1,0 +1,90 @@
+"""What inner sums lose: as much as the formula says, in each product, and nothing where sums are
+kept wider."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from specc.harness.accumulate import LANES
+from specc.harness.pool import Pool, normals
+from specc.harness.rounding import RandomRounding
+
+EPS = 2.0**-23
+
+Shape = tuple[int, ...]
+Product = Callable[[Tensor, Tensor], Tensor]
+
+
+def added(left: Tensor, right: Tensor) -> Tensor:
+    return torch.addmm(torch.zeros(64, dtype=left.dtype), left, right)
+
+
+# What is computed, from what, and how many terms go into each element.
+PRODUCTS: dict[str, tuple[Product, Shape, Shape, int]] = {
+    "mm": (torch.mm, (64, 300), (300, 64), 300),
+    "bmm": (torch.bmm, (4, 32, 300), (4, 300, 32), 300),
+    "addmm": (added, (64, 300), (300, 64), 300),
+    "convolution": (torch.conv2d, (4, 16, 12, 12), (8, 16, 3, 3), 144),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_lose_what_sums_of_so_many_terms_lose(name: str) -> None:
+    multiply, left, right, terms = PRODUCTS[name]
+    source = torch.Generator().manual_seed(1)
+    one, other = (torch.randn(shape, generator=source) for shape in (left, right))
+    exact = multiply(one.double(), other.double())
+    squares: list[float] = []
+    for seed in range(6):
+        # Without rounding of the result: what is left is the accumulators'.
+        with RandomRounding(seed, torch.float32, scale=0.0, regroup=True, accumulate=True):
+            found = multiply(one, other)
+        squares.append(float((found.double() - exact).square().mean()))
+    # Terms of mean zero and mean square 1, in LANES partial sums.
+    predicted = EPS / 4 * math.sqrt(terms / LANES * (terms / 2 + float(exact.square().mean()) / 3))
+    own = EPS / 4 * math.sqrt(float(exact.square().mean()))
+    found_rms = math.sqrt(sum(squares) / len(squares))
+    assert 0.9 * predicted < found_rms < 1.1 * predicted + 4 * own
+
+
+def test_halves_are_summed_wider() -> None:
+    one = torch.randn(16, 64).bfloat16()
+    noisy = RandomRounding(1, torch.bfloat16, scale=0.0, regroup=True, accumulate=True)
+    plain = RandomRounding(1, torch.bfloat16, scale=0.0, regroup=True)
+    with noisy:
+        found = one @ one.t()
+    with plain:
+        expected = one @ one.t()
+    assert torch.equal(found, expected)
+
+
+def test_gradients_of_a_convolution_lose_as_well() -> None:
+    value = torch.randn(4, 16, 12, 12)
+    weight = torch.randn(8, 16, 3, 3, requires_grad=True)
+
+    def gradient(accumulate: bool) -> Tensor:
+        mode = RandomRounding(3, torch.float32, scale=0.0, regroup=True, accumulate=accumulate)
+        with mode:
+            (found,) = torch.autograd.grad(torch.conv2d(value, weight).square().sum(), weight)
+        return found
+
+    one, other = gradient(True), gradient(False)
+    off = float((one - other).square().mean().sqrt() / other.square().mean().sqrt())
+    assert EPS / 4 < off < 64 * EPS
+
+
+def test_nothing_is_drawn_for_a_single_term() -> None:
+    from specc.harness.accumulate import accumulated
+
+    one = torch.randn(4, 1)
+    found = one @ one.t()
+    kept = found.clone()
+    pool = Pool(normals(1, torch.float32), random.Random(1))
+    accumulated("mm", torch.ops.aten.mm.default, (one, one.t()), found, pool)
+    assert torch.equal(found, kept)
