@@ -108,6 +108,16 @@ def files(program: Program, golden: Golden) -> dict[str, bytes]:
     return {JSON_NAME: _json(program, golden).encode(), TENSORS_NAME: save(tensors)}
 
 
+def stamp(program: Program, case: Case, root: Path) -> tuple[object, ...]:
+    """What changes with each write of the golden of ``case``; empty where there is none."""
+    folder = present(golden_folder(program, case, root))
+    try:
+        told = [path.stat() for path in sorted(folder.iterdir())]
+    except OSError:
+        return ()
+    return tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in told)
+
+
 def read(program: Program, case: Case, root: Path) -> Golden:
     """The golden of ``case``.
 

@@ -59,7 +59,7 @@ def _judged(
     program: Program, cell: Cell, root: Path, source: str | None, repro: Path | None
 ) -> Verdict:
     start = time.perf_counter()
-    golden = goldens.read(program, cell.case, root)
+    golden = _golden(_Key(program), cell.case, root, goldens.stamp(program, cell.case, root))
     if cell.dtype not in golden.dtypes:
         raise GoldenMissing(
             "E0801",
@@ -68,7 +68,7 @@ def _judged(
             + shlex.quote(program.file),
         )
     if source is None:
-        source = _emitted(program)
+        source = _emitted(_Key(program))
     closed = _closed(_Key(program), cell.case, golden.draw, golden.grid)
     eager = cell.target == "eager"
     way = "" if cell.optimizer == "default" else cell.optimizer
@@ -198,7 +198,12 @@ class _Key:
         return isinstance(other, _Key) and other.program is self.program
 
 
-# The four targets of a case run one after the other on the same numbers.
+# The four targets of a case run one after the other, on the same numbers against one golden.
+@lru_cache(maxsize=2)
+def _golden(key: _Key, case: Case, root: Path, stamp: tuple[object, ...]) -> Golden:
+    return goldens.read(key.program, case, root)
+
+
 @lru_cache(maxsize=2)
 def _closed(key: _Key, case: Case, draw: int, grid: str) -> ClosedCase:
     return close(key.program, case, draw, grid)
@@ -257,10 +262,11 @@ def _native(key: _Key, source: str, device: str, dtype: str) -> tuple[Finding, .
     return native_findings(key.program, source, device, dtype)
 
 
-def _emitted(program: Program) -> str:
+@lru_cache(maxsize=2)
+def _emitted(key: _Key) -> str:
     from specc.emit import emit
 
-    return emit(program)
+    return emit(key.program)
 
 
 __all__ = ["Golden", "Verdict", "judge", "missing_device"]

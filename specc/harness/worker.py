@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from specc.errors import SpeccError
+from specc.harness.matrix import Cell
 from specc.ir import Program
 
 
@@ -51,19 +52,29 @@ def _judged(request: dict[str, Any]) -> dict[str, Any]:
 
     importing = time.perf_counter() - start
     logging.getLogger("torch._dynamo.utils").setLevel(logging.CRITICAL)
-    from specc.harness import matrix
     from specc.harness.judge import judge
 
     settings = tuple(sorted(request["settings"].items()))
     program = _program(request["file"], settings)
-    found = matrix.cells(program, [request["target"]], [request["device"]], [request["dtype"]])
-    cell = next(each for each in found if each.id == request["cell"])
+    asked = request["target"], request["device"], request["dtype"]
+    cell = next(
+        each for each in _cells(request["file"], settings, *asked) if each.id == request["cell"]
+    )
     repro = Path(request["repro"]) if request["repro"] else None
     verdict = judge(program, cell, Path(request["root"]), request["source"], repro=repro)
     told = asdict(verdict)
     told["seconds_torch"] += importing
     told["seconds_total"] += importing
     return told
+
+
+@lru_cache(maxsize=16)
+def _cells(
+    file: str, settings: tuple[tuple[str, str], ...], target: str, device: str, dtype: str
+) -> tuple[Cell, ...]:
+    from specc.harness import matrix
+
+    return tuple(matrix.cells(_program(file, settings), [target], [device], [dtype]))
 
 
 # The cells of a spec come one after the other.
