@@ -25,7 +25,7 @@ from specc.harness import stored
 from specc.harness.compare import Comparison, compare
 from specc.harness.floor import error_of
 from specc.harness.golden import Golden
-from specc.harness.lines import Lines
+from specc.harness.lines import lines_of
 from specc.harness.matrix import Case
 from specc.harness.pattern import pattern
 from specc.harness.recorder import Observation
@@ -200,7 +200,7 @@ class _Bisect:
             self.found.notes += [f"{side}: {note}" for note in notes]
 
     def _stopped(self, place: str, message: str) -> None:
-        spot = Lines(self.program).of(f"{place}/run/")
+        spot = lines_of(self.program).of(f"{place}/run/")
         self.found.count = 1
         self.found.first = Finding(place, "run", spot.file, spot.line, f"bad {message}")
 
@@ -242,7 +242,7 @@ class _Bisect:
         self._closer(first.name)
 
     def _against(self, golden: Golden, found: tuple[Observation, ...]) -> Comparison:
-        lines = Lines(self.program)
+        lines = lines_of(self.program)
         eager = self.request.target == "eager"
         return compare(golden, found, self.request.dtype, lines.of, layers=eager)
 

@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from specc.bisect import replay
 from specc.bisect.results import MOST_NUMBERS, MOST_OPERATIONS, Operation, Operations, Seen
-from specc.harness.lines import Lines
+from specc.harness.lines import lines_of
 from specc.harness.redraw import redrawn
 from specc.harness.sketch import represent
 from specc.ir import Program
@@ -66,7 +66,7 @@ class Tracer:
         self.cut = False
         self._steps = steps
         self._step = -1
-        self._lines = Lines(program)
+        self._lines = lines_of(program)
         self._marks = _marks(source)
         self._layers: list[str] = []
         self._optimizing = ""

@@ -137,6 +137,8 @@ def _concrete(dtype: str, run_dtype: str) -> str:
 
 def _exact(reference: Observation, found: Observation) -> str | None:
     assert reference.values is not None and found.values is not None
+    if found.values.equal(reference.values):
+        return None
     error = (found.values - reference.values).abs()
     allowed = EXACT_TOLERANCE * reference.values.abs() if reference.dtype == "number" else 0.0
     if not bool((error > allowed).any()):

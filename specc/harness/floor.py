@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -255,22 +256,20 @@ def errors_of(
     """``error_of`` each of ``samples``."""
     if leaf.values is None:
         return [None] * len(samples)
-    shape = leaf.values.shape
-    shown = [None if sample is None else sample.values for sample in samples]
-    values = [each for each in shown if each is not None and each.shape == shape]
-    if not values or leaf.values.numel() == 0:
-        found: list[tuple[float, float]] = [(0.0, 0.0)] * len(values)
-    else:
-        scale = leaf.rms if leaf.rms > 0.0 else 1.0
-        error = torch.stack(values).sub_(leaf.values).abs_()
-        largest = error.amax(dim=1).tolist()
-        squares = error.square_().mean(dim=1).tolist()
-        found = [
-            (math.sqrt(square) / scale, most / scale)
-            for square, most in zip(squares, largest, strict=True)
-        ]
-    following = iter(found)
-    return [next(following) if each is not None and each.shape == shape else None for each in shown]
+    reference = leaf.values.numpy()
+    scale = leaf.rms if leaf.rms > 0.0 else 1.0
+    found: list[tuple[float, float] | None] = []
+    for sample in samples:
+        values = None if sample is None else sample.values
+        if values is None or values.shape != leaf.values.shape:
+            found.append(None)
+        elif not len(reference):
+            found.append((0.0, 0.0))
+        else:
+            error = np.abs(values.numpy() - reference)
+            square = float(error.dot(error)) / len(error)
+            found.append((math.sqrt(square) / scale, float(error.max()) / scale))
+    return found
 
 
 def student_factor(freedom: float) -> float:

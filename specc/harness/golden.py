@@ -23,7 +23,7 @@ from specc.harness.alone_floor import AloneFloor
 from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import METHOD
 from specc.harness.golden_formats import FORMAT
-from specc.harness.lines import Lines
+from specc.harness.lines import lines_of
 from specc.harness.matrix import Case
 from specc.harness.noise import VERSION as GENERATOR_VERSION
 from specc.harness.place import JSON_NAME, TENSORS_NAME, golden_folder, project_root
@@ -200,7 +200,7 @@ class _Places:
 
     def __init__(self, program: Program) -> None:
         self._own = program.file
-        self._lines = Lines(program)
+        self._lines = lines_of(program)
 
     def of(self, name: str) -> dict[str, str]:
         """``{"file": ...}`` where ``name`` is computed in another file than the program's."""

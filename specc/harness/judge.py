@@ -18,12 +18,13 @@ from specc.harness.alone import Error, Exact, errors, exactly
 from specc.harness.case import ClosedCase, close
 from specc.harness.compare import compare
 from specc.harness.golden import Golden
-from specc.harness.lines import Lines
+from specc.harness.lines import Lines, lines_of
 from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.refine import not_alone, refined
+from specc.harness.subject import Key
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
@@ -59,7 +60,7 @@ def _judged(
     program: Program, cell: Cell, root: Path, source: str | None, repro: Path | None
 ) -> Verdict:
     start = time.perf_counter()
-    golden = _golden(_Key(program), cell.case, root, goldens.stamp(program, cell.case, root))
+    golden = _golden(Key(program), cell.case, root, goldens.stamp(program, cell.case, root))
     if cell.dtype not in golden.dtypes:
         raise GoldenMissing(
             "E0801",
@@ -68,8 +69,8 @@ def _judged(
             + shlex.quote(program.file),
         )
     if source is None:
-        source = _emitted(_Key(program))
-    closed = _closed(_Key(program), cell.case, golden.draw, golden.grid)
+        source = _emitted(Key(program))
+    closed = _closed(Key(program), cell.case, golden.draw, golden.grid)
     eager = cell.target == "eager"
     way = "" if cell.optimizer == "default" else cell.optimizer
     setting = Setting(
@@ -81,7 +82,7 @@ def _judged(
         layout=cell.layout,
         optimizer=way,
     )
-    lines = Lines(program)
+    lines = lines_of(program)
     notes: tuple[str, ...] = ()
     began = time.perf_counter()
     closer: _Closer | None = None
@@ -185,27 +186,14 @@ def unavailable(program: Program, cell: Cell) -> str | None:
     return None
 
 
-class _Key:
-    """A program as a dictionary key: by identity, which a process keeps for all cells of a spec."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-
-    def __hash__(self) -> int:
-        return id(self.program)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.program is self.program
-
-
 # The four targets of a case run one after the other, on the same numbers against one golden.
 @lru_cache(maxsize=2)
-def _golden(key: _Key, case: Case, root: Path, stamp: tuple[object, ...]) -> Golden:
+def _golden(key: Key, case: Case, root: Path, stamp: tuple[object, ...]) -> Golden:
     return goldens.read(key.program, case, root)
 
 
 @lru_cache(maxsize=2)
-def _closed(key: _Key, case: Case, draw: int, grid: str) -> ClosedCase:
+def _closed(key: Key, case: Case, draw: int, grid: str) -> ClosedCase:
     return close(key.program, case, draw, grid)
 
 
@@ -233,7 +221,7 @@ def _closer(
     program: Program, case: Case, golden: Golden, source: str, run: Run, setting: Setting
 ) -> _Closer:
     known = _exact.cache_info().misses
-    exact = _exact(_Key(program), case, golden.draw, golden.grid, source)
+    exact = _exact(Key(program), case, golden.draw, golden.grid, source)
     fresh = exact.run.seconds_torch if _exact.cache_info().misses > known else 0.0
     began = time.perf_counter()
     alone = errors(exact, run, setting)
@@ -242,7 +230,7 @@ def _closer(
 
 # The eager cells of a case share it, whatever their precision, layout and optimizer.
 @lru_cache(maxsize=1)
-def _exact(key: _Key, case: Case, draw: int, grid: str, source: str) -> Exact:
+def _exact(key: Key, case: Case, draw: int, grid: str, source: str) -> Exact:
     try:
         return exactly(key.program, _closed(key, case, draw, grid), source)
     except RunFailed as error:
@@ -252,18 +240,23 @@ def _exact(key: _Key, case: Case, draw: int, grid: str, source: str) -> Exact:
 def _natives(program: Program, cell: Cell, source: str) -> tuple[Finding, ...]:
     """What the cells of a case cannot show, for portable numbers stand in its place; told where
     layers are, in the eager cells of the first case."""
-    if cell.target != "eager" or cell.case != first_case(program):
+    if cell.target != "eager" or cell.case != _first_case(Key(program)):
         return ()
-    return _native(_Key(program), source, cell.device, cell.dtype)
+    return _native(Key(program), source, cell.device, cell.dtype)
+
+
+@lru_cache(maxsize=2)
+def _first_case(key: Key) -> Case:
+    return first_case(key.program)
 
 
 @lru_cache(maxsize=8)
-def _native(key: _Key, source: str, device: str, dtype: str) -> tuple[Finding, ...]:
+def _native(key: Key, source: str, device: str, dtype: str) -> tuple[Finding, ...]:
     return native_findings(key.program, source, device, dtype)
 
 
 @lru_cache(maxsize=2)
-def _emitted(key: _Key) -> str:
+def _emitted(key: Key) -> str:
     from specc.emit import emit
 
     return emit(key.program)

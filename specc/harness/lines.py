@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from specc.errors import Span
 from specc.harness import subject
@@ -21,6 +22,7 @@ class Lines:
     """Looks up the place of an observation's name (``step0/grad/conv1.weight``) in one program."""
 
     def __init__(self, program: Program) -> None:
+        self._known: dict[str, Spot] = {}
         self._file = program.file
         self._whole = program.subject().span
         self._calls = {path: call.span for path, call in subject.layer_calls(program).items()}
@@ -62,8 +64,10 @@ class Lines:
 
     def of(self, name: str) -> Spot:
         """The line of what computes ``name``; the model's own where nothing is closer."""
-        span = self._span(name) or self._whole
-        return Spot(span.file or self._file, span.line)
+        if name not in self._known:
+            span = self._span(name) or self._whole
+            self._known[name] = Spot(span.file or self._file, span.line)
+        return self._known[name]
 
     def _span(self, name: str) -> Span | None:
         when, *rest = name.split("/")
@@ -106,6 +110,16 @@ class Lines:
                 return self._layers[path]
             path = path.rpartition(".")[0]
         return None
+
+
+def lines_of(program: Program) -> Lines:
+    """The lines of ``program``, looked through once for all its runs."""
+    return _lines(subject.Key(program))
+
+
+@lru_cache(maxsize=4)
+def _lines(key: subject.Key) -> Lines:
+    return Lines(key.program)
 
 
 def _spans_of(step: Step) -> dict[str, Span]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.catalog import OPTIMIZERS
-from specc.harness.lines import Lines
+from specc.harness.lines import lines_of
 from specc.harness.sketch import represent
 from specc.harness.subject import prefixed
 from specc.ir import Program
@@ -59,7 +59,7 @@ class Recorder:
     ) -> None:
         self.observations: list[Observation] = []
         self.whole = program.subject()
-        self.lines = None if numbers_alone else Lines(program)
+        self.lines = None if numbers_alone else lines_of(program)
         self.dtype = dtype
         self.statistics = statistics
         # Where every tensor is kept as it is, by its observation's name; None where none is.
@@ -192,6 +192,9 @@ class Recorder:
         if self.lines is None:
             return
         vector = torch.tensor(values, dtype=torch.float64)
+        rms = largest = 0.0
+        if self.statistics:
+            rms, largest = float(vector.square().mean().sqrt()), float(vector.abs().max())
         self.observations.append(
             Observation(
                 name,
@@ -200,8 +203,8 @@ class Recorder:
                 (len(values),) if len(values) > 1 else (),
                 "number",
                 exact=True,
-                rms=float(vector.square().mean().sqrt()),
-                largest=float(vector.abs().max()),
+                rms=rms,
+                largest=largest,
             )
         )
 

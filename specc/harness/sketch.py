@@ -56,9 +56,15 @@ def _sketch(flat: Tensor) -> Tensor:
         flat = flat.to(torch.float64)
     count = flat.numel()
     signs = _signs(1 << (count - 1).bit_length(), flat.dtype)
+    rows = -(-count // BUCKETS)
+    if rows <= _ROWS:
+        signed = flat.new_zeros(rows * BUCKETS)
+        torch.mul(flat, signs[:count], out=signed[:count])
+        total = signed.view(-1, BUCKETS).sum(dim=0, dtype=torch.float64)
+        return total.mul_(math.sqrt(BUCKETS / count))
     total = torch.zeros(BUCKETS, dtype=torch.float64)
     # Piece by piece through one buffer that stays in the cache: ten times as fast as at once.
-    signed = flat.new_empty(min(_ROWS, -(-count // BUCKETS)) * BUCKETS)
+    signed = flat.new_empty(_ROWS * BUCKETS)
     for start in range(0, count, signed.numel()):
         piece = flat[start : start + signed.numel()]
         if piece.numel() < signed.numel():

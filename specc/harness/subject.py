@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 from specc.ir import (
     LayerCall,
@@ -26,6 +27,19 @@ from specc.ir import (
     walk,
 )
 from specc.sizes import Size
+
+
+class Key:
+    """A program as a dictionary's key, by identity: a process keeps it for all cells of a spec."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def __hash__(self) -> int:
+        return id(self.program)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and other.program is self.program
 
 
 def of_several(program: Program) -> Train | None:
@@ -67,8 +81,14 @@ def nodes(program: Program, values: dict[str, Size]) -> Iterator[tuple[Leaf, Pla
 def layer_calls(program: Program) -> dict[str, LayerCall]:
     """The first call of each layer and block of the subject by its full path, in the order of the
     data."""
+    return dict(_layer_calls(Key(program)))
+
+
+# Every run asks for them.
+@lru_cache(maxsize=4)
+def _layer_calls(key: Key) -> dict[str, LayerCall]:
     found: dict[str, LayerCall] = {}
-    for node, place in nodes(program, {}):
+    for node, place in nodes(key.program, {}):
         if isinstance(node, LayerCall):
             found.setdefault(place.prefix + node.layer, node)
     return found

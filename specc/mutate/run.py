@@ -25,7 +25,7 @@ from specc.harness.alone import Error, Exact, errors, exactly
 from specc.harness.case import ClosedCase, close
 from specc.harness.compare import compare
 from specc.harness.golden import Golden
-from specc.harness.lines import Lines
+from specc.harness.lines import lines_of
 from specc.harness.matrix import Case, cases
 from specc.harness.native import native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
@@ -109,7 +109,7 @@ class _Bench:
         self.golden: Golden = goldens.read(program, case, root)
         self.dtype = self.golden.dtypes[0]
         self.closed = close(program, case, self.golden.draw, self.golden.grid)
-        self.lines = Lines(program)
+        self.lines = lines_of(program)
         self.setting = Setting("eager", "cpu", self.dtype, layers=True, calls=True, whole=True)
         self.exact = self._float64(self.source)
         plain = self._seen(self.setting)
