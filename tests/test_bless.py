@@ -9,8 +9,11 @@ import pytest
 import torch
 from harness_support import EVERY, HEADER, MLP_SOURCE, mlp, plain
 
+from specc import front
+from specc.emit import emit
 from specc.errors import TargetError
 from specc.harness.bless import bless, make
+from specc.harness.case import close
 from specc.harness.golden import read
 from specc.harness.matrix import cases
 
@@ -73,3 +76,31 @@ def test_floors_of_a_lower_precision_stand_beside_the_others(tmp_path: Path) -> 
     assert golden.dtypes == ("float32", "bfloat16") and golden.grid == "bfloat16"
     floors = next(x for x in golden.leaves if x.reference.name == "eval/output/logits").floors
     assert floors["bfloat16"].rms > 1000 * floors["float32"].rms
+
+
+MASKED = (
+    "spec 1\n\nmodel Masked {\n  input x: float[N, 4]\n  input done: bool[N]\n"
+    "  y = x -> Linear(1) -> squeeze(-1)\n  output where(done, 0.0, y)\n}\n\n"
+    "test {\n  sizes N=3\n  seed SEED\n  modes eval\n  targets eager\n}\n"
+)
+
+
+def test_bools_hold_both_values_where_they_can(tmp_path: Path) -> None:
+    turned = 0
+    for seed in range(6):
+        path = tmp_path / f"masked{seed}.spec"
+        path.write_text(MASKED.replace("SEED", str(seed)))
+        program = front.read(path)
+        (case,) = cases(program)
+        golden = make(program, case, emit(program), ("float32",))
+        (drawn,) = dict(close(program, case, golden.draw).batches[0].inputs)["done"].unsqueeze(0)
+        assert drawn.any() and not drawn.all()
+        turned += golden.draw > 0
+    assert turned, "no first draw of three bools is the same thrice: the test shows nothing"
+
+
+def test_a_single_bool_is_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "masked.spec"
+    path.write_text(MASKED.replace("N=3", "N=1").replace("SEED", "0"))
+    program = front.read(path)
+    assert make(program, cases(program)[0], emit(program), ("float32",)).draw == 0

@@ -320,6 +320,19 @@ def test_an_answer_takes_at_most_0_35_seconds(
     assert min(times) < 0.35
 
 
+def test_one_spec_that_cannot_be_blessed_keeps_no_other_from_it(specc: Run, folder: Path) -> None:
+    shutil.rmtree(folder / "specs" / "deep")
+    good = folder / "specs" / "good.spec"
+    (folder / "specs" / "also.spec").write_text(good.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "elsewhere").mkdir()
+    (folder / "golden" / "specs").mkdir(parents=True)
+    (folder / "golden" / "specs" / "also").symlink_to("../../elsewhere")
+    done = specc("bless")
+    assert done.returncode == 2 and done.stderr.count("error[E0804]") == 1, done.stderr
+    assert done.stdout.startswith("specs/good.spec: 1 golden in "), done.stdout
+    assert list((folder / "elsewhere").iterdir()) == []
+
+
 @pytest.mark.slow
 def test_build_bless_and_test_from_end_to_end(specc: Run, folder: Path) -> None:
     shutil.rmtree(folder / "specs" / "deep")

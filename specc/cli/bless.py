@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from specc.cli.paths import default_paths, spec_files
-from specc.cli.verb import SomePaths, verb
-from specc.errors import CallError
+from specc.cli.progress import progress
+from specc.cli.verb import SomePaths, show_error, verb
+from specc.errors import CallError, SpeccError
 
 
 @verb
@@ -25,7 +26,7 @@ def bless(
 ) -> int:
     """Write the goldens of the given specs.
 
-    Each is run in float64 on the CPU.
+    Each is run in float64 on the CPU; one that cannot be blessed keeps no other from it.
 
     A golden goes to the folder 'golden' of the spec's project, and replaces the one that is there
     as a whole or not at all.
@@ -56,11 +57,20 @@ def bless(
         return reviewing.check(programs) if check else reviewing.review(programs)
     from specc.harness.bless import bless as bless_program  # brings torch
 
-    for file, program in programs:
+    status = 0
+    for number, (file, program) in enumerate(programs, 1):
         start = perf_counter()
-        written = bless_program(program, project_root(file))
+        try:
+            with progress() as told:
+                told(f"{file} ({number} of {len(programs)})")
+                written = bless_program(program, project_root(file))
+        except SpeccError as error:
+            # One that cannot be blessed keeps no other from it.
+            show_error(error)
+            status = max(status, error.exit_status)
+            continue
         noun = "golden" if len(written) == 1 else "goldens"
         folder = os.path.relpath(written[0].parent)
         seconds = perf_counter() - start
         typer.echo(f"{file}: {len(written)} {noun} in {folder} ({seconds:.1f} s)")
-    return 0
+    return status

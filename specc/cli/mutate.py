@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from specc.cli.paths import default_paths, spec_files
+from specc.cli.progress import progress
 from specc.cli.verb import SomePaths, show_error, verb
 from specc.errors import CallError, GoldenError, TargetError
 
@@ -100,29 +100,26 @@ def _measure(
     targets = tuple(name for name in asked.targets if name != "eager")
     programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
     whole = Result()
-    shown = sys.stderr.isatty()
-
-    def told(text: str) -> None:
-        if shown:
-            sys.stderr.write(f"\r\x1b[K{text[:100]}")
-            sys.stderr.flush()
-
     status = 0
     for file, program in programs:
         try:
-            found = mutate(
-                program, project_root(file), chosen, targets=targets, every_case=every, told=told
-            )
+            with progress() as told:
+                found = mutate(
+                    program,
+                    project_root(file),
+                    chosen,
+                    targets=targets,
+                    every_case=every,
+                    told=told,
+                )
         except (GoldenError, TargetError) as error:
             # What was measured of the other specs is not lost for one that cannot be.
-            told("")
             show_error(error)
             status = max(status, error.exit_status)
             continue
         whole.faults += found.faults
         whole.honest += found.honest
         whole.skipped += found.skipped
-    told("")
     show(table(whole, {each.name: each.summary for each in chosen}))
     if output is not None:
         try:

@@ -84,6 +84,18 @@ def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") ->
     return ClosedCase(case, draw, parameters, buffers, batches)
 
 
+def one_sided(program: Program, closed: ClosedCase) -> int:
+    """How many inputs of two drawn bools or more hold the same in all batches."""
+    read = {name for name, _ in program.test.samples}
+    drawn: dict[str, list[Tensor]] = {}
+    for batch in closed.batches:
+        for name, tensor in (*batch.inputs, *batch.labels):
+            if tensor.dtype == torch.bool and name not in read:
+                drawn.setdefault(name, []).append(tensor.reshape(-1))
+    joined = [torch.cat(each) for each in drawn.values()]
+    return sum(each.numel() > 1 and bool((each == each[0]).all()) for each in joined)
+
+
 def example_batch(program: Program, model: Module, case: Case) -> tuple[Tensor, ...]:
     """One batch of inputs of ``model`` on the sizes of ``case``: float64 or integers, on the
     CPU.
