@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.change import changes, merged, merged_alone
-from specc.harness.floor import Floor
 from specc.harness.recorder import Observation
+from specc.harness.spread import Floor
 from specc.harness.stored import Leaf
 
 FLOOR = Floor(1e-7, 5e-7)

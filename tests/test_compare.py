@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from specc.harness.compare import Comparison, K, compare, observable
-from specc.harness.floor import Floor
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import Spot
 from specc.harness.matrix import Case
 from specc.harness.recorder import Observation
+from specc.harness.spread import Floor
 
 CASE = Case((("N", 4),), 0, 3, "train")
 

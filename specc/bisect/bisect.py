@@ -23,12 +23,12 @@ from specc.errors import CallError, GoldenError, SpeccError
 from specc.harness import golden as goldens
 from specc.harness import stored
 from specc.harness.compare import Comparison, compare
-from specc.harness.floor import error_of
 from specc.harness.golden import Golden
 from specc.harness.lines import lines_of
 from specc.harness.matrix import Case
 from specc.harness.pattern import pattern
 from specc.harness.recorder import Observation
+from specc.harness.spread import error_of
 from specc.harness.stored import Leaf
 from specc.harness.verdict import Finding
 from specc.ir import Program

@@ -14,8 +14,8 @@ import torch
 
 from specc.bisect.results import Operations
 from specc.bisect.trace import Looked, Traced, Tracer, written
-from specc.harness.floor import floor_of
 from specc.harness.recorder import Observation
+from specc.harness.spread import floor_of
 
 # What stands for no bound: JSON has no infinity.
 UNBOUNDED = 1e300

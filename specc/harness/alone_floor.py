@@ -26,16 +26,15 @@ from specc.harness.floor import (
     JUMP,
     RUNS,
     amplification_of,
-    floor_from,
     honest_machine,
     raised,
     random_rounding,
-    student_factor,
     threads,
 )
 from specc.harness.kernels import plain_kernels
 from specc.harness.observe import Run, Setting
 from specc.harness.rounding import RandomRounding
+from specc.harness.spread import floor_from, student_factor
 from specc.harness.tf32 import NAME as TF32
 from specc.ir import Program
 

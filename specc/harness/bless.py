@@ -17,18 +17,11 @@ from specc.harness import golden as goldens
 from specc.harness.alone import Exact
 from specc.harness.alone_floor import AloneFloor, alone_floors
 from specc.harness.case import close, lowest_precision, one_sided
-from specc.harness.floor import (
-    COARSE,
-    Floor,
-    Reference,
-    floors,
-    honest_runs,
-    look_for_kinks,
-    reference,
-)
+from specc.harness.floor import COARSE, Reference, floors, honest_runs, look_for_kinks, reference
 from specc.harness.golden import Golden, Leaf
 from specc.harness.matrix import Case, cases
 from specc.harness.observe import RunFailed
+from specc.harness.spread import Floor
 from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.compare import K, observable
-from specc.harness.floor import error_of
+from specc.harness.spread import error_of
 from specc.harness.stored import Leaf
 
 # Floors of layers by themselves, by value and precision.

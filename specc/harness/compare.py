@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from specc.harness.floor import Floor, error_of
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import Spot
 from specc.harness.recorder import Observation
+from specc.harness.spread import Floor, error_of
 from specc.harness.tf32 import dtype_of
 from specc.harness.verdict import Finding
 

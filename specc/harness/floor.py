@@ -5,12 +5,6 @@ a pair relative to the reference's root-mean-square: the error's root-mean-squar
 element. Non-goals: the rounding itself (``rounding``), the policy of how many floors are too many
 (``compare``).
 
-A few runs say little about a single number's spread, so the floor is the one that leaves the same
-chance of a false alarm as a perfectly known spread would: the root-mean-square over the runs,
-times the ratio of Student's t quantile to the normal one, at the degrees of freedom that the runs
-show. Elements that err together count as one: the degrees of freedom come from how much the runs'
-mean squares differ among themselves (Satterthwaite 1946).
-
 Kinks (a rectifier at zero, a tie in a pool, the sign-like first step of Adam) make errors that are
 not small. ``kinks`` counts the decisions that a machine might take otherwise, so that ``bless``
 can turn to a draw without any; the amplified runs show what is left, and raise the floors of what
@@ -24,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,16 +28,20 @@ from specc.harness.kernels import plain_kernels
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.rounding import RandomRounding
+from specc.harness.spread import Floor, errors_of, floor_from
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import dtype_of, epsilon_of
 from specc.ir import Program
 
 # How floors are found. To be raised with every change that matters: a golden with floors found
 # otherwise is judged on them, and the verdict says so.
-METHOD = 1
+METHOD = 2
 RUNS = 12
-# Of these, which compute on two threads: one of each kind.
+# Of these, which compute on two threads, which over images channels-last: one of each kind. From
+# FOREACH on the optimizer takes all parameters at once, where torch has such a one.
 TWO_THREADS = (2, 3)
+CHANNELS_LAST = (4, 5)
+FOREACH = 6
 AMPLIFICATION = 16.0
 # In bfloat16 sixteen units are an eighth of the value: more than any rounding comes to, and enough
 # to turn everything. So many decisions turn there anyway that the plain runs show it.
@@ -55,34 +52,6 @@ COARSE = 2.0**-16
 JUMP = 4.0
 # A jump that an honest run may make counts as so many floors, so that the policy's K holds it.
 JUMP_FLOORS = 2.0
-# The quantiles' common tail: two-sided, one in a million.
-_NORMAL_QUANTILE = 4.892
-# Student's t at the same tail, by degrees of freedom.
-_STUDENT = (
-    (4, 49.459),
-    (5, 28.478),
-    (6, 20.048),
-    (7, 15.767),
-    (8, 13.257),
-    (10, 10.516),
-    (12, 9.085),
-    (15, 7.903),
-    (20, 6.927),
-    (30, 6.119),
-    (60, 5.449),
-    (120, 5.158),
-    (1000, 4.922),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """Relative to the reference's RMS (absolute where that is zero). ``dtype`` is the leaf's own
-    where the run gives it another than the reference's: under autocast."""
-
-    rms: float
-    largest: float
-    dtype: str = ""
 
 
 @dataclass(slots=True)
@@ -126,7 +95,7 @@ def look_for_kinks(
             for scale in (amplification, -amplification):
                 mode = random_rounding(program, name, seed, scale=scale)
                 with plain_kernels(name == TF32):
-                    run = _run(program, found.closed, source, name, mode)
+                    run = _run(program, found.closed, source, _noisy(name, mode), name)
                 found.amplified.setdefault(name, []).append(run)
                 kinks = differing_decisions(found.decisions, mode.log)
                 found.kinks[name] = max(found.kinks.get(name, 0), kinks)
@@ -157,8 +126,13 @@ def honest_runs(
     samples: list[Run] = []
     for number in range(runs):
         with honest_machine(program, dtype, 1000, number) as mode:
-            run = _run(program, found.closed, source, dtype, mode, calls=number == 0)
-        samples.append(run)
+            setting = replace(
+                _noisy(dtype, mode),
+                calls=number == 0,
+                layout="channels_last" if number in CHANNELS_LAST else "contiguous",
+                optimizer="foreach" if number >= FOREACH else "",
+            )
+            samples.append(_run(program, found.closed, source, setting, dtype))
     return samples
 
 
@@ -189,7 +163,7 @@ def floors(
         others = [run.get(leaf.name) for runs in (turned, amplified) for run in runs]
         sizes = errors_of(leaf, [*found_in, *others])
         honest, rest = sizes[: len(samples)], sizes[len(samples) :]
-        floor = _of_sizes(honest, leaf.values.numel(), unit)
+        floor = floor_from(honest, leaf.values.numel(), unit)
         if own != leaf.dtype:
             floor = replace(floor, dtype=own)
         floor = _with_turns(floor, rest[: len(turned)])
@@ -202,91 +176,6 @@ def _check_finite(leaf: Observation, samples: Sequence[Observation | None], dtyp
     to judge by, and each machine would be found wrong."""
     if all(sample is not None and sample.nonfinite != leaf.nonfinite for sample in samples):
         raise RunFailed(leaf.name, f"NaN or infinity in {dtype}, where float64 has a number")
-
-
-def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: float) -> Floor:
-    """The floor of one leaf from its values in several honest runs; ``unit`` is the precision's
-    epsilon.
-
-    Every second sample is of the regrouped kind. Where that kind errs more, its spread counts:
-    pooled with the others, honest machines of its kind would stand out.
-    """
-    assert leaf.values is not None
-    return _of_sizes(errors_of(leaf, samples), leaf.values.numel(), unit)
-
-
-def _of_sizes(sizes: Sequence[tuple[float, float] | None], elements: int, unit: float) -> Floor:
-    found = [size for size in sizes if size is not None]
-    if len(found) < len(sizes):
-        return Floor(math.inf, math.inf)
-    return floor_from(found, elements, unit)
-
-
-def floor_from(sizes: Sequence[tuple[float, float]], elements: int, unit: float) -> Floor:
-    """As ``floor_of``, from the errors themselves: (root-mean-square, largest) of each run."""
-    squares = [size[0] ** 2 for size in sizes]
-    if not squares:
-        return Floor(math.inf, math.inf)
-    largest = max(size[1] for size in sizes)
-    mean = sum(squares) / len(squares)
-    # The final rounding of a value is half a unit at most: no floor is below a quarter.
-    rms = unit / 4
-    if mean > 0.0:
-        spread = sum((square - mean) ** 2 for square in squares) / max(len(squares) - 1, 1)
-        together = 2.0 * mean**2 / spread if spread > 0.0 else float(elements)
-        freedom = len(squares) * min(max(together / 2, 1.0), float(max(elements, 1)))
-        regrouped = squares[1::2]
-        wider = max(mean, sum(regrouped) / max(len(regrouped), 1))
-        rms = max(rms, math.sqrt(wider) * student_factor(freedom))
-    # The largest of n normal numbers is about sqrt(2 ln n) of their spread.
-    expected = rms * math.sqrt(1.0 + 2.0 * math.log(max(elements, 1)))
-    return Floor(rms, max(largest, expected))
-
-
-def error_of(leaf: Observation, sample: Observation | None) -> tuple[float, float] | None:
-    """(root-mean-square, largest) of a sample's error, relative to the leaf's RMS; None if not
-    comparable.
-    """
-    return errors_of(leaf, [sample])[0]
-
-
-def errors_of(
-    leaf: Observation, samples: Sequence[Observation | None]
-) -> list[tuple[float, float] | None]:
-    """``error_of`` each of ``samples``."""
-    if leaf.values is None:
-        return [None] * len(samples)
-    reference = leaf.values.numpy()
-    scale = leaf.rms if leaf.rms > 0.0 else 1.0
-    found: list[tuple[float, float] | None] = []
-    for sample in samples:
-        values = None if sample is None else sample.values
-        if values is None or values.shape != leaf.values.shape:
-            found.append(None)
-        elif not len(reference):
-            found.append((0.0, 0.0))
-        else:
-            error = np.abs(values.numpy() - reference)
-            square = float(error.dot(error)) / len(error)
-            found.append((math.sqrt(square) / scale, float(error.max()) / scale))
-    return found
-
-
-def student_factor(freedom: float) -> float:
-    """t / z at one in a million: by how much a spread from so few degrees of freedom must be
-    widened.
-
-    Interpolated in the inverse of ``freedom``, which is where the quantile is nearly straight.
-    """
-    previous = _STUDENT[0]
-    if freedom <= previous[0]:
-        return previous[1] / _NORMAL_QUANTILE
-    for entry in _STUDENT[1:]:
-        if freedom <= entry[0]:
-            inside = (1 / previous[0] - 1 / freedom) / (1 / previous[0] - 1 / entry[0])
-            return (previous[1] + inside * (entry[1] - previous[1])) / _NORMAL_QUANTILE
-        previous = entry
-    return previous[1] / _NORMAL_QUANTILE
 
 
 def _with_turns(floor: Floor, turned: Sequence[tuple[float, float] | None]) -> Floor:
@@ -338,20 +227,13 @@ def honest_machine(
         yield mode
 
 
-def _run(
-    program: Program,
-    closed: ClosedCase,
-    source: str,
-    dtype: str,
-    mode: RandomRounding,
-    *,
-    calls: bool = False,
-) -> Run:
+def _noisy(dtype: str, mode: RandomRounding) -> Setting:
     # In TF32 it is the mode that cuts the factors, and not the run.
     own = "float32" if dtype == TF32 else dtype
-    setting = Setting(
-        "eager", "cpu", own, layers=True, calls=calls, numbers_alone=True, around=lambda: mode
-    )
+    return Setting("eager", "cpu", own, layers=True, numbers_alone=True, around=lambda: mode)
+
+
+def _run(program: Program, closed: ClosedCase, source: str, setting: Setting, dtype: str) -> Run:
     try:
         return observe(program, closed, source, setting)
     except RunFailed as error:

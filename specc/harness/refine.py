@@ -16,10 +16,10 @@ import torch
 from specc.harness.alone import LOST, Error
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.compare import Comparison, K, observable, structure
-from specc.harness.floor import error_of
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import Spot
 from specc.harness.recorder import Observation
+from specc.harness.spread import error_of
 from specc.harness.tf32 import epsilon_of
 from specc.harness.verdict import Finding
 

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from specc.errors import GoldenCorrupt
 from specc.harness.alone_floor import AloneFloor
-from specc.harness.floor import Floor
 from specc.harness.golden_formats import migrated
 from specc.harness.place import JSON_NAME, TENSORS_NAME
 from specc.harness.recorder import Observation
 from specc.harness.sketch import BUCKETS, is_sketched
+from specc.harness.spread import Floor
 
 if TYPE_CHECKING:
     from specc.harness.golden_schema import Header, Row

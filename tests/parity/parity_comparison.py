@@ -18,12 +18,13 @@ from specc.emit import emit
 from specc.front import read
 from specc.harness.case import ClosedCase, close, example_batch
 from specc.harness.compare import Comparison, compare
-from specc.harness.floor import Floor, floors, honest_runs, reference
+from specc.harness.floor import floors, honest_runs, reference
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import Lines
 from specc.harness.matrix import cases
 from specc.harness.noise import normal
 from specc.harness.recorder import Observation, Recorder
+from specc.harness.spread import Floor
 from specc.ir import Program
 from specc.targets.live import module_class
 

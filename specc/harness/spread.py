@@ -1,0 +1,141 @@
+"""How far runs are from a reference, and the floor that follows from several of them.
+
+A few runs say little about a single number's spread, so the floor is the one that leaves the same
+chance of a false alarm as a perfectly known spread would: the root-mean-square over the runs,
+times the ratio of Student's t quantile to the normal one, at the degrees of freedom that the runs
+show. Elements that err together count as one: the degrees of freedom come from how much the runs'
+mean squares differ among themselves (Satterthwaite 1946). Non-goal: the runs (``floor``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from specc.harness.recorder import Observation
+
+# The quantiles' common tail: two-sided, one in a million.
+_NORMAL_QUANTILE = 4.892
+# Student's t at the same tail, by degrees of freedom.
+_STUDENT = (
+    (4, 49.459),
+    (5, 28.478),
+    (6, 20.048),
+    (7, 15.767),
+    (8, 13.257),
+    (10, 10.516),
+    (12, 9.085),
+    (15, 7.903),
+    (20, 6.927),
+    (30, 6.119),
+    (60, 5.449),
+    (120, 5.158),
+    (1000, 4.922),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Relative to the reference's RMS (absolute where that is zero). ``dtype`` is the leaf's own
+    where the run gives it another than the reference's: under autocast."""
+
+    rms: float
+    largest: float
+    dtype: str = ""
+
+
+def error_of(leaf: Observation, sample: Observation | None) -> tuple[float, float] | None:
+    """(root-mean-square, largest) of a sample's error, relative to the leaf's RMS; None if not
+    comparable.
+    """
+    if sample is None or sample.values is None or leaf.values is None:
+        return None
+    if sample.values.shape != leaf.values.shape:
+        return None
+    error = np.abs(sample.values.numpy() - leaf.values.numpy())
+    if not len(error):
+        return 0.0, 0.0
+    scale = leaf.rms if leaf.rms > 0.0 else 1.0
+    return math.sqrt(float(error.dot(error)) / len(error)) / scale, float(error.max()) / scale
+
+
+def errors_of(
+    leaf: Observation, samples: Sequence[Observation | None]
+) -> list[tuple[float, float] | None]:
+    """``error_of`` each of ``samples``."""
+    if leaf.values is None:
+        return [None] * len(samples)
+    reference = leaf.values.numpy()
+    scale = leaf.rms if leaf.rms > 0.0 else 1.0
+    values = {
+        number: sample.values.numpy()
+        for number, sample in enumerate(samples)
+        if sample is not None
+        and sample.values is not None
+        and sample.values.shape == leaf.values.shape
+    }
+    found: list[tuple[float, float] | None] = [None] * len(samples)
+    if not values:
+        return found
+    if not len(reference):
+        return [(0.0, 0.0) if number in values else None for number in range(len(samples))]
+    errors = np.abs(np.stack(list(values.values())) - reference)
+    squares = np.einsum("ij,ij->i", errors, errors) / len(reference)
+    largest = errors.max(axis=1)
+    for number, square, most in zip(values, squares.tolist(), largest.tolist(), strict=True):
+        found[number] = (math.sqrt(square) / scale, most / scale)
+    return found
+
+
+def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: float) -> Floor:
+    """The floor of one leaf from its values in several honest runs; ``unit`` is the precision's
+    epsilon.
+
+    Every second sample is of the regrouped kind. Where that kind errs more, its spread counts:
+    pooled with the others, honest machines of its kind would stand out.
+    """
+    assert leaf.values is not None
+    return floor_from(errors_of(leaf, samples), leaf.values.numel(), unit)
+
+
+def floor_from(sizes: Sequence[tuple[float, float] | None], elements: int, unit: float) -> Floor:
+    """As ``floor_of``, from the errors themselves: (root-mean-square, largest) of each run, None
+    of one that has no such value."""
+    found = [size for size in sizes if size is not None]
+    if not found or len(found) < len(sizes):
+        return Floor(math.inf, math.inf)
+    squares = [size[0] ** 2 for size in found]
+    largest = max(size[1] for size in found)
+    mean = sum(squares) / len(squares)
+    # The final rounding of a value is half a unit at most: no floor is below a quarter.
+    rms = unit / 4
+    if mean > 0.0:
+        spread = sum((square - mean) ** 2 for square in squares) / max(len(squares) - 1, 1)
+        together = 2.0 * mean**2 / spread if spread > 0.0 else float(elements)
+        freedom = len(squares) * min(max(together / 2, 1.0), float(max(elements, 1)))
+        regrouped = squares[1::2]
+        wider = max(mean, sum(regrouped) / max(len(regrouped), 1))
+        rms = max(rms, math.sqrt(wider) * student_factor(freedom))
+    # The largest of n normal numbers is about sqrt(2 ln n) of their spread.
+    expected = rms * math.sqrt(1.0 + 2.0 * math.log(max(elements, 1)))
+    return Floor(rms, max(largest, expected))
+
+
+def student_factor(freedom: float) -> float:
+    """t / z at one in a million: by how much a spread from so few degrees of freedom must be
+    widened.
+
+    Interpolated in the inverse of ``freedom``, which is where the quantile is nearly straight.
+    """
+    previous = _STUDENT[0]
+    if freedom <= previous[0]:
+        return previous[1] / _NORMAL_QUANTILE
+    for entry in _STUDENT[1:]:
+        if freedom <= entry[0]:
+            inside = (1 / previous[0] - 1 / freedom) / (1 / previous[0] - 1 / entry[0])
+            return (previous[1] + inside * (entry[1] - previous[1])) / _NORMAL_QUANTILE
+        previous = entry
+    return previous[1] / _NORMAL_QUANTILE

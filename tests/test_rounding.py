@@ -1,0 +1,77 @@
+"""Random rounding: what is moved, by how much, and what stays."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from specc.harness.rounding import RandomRounding
+
+UNIT = 2.0**-23
+
+
+def test_every_result_moves_by_at_most_one_unit() -> None:
+    x = torch.rand(4096) + 0.5
+    with RandomRounding(1, torch.float32):
+        moved = x * 1.7
+    ratio = (moved.double() / (x * 1.7).double() - 1).abs()
+    assert 0 < float(ratio.max()) <= 1.51 * UNIT  # one unit, and the rounding of the move itself
+    assert float((ratio > 0).double().mean()) > 0.4
+
+
+@pytest.mark.parametrize(
+    "exact",
+    [
+        lambda x: x.clone(),
+        lambda x: torch.relu(x),
+        lambda x: -x,
+        lambda x: x.view(64, 64).T.contiguous(),
+        lambda x: torch.cat([x, x])[:4096],
+        lambda x: x.to(torch.float64) * 1.3,
+        lambda x: x.max(),
+        lambda x: (x > 0.1).to(torch.int64),
+    ],
+)
+def test_what_is_exact_stays(exact: object) -> None:
+    x = torch.randn(4096)
+    with RandomRounding(1, torch.float32):
+        moved = exact(x)  # type: ignore[operator]  # a lambda of the list above
+    assert torch.equal(moved, exact(x))  # type: ignore[operator]  # likewise
+
+
+def test_zeros_without_memory_are_left_alone() -> None:
+    x = torch.randn(16, requires_grad=True)
+    with RandomRounding(1, torch.float32):
+        x.sgn().sum().backward()
+    assert x.grad is not None and not x.grad.any()
+
+
+def test_marks_of_labels_stay_what_they_are() -> None:
+    x = torch.randn(3, 5, requires_grad=True)
+    labels = torch.tensor([[0, 3, -1, 0, 0], [1, -1, 0, 0, 0], [4, 2, 1, -1, 0]])
+    with RandomRounding(1, torch.float32):
+        torch.nn.functional.multilabel_margin_loss(x, labels).backward()
+    assert x.grad is not None and x.grad.any()
+
+
+def test_in_place_foreach_and_backward_are_moved() -> None:
+    weights = [torch.rand(256) for _ in range(2)]
+    plainly = [weight + 0.3 for weight in weights]
+    x = torch.rand(256, requires_grad=True)
+    with RandomRounding(1, torch.float32):
+        torch._foreach_add_(weights, 0.3)
+        (x * x * x).sum().backward()
+    for moved, still in zip(weights, plainly, strict=True):
+        assert not torch.equal(moved, still) and torch.allclose(moved, still, rtol=1e-6)
+    assert x.grad is not None
+    assert not torch.equal(x.grad, 3 * x.detach() ** 2)
+
+
+def test_the_mirror_image_moves_the_other_way() -> None:
+    x = torch.rand(64) + 0.5
+    results = []
+    for scale in (64.0, -64.0):
+        with RandomRounding(5, torch.float32, scale=scale):
+            results.append((x * 2).double() - 2 * x.double())
+    assert torch.allclose(results[0], -results[1], atol=4e-7)
+    assert float(results[0].abs().max()) > 4e-6
