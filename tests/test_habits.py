@@ -404,6 +404,39 @@ def test_one_fault_hides_no_other(text: str, found: list[tuple[str, int, int]]) 
     assert places(text) == found
 
 
+UNTYPED = """spec 1
+
+block Body(width: int, PARAM) {
+  input x: float[N, width]
+  output x -> Linear(width) -> Dropout(rate)
+}
+
+model Net {
+  input x: float[N, 8]
+  output x -> Body(8) -> Linear(2)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("param", "typed"),
+    [
+        ("rate=0.1", "rate: float = 0.1"),
+        ("rate = 1e-1", "rate: float = 1e-1"),
+        ("rate", "rate: int"),
+        ("rate=1", "rate: int = 1"),
+        ("rate=true", "rate: bool = true"),
+    ],
+)
+def test_a_param_without_a_type_is_told_alone(param: str, typed: str) -> None:
+    (error,) = checked(UNTYPED.replace("PARAM", param))
+    assert error.message == "the param `rate` has no type" and error.span is not None
+    assert (error.span.line, error.span.column) == (3, 24)
+    assert proposal(error.help or "") == typed
+    if "float" in typed:
+        assert checked(UNTYPED.replace("PARAM", typed)) == []
+
+
 def test_a_model_in_a_selector_is_suggested_by_its_name() -> None:
     text = """spec 1
 model Encoder {

@@ -205,10 +205,14 @@ def _layer_tensors(
 ) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...]] | None:
     least = sum(not name.endswith("?") for name in row.inputs)
     if not least <= len(inputs) <= len(row.inputs):
-        wanted = " and ".join(name.rstrip("?") for name in row.inputs)
+        needed = [name for name in row.inputs if not name.endswith("?")]
+        wanted = " and ".join(needed)
+        if len(needed) < len(row.inputs):
+            wanted += f" (and {', '.join(name.rstrip('?') for name in row.inputs[least:])})"
         graph.error(
-            "E0224", f"{row.name} takes {wanted}; {len(inputs)} values are given", span,
-            f"write `x -> {row.name}(...)`" if len(row.inputs) == 1 else None,
+            "E0224", f"{row.name} takes {wanted}; {_given(len(inputs))}", span,
+            f"write `x -> {row.name}(...)`" if len(row.inputs) == 1
+            else f"write `{row.name}(...)({', '.join(needed)})`",
         )  # fmt: skip
         return None
     tensors: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}
@@ -220,6 +224,10 @@ def _layer_tensors(
             return None
         tensors[name.rstrip("?")] = types
     return tensors
+
+
+def _given(count: int) -> str:
+    return "one value is given" if count == 1 else f"{count} values are given"
 
 
 def _types(value: Entity) -> ir.TensorType | tuple[ir.TensorType, ...] | None:

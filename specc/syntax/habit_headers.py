@@ -81,6 +81,31 @@ def tell_base_class(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
+def tell_untyped_param(line: Line, match: re.Match[str]) -> Finding | None:
+    """``block Body(width, rate=0.1) {`` is read without its params."""
+    start, _ = line.place(match, "given")
+    items = list(re.finditer(r"[^,]+", match["given"]))
+    for item in items:
+        name = re.match(r"\s*([A-Za-z_]\w*)\s*(?:=\s*(.*\S))?\s*$", item[0])
+        if name is None:
+            continue
+        kind, default = "int", name[2]
+        if default is not None and not re.fullmatch(r"-?\d+", default):
+            kind = "bool" if default.lower() in ("true", "false") else "float"
+        typed = f"{name[1]}: {kind}" + (f" = {default}" if default is not None else "")
+        place = start + item.start() + name.start(1)
+        told = Diagnostic(
+            "E0102",
+            f"the param `{name[1]}` has no type",
+            span_of(line.text, place, place + len(name[1]), line.file),
+            f"write `{typed}`",
+        )
+        # Neither the block nor what its params stand for is known from here on.
+        unread = {match["name"], *(each[0].split(":")[0].split("=")[0].strip() for each in items)}
+        return Finding(told, ((*line.place(match, "params"), ""),), words=frozenset(unread))
+    return None
+
+
 def tell_colon(line: Line, match: re.Match[str]) -> Finding | None:
     """``for i in range(3):`` is read with braces around what is indented below."""
     head = match["head"].rstrip()

@@ -27,6 +27,10 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
         r"(?P<base>\([ \t]*(?:[\w.]*Module|object|ABC)?[ \t]*\))[ \t]*\{",
         headers.tell_base_class,
     ),
+    (
+        rf"[ \t]*block[ \t]+(?P<name>{_NAME})[ \t]*(?P<params>\((?P<given>[^()]*)\))[ \t]*\{{",
+        headers.tell_untyped_param,
+    ),
     (r"[ \t]*(?P<whole>(?:import|from)[ \t]+\w.*)", statements.tell_import),
     (rf"[ \t]*(?P<word>class)[ \t]+(?P<name>{_NAME})", headers.tell_class),
     (rf"[ \t]*(?:async[ \t]+)?(?P<word>def)[ \t]+(?P<name>{_NAME})", headers.tell_def),
