@@ -6,12 +6,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from specc.harness.accumulate import LANES
+from specc.harness.accumulate import LANES, accumulated
 from specc.harness.pool import Pool, normals
 from specc.harness.rounding import RandomRounding
 
@@ -64,27 +65,46 @@ def test_halves_are_summed_wider() -> None:
     assert torch.equal(found, expected)
 
 
-def test_gradients_of_a_convolution_lose_as_well() -> None:
-    value = torch.randn(4, 16, 12, 12)
-    weight = torch.randn(8, 16, 3, 3, requires_grad=True)
+class Ones(Pool):
+    """The same number for all: what is added shows."""
 
-    def gradient(accumulate: bool) -> Tensor:
-        mode = RandomRounding(3, torch.float32, scale=0.0, regroup=True, accumulate=accumulate)
-        with mode:
-            (found,) = torch.autograd.grad(torch.conv2d(value, weight).square().sum(), weight)
-        return found
+    def __init__(self) -> None:
+        super().__init__(normals(1, torch.float32), random.Random(1))
 
-    one, other = gradient(True), gradient(False)
-    off = float((one - other).square().mean().sqrt() / other.square().mean().sqrt())
-    assert EPS / 4 < off < 64 * EPS
+    def like(self, tensor: Tensor) -> Tensor:
+        return torch.full(tensor.shape, 1e6)
 
 
-def test_nothing_is_drawn_for_a_single_term() -> None:
-    from specc.harness.accumulate import accumulated
+def test_each_gradient_of_a_convolution_loses_what_its_sums_lose() -> None:
+    source = torch.Generator().manual_seed(2)
+    value, weight, given = (
+        torch.randn(shape, generator=source)
+        for shape in ((4, 16, 12, 12), (8, 16, 3, 3), (4, 8, 10, 10))
+    )
+    function = torch.ops.aten.convolution_backward.default
+    how: tuple[Any, ...] = ([8], [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [True, True, True])
+    arguments = (given, value, weight, *how)
+    plain = function(*arguments)
+    found = tuple(each.clone() for each in plain)
+    accumulated("convolution_backward", function, arguments, found, Ones())
+    places = 4 * 12 * 12
+    for one, other, terms in zip(found, plain, (8 * 9, places, places), strict=True):
+        lost = (one - other).double() / (1e6 * EPS / 4)
+        own = other.double().square().mean().sqrt()
+        assert float(lost.min()) > 0
+        # Between no mean at all and nothing but: the formula's two ends.
+        assert math.sqrt(terms / LANES / 3) * own < float(lost.square().mean().sqrt())
+        assert float(lost.square().mean().sqrt()) < 4 * math.sqrt(terms / LANES) * own
 
+
+def test_nothing_is_lost_of_a_single_term() -> None:
     one = torch.randn(4, 1)
     found = one @ one.t()
     kept = found.clone()
-    pool = Pool(normals(1, torch.float32), random.Random(1))
-    accumulated("mm", torch.ops.aten.mm.default, (one, one.t()), found, pool)
+    accumulated("mm", torch.ops.aten.mm.default, (one, one.t()), found, Ones())
     assert torch.equal(found, kept)
+    two = torch.randn(4, 2)
+    found = two @ two.t()
+    kept = found.clone()
+    accumulated("mm", torch.ops.aten.mm.default, (two, two.t()), found, Ones())
+    assert not torch.equal(found, kept)

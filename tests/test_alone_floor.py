@@ -15,8 +15,8 @@ from specc.harness.alone import LOST, Error, Exact, errors, exactly
 from specc.harness.alone_floor import AloneFloor, _floor, _with_jumps, alone_floors
 from specc.harness.case import ClosedCase, close
 from specc.harness.compare import K
-from specc.harness.floor import random_rounding, threads
 from specc.harness.kernels import plain_kernels
+from specc.harness.machine import random_rounding, threads
 from specc.harness.matrix import cases
 from specc.harness.observe import Setting, observe
 from specc.ir import Program
@@ -137,3 +137,32 @@ def test_coordinates_are_rounded_for_all_elements_together(
     up, conv = found["eval/alone/up"], found["eval/alone/conv"]
     assert up.gain == (max(up.rms, 2.0**-24) if shared else 2.0**-24)
     assert conv.gain < conv.rms
+
+
+PRODUCT = """spec 1
+
+model Net {
+  input x: float[N, 8000]
+  output x -> fc: Linear(40)
+}
+
+test {
+  sizes N=32
+  modes eval
+  targets eager
+}
+"""
+
+
+def test_what_accumulators_lose_is_in_the_floor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from specc.harness import rounding
+
+    (tmp_path / "net.spec").write_text(PRODUCT)
+    program = front.read(tmp_path / "net.spec")
+    closed, source = close(program, cases(program)[0]), emit(program)
+    made = (program, closed, source, exactly(program, closed, source))
+    whole = floors_in(made, "float32")["eval/alone/fc"]
+    monkeypatch.setattr(rounding, "accumulated", lambda *given: None)
+    assert whole.rms > 2 * floors_in(made, "float32")["eval/alone/fc"].rms

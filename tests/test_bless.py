@@ -13,7 +13,7 @@ from specc import front
 from specc.emit import emit
 from specc.errors import TargetError
 from specc.harness.bless import bless, make
-from specc.harness.case import close
+from specc.harness.case import close, one_sided
 from specc.harness.golden import read
 from specc.harness.matrix import cases
 
@@ -103,4 +103,22 @@ def test_a_single_bool_is_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "masked.spec"
     path.write_text(MASKED.replace("N=3", "N=1").replace("SEED", "0"))
     program = front.read(path)
-    assert make(program, cases(program)[0], emit(program), ("float32",)).draw == 0
+    (case,) = cases(program)
+    assert one_sided(program, close(program, case)) == 0
+    assert make(program, case, emit(program), ("float32",)).draw == 0
+
+
+CONTIGUOUS = (
+    "spec 1\n\nmodel Pairs {\n  input x: float[N, 3, 5, 2]\n"
+    "  output abs(view_as_complex(x))\n}\n\n"
+    "test {\n  sizes N=3\n  modes eval\n  targets eager\n  LAYOUTS\n}\n"
+)
+
+
+def test_a_model_need_not_run_on_images_channels_last(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.spec"
+    path.write_text(CONTIGUOUS.replace("  LAYOUTS\n", ""))
+    assert len(bless(front.read(path), tmp_path)) == 1
+    path.write_text(CONTIGUOUS.replace("LAYOUTS", "layouts contiguous, channels_last"))
+    with pytest.raises(TargetError, match="stride 1"):
+        bless(front.read(path), tmp_path)

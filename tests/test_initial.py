@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from specc import front
 from specc.emit import emit
 from specc.harness.bless import bless
-from specc.harness.floor import threads
 from specc.harness.initial import SEEDS, initial_faults, wanted_of
 from specc.harness.judge import judge
+from specc.harness.machine import threads
 from specc.harness.matrix import cells
 from specc.harness.native import native_findings
 from specc.harness.native_laws import Continuous, normal, truncated, uniform

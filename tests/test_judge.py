@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 from harness_support import CNN_SOURCE, EVERY, LSTM_SOURCE, MLP_SOURCE, cnn, lstm, mlp
+from safetensors.torch import save_file
 
-from specc.errors import GoldenMissing, GoldenStale
+from specc import front
+from specc.emit import emit
+from specc.errors import CallError, GoldenMissing, GoldenStale
 from specc.harness.bless import bless
 from specc.harness.compare import K
-from specc.harness.floor import threads
 from specc.harness.judge import judge
+from specc.harness.machine import threads
 from specc.harness.matrix import Cell, cells
 from specc.harness.verdict import Verdict
 from specc.ir import Program
@@ -201,3 +204,50 @@ def test_both_times_are_measured(root: Path) -> None:
     result = judge(program, cell_of(program, "eager", "train"), root, LSTM_SOURCE)
     whole = time.perf_counter() - start
     assert 0 < result.seconds_torch < result.seconds_total <= whole
+
+
+SAMPLED = """spec 1
+
+model Net {
+  input x: float[N, 3]
+  output x -> fc: Linear(2)
+}
+
+test {
+  sizes N=4
+  modes eval
+  targets eager
+  SAMPLES
+}
+"""
+
+
+def test_a_golden_is_read_again_where_it_is_another(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(SAMPLED.replace("  SAMPLES\n", ""))
+    program = front.read(path)
+    (cell,) = cells(program, devices=["cpu"])
+    bless(program, tmp_path)
+    assert judge(program, cell, tmp_path).passed
+    other = emit(program).replace("return ", "return 2.0 * ")
+    assert not judge(program, cell, tmp_path, other).passed
+    bless(program, tmp_path, other)
+    assert judge(program, cell, tmp_path, other).passed
+    assert not judge(program, cell, tmp_path).passed
+
+
+def test_samples_that_change_are_stale_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(SAMPLED.replace("SAMPLES", 'input x from "x.safetensors"'))
+    save_file({"x": torch.randn(4, 3)}, tmp_path / "x.safetensors")
+    program = front.read(path)
+    (cell,) = cells(program, devices=["cpu"])
+    bless(program, tmp_path)
+    assert judge(program, cell, tmp_path).passed
+    save_file({"x": torch.randn(4, 3)}, tmp_path / "x.safetensors")
+    with pytest.raises(GoldenStale, match="samples of x have changed"):
+        judge(program, cell, tmp_path)
+    (tmp_path / "x.safetensors").unlink()
+    with pytest.raises(CallError) as caught:
+        judge(program, cell, tmp_path)
+    assert caught.value.code == "E0806"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from harness_support import (
@@ -200,3 +202,15 @@ def test_the_time_in_torch_is_counted() -> None:
     program = mlp()
     found: Run = observe(program, close(program, cases(program)[0]), MLP_SOURCE, EAGER)
     assert 0 < found.seconds_torch < 60
+
+
+def test_numbers_alone_are_the_numbers_that_rounding_moves() -> None:
+    everything = run(mlp(), MLP_SOURCE)
+    alone = run(mlp(), MLP_SOURCE, setting=replace(EAGER, numbers_alone=True))
+    moved = {name for name, item in everything.items() if not item.exact}
+    assert set(alone) == moved and len(moved) < len(everything)
+    for name, item in alone.items():
+        other = everything[name]
+        assert (item.values is None) == (other.values is None)
+        if item.values is not None and other.values is not None:
+            assert torch.equal(item.values, other.values)

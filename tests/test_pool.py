@@ -33,7 +33,14 @@ def test_what_is_multiplied_is_what_is_given(
     assert ((tensor >= 2.25) & (tensor <= 3.75)).all()
 
 
-@pytest.mark.parametrize("count", [SIZE // 2, SIZE // 2 + 1, SIZE, 3 * SIZE + 5])
+def test_strides_that_reach_past_the_pool_are_no_matter() -> None:
+    tensor = torch.ones(40, 4 * SIZE // 40)[:, :: SIZE // 20]
+    expected = pool(1).like(tensor).clone()
+    pool(1).multiply(tensor)
+    assert torch.equal(tensor, expected) and tensor.unique().numel() == tensor.numel()
+
+
+@pytest.mark.parametrize("count", [SIZE // 2 + 1, SIZE, 3 * SIZE + 5])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_pool_is_gone_through_again_and_again(count: int, turned: bool) -> None:
     tensor = torch.ones(2, count).t() if turned else torch.ones(2, count)

@@ -75,3 +75,30 @@ def test_the_mirror_image_moves_the_other_way() -> None:
             results.append((x * 2).double() - 2 * x.double())
     assert torch.allclose(results[0], -results[1], atol=4e-7)
     assert float(results[0].abs().max()) > 4e-6
+
+
+def test_a_cast_to_autocasts_precision_is_moved_and_no_other() -> None:
+    x = torch.rand(4096) + 0.5
+    with RandomRounding(1, torch.float32, lower=torch.bfloat16):
+        lower, other = x.to(torch.bfloat16), x.to(torch.float16)
+    assert not torch.equal(lower, x.to(torch.bfloat16))
+    assert torch.equal(other, x.to(torch.float16))
+
+
+def test_decisions_are_noted_though_nothing_is_rounded() -> None:
+    x = torch.randn(2, 1, 4, 4)
+    with RandomRounding(1, torch.float32) as mode:
+        torch.relu(x)
+        x.sign()
+        torch.max_pool2d(x, 2)
+        kept = x > 0.5
+        x.clamp(-1.0, 1.0)
+        x.view(-1)
+    assert [taken.shape for taken in mode.log] == [
+        x.shape,
+        x.shape,
+        (2, 1, 2, 2),
+        kept.shape,
+        x.shape,
+    ]
+    assert torch.equal(mode.log[0], x > 0) and torch.equal(mode.log[3], kept)

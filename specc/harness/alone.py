@@ -67,6 +67,8 @@ class Expected:
         """How far ``found`` is off."""
         if found is None or found.shape != self.value.shape:
             return LOST
+        if found.is_complex() != self.value.is_complex():
+            return LOST
         if not (found.is_floating_point() or found.is_complex()):
             return LOST
         unit = float(torch.finfo(found.dtype).eps)

@@ -22,16 +22,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.harness.alone import LOST, Alone, Error, Exact
 from specc.harness.calls import Call, again
-from specc.harness.floor import (
-    JUMP,
-    RUNS,
-    amplification_of,
-    honest_machine,
-    raised,
-    random_rounding,
-    threads,
-)
+from specc.harness.floor import JUMP, raised
 from specc.harness.kernels import plain_kernels
+from specc.harness.machine import MACHINES, amplification_of, random_rounding, threads
 from specc.harness.observe import Run, Setting
 from specc.harness.rounding import RandomRounding
 from specc.harness.spread import floor_from, student_factor
@@ -63,8 +56,8 @@ def alone_floors(program: Program, exact: Exact, run: Run, dtype: str) -> dict[s
     setting = Setting("eager", "cpu", own)
     layers = [alone for call in run.calls.values() if (alone := exact.alone(call)) is not None]
     samples = []
-    for number in range(RUNS):
-        with honest_machine(program, dtype, 2000, number, accumulate=True) as mode:
+    for machine in MACHINES:
+        with machine.rounding(program, dtype, 2000, accumulate=True) as mode:
             samples.append(_sample(layers, setting, mode))
     amplification = amplification_of(program, dtype)
     pushed = []

@@ -14,19 +14,21 @@ import torch
 
 from specc.errors import TargetError
 from specc.harness import golden as goldens
+from specc.harness import subject
 from specc.harness.alone import Exact
 from specc.harness.alone_floor import AloneFloor, alone_floors
 from specc.harness.case import close, lowest_precision, one_sided
-from specc.harness.floor import COARSE, Reference, floors, honest_runs, look_for_kinks, reference
+from specc.harness.floor import Reference, floors, honest_runs, look_for_kinks, reference
 from specc.harness.golden import Golden, Leaf
+from specc.harness.machine import COARSE
 from specc.harness.matrix import Case, cases
 from specc.harness.observe import RunFailed
 from specc.harness.spread import Floor
 from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
 
-# How often the seed is turned to find a draw without kinks; then the best one is taken, and its
-# floors say what its kinks do.
+# How often the seed is turned to find a draw without kinks, and with both values of bools; then
+# the best one is taken, and its floors say what its kinks do.
 DRAWS = 8
 _NOWHERE = (float("inf"), float("inf"), float("inf"))
 
@@ -143,20 +145,17 @@ def _calmest(
     grid: str,
     draw: int | None,
 ) -> Reference:
-    """The draw that is asked for, else the first without kinks, or the one with the fewest.
-
-    The finest precision has the first word: in a coarse one no draw is without. Before all come
-    draws in which every input of bools holds both values: a case with seven ends of episodes and
-    no middle shows nothing of what a middle does.
+    """The draw that is asked for, else the first of ``_draws`` without kinks, or the one with the
+    fewest. The finest precision has the first word: in a coarse one no draw is without.
     """
     best: Reference | None = None
     order = sorted(dtypes, key=epsilon_of)
     fine = [name for name in order if epsilon_of(name) < COARSE] or order
 
     def count(found: Reference, names: Sequence[str]) -> list[int]:
-        return [one_sided(program, found.closed), *(found.kinks[name] for name in names)]
+        return [found.kinks[name] for name in names]
 
-    for turned in range(DRAWS) if draw is None else (draw,):
+    for turned in _draws(program, case, grid) if draw is None else (draw,):
         found = reference(program, close(program, case, turned, grid), source, dtypes)
         if draw is not None or not any(count(found, fine)):
             # What one pair of runs does not push over an edge, another may.
@@ -169,3 +168,13 @@ def _calmest(
     if any(count(best, fine)) and draw is None:
         look_for_kinks(program, best, source, dtypes, seed=9001)
     return best
+
+
+def _draws(program: Program, case: Case, grid: str) -> list[int]:
+    """The draws in which the most inputs of bools hold both values: a case with seven ends of
+    episodes and no middle shows nothing of what a middle does."""
+    inputs = [*subject.model_inputs(program), *subject.train_inputs(program)]
+    if not any(value.type.dtype == "bool" for value in inputs):
+        return list(range(DRAWS))
+    lacking = [one_sided(program, close(program, case, turned, grid)) for turned in range(DRAWS)]
+    return [turned for turned, count in enumerate(lacking) if count == min(lacking)]

@@ -42,7 +42,8 @@ class Batch:
 class ClosedCase:
     """A case with all its numbers: float64 (or integer) tensors on the CPU.
 
-    ``draw`` counts how often the seed was turned to keep away from kinks; a golden records it.
+    ``draw`` counts how often the seed was turned to keep away from kinks and from bools that are
+    all the same; a golden records it.
     """
 
     case: Case

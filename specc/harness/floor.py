@@ -14,8 +14,7 @@ it reaches.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -25,29 +24,18 @@ from specc.harness.build import RunFailed
 from specc.harness.case import ClosedCase
 from specc.harness.decisions import Decisions, differing_decisions
 from specc.harness.kernels import plain_kernels
+from specc.harness.machine import MACHINES, amplification_of, random_rounding, threads
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.rounding import RandomRounding
 from specc.harness.spread import Floor, errors_of, floor_from
 from specc.harness.tf32 import NAME as TF32
-from specc.harness.tf32 import dtype_of, epsilon_of
+from specc.harness.tf32 import dtype_of
 from specc.ir import Program
 
 # How floors are found. To be raised with every change that matters: a golden with floors found
 # otherwise is judged on them, and the verdict says so.
 METHOD = 2
-RUNS = 12
-# Of these, which compute on two threads, which over images channels-last: one of each kind. From
-# FOREACH on the optimizer takes all parameters at once, where torch has such a one.
-TWO_THREADS = (2, 3)
-CHANNELS_LAST = (4, 5)
-FOREACH = 6
-AMPLIFICATION = 16.0
-# In bfloat16 sixteen units are an eighth of the value: more than any rounding comes to, and enough
-# to turn everything. So many decisions turn there anyway that the plain runs show it.
-AMPLIFICATION_OF_HALF = 4.0
-# From this epsilon on a precision is such a one: bfloat16, float16, TF32.
-COARSE = 2.0**-16
 # An amplified error this many times over its linear expectation is a jump, not noise.
 JUMP = 4.0
 # A jump that an honest run may make counts as so many floors, so that the policy's K holds it.
@@ -118,19 +106,17 @@ def _exact_run(
     return observe(program, closed, source, setting)
 
 
-def honest_runs(
-    program: Program, found: Reference, source: str, dtype: str, runs: int = RUNS
-) -> list[Run]:
-    """What so many honest machines make of the reference's case in ``dtype``; the first with its
-    layers' calls. Deterministic. Raises RunFailed."""
+def honest_runs(program: Program, found: Reference, source: str, dtype: str) -> list[Run]:
+    """What each of the honest machines makes of the reference's case in ``dtype``; the first with
+    its layers' calls. Deterministic. Raises RunFailed."""
     samples: list[Run] = []
-    for number in range(runs):
-        with honest_machine(program, dtype, 1000, number) as mode:
+    for machine in MACHINES:
+        with machine.rounding(program, dtype, 1000) as mode:
             setting = replace(
                 _noisy(dtype, mode),
-                calls=number == 0,
-                layout="channels_last" if number in CHANNELS_LAST else "contiguous",
-                optimizer="foreach" if number >= FOREACH else "",
+                calls=machine.number == 0,
+                layout=machine.layout(program),
+                optimizer=machine.optimizer,
             )
             samples.append(_run(program, found.closed, source, setting, dtype))
     return samples
@@ -213,20 +199,6 @@ def raised(floor: float, pushed: float, linear: float) -> float:
     return pushed / JUMP_FLOORS if pushed > linear * floor else floor
 
 
-@contextmanager
-def honest_machine(
-    program: Program, dtype: str, seed: int, number: int, *, accumulate: bool = False
-) -> Iterator[RandomRounding]:
-    """The rounding of the run ``number`` of those that a floor is found from, on the threads and
-    kernels that it has; every second one is regrouped, and ``accumulate`` is for these."""
-    regroup = number % 2 == 1
-    mode = random_rounding(
-        program, dtype, seed + number, regroup=regroup, accumulate=accumulate and regroup
-    )
-    with threads(2 if number in TWO_THREADS else 1), plain_kernels(regroup or dtype == TF32):
-        yield mode
-
-
 def _noisy(dtype: str, mode: RandomRounding) -> Setting:
     # In TF32 it is the mode that cuts the factors, and not the run.
     own = "float32" if dtype == TF32 else dtype
@@ -240,46 +212,5 @@ def _run(program: Program, closed: ClosedCase, source: str, setting: Setting, dt
         raise RunFailed(error.place, f"{error.message}, in {dtype}") from error
 
 
-def random_rounding(
-    program: Program,
-    dtype: str,
-    seed: int,
-    *,
-    scale: float = 1.0,
-    regroup: bool = False,
-    accumulate: bool = False,
-) -> RandomRounding:
-    """Random rounding in the run's precision, and in that of autocast where the spec asks for
-    one."""
-    precision = program.train.precision if program.train else ""
-    lower = getattr(torch, precision) if precision else None
-    return RandomRounding(
-        seed,
-        dtype_of(dtype),
-        scale=scale,
-        regroup=regroup,
-        lower=lower,
-        tf32=dtype == TF32,
-        accumulate=accumulate,
-    )
-
-
-def amplification_of(program: Program, dtype: str) -> float:
-    """By how much the noise is enlarged to find kinks."""
-    lowest = (program.train.precision if program.train else "") or dtype
-    return AMPLIFICATION if epsilon_of(lowest) < COARSE else AMPLIFICATION_OF_HALF
-
-
 def _by_name(run: Run) -> Mapping[str, Observation]:
     return {observation.name: observation for observation in run.observations}
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """While open, torch computes with ``count`` threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

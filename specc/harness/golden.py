@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import CallError, GoldenMissing, GoldenStale
-from specc.harness import stored
+from specc.harness import samples, stored
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import METHOD
@@ -27,7 +27,6 @@ from specc.harness.lines import lines_of
 from specc.harness.matrix import Case
 from specc.harness.noise import VERSION as GENERATOR_VERSION
 from specc.harness.place import JSON_NAME, TENSORS_NAME, golden_folder, project_root
-from specc.harness.samples import digests
 from specc.harness.sketch import is_sketched
 from specc.harness.storage import present, replace_folder
 from specc.harness.stored import Leaf
@@ -109,13 +108,15 @@ def files(program: Program, golden: Golden) -> dict[str, bytes]:
 
 
 def stamp(program: Program, case: Case, root: Path) -> tuple[object, ...]:
-    """What changes with each write of the golden of ``case``; empty where there is none."""
+    """What changes with each write of the golden of ``case``, or of what its inputs are read from.
+    Raises CallError (E0806)."""
     folder = present(golden_folder(program, case, root))
     try:
         told = [path.stat() for path in sorted(folder.iterdir())]
-    except OSError:
-        return ()
-    return tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in told)
+    except OSError:  # for whoever reads it to tell
+        told = []
+    own = tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in told)
+    return own, samples.stamp(program)
 
 
 def read(program: Program, case: Case, root: Path) -> Golden:
@@ -169,7 +170,7 @@ def _json(program: Program, golden: Golden) -> str:
             "grid": golden.grid,
             "kinks": golden.kinks,
         },
-        "samples": digests(program),
+        "samples": samples.digests(program),
         "observation": OBSERVATION,
         "method": METHOD,
         "generator": GENERATOR_VERSION,
@@ -293,9 +294,9 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
         before = getattr(header.case, name)
         if before != value:
             changed.append(f"{name} was {_told(before)} and is {_told(value)}")
-    samples = digests(program)
-    for name in sorted(samples.keys() | header.samples.keys()):
-        if samples.get(name) != header.samples.get(name):
+    present_samples = samples.digests(program)
+    for name in sorted(present_samples.keys() | header.samples.keys()):
+        if present_samples.get(name) != header.samples.get(name):
             changed.append(f"the samples of {name} have changed")
     if not OLDEST_OBSERVATION <= header.observation <= OBSERVATION:
         changed.append(f"what is observed was version {header.observation} and is {OBSERVATION}")

@@ -60,7 +60,8 @@ def _judged(
     program: Program, cell: Cell, root: Path, source: str | None, repro: Path | None
 ) -> Verdict:
     start = time.perf_counter()
-    golden = _golden(Key(program), cell.case, root, goldens.stamp(program, cell.case, root))
+    stamp = goldens.stamp(program, cell.case, root)
+    golden = _golden(Key(program), cell.case, root, stamp)
     if cell.dtype not in golden.dtypes:
         raise GoldenMissing(
             "E0801",
@@ -70,7 +71,8 @@ def _judged(
         )
     if source is None:
         source = _emitted(Key(program))
-    closed = _closed(Key(program), cell.case, golden.draw, golden.grid)
+    of_case = _OfCase(Key(program), cell.case, golden.draw, golden.grid, stamp)
+    closed = _closed(of_case)
     eager = cell.target == "eager"
     way = "" if cell.optimizer == "default" else cell.optimizer
     setting = Setting(
@@ -98,7 +100,7 @@ def _judged(
             seconds_total=now - start,
         )
     try:
-        closer = _closer(program, cell.case, golden, source, run, setting) if eager else None
+        closer = _closer(of_case, source, run, setting) if eager else None
     except RunFailed as error:
         # What the run itself shows is told all the same.
         stopped = (_stopped(lines, error),)
@@ -192,9 +194,20 @@ def _golden(key: Key, case: Case, root: Path, stamp: tuple[object, ...]) -> Gold
     return goldens.read(key.program, case, root)
 
 
+@dataclass(frozen=True, slots=True)
+class _OfCase:
+    """What a case's numbers depend on: ``stamp`` is of the files that they are read from."""
+
+    program: Key
+    case: Case
+    draw: int
+    grid: str
+    stamp: tuple[object, ...]
+
+
 @lru_cache(maxsize=2)
-def _closed(key: Key, case: Case, draw: int, grid: str) -> ClosedCase:
-    return close(key.program, case, draw, grid)
+def _closed(of: _OfCase) -> ClosedCase:
+    return close(of.program.program, of.case, of.draw, of.grid)
 
 
 def _stopped(lines: Lines, error: RunFailed) -> Finding:
@@ -217,22 +230,31 @@ class _Closer:
     seconds_torch: float
 
 
-def _closer(
-    program: Program, case: Case, golden: Golden, source: str, run: Run, setting: Setting
-) -> _Closer:
-    known = _exact.cache_info().misses
-    exact = _exact(Key(program), case, golden.draw, golden.grid, source)
-    fresh = exact.run.seconds_torch if _exact.cache_info().misses > known else 0.0
+def _closer(of: _OfCase, source: str, run: Run, setting: Setting) -> _Closer:
+    found = _float64(of, source)
     began = time.perf_counter()
-    alone = errors(exact, run, setting)
-    return _Closer(exact.run.observations, alone, fresh + time.perf_counter() - began)
+    alone = errors(found.exact, run, setting)
+    taken = found.taken() + time.perf_counter() - began
+    return _Closer(found.exact.run.observations, alone, taken)
+
+
+class _Float64:
+    """A float64 run, and the seconds that torch took for it, which are told once."""
+
+    def __init__(self, exact: Exact) -> None:
+        self.exact = exact
+        self._seconds = exact.run.seconds_torch
+
+    def taken(self) -> float:
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
 
 
 # The eager cells of a case share it, whatever their precision, layout and optimizer.
 @lru_cache(maxsize=1)
-def _exact(key: Key, case: Case, draw: int, grid: str, source: str) -> Exact:
+def _float64(of: _OfCase, source: str) -> _Float64:
     try:
-        return exactly(key.program, _closed(key, case, draw, grid), source)
+        return _Float64(exactly(of.program.program, _closed(of), source))
     except RunFailed as error:
         raise RunFailed(error.place, f"{error.message}, in float64") from error
 

@@ -16,8 +16,8 @@ from torch import nn
 
 from specc.errors import Span
 from specc.extensions.modules import import_modules
-from specc.harness.floor import threads
 from specc.harness.initial import initial_faults
+from specc.harness.machine import threads
 from specc.harness.matrix import Case, cases
 from specc.harness.native_dropout import DROPOUTS, native_dropout_check
 from specc.harness.tf32 import dtype_of

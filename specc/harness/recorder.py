@@ -46,7 +46,7 @@ _NO_OPTIONS = frozenset({"params", "foreach", "fused", "capturable", "differenti
 
 class Recorder:
     """Gathers the observations of one run in ``dtype``, in the order in which its methods are
-    called; with ``numbers_alone`` only those that rounding moves, and without their lines.
+    called; with ``numbers_alone`` only the tensors that rounding moves, and those that are absent.
     """
 
     def __init__(
@@ -59,7 +59,8 @@ class Recorder:
     ) -> None:
         self.observations: list[Observation] = []
         self.whole = program.subject()
-        self.lines = None if numbers_alone else lines_of(program)
+        self.numbers_alone = numbers_alone
+        self.lines = lines_of(program)
         self.dtype = dtype
         self.statistics = statistics
         # Where every tensor is kept as it is, by its observation's name; None where none is.
@@ -88,7 +89,7 @@ class Recorder:
         """The floats that layers are set up with: an eps or a momentum can be far below any
         noise.
         """
-        if self.lines is None:
+        if self.numbers_alone:
             return
         for path, _ in self.whole.all_layers:
             for name, value in vars(module.get_submodule(path)).items():
@@ -149,7 +150,7 @@ class Recorder:
                 self.tensor(f"{prefix}/buffer/{name}", buffer)
 
     def tensor(self, name: str, tensor: Tensor | None) -> None:
-        line = self._line(name)
+        line = self.lines.of(name).line
         if tensor is None:
             self.observations.append(Observation(name, line))
             return
@@ -166,7 +167,7 @@ class Recorder:
             # Compared part by part: the parts are a last dimension of 2.
             value = torch.view_as_real(value.resolve_conj())
         exact = not value.is_floating_point()
-        if exact and self.lines is None:
+        if exact and self.numbers_alone:
             return
         rms = largest = 0.0
         if self.statistics and value.numel():
@@ -189,7 +190,7 @@ class Recorder:
         )
 
     def exact(self, name: str, *values: float) -> None:
-        if self.lines is None:
+        if self.numbers_alone:
             return
         vector = torch.tensor(values, dtype=torch.float64)
         rms = largest = 0.0
@@ -198,7 +199,7 @@ class Recorder:
         self.observations.append(
             Observation(
                 name,
-                self._line(name),
+                self.lines.of(name).line,
                 vector,
                 (len(values),) if len(values) > 1 else (),
                 "number",
@@ -207,6 +208,3 @@ class Recorder:
                 largest=largest,
             )
         )
-
-    def _line(self, name: str) -> int:
-        return 0 if self.lines is None else self.lines.of(name).line

@@ -54,7 +54,7 @@ class Setting:
 
     ``layers`` asks for each layer's output of the first step, ``calls`` for its first call as well,
     ``statistics`` for ``rms`` and ``largest``, ``whole`` for every tensor unsketched,
-    ``numbers_alone`` for nothing but what rounding moves, without lines. ``around`` is entered for
+    ``numbers_alone`` for nothing but what rounding moves. ``around`` is entered for
     each step: floors run inside it; ``prepare`` is given the module before it runs.
     ``optimizer`` chooses among torch's implementations of a step: ``foreach``, ``for_loop``,
     ``fused``, or torch's own choice where empty."""

@@ -40,6 +40,20 @@ def digests(program: Program) -> dict[str, str]:
     }
 
 
+def stamp(program: Program) -> tuple[object, ...]:
+    """What changes with each write of a file that an input is read from. Raises CallError
+    (E0806)."""
+    found: list[object] = []
+    for name, path in program.test.samples:
+        try:
+            told = _path(program, name, path).stat()
+        except OSError:  # for whoever reads it to tell
+            found.append(name)
+        else:
+            found.append((name, told.st_ino, told.st_size, told.st_mtime_ns))
+    return tuple(found)
+
+
 def read(program: Program, name: str) -> Samples:
     """The file that the input ``name`` is read from. Raises CallError (E0806)."""
     from safetensors import SafetensorError

@@ -8,9 +8,10 @@ good report names first. Non-goals: running (``run``), the faults themselves (``
 from __future__ import annotations
 
 import importlib
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MethodType
@@ -108,16 +109,22 @@ class Fault(ABC):
         """Every place of ``subject`` where the fault can be; none where it does not apply."""
 
 
+def not_put_in(fault: Fault, injection: Injection, why: str) -> CallError:
+    """That ``fault`` itself failed, which is no fault caught."""
+    return CallError(
+        "E0719",
+        f"the fault {fault.name!r} cannot be put in at {injection.where}: {why}",
+        help="prepare, around and inside change something and raise nothing; source and closed"
+        " make a module that can be built",
+    )
+
+
 def guarded(fault: Fault, injection: Injection) -> Injection:
-    """``injection`` whose own failing to be put in is a CallError (E0719), and no fault caught."""
+    """``injection`` whose ``prepare``, ``around`` and ``inside`` end in ``not_put_in`` where they
+    raise. What a hook raises that they put in is the run's own stop."""
 
     def failed(error: Exception) -> CallError:
-        return CallError(
-            "E0719",
-            f"the fault {fault.name!r} cannot be put in at {injection.where}:"
-            f" {type(error).__name__}: {error}",
-            help="prepare, around and inside change something and raise nothing",
-        )
+        return not_put_in(fault, injection, f"{type(error).__name__}: {error}")
 
     def prepare(module: nn.Module) -> None:
         try:
@@ -127,12 +134,22 @@ def guarded(fault: Fault, injection: Injection) -> Injection:
 
     @contextmanager
     def entered(enter: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
-        with ExitStack() as stack:
+        try:
+            manager = enter()
+            manager.__enter__()
+        except Exception as error:  # as above
+            raise failed(error) from error
+        raised: tuple[Any, Any, Any] = (None, None, None)
+        try:
+            yield
+        except BaseException:
+            raised = sys.exc_info()
+            raise
+        finally:
             try:
-                stack.enter_context(enter())
+                manager.__exit__(*raised)
             except Exception as error:  # as above
                 raise failed(error) from error
-            yield
 
     return replace(
         injection,

@@ -32,7 +32,7 @@ from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.refine import refined
 from specc.harness.running import untouched
 from specc.ir import Program
-from specc.mutate.fault import Fault, Injection, Subject, guarded
+from specc.mutate.fault import Fault, Injection, Subject, guarded, not_put_in
 from specc.mutate.rules import assert_close_passes, same_passes, visible
 from specc.mutate.variants import variants
 
@@ -148,7 +148,11 @@ class _Bench:
         for fault in faults:
             for injection in self._injections(fault):
                 told(f"{self.program.file}: {fault.name} at {injection.where}")
-                result.faults.append(self._fault(fault, guarded(fault, injection)))
+                try:
+                    found = self._fault(fault, guarded(fault, injection))
+                except TargetError as error:  # a source that cannot be executed
+                    raise not_put_in(fault, injection, error.message) from error
+                result.faults.append(found)
 
     def _injections(self, fault: Fault) -> list[Injection]:
         """Those of ``fault`` here. Raises CallError (E0719) for a fault that cannot say."""
@@ -178,6 +182,8 @@ class _Bench:
         if injection.everywhere or injection.source is not None:
             exact = self._float64(source, injection)
         seen = self._seen(setting, source, closed, injection.around, exact)
+        if isinstance(seen.run, RunFailed) and seen.run.place in ("build", "configure"):
+            raise not_put_in(fault, injection, seen.run.message)
         ours, first, floors = self._ours(seen, layers=True)
         if injection.native and not ours:
             with injection.around():

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from specc.harness.floor import threads
 from specc.harness.kernels import plain_kernels
+from specc.harness.machine import threads
 from specc.harness.running import Setting
 from specc.ir import Program
 

@@ -17,7 +17,7 @@ from specc import front
 from specc.emit import emit
 from specc.harness.bless import make
 from specc.harness.case import ClosedCase, close
-from specc.harness.floor import threads
+from specc.harness.machine import threads
 from specc.harness.matrix import cases
 from specc.harness.observe import Setting, observe
 from specc.harness.place import golden_folder, project_root
