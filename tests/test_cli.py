@@ -383,3 +383,18 @@ def test_a_place_that_cannot_be_written(specc: Run, folder: Path) -> None:
     assert ended.returncode == 2
     assert "error[E0703]" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_question_that_is_not_answered_is_an_interruption(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import typer
+
+    from specc.cli.verb import INTERRUPTED, verb
+
+    def asks() -> int:
+        raise typer.Abort
+
+    with pytest.raises(typer.Exit) as ended:
+        verb(asks)()
+    assert ended.value.exit_code == INTERRUPTED and capsys.readouterr().err == "interrupted\n"

@@ -19,6 +19,7 @@ from specc.errors import CallError, GoldenMissing, GoldenStale
 from specc.harness.bless import bless
 from specc.harness.compare import K
 from specc.harness.judge import judge
+from specc.harness.lines import lines_of
 from specc.harness.machine import threads
 from specc.harness.matrix import Cell, cells
 from specc.harness.verdict import Verdict
@@ -251,3 +252,65 @@ def test_samples_that_change_are_stale_at_once(tmp_path: Path) -> None:
     with pytest.raises(CallError) as caught:
         judge(program, cell, tmp_path)
     assert caught.value.code == "E0806"
+
+
+SCHEDULED = """spec 1
+
+model Net {
+  input x: float[N, 3]
+  output x -> fc: Linear(2)
+}
+
+train {
+  input y: float[N, 2]
+  loss = MSELoss(output, y)
+  optimizer SGD(lr=0.1)
+  scheduler SCHEDULER
+}
+
+test {
+  sizes N=4
+  steps 2
+  modes train
+  targets eager
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "old", "new", "right", "wrong"),
+    [
+        ("StepLR(step_size=5) per step", '"step"', '"epoch"', "interval/step", "interval/epoch"),
+        ("StepLR(step_size=5)", '"epoch"', "1", "interval/epoch", "interval/1"),
+        (
+            "ReduceLROnPlateau(patience=5)",
+            '"monitor": "loss"',
+            '"monitor": "loss", "frequency": 2',
+            "",
+            "frequency/2",
+        ),
+    ],
+)  # fmt: skip
+def test_when_a_schedule_is_stepped_is_judged(
+    tmp_path: Path, scheduler: str, old: str, new: str, right: str, wrong: str
+) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(SCHEDULED.replace("SCHEDULER", scheduler))
+    program = front.read(path)
+    (cell,) = cells(program, devices=["cpu"])
+    bless(program, tmp_path)
+    source = emit(program)
+    assert source.count(old) == 1, source
+    assert judge(program, cell, tmp_path, source).passed
+    verdict = judge(program, cell, tmp_path, source.replace(old, new))
+    expected = [f"end/scheduler/{name}" for name in (right, wrong) if name]
+    assert [each.name for each in verdict.findings] == expected
+    assert {each.line for each in verdict.findings} == {12}
+
+
+def test_what_a_scheduler_keeps_in_groups_is_on_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(SCHEDULED.replace("SCHEDULER", "OneCycleLR(max_lr=0.5, total_steps=9)"))
+    lines = lines_of(front.read(path))
+    assert lines.of("option/group0/max_lr").line == 12
+    assert lines.of("option/group0/momentum").line == 11

@@ -76,10 +76,22 @@ def test_another_computation_is_told_from_worse_arithmetic(project: Path) -> Non
     report = verdict.report()
     assert "in float64 it is off as well: another computation" in report
     assert "how it looks: " in report and "alone" not in report
-    script = verdict.located[-1].partition(": ")[2]
-    shown = replayed(script)
-    assert "output 0 against what the spec means: " in shown
-    assert float(shown.strip().rpartition(" ")[2]) > 1e-3
+    script = Path(verdict.located[-1].partition(": ")[2])
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "step 0: fc2: off by " in done.stdout, done.stderr
+    assert (script.parent / "meant.py").read_text() == source_of(project)
+
+
+def test_the_last_right_value_is_told_where_layers_are_seen(project: Path) -> None:
+    edited = source_of(project).replace("self.act(self.fc1(x))", "-self.act(self.fc1(x))")
+    verdict = judged(project, "eager", edited)
+    assert verdict.findings[0].name == "step0/layer/fc2"
+    assert verdict.located[0].startswith("the last value before it is right: step0/layer/act, "), (
+        verdict.located
+    )
+    assert not any("/alone" in each.name for each in verdict.findings)
+    compiled = judged(project, "torchscript", edited)
+    assert not any(line.startswith("the last value") for line in compiled.located)
 
 
 @pytest.fixture

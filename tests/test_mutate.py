@@ -225,6 +225,26 @@ def test_a_fault_that_fails_is_not_caught_by_a_golden(folder: Path, way: str) ->
     assert e.value.code == "E0719" and e.value.help
 
 
+def test_faults_may_lie_where_one_is(folder: Path, specc: Run) -> None:
+    path = blessed(folder, SPECS["tf32"])
+    (folder / "here.py").write_text(
+        "from specc.mutate.fault import Fault, Injection\n\n\n"
+        "class Nothing(Fault):\n"
+        '    """Nothing at all."""\n\n'
+        '    name = "nothing"\n\n'
+        "    def injections(self, subject):\n"
+        "        return []\n\n\n"
+        "FAULTS = (Nothing(),)\n"
+    )
+    done = specc("mutate", path, "--faults", "here", "--fault", "nothing", cwd=folder)
+    assert done.returncode == 2 and "there is no place for nothing in these specs" in done.stderr
+    missing = specc("mutate", path, "--faults", "there", cwd=folder)
+    assert "name a module, without .py" in missing.stderr
+    (folder / "here.py").write_text("import nowhere_at_all\n")
+    broken = specc("mutate", path, "--faults", "here", cwd=folder)
+    assert "mend here: it is found" in broken.stderr
+
+
 def test_sites_are_spread() -> None:
     assert spread([1, 2]) == [1, 2]
     assert spread(list(range(11))) == [0, 5, 10]

@@ -44,6 +44,7 @@ def _bordered(value: Tensor) -> None:
         (EXPECTED.roll(1, 3), "moved by 1 along dimension 3"),
         (EXPECTED.transpose(2, 3), "dimensions 2 and 3 exchanged"),
         (EXPECTED + 1e-3 * torch.sin(EXPECTED * 1e4), "noise over every element"),
+        (EXPECTED * torch.sin(EXPECTED * 1e4), "other values, in no pattern, over every element"),
         (EXPECTED[:1], "shape [1, 6, 8, 8] in place of [4, 6, 8, 8]"),
         (_with(lambda t: t[0, 0].fill_(torch.nan)), "64 of 1536 elements are not finite"),
         (EXPECTED / 0, "every element is not finite"),

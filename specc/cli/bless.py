@@ -26,7 +26,8 @@ def bless(
 ) -> int:
     """Write the goldens of the given specs.
 
-    Each is run in float64 on the CPU; one that cannot be blessed keeps no other from it.
+    Each is run in float64 on the CPU. All are read first: a fault in one of them leaves every
+    golden as it was. One that then does not run keeps no other from being blessed.
 
     A golden goes to the folder 'golden' of the spec's project, and replaces the one that is there
     as a whole or not at all.

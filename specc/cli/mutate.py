@@ -120,6 +120,13 @@ def _measure(
         whole.faults += found.faults
         whole.honest += found.honest
         whole.skipped += found.skipped
+    if not whole.faults and not status:
+        names = ", ".join(each.name for each in chosen[:4])
+        raise CallError(
+            "E0719",
+            f"there is no place for {names if len(chosen) < 5 else 'any fault'} in these specs",
+            help="specc mutate --list says what each is; name others, or other specs",
+        )
     show(table(whole, {each.name: each.summary for each in chosen}))
     if output is not None:
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from specc.harness.change import Change
     from specc.harness.review import Review
 
-_ANSWERS = "t take, l leave, a take this and all after, n leave this and all after, q quit"
+_ANSWERS = "t take, l leave, a take the rest of the case, n leave it, q quit"
 _MISSING = 3
 
 
@@ -98,8 +98,8 @@ def _asked(review: Review) -> set[str] | None:
     from specc.report.style import show
 
     if review.found is None or not review.found.listed:
-        answer = _answer("write this golden?", "ylq")
-        return None if answer == "q" else set() if answer == "y" else {"*"}
+        answer = _answer("write this golden? (t take, l leave, q quit)", "tlq")
+        return None if answer == "q" else set() if answer == "t" else {"*"}
     left: set[str] = set()
     listed: Sequence[Change] = review.found.listed
     for number, change in enumerate(listed):

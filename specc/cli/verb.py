@@ -71,7 +71,7 @@ def verb(function: Callable[_P, int]) -> Callable[_P, None]:
         except SpeccError as error:
             show_error(error)
             status = error.exit_status
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):  # the second is typer's, of a prompt
             sys.stderr.write("interrupted\n")
             status = INTERRUPTED
         except BrokenPipeError:

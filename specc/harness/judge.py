@@ -16,7 +16,7 @@ from specc.errors import CallError, GoldenMissing
 from specc.harness import golden as goldens
 from specc.harness.alone import Error, Exact, errors, exactly
 from specc.harness.case import ClosedCase, close
-from specc.harness.compare import compare
+from specc.harness.compare import Comparison, compare
 from specc.harness.golden import Golden
 from specc.harness.lines import Lines, lines_of
 from specc.harness.matrix import Case, Cell
@@ -113,7 +113,10 @@ def _judged(
     located: tuple[str, ...] = ()
     if result.findings:
         look = _Look(program, cell, closed, golden, source, setting)
-        located = look.at(result.findings[0], repro)
+        located = (
+            *(_before(golden, result, lines) if eager else ()),
+            *look.at(result.findings[0], repro),
+        )
     findings = (*result.findings, *stopped, *_natives(program, cell, source))
     return Verdict(
         "regressed" if findings else "passed",
@@ -126,6 +129,26 @@ def _judged(
         result.compared,
         located,
     )
+
+
+def _before(golden: Golden, found: Comparison, lines: Lines) -> tuple[str, ...]:
+    """The last right value before the first bad one, where that is computed forward: what lies
+    between the two is not observed, and may be what is at fault."""
+    first = found.findings[0].name
+    stage, _, rest = first.partition("/")
+    names = [leaf.reference.name for leaf in golden.leaves if leaf.reference.values is not None]
+    if first not in names or not rest.startswith(("layer/", "output/", "loss/")):
+        return ()
+    beside = {each.name for each in found.findings} | set(found.not_observable)
+    before = [
+        name
+        for name in names[: names.index(first)]
+        if name.startswith((f"{stage}/layer/", f"{stage}/output/")) and name not in beside
+    ]
+    if not before:
+        return ()
+    spot = lines.of(before[-1])
+    return (f"the last value before it is right: {before[-1]}, {spot.file}:{spot.line}",)
 
 
 @dataclass(frozen=True)

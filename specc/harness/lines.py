@@ -9,6 +9,8 @@ from specc.errors import Span
 from specc.harness import subject
 from specc.ir import Program, Step
 
+_OF_SCHEDULERS = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:
@@ -74,7 +76,10 @@ class Lines:
         if when == "setting":
             return self._layers.get(rest[0].rpartition(".")[0])
         if when == "option":
-            return self._steps.get(rest[0] if len(rest) > 2 else "", {}).get("lr")
+            spans = self._steps.get(rest[0] if len(rest) > 2 else "", {})
+            # Kept in the optimizer's groups by a scheduler, of which they are arguments.
+            kind = "schedule" if rest[-1].startswith(_OF_SCHEDULERS) else "lr"
+            return spans.get(kind) or spans.get("lr")
         kind, *rest = rest
         key = "/".join(rest).split("#")[0]
         if kind in self._named and key in self._named[kind]:
@@ -134,5 +139,5 @@ def _spans_of(step: Step) -> dict[str, Span]:
     if step.constraints:
         found["constrained"] = step.constraints[0].span
     if step.scheduler:
-        found["schedule"] = step.scheduler.span
+        found |= dict.fromkeys(("schedule", "scheduler"), step.scheduler.span)
     return found

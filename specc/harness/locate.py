@@ -44,8 +44,8 @@ class Located:
     lines: list[str] = field(default_factory=list)
     culprit: Call | None = None
     what: str = ""
-    # The model's outputs in float64 as the spec means them, where the source computes others.
-    expected: list[Tensor] = field(default_factory=list)
+    # The source that the spec means, where the judged one computes something else.
+    meant: str = ""
 
 
 def locate(
@@ -85,18 +85,17 @@ def _look(
     exact = observe(program, closed, source, exact_setting)
     same = right = _agrees(golden, exact, name)
     shown = run
+    fresh = _emitted(program)
+    if not same and fresh != source:
+        found.meant = fresh
     if not same and same is not None:
         found.lines.append(
             "in float64 it is off as well: another computation, not worse arithmetic"
         )
-        fresh = _emitted(program)
-        if fresh and fresh != source:
+        if found.meant:
             # What is wrong in float64 is seen there without float32's own noise.
-            shown, exact = exact, observe(program, closed, fresh, exact_setting)
+            shown, exact = exact, observe(program, closed, found.meant, exact_setting)
             same = _agrees(golden, exact, name)
-            stage = "step0" if closed.case.mode == "train" else "eval"
-            names = [f"{stage}/output/{output.name}" for output in program.subject().outputs]
-            found.expected = [exact.whole[each] for each in names if each in exact.whole]
     elif same:
         found.lines.append(
             f"in float64, eager, it is right: {setting.target} in {setting.dtype} computes it worse"

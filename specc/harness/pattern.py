@@ -16,6 +16,8 @@ from torch import Tensor
 # The share of the squared error that a pattern may leave unexplained.
 UNEXPLAINED = 0.01
 _MOST_SHIFT = 2
+# An error of so much of the values' root-mean-square is no noise any more.
+NOISE = 0.05
 
 
 def pattern(found: Tensor, expected: Tensor) -> str:
@@ -40,7 +42,7 @@ def pattern(found: Tensor, expected: Tensor) -> str:
         text = look(one, other, error, size)
         if text:
             return text
-    return _spread(error)
+    return _spread(other, error)
 
 
 def _real(tensor: Tensor) -> Tensor:
@@ -166,13 +168,16 @@ _LOOKS: tuple[_Look, ...] = (
 )
 
 
-def _spread(error: Tensor) -> str:
-    """Noise, over all or part of the elements."""
+def _spread(other: Tensor, error: Tensor) -> str:
+    """Noise, over all or part of the elements; what is no smaller than the values is none."""
     largest = error.abs().max()
     share = float((error.abs() > largest * 1e-6).double().mean())
     if error.numel() == 1:
         return ""
-    return "noise over every element" if share > 0.9 else f"noise over {share:.0%} of the elements"
+    small = float(error.square().sum()) < NOISE**2 * float(other.square().sum())
+    what = "noise" if small else "other values, in no pattern,"
+    where = "every element" if share > 0.9 else f"{share:.0%} of the elements"
+    return f"{what} over {where}"
 
 
 def _places(mask: Tensor) -> str:

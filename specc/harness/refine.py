@@ -41,11 +41,15 @@ def refined(
     """``comparison`` of a run in ``dtype`` with the findings of its float64 run ``exact`` and of
     its layers ``alone``."""
     known = {finding.name for finding in comparison.findings}
+    differs = _of_float64(golden, exact)
     wide = [
         Finding(name, what, spot_of(name).file, spot_of(name).line, message)
-        for name, what, message in _of_float64(golden, exact)
+        for name, what, message in differs
         if name not in known
     ]
+    if differs:
+        # Layers by themselves are given other numbers than those that their floors are of.
+        alone = {}
     findings = [*comparison.findings, *wide]
     hidden = list(comparison.not_observable)
     worst, compared = comparison.worst, comparison.compared

@@ -1,7 +1,8 @@
 """A script that shows a fault with torch alone, and the numbers that it needs beside it.
 
-For a layer that is wrong alone: that layer, built by torch, on the inputs that it had. For anything
-else: the emitted source, run by the target and in float64. The numbers are read with
+For a layer that is wrong alone: that layer, built by torch, on the inputs that it had. For a source
+that computes something else: it and what the spec means, side by side (``repro_source``). For
+anything else: the emitted source, run by the target and in float64. The numbers are read with
 ``weights_only``, so that nothing in them runs. Non-goals: finding the layer (``locate``).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -18,6 +20,7 @@ from specc.errors import CallError
 from specc.harness.calls import Call
 from specc.harness.case import ClosedCase
 from specc.harness.locate import Located
+from specc.harness.repro_source import script
 from specc.harness.running import Setting
 from specc.harness.tf32 import dtype_of
 from specc.ir import Program
@@ -35,6 +38,7 @@ _COMPILED = {
 _RUN = '''
 def results(run, model, inputs):
     """What ``run`` gives, and the gradients of ``model`` and of its inputs, by name."""
+    torch.manual_seed(0)  # the same masks, where the model draws any
     inputs = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
     found = run(*inputs)
     outputs = list(found) if isinstance(found, (tuple, list)) else [found]
@@ -68,8 +72,6 @@ print(f"torch {torch.__version__}: relative error against float64")
 for name in exact:
     made = error(found[name], exact[name]) if name in found else "missing"
     print(f"{name:40} eager {error(eager[name], exact[name])}  TARGET {made}")
-for k, expected in enumerate(data["expected"]):
-    print(f"output {k} against what the spec means: {error(found[f'output {k}'], expected)}")
 '''
 
 
@@ -84,27 +86,38 @@ def write(
 ) -> Path:
     """Write the script and its numbers into ``folder``; returns the script. Raises CallError
     (E0703)."""
-    made = None if located.culprit is None else _of_layer(located.culprit)
-    if made is None:
-        made = _of_source(program, closed, source, setting)
-    body, numbers = made
-    numbers["expected"] = located.expected
     head = f'"""{_quoted(program.file)}, {setting.target} in {setting.dtype}: {_quoted(finding)}"""'
-    wrapped = _COMPILED[setting.target].format(model="other")
-    text = (
-        f"{head}\n\nimport copy\nfrom pathlib import Path\n\nimport torch\n{body}\n"
-        f"double, other = copy.deepcopy(model).double(), copy.deepcopy(model)\nrun = {wrapped}\n"
-        + _RUN.replace("TARGET", setting.target)
-    )
+    sources: Mapping[str, str] = {}
+    made = None if located.culprit is None else _of_layer(located.culprit)
+    if made is None and located.meant:
+        body, sources, numbers = script(program, closed, source, located.meant)
+        text = f"{head}\n{body}"
+    else:
+        body, numbers = made or _of_source(program, closed, source, setting)
+        text = _compared(head, body, setting)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(numbers, folder / NUMBERS)
-        (folder / SCRIPT).write_text(text, encoding="utf-8")
+        for name, content in {**sources, SCRIPT: text}.items():
+            (folder / name).write_text(content, encoding="utf-8")
     except (OSError, RuntimeError) as error:
         raise CallError(
             "E0703", f"cannot write {folder}: {error}", help="name a folder that can be written"
         ) from None
     return folder / SCRIPT
+
+
+def _compared(head: str, body: str, setting: Setting) -> str:
+    """The script of one model: in the target, in eager where that is another, and in float64."""
+    wrapped = _COMPILED[setting.target].format(model="other")
+    run = _RUN.replace("TARGET", setting.target)
+    if setting.target == "eager":
+        run = run.replace("eager {error(eager[name], exact[name])}  ", "")
+    return (
+        f"{head}\n\nimport copy\nfrom pathlib import Path\n\nimport torch\n{body}\n"
+        "double, other = copy.deepcopy(model).double(), copy.deepcopy(model)\n"
+        f"run = {wrapped}\n{run}"
+    )
 
 
 _LOAD = """

@@ -77,6 +77,7 @@ class _Training:
                 if step.constraints:
                     self.record_constraints(step)
         for name in self.schedules:
+            self.record_when(name)
             self.record_schedule(name)
 
     # ── a batch ──────────────────────────────────────────────────────────────────────────────────
@@ -252,6 +253,13 @@ class _Training:
         with torch.no_grad():
             for name, value in kept.items():
                 parameters[name].copy_(value)
+
+    def record_when(self, step: str) -> None:
+        """When the schedule is to be stepped and what it watches, which is told to whoever trains:
+        each in a name, so that another is a value that is missing and one too many."""
+        for key, told in self.schedules[step].items():
+            if isinstance(told, (str, int)):
+                self.seen.exact(f"end/{_kind('scheduler', step)}/{key}/{told}", 1.0)
 
     def record_schedule(self, step: str) -> None:
         """The learning rates of the next AHEAD steps, which a few steps are too short to show.

@@ -8,6 +8,7 @@ good report names first. Non-goals: running (``run``), the faults themselves (``
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -207,16 +208,26 @@ def in_place_of(
 
 
 def from_module(name: str) -> tuple[Fault, ...]:
-    """The ``FAULTS`` of an importable module: a user's own. It is imported, so it is named on the
-    command line alone. Raises CallError (E0719)."""
+    """The ``FAULTS`` of an importable module: a user's own, which may lie in the current folder. It
+    is imported, so it is named on the command line alone. Raises CallError (E0719)."""
+    here = os.getcwd()
+    added = here not in sys.path
+    if added:
+        sys.path.append(here)
     try:
         module = importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever a user's module does while it is imported
+        missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]
         raise CallError(
             "E0719",
             f"the faults of {name!r} cannot be imported: {type(error).__name__}: {error}",
-            help="name a module that can be imported from here",
+            help="name a module, without .py, that can be imported from here"
+            if missing
+            else f"mend {name}: it is found, and fails while it is imported",
         ) from error
+    finally:
+        if added:
+            sys.path.remove(here)
     found = getattr(module, "FAULTS", None)
     if not isinstance(found, (tuple, list)) or not all(isinstance(f, Fault) for f in found):
         raise CallError(
