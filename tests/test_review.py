@@ -180,3 +180,18 @@ def test_a_diff_of_a_broken_golden(project: Path) -> None:
     (project / "copy/train/golden.json").write_text("{")
     status, text = run("diff", "copy", "golden/net")
     assert status == 3 and "E0802" in text
+
+
+def test_goldens_of_cases_that_are_gone_are_told(project: Path) -> None:
+    told = "of no case of the spec any more, to be deleted: "
+    assert told not in run("bless", "--check", "net.spec")[1]
+    shutil.copytree("golden/net/train", "golden/net/train-N9")
+    # Another spec's, which lies in a folder of this one's name.
+    shutil.copytree("golden/net/train", "golden/net/inner/eval")
+    status, text = run("bless", "--check", "net.spec")
+    assert status == 0 and f"{told}train-N9\n" in text
+    spec = project / "net.spec"
+    spec.write_text(spec.read_text().replace("modes train", "modes eval"))
+    status, text = run("bless", "net.spec")
+    assert status == 0 and f"{told}train, train-N9\n" in text
+    assert Path("golden/net/train-N9").is_dir()

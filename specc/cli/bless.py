@@ -56,6 +56,7 @@ def bless(
         from specc.cli import review as reviewing
 
         return reviewing.check(programs) if check else reviewing.review(programs)
+    from specc.cli.review import tell_leftover
     from specc.harness.bless import bless as bless_program  # brings torch
 
     status = 0
@@ -74,4 +75,5 @@ def bless(
         folder = os.path.relpath(written[0].parent)
         seconds = perf_counter() - start
         typer.echo(f"{file}: {len(written)} {noun} in {folder} ({seconds:.1f} s)")
+        tell_leftover(program, project_root(file))
     return status

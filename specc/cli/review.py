@@ -37,7 +37,17 @@ def check(programs: Sequence[tuple[Path, Program]]) -> int:
             else:
                 missing = True
             _show(file, review)
+        tell_leftover(program, project_root(file))
     return 1 if moved else _MISSING if missing else 0
+
+
+def tell_leftover(program: Program, root: Path) -> None:
+    """Say which goldens are of cases that the spec no longer has; they are the user's to delete."""
+    from specc.harness import golden as goldens
+
+    names = goldens.leftover(program, root)
+    if names:
+        typer.echo(f"  of no case of the spec any more, to be deleted: {', '.join(names)}")
 
 
 def review(programs: Sequence[tuple[Path, Program]]) -> int:

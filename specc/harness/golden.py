@@ -24,7 +24,7 @@ from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import METHOD
 from specc.harness.golden_formats import FORMAT
 from specc.harness.lines import lines_of
-from specc.harness.matrix import Case
+from specc.harness.matrix import Case, cases
 from specc.harness.noise import VERSION as GENERATOR_VERSION
 from specc.harness.place import JSON_NAME, TENSORS_NAME, golden_folder, project_root
 from specc.harness.sketch import is_sketched
@@ -105,6 +105,15 @@ def files(program: Program, golden: Golden) -> dict[str, bytes]:
         if leaf.reference.values is not None
     }
     return {JSON_NAME: _json(program, golden).encode(), TENSORS_NAME: save(tensors)}
+
+
+def leftover(program: Program, root: Path) -> list[str]:
+    """The folders beside the program's goldens that are of none of its cases: of sizes or modes
+    that its test had once."""
+    own = {golden_folder(program, case, root) for case in cases(program)}
+    beside = {folder.parent for folder in own}
+    found = (path.parent for each in beside for path in each.glob(f"*/{JSON_NAME}"))
+    return sorted(folder.name for folder in found if folder not in own)
 
 
 def stamp(program: Program, case: Case, root: Path) -> tuple[object, ...]:
