@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from specc.harness.hooks import Observer, flat_tensors
+from specc.harness.hooks import Observer, copied, flat_tensors
 
 # What a layer may be given beside tensors: values that running it again cannot change.
 _PLAIN = (bool, int, float, str, type(None))
@@ -97,7 +97,7 @@ def _saver(call: Call, position: int) -> Callable[[Tensor], None]:
     def save(gradient: Tensor) -> None:
         # A value that is differentiated several times keeps what came first.
         if call.gradients[position] is None:
-            call.gradients[position] = gradient.detach().clone()
+            call.gradients[position] = copied(gradient)
 
     return save
 
@@ -118,16 +118,12 @@ def _call(
     return Call(
         path,
         kept,
-        [_copied(each) for each in given],
+        [copied(each) if isinstance(each, Tensor) else each for each in given],
         structure,
         autocast,
         torch.is_grad_enabled(),
         [each.requires_grad for each in given if isinstance(each, Tensor)],
     )
-
-
-def _copied(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, Tensor) else value
 
 
 def _without_observers(layer: nn.Module) -> None:

@@ -28,7 +28,7 @@ from specc.harness.machine import MACHINES, amplification_of, random_rounding, t
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.rounding import RandomRounding
-from specc.harness.spread import Floor, errors_of, floor_from
+from specc.harness.spread import Floor, error_of, floor_from
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import dtype_of
 from specc.ir import Program
@@ -147,7 +147,7 @@ def floors(
         kind = dtype if own in ("float", "complex") else own
         unit = float(torch.finfo(dtype_of(kind)).eps)
         others = [run.get(leaf.name) for runs in (turned, amplified) for run in runs]
-        sizes = errors_of(leaf, [*found_in, *others])
+        sizes = [error_of(leaf, sample) for sample in (*found_in, *others)]
         honest, rest = sizes[: len(samples)], sizes[len(samples) :]
         floor = floor_from(honest, leaf.values.numel(), unit)
         if own != leaf.dtype:

@@ -62,34 +62,6 @@ def error_of(leaf: Observation, sample: Observation | None) -> tuple[float, floa
     return math.sqrt(float(error.dot(error)) / len(error)) / scale, float(error.max()) / scale
 
 
-def errors_of(
-    leaf: Observation, samples: Sequence[Observation | None]
-) -> list[tuple[float, float] | None]:
-    """``error_of`` each of ``samples``."""
-    if leaf.values is None:
-        return [None] * len(samples)
-    reference = leaf.values.numpy()
-    scale = leaf.rms if leaf.rms > 0.0 else 1.0
-    values = {
-        number: sample.values.numpy()
-        for number, sample in enumerate(samples)
-        if sample is not None
-        and sample.values is not None
-        and sample.values.shape == leaf.values.shape
-    }
-    found: list[tuple[float, float] | None] = [None] * len(samples)
-    if not values:
-        return found
-    if not len(reference):
-        return [(0.0, 0.0) if number in values else None for number in range(len(samples))]
-    errors = np.abs(np.stack(list(values.values())) - reference)
-    squares = np.einsum("ij,ij->i", errors, errors) / len(reference)
-    largest = errors.max(axis=1)
-    for number, square, most in zip(values, squares.tolist(), largest.tolist(), strict=True):
-        found[number] = (math.sqrt(square) / scale, most / scale)
-    return found
-
-
 def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: float) -> Floor:
     """The floor of one leaf from its values in several honest runs; ``unit`` is the precision's
     epsilon.
@@ -98,7 +70,8 @@ def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: flo
     pooled with the others, honest machines of its kind would stand out.
     """
     assert leaf.values is not None
-    return floor_from(errors_of(leaf, samples), leaf.values.numel(), unit)
+    sizes = [error_of(leaf, sample) for sample in samples]
+    return floor_from(sizes, leaf.values.numel(), unit)
 
 
 def floor_from(sizes: Sequence[tuple[float, float] | None], elements: int, unit: float) -> Floor:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from specc.errors import SpeccError
-from specc.harness.matrix import Cell
+from specc.harness.matrix import Cell, cells
 from specc.ir import Program
 
 
@@ -72,9 +72,7 @@ def _judged(request: dict[str, Any]) -> dict[str, Any]:
 def _cells(
     file: str, settings: tuple[tuple[str, str], ...], target: str, device: str, dtype: str
 ) -> tuple[Cell, ...]:
-    from specc.harness import matrix
-
-    return tuple(matrix.cells(_program(file, settings), [target], [device], [dtype]))
+    return tuple(cells(_program(file, settings), [target], [device], [dtype]))
 
 
 # The cells of a spec come one after the other.

@@ -89,9 +89,10 @@ def tell_untyped_param(line: Line, match: re.Match[str]) -> Finding | None:
         name = re.match(r"\s*([A-Za-z_]\w*)\s*(?:=\s*(.*\S))?\s*$", item[0])
         if name is None:
             continue
-        kind, default = "int", name[2]
-        if default is not None and not re.fullmatch(r"-?\d+", default):
-            kind = "bool" if default.lower() in ("true", "false") else "float"
+        default = name[2]
+        kind = "int" if default is None else _kind(default)
+        if kind is None:
+            return None
         typed = f"{name[1]}: {kind}" + (f" = {default}" if default is not None else "")
         place = start + item.start() + name.start(1)
         told = Diagnostic(
@@ -104,6 +105,15 @@ def tell_untyped_param(line: Line, match: re.Match[str]) -> Finding | None:
         unread = {match["name"], *(each[0].split(":")[0].split("=")[0].strip() for each in items)}
         return Finding(told, ((*line.place(match, "params"), ""),), words=frozenset(unread))
     return None
+
+
+def _kind(default: str) -> str | None:
+    """The type of a default that is a literal; None of any other."""
+    if default.lower() in ("true", "false"):
+        return "bool"
+    if re.fullmatch(r"-?\d+", default):
+        return "int"
+    return "float" if re.fullmatch(r"-?[\d.]+(?:[eE][+-]?\d+)?", default) else None
 
 
 def tell_colon(line: Line, match: re.Match[str]) -> Finding | None:
