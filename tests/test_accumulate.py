@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from specc.harness.accumulate import LANES, accumulated
+from specc.harness.accumulate import LANES, _sums, accumulated
 from specc.harness.pool import Pool, normals
 from specc.harness.rounding import RandomRounding
 
@@ -44,7 +44,7 @@ def test_products_lose_what_sums_of_so_many_terms_lose(name: str) -> None:
     squares: list[float] = []
     for seed in range(6):
         # Without rounding of the result: what is left is the accumulators'.
-        with RandomRounding(seed, torch.float32, scale=0.0, regroup=True, accumulate=True):
+        with RandomRounding(seed, torch.float32, scale=0.0, lanes=1, accumulate=True):
             found = multiply(one, other)
         squares.append(float((found.double() - exact).square().mean()))
     # Terms of mean zero and mean square 1, in LANES partial sums.
@@ -56,8 +56,8 @@ def test_products_lose_what_sums_of_so_many_terms_lose(name: str) -> None:
 
 def test_halves_are_summed_wider() -> None:
     one = torch.randn(16, 64).bfloat16()
-    noisy = RandomRounding(1, torch.bfloat16, scale=0.0, regroup=True, accumulate=True)
-    plain = RandomRounding(1, torch.bfloat16, scale=0.0, regroup=True)
+    noisy = RandomRounding(1, torch.bfloat16, scale=0.0, lanes=1, accumulate=True)
+    plain = RandomRounding(1, torch.bfloat16, scale=0.0, lanes=1)
     with noisy:
         found = one @ one.t()
     with plain:
@@ -87,8 +87,8 @@ def test_each_gradient_of_a_convolution_loses_what_its_sums_lose() -> None:
     plain = function(*arguments)
     found = tuple(each.clone() for each in plain)
     accumulated("convolution_backward", function, arguments, found, Ones())
-    places = 4 * 12 * 12
-    for one, other, terms in zip(found, plain, (8 * 9, places, places), strict=True):
+    assert torch.equal(found[2], plain[2])  # a sum, and no product: it is really added up
+    for one, other, terms in zip(found[:2], plain[:2], (8 * 9, 4 * 10 * 10), strict=True):
         lost = (one - other).double() / (1e6 * EPS / 4)
         own = other.double().square().mean().sqrt()
         assert float(lost.min()) > 0
@@ -108,3 +108,51 @@ def test_nothing_is_lost_of_a_single_term() -> None:
     kept = found.clone()
     accumulated("mm", torch.ops.aten.mm.default, (two, two.t()), found, Ones())
     assert not torch.equal(found, kept)
+
+
+def of_squares(name: str, args: tuple[Any, ...]) -> list[Tensor]:
+    """The sums of squared terms, from the product of the squares itself."""
+    function = getattr(torch.ops.aten, name).default
+    if name == "convolution":
+        return [function(args[0].square(), args[1].square(), None, *args[3:])]
+    return list(function(*(each.square() for each in args[:3]), *args[3:]))[:2]
+
+
+CONVOLUTIONS = {
+    "plain": ((4, 6, 12, 12), (8, 6, 3, 3), False, 1, 1, 0),
+    "groups": ((4, 6, 12, 12), (8, 3, 3, 3), False, 2, 1, 1),
+    "depthwise": ((4, 6, 12, 12), (6, 1, 3, 3), False, 6, 1, 1),
+    "stride": ((4, 6, 13, 13), (8, 6, 3, 3), False, 1, 2, 0),
+    "transposed": ((4, 6, 8, 8), (6, 8, 3, 3), True, 1, 2, 0),
+    "transposed groups": ((4, 6, 8, 8), (6, 4, 3, 3), True, 2, 1, 0),
+    "one dimension": ((4, 6, 40), (8, 6, 5), False, 1, 1, 0),
+    "three dimensions": ((2, 4, 6, 6, 6), (8, 4, 2, 2, 2), False, 1, 1, 0),
+}
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_squares_are_summed_without_another_product(case: str) -> None:
+    shape, kernel, transposed, groups, stride, padding = CONVOLUTIONS[case]
+    source = torch.Generator().manual_seed(3)
+    # Channels of sizes of their own: each must be found where it is.
+    value = torch.randn(shape, generator=source) * torch.arange(1.0, shape[1] + 1).view(
+        -1, *[1] * (len(shape) - 2)
+    )
+    weight = torch.randn(kernel, generator=source)
+    many = len(shape) - 2
+    how = ([stride] * many, [padding] * many, [1] * many, transposed, [0] * many, groups)
+    forward = (value, weight, None, *how)
+    result = torch.ops.aten.convolution(*forward)
+    gradient = torch.randn(result.shape, generator=source)
+    backward = (gradient, value, weight, [0], *how, [True, True, False])
+    for name, args in (("convolution", forward), ("convolution_backward", backward)):
+        function = getattr(torch.ops.aten, name).default
+        found = [squares for _, squares, _ in _sums(name, function, args, function(*args))]
+        if name == "convolution":
+            found = found[:1]
+        for one, other in zip(found, of_squares(name, args), strict=True):
+            assert one.shape == other.shape
+            ratio = one.double().mean() / other.double().mean()
+            assert 0.7 < float(ratio) < 1.4
+            near = (one / other.clamp(min=1e-3)).median()
+            assert 0.5 < float(near) < 2.0

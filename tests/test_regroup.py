@@ -56,7 +56,7 @@ def test_regrouped_arithmetic_is_the_same_arithmetic(name: str) -> None:
         return list(made) if isinstance(made, tuple) else [made]
 
     expected = compute()
-    with RandomRounding(2, torch.float32, regroup=True):
+    with RandomRounding(2, torch.float32, lanes=1):
         found = compute()
     for one, other in zip(found, expected, strict=True):
         assert one.shape == other.shape
@@ -73,6 +73,6 @@ def test_sums_one_by_one_hold_a_sequential_sum() -> None:
     sequential = float((total.double() - exact).square().mean().sqrt())
     errors = []
     for seed in range(12):
-        with RandomRounding(seed, torch.float32, regroup=True):
+        with RandomRounding(seed, torch.float32, lanes=1):
             errors.append((x.sum(1).double() - exact).square().mean())
     assert sequential < 3 * float(torch.stack(errors).mean().sqrt())

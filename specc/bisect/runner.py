@@ -260,7 +260,7 @@ def _noisy(request: Request, program: Program, closed: ClosedCase, number: int) 
     mode = RandomRounding(
         1000 + number,
         getattr(torch, request.dtype),
-        regroup=number % 2 == 1,
+        lanes=number % 2,
         lower=getattr(torch, precision) if precision else None,
     )
     tracer = _tracer(request, program)

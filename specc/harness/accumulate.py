@@ -11,7 +11,7 @@ each of K / LANES terms. Higham, "The accuracy of floating point summation", SIA
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -32,34 +32,74 @@ def accumulated(name: str, func: Any, args: tuple[Any, ...], result: Any, drawn:
             continue
         eps = float(torch.finfo(found.dtype).eps)
         many = terms / LANES
-        spread = squares.clamp_(min=0.0).mul_(many / 2)
-        spread.addcmul_(found, found, value=many / 3).sqrt_()
+        spread = squares.mul(many / 2)
+        spread = spread.addcmul(found, found, value=many / 3).sqrt_()
         found.addcmul_(spread, drawn.like(found).to(found.dtype), value=eps / 4)
 
 
 def _sums(
     name: str, func: Any, args: tuple[Any, ...], result: Any
 ) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """(result, the sum of the squared terms of each of its elements, how many terms)."""
+    """(result, the sum of the squared terms of each of its elements, how many terms).
+
+    The sum is what it is for factors that know nothing of each other: the product of the two sums
+    of squares over the number of terms, so that no product is computed a second time."""
     if name in ("mm", "bmm"):
-        left, right = args[:2]
-        yield result, left.square() @ right.square(), left.shape[-1]
+        yield result, *_matrices(*args[:2])
     elif name in ("addmm", "baddbmm"):
-        left, right = args[1:3]
-        yield result, left.square() @ right.square(), left.shape[-1]
+        yield result, *_matrices(*args[1:3])
     elif name == "convolution":
-        squares = func(args[0].square(), args[1].square(), None, *args[3:])
-        yield result, squares, _terms(args[1], transposed=bool(args[6]))
+        yield result, *_windows(func, args[0], args[1], args[3:], transposed=bool(args[6]))
     elif name == "convolution_backward":
-        squared = func(*(each.square() for each in args[:3]), *args[3:])
-        forward = not args[7]
-        places = args[0].numel() / args[0].shape[1]
-        counts = (_terms(args[2], transposed=forward), places, places)
-        for found, squares, terms in zip(result, squared, counts, strict=True):
-            if isinstance(found, Tensor) and isinstance(squares, Tensor):
-                yield found, squares, terms
+        gradient, value, weight, _, *rest = args[:10]
+        transposed = bool(rest[3])
+        if isinstance(result[0], Tensor):
+
+            def back(given: Tensor, ones: Tensor, _bias: None, *settings: Any) -> Tensor:
+                like = given.new_empty(value.shape[0], settings[-1], *value.shape[2:])
+                found: Tensor = func(given, like, ones, None, *settings, [True, False, False])[0]
+                return found
+
+            yield (
+                result[0],
+                *_windows(back, gradient, weight, tuple(rest), transposed=not transposed),
+            )
+        if isinstance(result[1], Tensor):
+            rows, columns = (value, gradient) if transposed else (gradient, value)
+            yield result[1], *_positions(result[1], rows, columns, groups=rest[-1])
 
 
-def _terms(weight: Tensor, *, transposed: bool) -> float:
-    """How many products go into an element: of ``[out, in / groups, ...]``, or the other way."""
-    return math.prod(weight.shape[2:]) * weight.shape[0 if transposed else 1]
+def _matrices(left: Tensor, right: Tensor) -> tuple[Tensor, float]:
+    """Of ``[..., m, terms]`` and ``[..., terms, n]``."""
+    terms = max(left.shape[-1], 1)
+    rows, columns = left.square().sum(-1, keepdim=True), right.square().sum(-2, keepdim=True)
+    return (rows / terms) * columns, terms
+
+
+def _windows(
+    convolve: Any, value: Tensor, weight: Tensor, settings: Sequence[Any], *, transposed: bool
+) -> tuple[Tensor, float]:
+    """Of a convolution's windows: ``convolve`` sums the squares of ``value`` in each of them, a
+    channel for each group. ``weight`` is ``[out, in / groups, ...]``, or where ``transposed``
+    ``[in, out / groups, ...]``."""
+    groups = settings[-1]
+    squares = value.square().unflatten(1, (groups, -1)).sum(2)
+    seen = convolve(squares, value.new_ones(groups, 1, *weight.shape[2:]), None, *settings)
+    split = weight.square().unflatten(0, (groups, -1)).flatten(3).sum(-1)
+    of_weight = split.sum(1) if transposed else split.sum(2)
+    terms = max(math.prod(weight.shape[2:]) * split.shape[1 if transposed else 2], 1)
+    spread = (seen / terms).unsqueeze(2) * of_weight.view(1, groups, -1, *[1] * (seen.dim() - 2))
+    return spread.flatten(1, 2), terms
+
+
+def _positions(
+    weight: Tensor, rows: Tensor, columns: Tensor, *, groups: int
+) -> tuple[Tensor, float]:
+    """Of a kernel's gradient ``weight``, ``[rows' channels, columns' channels / groups, ...]``: a
+    sum over the positions of ``rows``."""
+    terms = rows.numel() // rows.shape[1]
+    over = [dim for dim in range(rows.dim()) if dim != 1]
+    first = rows.square().sum(over).view(groups, -1, 1)
+    second = columns.square().mean(over).view(groups, 1, -1)
+    squares = (first * second).flatten(0, 1)
+    return squares.view(*squares.shape, *[1] * (weight.dim() - 2)).expand(weight.shape), terms

@@ -57,7 +57,7 @@ def alone_floors(program: Program, exact: Exact, run: Run, dtype: str) -> dict[s
     layers = [alone for call in run.calls.values() if (alone := exact.alone(call)) is not None]
     samples = []
     for machine in MACHINES:
-        with machine.rounding(program, dtype, 2000, accumulate=True) as mode:
+        with machine.rounding(program, dtype, 2000) as mode:
             samples.append(_sample(layers, setting, mode))
     amplification = amplification_of(program, dtype)
     pushed = []

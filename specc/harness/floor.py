@@ -35,7 +35,7 @@ from specc.ir import Program
 
 # How floors are found. To be raised with every change that matters: a golden with floors found
 # otherwise is judged on them, and the verdict says so.
-METHOD = 2
+METHOD = 3
 # An amplified error this many times over its linear expectation is a jump, not noise.
 JUMP = 4.0
 # A jump that an honest run may make counts as so many floors, so that the policy's K holds it.

@@ -1,19 +1,20 @@
 """The same arithmetic in another order: fused operations in single steps, long sums in other
 groups.
 
-What compilers and other machines' kernels do, all of it honest. Each function takes the operation,
-its arguments and a source of chance, and gives the result or None where it has no other order to
-offer. Non-goal: moving results at random (``rounding``).
+What compilers and other machines' kernels do, all of it honest. Each function takes an order of
+summation, the operation and its arguments, and gives the result or None where it has no other order
+to offer. Non-goals: moving results at random (``rounding``), adding up (``summation``).
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from specc.harness.summation import Order
 
 _FUSED = (
     "native_batch_norm",
@@ -26,11 +27,22 @@ _FUSED = (
     "_softmax_backward_data",
     "_log_softmax",
     "_log_softmax_backward_data",
+    "logsumexp",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "nll_loss_forward",
+    "nll_loss2d_forward",
+    "soft_margin_loss",
     "mse_loss",
     "huber_loss",
     "smooth_l1_loss",
+    "var",
+    "std",
+    "std_mean",
+    "nansum",
+    "dot",
+    "mv",
+    "trace",
     "gelu",
     "gelu_backward",
     "silu",
@@ -52,38 +64,36 @@ def parts() -> Mapping[Any, Callable[..., Any]]:
     return _PARTS
 
 
-def _split(source: random.Random, count: int) -> int:
-    return source.randrange(1, count)
+def _split(order: Order, count: int) -> int:
+    return order.chance.randrange(1, count)
 
 
-def _regrouped_mm(
-    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Any:
+def _regrouped_mm(order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """``mm``/``bmm``: the inner sum in two parts."""
     left, right = args[0], args[1]
     inner = left.shape[-1]
     if inner < 2 or kwargs:
         return None
-    at = _split(source, inner)
+    at = _split(order, inner)
     first = func(left[..., :at], right[..., :at, :])
     return first.add_(func(left[..., at:], right[..., at:, :]))
 
 
 def _regrouped_addmm(
-    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """``addmm``: the inner sum in two parts, the bias last."""
     bias, left, right = args[:3]
     inner = left.shape[-1]
     if inner < 2 or kwargs or len(args) > 3:
         return None
-    at = _split(source, inner)
+    at = _split(order, inner)
     first = torch.mm(left[:, :at], right[:at])
     return first.add_(torch.mm(left[:, at:], right[at:])).add_(bias)
 
 
 def _regrouped_convolution(
-    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """``convolution``: the sum over input channels in two parts, the bias last."""
     value, weight, bias = args[:3]
@@ -91,7 +101,7 @@ def _regrouped_convolution(
     channels = weight.shape[1]
     if transposed or groups != 1 or channels < 2 or kwargs:
         return None
-    at = _split(source, channels)
+    at = _split(order, channels)
     rest = args[3:]
     first = func(value[:, :at], weight[:, :at], None, *rest)
     total = first.add_(func(value[:, at:], weight[:, at:], None, *rest))
@@ -99,9 +109,9 @@ def _regrouped_convolution(
 
 
 def _regrouped_sum(
-    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
-    """``sum``/``mean``: as if added up one by one."""
+    """``sum``/``mean``: added up in the order."""
     value = args[0]
     if kwargs or not value.is_floating_point() or value.dim() == 0:
         return None
@@ -111,14 +121,14 @@ def _regrouped_sum(
     count = value.numel() // max(total.numel(), 1)
     if count < 2:
         return None
-    noise = _one_by_one(source, value, list(dims), keep)
-    return total.add_(noise / count if func._schema.name == "aten::mean" else noise)
+    lost = order.lost(value, list(dims), keep)
+    return total.add_(lost / count if func._schema.name == "aten::mean" else lost)
 
 
 def _regrouped_variance(
-    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
-    """``var_mean``: both sums as if added up one by one."""
+    """``var_mean``: both sums added up in the order."""
     value = args[0]
     variance, mean = func(*args, **kwargs)
     dims = list(args[1]) if len(args) > 1 and args[1] else list(range(value.dim()))
@@ -127,38 +137,16 @@ def _regrouped_variance(
     if count < 2:
         return variance, mean
     centred = value - value.mean(dims, True)
-    mean.add_(_one_by_one(source, value, dims, keep) / count)
-    variance.add_(_one_by_one(source, centred.square_(), dims, keep) / count)
+    mean.add_(order.lost(value, dims, keep) / count)
+    variance.add_(order.lost(centred.square_(), dims, keep) / count)
     return variance, mean
 
 
-def _one_by_one(source: random.Random, value: Tensor, dims: list[int], keep: bool) -> Tensor:
-    """The rounding noise of adding ``value`` up over ``dims`` element after element, as inductor
-    does.
-
-    Each addition rounds its partial sum, by a quarter of epsilon in root-mean-square; the errors
-    of the additions are independent, so they add up in squares: (eps / 4) * sqrt(sum of squared
-    partial sums).
-    """
-    dims = [dim % value.dim() for dim in dims]
-    # Every machine adds up low precisions in float32; in float16 the squares would overflow.
-    value = value.to(torch.promote_types(value.dtype, torch.float32))
-    kept = [dim for dim in range(value.dim()) if dim not in dims]
-    rows = value.permute(*kept, *dims).reshape(*[value.shape[dim] for dim in kept], -1)
-    spread = rows.cumsum(-1).square_().sum(-1).sqrt_()
-    generator = torch.Generator().manual_seed(source.getrandbits(40))
-    noise = torch.randn(spread.shape, generator=generator, dtype=value.dtype)
-    noise.mul_(spread).mul_(torch.finfo(value.dtype).eps / 4)
-    if keep:
-        noise = noise.view([1 if d in dims else value.shape[d] for d in range(value.dim())])
-    return noise
-
-
 def _regrouped_convolution_backward(
-    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
-    """``convolution_backward``: the weight's sum over the batch in two parts, the bias's one by
-    one.
+    """``convolution_backward``: the weight's sum over the batch in two parts, the bias's added up
+    in the order.
     """
     gradient, value, weight = args[:3]
     middle, mask = args[3:10], args[10]
@@ -172,18 +160,16 @@ def _regrouped_convolution_backward(
         if count < 2:
             of_weight = func(gradient, value, weight, *middle, only)[1]
         else:
-            at = _split(source, count)
+            at = _split(order, count)
             of_weight = func(gradient[:at], value[:at], weight, *middle, only)[1]
             of_weight.add_(func(gradient[at:], value[at:], weight, *middle, only)[1])
     if mask[2]:
         dims = [dim for dim in range(gradient.dim()) if dim != 1]
-        of_bias = gradient.sum(dims).add_(_one_by_one(source, gradient, dims, False))
+        of_bias = gradient.sum(dims).add_(order.lost(gradient, dims, False))
     return whole, of_weight, of_bias
 
 
-def _moved(
-    source: random.Random, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Any:
+def _moved(order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """A transform or a factorization of its argument moved by half a unit of its own size.
 
     Libraries order these differently, and each is backward stable: what it gives is exact for an
@@ -195,7 +181,7 @@ def _moved(
     if not (value.is_floating_point() or value.is_complex()):
         return None
     parts = torch.view_as_real(value) if value.is_complex() else value
-    generator = torch.Generator().manual_seed(source.getrandbits(40))
+    generator = torch.Generator().manual_seed(order.chance.getrandbits(40))
     size = parts.abs().square().mean().sqrt() * torch.finfo(parts.dtype).eps / 2
     noise = torch.randn(parts.shape, generator=generator, dtype=parts.dtype) * size
     moved = parts + noise

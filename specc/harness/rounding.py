@@ -3,8 +3,8 @@
 Sees forward, backward and optimizer, in-place and foreach forms. What a kernel computes exactly (a
 copy, a selection, a sign change, a maximum) is left alone: no honest machine rounds it. With
 ``regroup`` the fused operations are taken apart and long sums are split at a random place, as
-compilers and other kernels do, so that roundings hidden inside a kernel show as well. Non-goal:
-deciding what the spread means (``floor``).
+compilers and other kernels do, and reductions are really added up in another order, so that
+roundings hidden inside a kernel show as well. Non-goal: deciding what the spread means (``floor``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from specc.harness.accumulate import accumulated
 from specc.harness.decisions import Decisions, may_decide
 from specc.harness.pool import Pool, factors, normals
 from specc.harness.regroup import REGROUPED, parts
+from specc.harness.summation import Order
 from specc.harness.tf32 import UNIT, truncated, with_factors
 
 # Results that are copies, selections or exact functions of their arguments.
@@ -57,13 +58,14 @@ class RandomRounding(Decisions):
 
     A negative ``scale`` gives the mirror image: every move the other way.
 
-    ``regroup`` takes fused operations apart and splits sums; the decisions are then not recorded,
-    because the operations are others.
+    With ``lanes`` fused operations are taken apart and sums are added up in so many partial sums;
+    the decisions are then not recorded, because the operations are others. A ``scale`` of 0 moves
+    nothing beside, and adds up the very terms.
 
     ``accumulate`` gives products the noise of kernels that keep few partial sums.
 
     ``tf32`` cuts the factors of products as TF32 does: at random by up to its unit, or with
-    ``regroup`` by dropping their low bits, which is as honest and always errs the same way.
+    ``lanes`` by dropping their low bits, which is as honest and always errs the same way.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class RandomRounding(Decisions):
         dtype: torch.dtype,
         *,
         scale: float = 1.0,
-        regroup: bool = False,
+        lanes: int = 0,
         lower: torch.dtype | None = None,
         tf32: bool = False,
         accumulate: bool = False,
@@ -84,9 +86,8 @@ class RandomRounding(Decisions):
             for each in {dtype, lower or dtype}
         }
         self._tf32 = Pool(factors(seed, UNIT * scale, torch.float32), places) if tf32 else None
-        self._random = places
         self._lower = lower
-        self._regroup = regroup
+        self._order = Order(places, lanes, rescaled=scale != 0.0) if lanes else None
         self._sums = Pool(normals(seed, dtype), random.Random(seed)) if accumulate else None
 
     def __torch_dispatch__(
@@ -101,20 +102,20 @@ class RandomRounding(Decisions):
         if known.idle:
             return func(*args, **kwargs)
         if self._tf32 is not None:
-            args = with_factors(known.name, args, truncated if self._regroup else self._cut)
-        if self._regroup:
+            args = with_factors(known.name, args, truncated if self._order else self._cut)
+        if self._order is not None:
             if known.taken_apart is not None:
                 with self:
                     return known.taken_apart(*args, **kwargs)
             if known.regrouped is not None:
-                result = known.regrouped(self._random, func, args, kwargs)
+                result = known.regrouped(self._order, func, args, kwargs)
                 if result is not None:
                     self._accumulate(known, args, result)
                     self._move_all(result)
                     return result
         result = func(*args, **kwargs)
         self._accumulate(known, args, result)
-        if known.decides and not self._regroup:
+        if known.decides and self._order is None:
             self.note(known.name, args, result)
         kind = known.kind
         if known.name == "_to_copy" and result.dtype == self._lower:
