@@ -59,7 +59,7 @@ class Machine:
 
 # Partial sums of those that regroup: compiled code has one over channels-last images, which errs
 # most where terms are alike, and a vector register's lanes elsewhere.
-LANES: Final = (1, 8, 1, 16, 1, 1)
+LANES: Final = (1, 1, 8, 1, 1, 1)
 
 # Every second one regroups. One of each kind computes on two threads, one of each has images
 # channels-last, and half of each step by foreach.
@@ -94,7 +94,7 @@ def random_rounding(
         lanes=lanes,
         lower=lower,
         tf32=dtype == TF32,
-        accumulate=lanes > 0,
+        accumulate=lanes > 0 and scale != 0.0,
     )
 
 

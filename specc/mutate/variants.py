@@ -1,4 +1,5 @@
-"""Honest changes of machine, which must pass: threads, targets, layouts, optimizers' ways, kernels.
+"""Honest changes of machine, which must pass: threads, targets, layouts, optimizers' ways, kernels,
+orders of summation.
 
 Non-goals: other torch versions and devices, which are other runs of this one.
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from specc.harness.kernels import plain_kernels
-from specc.harness.machine import threads
+from specc.harness.machine import random_rounding, threads
 from specc.harness.running import Setting
 from specc.ir import Program
 
@@ -31,6 +32,8 @@ def variants(program: Program, dtype: str, targets: tuple[str, ...]) -> Iterator
     for count in (1, 2):
         yield Variant(f"{count} threads", plain, _threads(count))
     yield Variant("without oneDNN", plain, lambda: plain_kernels(True))
+    for lanes, name in ((1, "sums one by one"), (8, "sums in strips")):
+        yield Variant(name, replace(plain, around=_adding_up(program, dtype, lanes)))
     if any(len(value.type.shape) in (4, 5) for value in program.subject().inputs):
         yield Variant("channels_last", replace(plain, layout="channels_last"))
     train = program.train
@@ -45,6 +48,13 @@ def variants(program: Program, dtype: str, targets: tuple[str, ...]) -> Iterator
 
 def _threads(count: int) -> Callable[[], AbstractContextManager[Any]]:
     return lambda: threads(count)
+
+
+def _adding_up(
+    program: Program, dtype: str, lanes: int
+) -> Callable[[], AbstractContextManager[Any]]:
+    """Fused operations in single steps, sums in so many partial sums, and nothing moved beside."""
+    return lambda: random_rounding(program, dtype, 0, scale=0.0, lanes=lanes)
 
 
 def _fusible(program: Program) -> bool:
