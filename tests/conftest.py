@@ -86,7 +86,9 @@ def specc_without_torch(tmp_path: Path) -> Run:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``pytest --catalogue-cases 5000 tests/test_catalog_*.py`` is the longer mode."""
+    """The longer modes: ``pytest --catalogue-cases 5000 tests/test_catalog_*.py``, and
+    ``--exhaustive`` for families of which a few members are run otherwise."""
+    parser.addoption("--exhaustive", action="store_true", help="every member of a family: hours")
     parser.addoption(
         "--catalogue-cases",
         type=int,
