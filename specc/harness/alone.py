@@ -45,6 +45,9 @@ class Error:
     unit: float = 0.0
 
 
+# Elements that are compared at a time.
+_PIECE = 1 << 16
+
 # Of a value that is not there, or has another shape, or NaN where a number should be.
 LOST = Error(math.inf, math.inf, math.inf)
 
@@ -56,12 +59,18 @@ class Expected:
     def __init__(self, name: str, value: Tensor) -> None:
         self.name = name
         self.value = value
-        real = _real(value)
-        finite = torch.isfinite(real)
-        self._finite = None if bool(finite.all()) else finite
-        self._endless = real[~finite].nan_to_num()
-        self._real = real if self._finite is None else real[finite]
-        self._square = float(self._real.square().mean()) if self._real.numel() else 0.0
+        real = _real(value).double()
+        self._finite: Tensor | None = None
+        self._endless = real[:0]
+        # One value that is not finite makes the square so; it may overflow as well.
+        if not math.isfinite(float(real.dot(real))):
+            finite = torch.isfinite(real)
+            if not bool(finite.all()):
+                self._finite = finite
+                self._endless = real[~finite].nan_to_num()
+        self._real = real if self._finite is None else real[self._finite]
+        count = self._real.numel()
+        self._square = float(self._real.dot(self._real)) / count if count else 0.0
 
     def error(self, found: Tensor | None) -> Error:
         """How far ``found`` is off."""
@@ -75,20 +84,25 @@ class Expected:
         one = _real(found)
         if self._finite is not None:
             # A mask of minus infinities is right where it is.
-            if not torch.equal(one[~self._finite].nan_to_num(), self._endless):
+            if not torch.equal(one[~self._finite].double().nan_to_num(), self._endless):
                 return LOST
             one = one[self._finite]
         count = one.numel()
         if not count:
             return Error(0.0, 0.0, 0.0, 0, unit)
-        error = one - self._real
+        square = along = largest = 0.0
+        # Piece by piece, so that what lies between stays in the cache.
+        for piece, real in zip(one.split(_PIECE), self._real.split(_PIECE), strict=True):
+            error = piece.double() - real
+            square += float(error.dot(error))
+            along += float(error.dot(real))
+            largest = max(largest, *(abs(float(end)) for end in error.aminmax()))
         scale = math.sqrt(self._square) or 1.0
-        rms = math.sqrt(float(error.dot(error)) / count) / scale
+        rms = math.sqrt(square / count) / scale
         if not math.isfinite(rms):
             return LOST
-        along = abs(float(error.dot(self._real))) / count
-        gain = along / self._square if self._square > 0.0 else 0.0
-        return Error(rms, float(error.abs().max()) / scale, gain, count, unit)
+        gain = abs(along) / count / self._square if self._square > 0.0 else 0.0
+        return Error(rms, largest / scale, gain, count, unit)
 
 
 @dataclass(frozen=True)
@@ -132,15 +146,16 @@ class Exact:
         """The layers of ``run``, a float64 run of ``case`` with their calls."""
         return cls(run, "step0" if case.mode == "train" else "eval")
 
-    def alone(self, own: Call) -> Alone | None:
+    def alone(self, own: Call, *, keep: bool = True) -> Alone | None:
         """The layer of ``own``, a call of another precision, by itself; None for a layer that
-        cannot be run on what the float64 run gave it."""
+        cannot be run on what the float64 run gave it. What it should make is kept for another
+        call of the same kind, if ``keep``."""
         exact = self.run.calls.get(own.path)
         given = None if exact is None else _forced(own, exact)
         if exact is None or given is None:
             return None
         try:
-            expected = self._of_float64(exact, own)
+            expected = self._of_float64(exact, own, keep)
             layer = copy.deepcopy(own.layer)
             load(layer, state_of(exact.layer))
         except Exception:  # as in Alone.values
@@ -150,10 +165,11 @@ class Exact:
         forced = replace(own, layer=layer, given=filled, gradients=_laid_out(exact, own))
         return Alone(forced, expected, self.stage)
 
-    def _of_float64(self, exact: Call, own: Call) -> list[Expected]:
+    def _of_float64(self, exact: Call, own: Call, keep: bool) -> list[Expected]:
         """What ``exact`` makes of numbers that ``own``'s dtypes hold."""
         key = (own.path, tuple(each.dtype for each in own.tensors), tuple(own.results))
-        if key not in self._expected:
+        expected = self._expected.get(key)
+        if expected is None:
             given = [
                 _rounded(each, like.dtype)
                 for each, like in zip(exact.tensors, own.tensors, strict=True)
@@ -175,12 +191,14 @@ class Exact:
                 for name, value in found.buffers.items()
                 if not torch.equal(value, before[name])
             }
-            self._expected[key] = [
+            expected = [
                 Expected(f"{self.stage}/{name}", value)
                 for name, value in _made(own.path, found)
                 if value.is_floating_point() or value.is_complex()
             ]
-        return self._expected[key]
+            if keep:
+                self._expected[key] = expected
+        return expected
 
 
 def exactly(
@@ -259,4 +277,4 @@ def _real(value: Tensor) -> Tensor:
     value = value.detach().cpu()
     if value.is_complex():
         value = torch.view_as_real(value.resolve_conj())
-    return value.double().reshape(-1)
+    return value.reshape(-1)

@@ -54,27 +54,33 @@ def alone_floors(program: Program, exact: Exact, run: Run, dtype: str) -> dict[s
     # In TF32 it is the mode that cuts the factors, and not the run.
     own = "float32" if dtype == TF32 else dtype
     setting = Setting("eager", "cpu", own)
-    layers = [alone for call in run.calls.values() if (alone := exact.alone(call)) is not None]
+    found: dict[str, AloneFloor] = {}
+    # One layer after the other, so that the tensors of no more than one are held.
+    for call in run.calls.values():
+        layer = exact.alone(call, keep=False)
+        if layer is not None:
+            found |= _of_layer(program, layer, setting, dtype)
+    return found
+
+
+def _of_layer(
+    program: Program, layer: Alone, setting: Setting, dtype: str
+) -> dict[str, AloneFloor]:
     samples = []
     for machine in MACHINES:
         with machine.rounding(program, dtype, 2000) as mode:
-            samples.append(_sample(layers, setting, mode))
+            samples.append(_sample(layer, setting, mode))
     amplification = amplification_of(program, dtype)
     pushed = []
     for scale in (amplification, -amplification):
         mode = random_rounding(program, dtype, 2900, scale=scale)
         with threads(1), plain_kernels(dtype == TF32):
-            pushed.append(_sample(layers, setting, mode))
-    sharing = tuple(
-        f"{layer.call.path}{end}"
-        for layer in layers
-        if _shares(layer.call, setting)
-        for end in ("", "/", ".")
-    )
+            pushed.append(_sample(layer, setting, mode))
+    shared = _shares(layer.call, setting)
     found = {}
     for name in dict.fromkeys(name for sample in samples for name in sample):
         floor = _floor([sample.get(name, LOST) for sample in samples])
-        if name.split("/", 2)[2].startswith(sharing):
+        if shared:
             floor = replace(floor, gain=max(floor.gain, floor.rms))
         jumps = [sample.get(name, LOST) for sample in pushed]
         found[name] = _with_jumps(floor, jumps, JUMP * amplification)
@@ -107,9 +113,8 @@ def _shares(call: Call, setting: Setting) -> bool:
     return seen.found
 
 
-def _sample(layers: Sequence[Alone], setting: Setting, mode: RandomRounding) -> dict[str, Error]:
-    inside = replace(setting, around=lambda: mode)
-    return {name: error for layer in layers for name, error in layer.errors(inside).items()}
+def _sample(layer: Alone, setting: Setting, mode: RandomRounding) -> dict[str, Error]:
+    return layer.errors(replace(setting, around=lambda: mode))
 
 
 def _floor(samples: Sequence[Error]) -> AloneFloor:
