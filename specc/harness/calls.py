@@ -56,23 +56,32 @@ class Call:
 
 
 @contextmanager
-def calls_kept(module: nn.Module, paths: Iterable[str], into: dict[str, Call]) -> Iterator[None]:
+def calls_kept(
+    module: nn.Module,
+    paths: Iterable[str],
+    into: dict[str, Call],
+    same: Mapping[int, Tensor] | None = None,
+) -> Iterator[None]:
     """While open, the first call of each layer of ``paths`` is put ``into`` its place by path.
 
     A layer that cannot be copied, or is given anything but tensors and plain values, is left out.
+    ``same`` has, by a parameter's id, a tensor of the same numbers that nothing changes: what is
+    kept of the layer is made of it, and takes no memory.
     """
     with ExitStack() as stack:
         for path in paths:
-            for handle in _kept(path, module.get_submodule(path), into):
+            for handle in _kept(path, module.get_submodule(path), into, same or {}):
                 stack.callback(handle.remove)
         yield
 
 
-def _kept(path: str, layer: nn.Module, into: dict[str, Call]) -> list[Any]:
+def _kept(
+    path: str, layer: nn.Module, into: dict[str, Call], same: Mapping[int, Tensor]
+) -> list[Any]:
     pending: list[Call] = []
 
     def before(layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        call = None if path in into else _call(path, layer, arguments, keywords)
+        call = None if path in into else _call(path, layer, arguments, keywords, same)
         if call is not None:
             into[path] = call
             pending.append(call)
@@ -103,13 +112,22 @@ def _saver(call: Call, position: int) -> Callable[[Tensor], None]:
 
 
 def _call(
-    path: str, layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    path: str,
+    layer: nn.Module,
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+    same: Mapping[int, Tensor],
 ) -> Call | None:
     given, structure = pytree.tree_flatten((arguments, keywords))
     if not all(isinstance(each, (Tensor, *_PLAIN)) for each in given):
         return None
     try:
-        kept = copy.deepcopy(layer)
+        memo: dict[int, Any] = {
+            id(each): nn.Parameter(same[id(each)], each.requires_grad)
+            for each in layer.parameters()
+            if id(each) in same
+        }
+        kept = copy.deepcopy(layer, memo)
     except Exception:  # whatever a layer of an extension does where it is copied
         return None
     _without_observers(kept)

@@ -120,7 +120,12 @@ class _Numbers:
     files: Mapping[str, samples.Samples]
 
     def on_grid(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.grid).to(torch.float64)
+        # ``tensor`` is float64 and nobody else's.
+        flat = tensor.reshape(-1)
+        # Piece by piece in its place: what a case is made of may be most of what memory holds.
+        for piece in flat.split(1 << 16):
+            piece.copy_(piece.to(self.grid))
+        return flat.view(tensor.shape)
 
     def shape(self, sizes: Sequence[Size]) -> tuple[int, ...]:
         numbers = []
@@ -160,9 +165,10 @@ class _Numbers:
             assert not isinstance(classes, Poly), f"{kind} has an open number of classes"
             found = samples.batch(self.files[value.name], value, shape, classes, step)
             if found.is_complex():
-                return torch.view_as_complex(self.on_grid(torch.view_as_real(found)))
+                parts = torch.view_as_real(found).to(torch.float64, copy=True)
+                return torch.view_as_complex(self.on_grid(parts))
             if found.is_floating_point():
-                return self.on_grid(found)
+                return self.on_grid(found.to(torch.float64, copy=True))
             return found if kind.dtype == "bool" else found.to(_integer(kind.dtype))
         if classes is not None:
             assert isinstance(classes, int), f"{kind} has an open number of classes"

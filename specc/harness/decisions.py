@@ -30,6 +30,11 @@ _DECISIONS: Mapping[str, Callable[[Any], Tensor]] = {
     "topk": lambda out: out[1],
     "sort": lambda out: out[1],
 }
+# Of these the result itself is what is recorded, which what follows might write into.
+_AS_THEY_ARE = frozenset(
+    {"max_pool2d_with_indices", "max_pool3d_with_indices", "sign", "sgn", "argmax", "argmin"}
+    | {"topk", "sort"}
+)
 _COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 _CLAMPS = frozenset({"clamp", "clamp_min", "clamp_max"})
 
@@ -49,6 +54,8 @@ class Decisions(TorchDispatchMode):
     def __init__(self, other: Sequence[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's has no annotations
         self.log: list[Tensor] = []
+        # Whether decisions are noted; where nobody asks for them they need not be.
+        self.noting = True
         self._other = other
 
     @classmethod
@@ -76,7 +83,9 @@ class Decisions(TorchDispatchMode):
         """Record and return the outcome of the operation if it is a decision on floating-point
         numbers.
         """
-        if not args or not isinstance(args[0], Tensor) or not args[0].is_floating_point():
+        if not self.noting or not args or not isinstance(args[0], Tensor):
+            return None
+        if not args[0].is_floating_point():
             return None
         taken: Tensor
         if name in _COMPARISONS:
@@ -84,7 +93,9 @@ class Decisions(TorchDispatchMode):
         elif name in _CLAMPS:
             taken = result.eq(args[0])
         elif name in _DECISIONS:
-            taken = _DECISIONS[name](result).clone()
+            taken = _DECISIONS[name](result)
+            if name in _AS_THEY_ARE:
+                taken = taken.clone()
         else:
             return None
         self.log.append(taken)

@@ -45,13 +45,15 @@ JUMP_FLOORS = 2.0
 @dataclass(slots=True)
 class Reference:
     """The float64 run of a case and its decisions. By precision, ``kinks`` counts the decisions
-    that amplified runs took otherwise, and ``others`` are the logs of those runs."""
+    that amplified runs took otherwise, ``early`` those of the first step alone, which none before
+    them has turned, and ``others`` are the logs of those runs."""
 
     closed: ClosedCase
     run: Run
     decisions: list[Tensor]
     kinks: dict[str, int] = field(default_factory=dict)
     others: dict[str, list[list[Tensor]]] = field(default_factory=dict)
+    early: dict[str, int] = field(default_factory=dict)
     amplified: dict[str, list[Run]] = field(default_factory=dict)
 
 
@@ -87,6 +89,9 @@ def look_for_kinks(
                 found.amplified.setdefault(name, []).append(run)
                 kinks = differing_decisions(found.decisions, mode.log)
                 found.kinks[name] = max(found.kinks.get(name, 0), kinks)
+                few = len(found.decisions) // (len(found.closed.batches) + 1)
+                early = differing_decisions(found.decisions[:few], mode.log[:few])
+                found.early[name] = max(found.early.get(name, 0), early)
                 if kinks:
                     found.others.setdefault(name, []).append(mode.log)
 
@@ -106,12 +111,32 @@ def _exact_run(
     return observe(program, closed, source, setting)
 
 
+def _turned_run(
+    program: Program, closed: ClosedCase, source: str, dtype: str, other: Sequence[Tensor]
+) -> Run:
+    """A run in which every decision is taken as in the log ``other``.
+
+    In float32, at half of what float64 costs: what it rounds is far below the floors that are
+    raised by what it shows, and where a kink shows nothing above that it need not be held. Float64
+    has floors below that, and autocast would compute in less.
+    """
+    autocast = program.train is not None and program.train.precision
+    if autocast or dtype == "float64":
+        return _exact_run(program, closed, source, Decisions(other))
+    mode = Decisions(other)
+    setting = Setting(
+        "eager", "cpu", "float32", layers=True, numbers_alone=True, around=lambda: mode
+    )
+    return _run(program, closed, source, setting, "float32")
+
+
 def honest_runs(program: Program, found: Reference, source: str, dtype: str) -> list[Run]:
     """What each of the honest machines makes of the reference's case in ``dtype``; the first with
     its layers' calls. Deterministic. Raises RunFailed."""
     samples: list[Run] = []
     for machine in MACHINES:
         with machine.rounding(program, dtype, 1000) as mode:
+            mode.noting = False
             setting = replace(
                 _noisy(dtype, mode),
                 calls=machine.number == 0,
@@ -133,7 +158,7 @@ def floors(
     amplified = [_by_name(run) for run in found.amplified[dtype]]
     with threads(1):
         turned = [
-            _by_name(_exact_run(program, found.closed, source, Decisions(other)))
+            _by_name(_turned_run(program, found.closed, source, dtype, other))
             for other in found.others.get(dtype, ())
         ]
     linear = JUMP * amplification_of(program, dtype)

@@ -39,7 +39,8 @@ class GradientHooks:
     of the optimizer that has it.
 
     ``raw`` and ``clipped`` are by the training step's name, then the parameter's; ``current`` tells
-    which step runs. Only the steps in ``optimizers`` are seen clipped.
+    which step runs. Only the steps in ``optimizers`` are seen clipped. ``keep`` makes of a gradient
+    what is kept of it.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class GradientHooks:
         module: nn.Module,
         optimizers: Mapping[str, torch.optim.Optimizer],
         current: Callable[[], str] = lambda: "",
+        keep: Callable[[Tensor], Any] = copied,
     ) -> None:
-        self.raw: dict[str, dict[str, Tensor]] = {}
-        self.clipped: dict[str, dict[str, Tensor]] = {}
+        self.raw: dict[str, dict[str, Any]] = {}
+        self.clipped: dict[str, dict[str, Any]] = {}
+        self._keep = keep
         self.optimizers = optimizers
         self._current = current
         self._names = {id(p): name for name, p in module.named_parameters()}
@@ -80,23 +83,26 @@ class GradientHooks:
                 # Of an optimizer that computes the loss again and again, the first alone: where
                 # it goes from there is seen in what it makes of the parameters.
                 if name not in found:
-                    found[name] = copied(parameter.grad)
+                    found[name] = self._keep(parameter.grad)
 
         return save
 
     def _before(self, step: str, optimizer: torch.optim.Optimizer) -> Callable[..., None]:
         def copy_gradients(*arguments: object) -> None:
-            self.clipped[step] = gradients_of(optimizer, self._names)
+            self.clipped[step] = gradients_of(optimizer, self._names, self._keep)
 
         return copy_gradients
 
 
 def gradients_of(
-    optimizer: torch.optim.Optimizer | IdleOptimizer, names: Mapping[int, str]
-) -> dict[str, Tensor]:
-    """Copies of the gradients that an optimizer has before it, by the parameter's name."""
+    optimizer: torch.optim.Optimizer | IdleOptimizer,
+    names: Mapping[int, str],
+    keep: Callable[[Tensor], Any] = copied,
+) -> dict[str, Any]:
+    """What ``keep`` makes of the gradients that an optimizer has before it, by the parameter's
+    name."""
     return {
-        names[id(parameter)]: copied(parameter.grad)
+        names[id(parameter)]: keep(parameter.grad)
         for group in optimizer.param_groups
         for parameter in group["params"]
         if parameter.grad is not None and id(parameter) in names

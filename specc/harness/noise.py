@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from specc.harness.counter import VERSION, bits
+from specc.harness.counter import VERSION, bits, blocks
 from specc.harness.dropout import PortableReport, Silenced, make_portable, set_step
 from specc.harness.native_dropout import DropoutFindings, native_dropout_check
 
@@ -53,9 +53,11 @@ def uniform(
     """
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"a uniform draw wants low < high, both finite; got {low} and {high}")
-    words = bits(seed, name, shape, step=step, device=device)
-    unit = ((words >> 11) & (2**53 - 1)).to(torch.float64).mul_(2.0**-53)
-    drawn = unit.mul_(high - low).add_(low).to(dtype)
+    drawn = torch.empty(tuple(shape), dtype=dtype, device=device)
+    flat = drawn.view(-1)
+    for start, words in blocks(seed, name, drawn.numel(), step=step, device=device):
+        unit = ((words >> 11) & (2**53 - 1)).to(torch.float64).mul_(2.0**-53)
+        flat[start : start + len(words)] = unit.mul_(high - low).add_(low)
     top = torch.tensor(high, dtype=dtype, device=drawn.device)
     # The largest value of this dtype below ``high``: what rounds up to it belongs there.
     if float(top) >= high:
@@ -80,10 +82,13 @@ def normal(
     """
     if not (math.isfinite(mean) and math.isfinite(std) and std >= 0):
         raise ValueError(f"a normal draw wants a finite mean and std >= 0; got {mean} and {std}")
-    words = bits(seed, name, shape, step=step, device=device)
-    # The middle of one of 2^52 equal cells: exact, and neither 0 nor 1.
-    middle = ((words >> 12) & (2**52 - 1)).to(torch.float64).add_(0.5).mul_(2.0**-52)
-    return normal_quantile(middle).mul_(std).add_(mean).to(dtype)
+    drawn = torch.empty(tuple(shape), dtype=dtype, device=device)
+    flat = drawn.view(-1)
+    for start, words in blocks(seed, name, drawn.numel(), step=step, device=device):
+        # The middle of one of 2^52 equal cells: exact, and neither 0 nor 1.
+        middle = ((words >> 12) & (2**52 - 1)).to(torch.float64).add_(0.5).mul_(2.0**-52)
+        flat[start : start + len(words)] = normal_quantile(middle).mul_(std).add_(mean)
+    return drawn
 
 
 def integers(

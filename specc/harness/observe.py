@@ -46,7 +46,7 @@ def observe(program: Program, closed: ClosedCase, source: str, setting: Setting)
 def _probe(running: Running) -> None:
     """A model without a training step: forward, and backward from fixed random weights."""
     batch = running.closed.batches[0]
-    gradients = GradientHooks(running.module, {})
+    gradients = GradientHooks(running.module, {}, keep=running.seen.looked)
     with gradients:
         inputs = running.tensors(batch.inputs, grad=True)
         reaching = subject.reaching_inputs(running.program)

@@ -5,9 +5,11 @@ Non-goals: running (``observe``), comparing (``compare``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,7 +42,23 @@ class Observation:
     largest: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What is kept of a tensor: an observation but for its name, and the tensor itself where every
+    tensor is asked for. A few kilobytes, whatever the tensor's size."""
+
+    values: Tensor
+    shape: tuple[int, ...]
+    dtype: str
+    nonfinite: str
+    exact: bool
+    rms: float
+    largest: float
+    whole: Tensor | None = None
+
+
 _COMPUTE_THE_LOSS = frozenset(name for name, row in OPTIMIZERS.items() if row.closure)
+_NOTHING = torch.zeros(0, dtype=torch.float64)
 _NO_OPTIONS = frozenset({"params", "foreach", "fused", "capturable", "differentiable"})
 
 
@@ -66,10 +84,10 @@ class Recorder:
         # Where every tensor is kept as it is, by its observation's name; None where none is.
         self.unsketched: dict[str, Tensor] | None = None
 
-    def captured(self, prefix: str, found: Mapping[str, Tensor]) -> None:
+    def captured(self, prefix: str, found: Mapping[str, Looked]) -> None:
         """Outputs of layers, models and shared values."""
-        for key, tensor in found.items():
-            self.tensor(f"{prefix}/{key}", tensor)
+        for key, looked in found.items():
+            self.tensor(f"{prefix}/{key}", looked)
 
     def terms(self, prefix: str, terms: Mapping[str, Tensor]) -> None:
         """The terms of the losses, and the penalties."""
@@ -78,7 +96,11 @@ class Recorder:
             self.tensor(f"{prefix}/{kind}/{name}", value)
 
     def gradients(
-        self, prefix: str, module: nn.Module, found: Mapping[str, Tensor], wanted: Container[str]
+        self,
+        prefix: str,
+        module: nn.Module,
+        found: Mapping[str, Tensor | Looked],
+        wanted: Container[str],
     ) -> None:
         """Gradients, last layer first; that one of ``wanted`` is None is recorded as well."""
         for name in reversed([name for name, _ in module.named_parameters()]):
@@ -149,16 +171,41 @@ class Recorder:
             if name in known or ".parametrizations." in f".{name}":
                 self.tensor(f"{prefix}/buffer/{name}", buffer)
 
-    def tensor(self, name: str, tensor: Tensor | None) -> None:
+    def tensor(self, name: str, tensor: Tensor | Looked | None) -> None:
+        """One tensor, or what was kept of it; None where there is none."""
         line = self.lines.of(name).line
         if tensor is None:
             self.observations.append(Observation(name, line))
             return
-        value = tensor.detach().cpu()
+        found = tensor if isinstance(tensor, Looked) else self.looked(tensor)
+        if self.unsketched is not None and found.whole is not None:
+            self.unsketched[name] = found.whole
+        if found.exact and self.numbers_alone:
+            return
+        self.observations.append(
+            Observation(
+                name,
+                line,
+                found.values,
+                found.shape,
+                found.dtype,
+                found.nonfinite,
+                found.exact,
+                found.rms,
+                found.largest,
+            )
+        )
+
+    def looked(self, tensor: Tensor) -> Looked:
+        """What is kept of ``tensor`` as it is now. No dispatch mode sees how."""
+        with torch._C._DisableTorchDispatch():
+            return self._looked(tensor.detach())
+
+    def _looked(self, tensor: Tensor) -> Looked:
+        value = tensor.cpu()
         if value.is_sparse:  # the gradient of a table that is looked up: the rest of it is zeros
             value = value.to_dense()
-        if self.unsketched is not None:
-            self.unsketched[name] = value.clone()
+        whole = value.clone() if self.unsketched is not None else None
         kind = str(value.dtype)[6:]
         if value.dtype == self.dtype:
             kind = "float"
@@ -167,27 +214,14 @@ class Recorder:
             # Compared part by part: the parts are a last dimension of 2.
             value = torch.view_as_real(value.resolve_conj())
         exact = not value.is_floating_point()
+        shape = tuple(value.shape)
         if exact and self.numbers_alone:
-            return
+            return Looked(_NOTHING, shape, kind, "", True, 0.0, 0.0, whole)
         rms = largest = 0.0
         if self.statistics and value.numel():
-            wide = value.to(torch.float64)
-            rms = float(wide.square().mean().sqrt())
-            largest = float(wide.abs().max())
+            rms, largest = _statistics(value)
         kept, nonfinite = represent(value)
-        self.observations.append(
-            Observation(
-                name,
-                line,
-                kept,
-                tuple(value.shape),
-                kind,
-                nonfinite,
-                exact,
-                rms,
-                largest,
-            )
-        )
+        return Looked(kept, shape, kind, nonfinite, exact, rms, largest, whole)
 
     def exact(self, name: str, *values: float) -> None:
         if self.numbers_alone:
@@ -208,3 +242,15 @@ class Recorder:
                 largest=largest,
             )
         )
+
+
+def _statistics(value: Tensor) -> tuple[float, float]:
+    """The root-mean-square and the largest element of a tensor that has some, in float64."""
+    square = largest = 0.0
+    # Piece by piece: a copy of a large one would be the largest thing in a run.
+    for piece in value.reshape(-1).split(1 << 18):
+        wide = piece.to(torch.float64)
+        square += float(wide.square().sum())
+        # Not `max`, which would lose NaN.
+        largest = float(np.maximum(largest, float(wide.abs().max())))
+    return math.sqrt(square / value.numel()), largest

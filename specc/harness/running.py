@@ -101,7 +101,7 @@ class Running:
         self.result = Run(self.seen.observations)
         if setting.whole:
             self.seen.unsketched = self.result.whole
-        self.captured = Captured()
+        self.captured = Captured(self.seen.looked)
         with self.stage("build"):
             self.module = self._build(source)
             self.shell = self._shell()
@@ -200,8 +200,18 @@ class Running:
                 if self.setting.calls:
                     holders = {path[:end] for path in paths for end in _dots(path)}
                     alone = [path for path in paths if path not in holders]
-                    stack.enter_context(calls_kept(self.shell, alone, self.result.calls))
+                    kept = calls_kept(self.shell, alone, self.result.calls, self._as_given())
+                    stack.enter_context(kept)
             yield
+
+    def _as_given(self) -> dict[int, Tensor]:
+        """The case's own tensor, by id, of each parameter that is still the same in its bits."""
+        given = self.closed.parameters
+        return {
+            id(each): given[name]
+            for name, each in self.module.named_parameters()
+            if name in given and given[name].dtype == each.dtype and torch.equal(given[name], each)
+        }
 
     def _observed(self) -> list[str]:
         calls = subject.layer_calls(self.program)

@@ -16,14 +16,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 BUCKETS = 257
 _ROWS = 1024
+# Elements that are summed up at a time.
+_PIECE = _ROWS * BUCKETS
 
 
 def is_sketched(elements: int) -> bool:
@@ -51,35 +54,46 @@ def represent(tensor: Tensor) -> tuple[Tensor, str]:
 
 
 def _sketch(flat: Tensor) -> Tensor:
-    # Float32 is left as it is until the sum: a sign changes nothing, and it is half the memory.
-    if flat.dtype != torch.float32:
-        flat = flat.to(torch.float64)
+    if flat.numel() <= _PIECE:
+        flat = flat.to(_summed(flat.dtype))
     count = flat.numel()
-    signs = _signs(1 << (count - 1).bit_length(), flat.dtype)
     rows = -(-count // BUCKETS)
     if rows <= _ROWS:
         signed = flat.new_zeros(rows * BUCKETS)
-        torch.mul(flat, signs[:count], out=signed[:count])
+        torch.mul(flat, _signs(0, flat.dtype)[:count], out=signed[:count])
         total = signed.view(-1, BUCKETS).sum(dim=0, dtype=torch.float64)
         return total.mul_(math.sqrt(BUCKETS / count))
     total = torch.zeros(BUCKETS, dtype=torch.float64)
     # Piece by piece through one buffer that stays in the cache: ten times as fast as at once.
-    signed = flat.new_empty(_ROWS * BUCKETS)
-    for start in range(0, count, signed.numel()):
-        piece = flat[start : start + signed.numel()]
-        if piece.numel() < signed.numel():
+    signed = torch.empty(_PIECE, dtype=_summed(flat.dtype))
+    for number, piece in enumerate(flat.split(_PIECE)):
+        if piece.numel() < _PIECE:
             signed = signed[: -(-piece.numel() // BUCKETS) * BUCKETS].zero_()
-        torch.mul(piece, signs[start : start + piece.numel()], out=signed[: piece.numel()])
+        signs = _signs(number, signed.dtype)[: piece.numel()]
+        torch.mul(piece.to(signed.dtype), signs, out=signed[: piece.numel()])
         total += signed.view(-1, BUCKETS).sum(dim=0, dtype=torch.float64)
     return total * math.sqrt(BUCKETS / count)
 
 
+def _summed(dtype: torch.dtype) -> torch.dtype:
+    # Float32 is left as it is until the sum: a sign changes nothing, and it is half the memory.
+    return dtype if dtype == torch.float32 else torch.float64
+
+
+# Of most tensors all pieces are at hand; of an embedding of 40 million a hundred are not.
+@lru_cache(maxsize=32)
+def _signs(number: int, dtype: torch.dtype) -> Tensor:
+    """The signs of the piece ``number``."""
+    return torch.from_numpy(_small_signs(number)).to(dtype)
+
+
 @cache
-def _signs(count: int, dtype: torch.dtype) -> Tensor:
-    """The first ``count`` signs: the lowest bit of splitmix64 of the element's index."""
+def _small_signs(number: int) -> NDArray[np.int8]:
+    """Likewise, a byte each: the lowest bit of splitmix64 of the element's index."""
     with np.errstate(over="ignore"):
-        word = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        index = np.arange(number * _PIECE + 1, (number + 1) * _PIECE + 1, dtype=np.uint64)
+        word = index * np.uint64(0x9E3779B97F4A7C15)
         word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         bits = (word ^ (word >> np.uint64(31))) & np.uint64(1)
-    return torch.from_numpy(1.0 - 2.0 * bits.astype(np.float32)).to(dtype)
+    return (1 - 2 * bits.astype(np.int8)).astype(np.int8)

@@ -23,13 +23,15 @@ class Captured:
     """Tensors that passed, by the step of training in which they did, in their order.
 
     ``step`` is the step that runs now; what comes before the first is under ``""``. A key that
-    comes again is ``#2``, ``#3``. While it is ``closed``, what passes is not kept.
+    comes again is ``#2``, ``#3``. While it is ``closed``, what passes is not kept. ``keep`` makes
+    of a tensor what is kept of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[Tensor], Any] = copied) -> None:
         self.step = ""
         self.closed = False
-        self.of: dict[str, dict[str, Tensor]] = {}
+        self.of: dict[str, dict[str, Any]] = {}
+        self._keep = keep
         self._counts: dict[str, int] = {}
 
     def clear(self) -> None:
@@ -40,12 +42,12 @@ class Captured:
         self._counts.clear()
 
     def add(self, key: str, tensor: Tensor) -> None:
-        """Keep a copy of ``tensor``."""
+        """Keep what there is to keep of ``tensor`` as it is now."""
         if self.closed:
             return
         self._counts[key] = count = self._counts.get(key, 0) + 1
         full = key if count == 1 else f"{key}#{count}"
-        self.of.setdefault(self.step, {})[full] = copied(tensor)
+        self.of.setdefault(self.step, {})[full] = self._keep(tensor)
 
 
 def stand_in(module: nn.Module, target: str, seen: Callable[[Any], None]) -> Any:

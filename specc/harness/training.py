@@ -17,6 +17,7 @@ from torch import Tensor
 from specc.harness import subject
 from specc.harness.hooks import GradientHooks, IdleOptimizer, gradients_of
 from specc.harness.noise import set_step
+from specc.harness.recorder import Looked
 from specc.harness.running import Running
 from specc.ir import Step, Train
 
@@ -66,6 +67,7 @@ class _Training:
             self.running.module,
             {name: each for name, each in self.optimizers.items() if name in clipping},
             lambda: self.running.captured.step,
+            self.seen.looked,
         )
         with hooks:
             for position in range(len(self.running.closed.batches)):
@@ -87,7 +89,7 @@ class _Training:
         running, module = self.running, self.running.module
         number = self.first + position
         set_step(module, position)
-        before = {n: p.detach().clone() for n, p in module.named_parameters()}
+        before = {n: self.before(position, n, p) for n, p in module.named_parameters()}
         rates = {
             name: [float(group["lr"]) for group in optimizer.param_groups]
             for name, optimizer in self.optimizers.items()
@@ -110,7 +112,10 @@ class _Training:
             self.seen.terms(prefix, {k: v for k, v in terms.items() if not k.startswith(beside)})
         for name, parameter in module.named_parameters():
             # Exact in their own precision for numbers within a factor of two (Sterbenz).
-            self.seen.tensor(f"{prefix}/delta/{name}", parameter.detach() - before[name])
+            old = before.pop(name)
+            if old is None:
+                old = running.closed.parameters[name].to(parameter)
+            self.seen.tensor(f"{prefix}/delta/{name}", parameter.detach() - old)
         for name, optimizer in self.optimizers.items():
             self.seen.state(prefix, module, name, optimizer)
         self.seen.buffers(prefix, module)
@@ -118,6 +123,13 @@ class _Training:
             for name, schedule in self.schedules.items():
                 with running.stage(f"scheduler after step{position}"):
                     schedule["scheduler"].step(*self.watched(name, schedule, terms))
+
+    def before(self, position: int, name: str, parameter: Tensor) -> Tensor | None:
+        """A copy of a parameter; None for one that is what the case has, which needs none."""
+        given = self.running.closed.parameters.get(name)
+        if position == 0 and given is not None and torch.equal(given.to(parameter), parameter):
+            return None
+        return parameter.detach().clone()
 
     def record_step(
         self,
@@ -222,10 +234,14 @@ class _Training:
         """What the clip makes of gradients large enough for it to act; a case's need not be."""
         module = self.running.module
         names = {id(p): name for name, p in module.named_parameters()}
-        clipped: dict[str, Tensor] = {}
+        clipped: dict[str, Looked] = {}
         idle = {name: IdleOptimizer(each) for name, each in self.optimizers.items()}
         mine = self.optimizers[step.name]
-        idle[step.name] = IdleOptimizer(mine, lambda: clipped.update(gradients_of(mine, names)))
+
+        def look() -> None:
+            clipped.update(gradients_of(mine, names, self.seen.looked))
+
+        idle[step.name] = IdleOptimizer(mine, look)
         with ExitStack() as stack, self.running.stage("clip"):
             for parameter in module.parameters():
                 if parameter.requires_grad:
