@@ -173,3 +173,27 @@ def test_a_source_that_does_not_run_in_float64_says_so(
     program, closed, source = made
     with pytest.raises((RunFailed, SpeccError)):
         exactly(program, closed, source.replace("super().__init__()", "raise ValueError('no')", 1))
+
+
+def test_what_float64_calls_hold_is_the_case_itself_and_stays_it(
+    made: tuple[Program, ClosedCase, str],
+) -> None:
+    closed = made[1]
+    before = {name: value.clone() for name, value in closed.parameters.items()}
+    exact, run = found_in(made, Setting("eager", "cpu", "float32", layers=True, calls=True))
+    errors(exact, run, Setting("eager", "cpu", "float32"))
+    own = {value.data_ptr() for value in closed.parameters.values()}
+    for call in exact.run.calls.values():
+        assert {each.data_ptr() for each in call.layer.parameters()} <= own
+    assert all(torch.equal(value, before[name]) for name, value in closed.parameters.items())
+
+
+def test_what_a_layer_should_make_is_kept_if_asked_for(
+    made: tuple[Program, ClosedCase, str],
+) -> None:
+    exact, run = found_in(made, Setting("eager", "cpu", "float32", layers=True, calls=True))
+    calls = list(run.calls.values())
+    assert all(exact.alone(call, keep=False) is not None for call in calls)
+    assert not exact._expected
+    first, second = (exact.alone(calls[0]) for _ in range(2))
+    assert first is not None and second is not None and first.expected is second.expected

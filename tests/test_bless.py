@@ -12,10 +12,14 @@ from harness_support import EVERY, HEADER, MLP_SOURCE, mlp, plain
 from specc import front
 from specc.emit import emit
 from specc.errors import TargetError
-from specc.harness.bless import bless, make
-from specc.harness.case import close, one_sided
+from specc.harness import bless as blessing
+from specc.harness.bless import DRAWS, MANY, bless, make
+from specc.harness.case import ClosedCase, close, one_sided
+from specc.harness.floor import Reference
 from specc.harness.golden import read
 from specc.harness.matrix import cases
+from specc.harness.observe import Run
+from specc.ir import Program
 
 
 def content(folders: list[Path]) -> dict[str, bytes]:
@@ -122,3 +126,22 @@ def test_a_model_need_not_run_on_images_channels_last(tmp_path: Path) -> None:
     path.write_text(CONTIGUOUS.replace("LAYOUTS", "layouts contiguous, channels_last"))
     with pytest.raises(TargetError, match="stride 1"):
         bless(front.read(path), tmp_path)
+
+
+@pytest.mark.parametrize(("early", "runs"), [(0, DRAWS), (MANY, DRAWS), (MANY + 1, 1)])
+def test_no_draw_without_kinks_is_looked_for_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, early: int, runs: int
+) -> None:
+    program = plain(tmp_path)
+    drawn: list[int] = []
+
+    def reference(program: Program, closed: ClosedCase, *rest: object) -> Reference:
+        drawn.append(closed.draw)
+        kinks = {"float32": 100 - closed.draw}
+        return Reference(closed, Run(), [], kinks, early={"float32": early})
+
+    monkeypatch.setattr(blessing, "reference", reference)
+    monkeypatch.setattr(blessing, "look_for_kinks", lambda *given, **named: None)
+    found = blessing._calmest(program, cases(program)[0], "", ["float32"], "float32", None)
+    assert drawn == list(range(runs))
+    assert found.closed.draw == runs - 1

@@ -163,3 +163,19 @@ def test_where_no_gradient_was_asked_for_none_is() -> None:
     call = found["layer"]
     assert not call.grad and call.differentiated == [False]
     assert torch.equal(again(call, call.tensors, [], {}).outputs[0], 2 * drawn(4, 3))
+
+
+def test_what_is_the_same_elsewhere_is_not_copied() -> None:
+    net = Net(nn.Linear(4, 3))
+    own = {id(each): each.detach().clone() for each in net.parameters()}
+    weight = own[id(net.layer.weight)]
+    found: dict[str, Call] = {}
+    with calls_kept(net, ["layer"], found, own):
+        net(drawn(2, 4)).sum().backward()
+    with torch.no_grad():
+        net.layer.weight.zero_()
+    kept_weight = found["layer"].layer.weight
+    assert isinstance(kept_weight, nn.Parameter) and kept_weight.data_ptr() == weight.data_ptr()
+    assert kept_weight.grad is None and kept_weight.requires_grad
+    again(found["layer"], [drawn(2, 4)], found["layer"].gradients, {"weight": torch.ones(3, 4)})
+    assert torch.equal(kept_weight, weight) and float(weight.detach().abs().max()) < 1.0

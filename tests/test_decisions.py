@@ -30,3 +30,18 @@ def test_a_pool_is_turned_to_its_other_maximum() -> None:
     with Decisions(other):
         torch.max_pool2d(x, 2).sum().backward()
     assert x.grad is not None and x.grad.flatten().tolist() == [0, 1, 0, 0]
+
+
+def test_where_nobody_asks_nothing_is_noted() -> None:
+    log = Decisions()
+    log.noting = False
+    with log:
+        torch.relu(torch.tensor([1.0, -1.0]))
+    assert log.log == []
+
+
+def test_what_is_noted_is_not_what_is_written_into_later() -> None:
+    with Decisions() as log:
+        places = torch.tensor([[3.0, 1.0, 2.0]]).sort()[1]
+        places.zero_()
+    assert log.log[0].tolist() == [[1, 2, 0]]

@@ -42,6 +42,7 @@ def test_a_kink_raises_the_floor_of_what_it_reaches() -> None:
     # Of three rows two columns each, one decision at most each.
     assert 0 < found.kinks["float32"] <= found.decisions[0].numel()
     assert all(len(log) == len(found.decisions) for log in found.others["float32"])
+    assert found.early["float32"] == found.kinks["float32"]  # there is one step and no other
     runs = honest_runs(program, found, KINKED, "float32")
     measured = floors(program, found, KINKED, "float32", runs)
     assert measured["step0/grad/fc.bias"].rms > 0.05

@@ -70,3 +70,13 @@ def test_hooks_add_no_operation_and_change_no_number() -> None:
 def test_an_observer_is_not_copied_with_its_layer() -> None:
     observer = Observer(lambda *given: None)
     assert copy.deepcopy({"hook": observer})["hook"] is observer
+
+
+def test_of_a_gradient_is_kept_what_is_asked_for() -> None:
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    hooks = GradientHooks(model, {"": optimizer}, keep=lambda gradient: tuple(gradient.shape))
+    with hooks:
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    assert hooks.raw[""] == hooks.clipped[""] == {"weight": (2, 2), "bias": (2,)}

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from specc.harness.counter import BLOCK, key_of, stream
 from specc.harness.noise import VERSION, bits, integers, normal, uniform
 from specc.harness.noise import normal_quantile as quantile
 
@@ -217,3 +218,13 @@ def test_impossible_draws_are_refused(draw: object) -> None:
     assert callable(draw)
     with pytest.raises(ValueError, match="wants"):
         draw()
+
+
+@pytest.mark.parametrize("count", [BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 7])
+def test_blocks_make_the_stream_of_the_whole(count: int) -> None:
+    whole = stream(key_of(7, "weight"), torch.tensor(3), count)
+    assert torch.equal(bits(7, "weight", (count,), step=3), whole)
+    unit = ((whole >> 11) & (2**53 - 1)).double() * 2.0**-53
+    assert torch.equal(uniform(7, "weight", (count,), step=3), unit)
+    middle = (((whole >> 12) & (2**52 - 1)).double() + 0.5) * 2.0**-52
+    assert torch.equal(normal(7, "weight", (count,), step=3), quantile(middle))

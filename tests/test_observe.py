@@ -17,6 +17,7 @@ from harness_support import (
     plain,
 )
 
+from specc.harness.build import bare
 from specc.harness.case import close
 from specc.harness.matrix import cases
 from specc.harness.noise import make_portable, set_step
@@ -214,3 +215,14 @@ def test_numbers_alone_are_the_numbers_that_rounding_moves() -> None:
         assert (item.values is None) == (other.values is None)
         if item.values is not None and other.values is not None:
             assert torch.equal(item.values, other.values)
+
+
+def test_a_module_is_built_without_torchs_random_numbers() -> None:
+    program = cnn()
+    closed = close(program, cases(program)[0])
+    state = torch.get_rng_state()
+    module = bare(program, closed, CNN_SOURCE, torch.float32)
+    assert torch.equal(torch.get_rng_state(), state)
+    found = dict(module.named_parameters())
+    assert all(torch.equal(found[n].double(), value) for n, value in closed.parameters.items())
+    assert all(each.requires_grad and each.is_leaf for each in found.values())

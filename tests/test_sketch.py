@@ -92,3 +92,19 @@ def test_where_nan_and_infinity_are_is_remembered() -> None:
 def test_a_large_finite_tensor_is_not_called_infinite() -> None:
     assert nonfinite_digest(torch.full((100_000,), 3e38)) == ""
     assert nonfinite_digest(torch.arange(5)) == ""
+
+
+@pytest.mark.parametrize("elements", [1024 * BUCKETS - 1, 1024 * BUCKETS + 1, 2_000_000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_pieces_make_the_sketch_of_the_whole(elements: int, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(elements)
+    tensor = torch.randn(elements, generator=generator).to(dtype)
+    index = torch.arange(elements)
+    word = (index + 1) * -0x61C8864680B583EB
+    word = (word ^ ((word >> 30) & (2**34 - 1))) * -0x40A7B892E31B1A47
+    word = (word ^ ((word >> 27) & (2**37 - 1))) * -0x6B2FB644ECCEEE15
+    signs = 1.0 - 2.0 * ((word ^ ((word >> 31) & (2**33 - 1))) & 1).double()
+    expected = torch.zeros(BUCKETS, dtype=torch.float64)
+    expected.index_add_(0, index % BUCKETS, tensor.double() * signs)
+    expected *= math.sqrt(BUCKETS / elements)
+    assert torch.allclose(represent(tensor), expected, rtol=1e-12, atol=1e-10)

@@ -30,9 +30,9 @@ from specc.ir import Program
 # How often the seed is turned to find a draw without kinks, and with both values of bools; then
 # the best one is taken, and its floors say what its kinks do.
 DRAWS = 8
-# So many kinks in a first step, where none follows from another, and a draw without any is met less
-# than once in 10^8: then the first is as good as another.
-MANY = 20
+# More kinks than this in a first step, where none follows from another, and a draw without any is
+# met once in thousands: then one is as good as another, and eight cost as much as all the rest.
+MANY = 8
 _NOWHERE = (float("inf"), float("inf"), float("inf"))
 
 

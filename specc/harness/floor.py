@@ -89,11 +89,18 @@ def look_for_kinks(
                 found.amplified.setdefault(name, []).append(run)
                 kinks = differing_decisions(found.decisions, mode.log)
                 found.kinks[name] = max(found.kinks.get(name, 0), kinks)
-                few = len(found.decisions) // (len(found.closed.batches) + 1)
+                few = _first_step(found)
                 early = differing_decisions(found.decisions[:few], mode.log[:few])
                 found.early[name] = max(found.early.get(name, 0), early)
                 if kinks:
                     found.others.setdefault(name, []).append(mode.log)
+
+
+def _first_step(found: Reference) -> int:
+    """How many decisions are the first step's at least. An idle step may follow the last."""
+    if found.closed.case.mode != "train":
+        return len(found.decisions)
+    return len(found.decisions) // (len(found.closed.batches) + 1)
 
 
 def _exact_run(

@@ -228,7 +228,8 @@ class _OfCase:
     stamp: tuple[object, ...]
 
 
-@lru_cache(maxsize=2)
+# One: a case of a hundred million weights is a gigabyte.
+@lru_cache(maxsize=1)
 def _closed(of: _OfCase) -> ClosedCase:
     return close(of.program.program, of.case, of.draw, of.grid)
 

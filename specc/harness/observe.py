@@ -10,6 +10,7 @@ training (``training``), deciding what is right (``compare``).
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 
 import torch
@@ -24,6 +25,9 @@ from specc.harness.running import Around, Run, Running, Setting
 from specc.harness.training import train
 from specc.ir import Program, Value
 
+# Elements of a model's parameters from which on it is not left to chance when they are freed.
+LARGE = 1 << 22
+
 __all__ = ["Around", "Run", "RunFailed", "Setting", "observe"]
 
 
@@ -33,6 +37,16 @@ def observe(program: Program, closed: ClosedCase, source: str, setting: Setting)
     Raises RunFailed where the module cannot be built, takes other parameters than the spec's, or
     stops; SpeccError as the targets raise it.
     """
+    try:
+        return _observed(program, closed, source, setting)
+    finally:
+        if sum(value.numel() for value in closed.parameters.values()) > LARGE:
+            # The module and what it is called through hold each other: of a large one the weights,
+            # gradients and moments would stay until the collector comes by.
+            gc.collect()
+
+
+def _observed(program: Program, closed: ClosedCase, source: str, setting: Setting) -> Run:
     running = Running(program, closed, source, setting)
     if closed.case.mode != "train":
         _evaluate(running)

@@ -25,22 +25,30 @@ class Pool:
         self._places = places
 
     def like(self, tensor: Tensor) -> Tensor:
-        """Numbers in the shape of ``tensor``; not to be written into."""
+        """Numbers in the shape of ``tensor``, laid out as it is; not to be written into."""
         count = tensor.numel()
         if count > SIZE // 2:
-            return torch.cat([piece for _, piece in self._pieces(count)]).view(tensor.shape)
-        start = self._places.randrange(SIZE - count)
-        if tensor.is_contiguous():
-            return self._numbers.as_strided(tensor.shape, tensor.stride(), start)
-        return self._numbers[start : start + count].view(tensor.shape)
+            numbers, start = torch.cat([piece for _, piece in self._pieces(count)]), 0
+        else:
+            numbers, start = self._numbers, self._places.randrange(SIZE - count)
+        if tensor.is_contiguous() or _order(tensor) is not None:
+            return numbers.as_strided(tensor.shape, tensor.stride(), start)
+        return numbers[start : start + count].view(tensor.shape)
 
     def multiply(self, tensor: Tensor) -> None:
         """Multiply each element of ``tensor`` by a number of its own."""
         count = tensor.numel()
-        if count <= SIZE // 2 or not tensor.is_contiguous():
+        if count <= SIZE // 2:
             tensor.mul_(self.like(tensor))
             return
-        flat = tensor.view(-1)
+        if tensor.is_contiguous():
+            flat = tensor.view(-1)
+        else:
+            order = _order(tensor)
+            if order is None:
+                tensor.mul_(self.like(tensor))
+                return
+            flat = tensor.permute(order).view(-1)
         for start, piece in self._pieces(count):
             flat[start : start + piece.numel()].mul_(piece)
 
@@ -51,6 +59,13 @@ class Pool:
             piece = self._numbers[place : place + count - done]
             yield done, piece
             done, place = done + piece.numel(), 0
+
+
+def _order(tensor: Tensor) -> list[int] | None:
+    """The dimensions of ``tensor`` in the order in which its elements lie in memory without gaps,
+    as those of images with channels last and of turned matrices do; None where they do not."""
+    order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
+    return order if tensor.permute(order).is_contiguous() else None
 
 
 # A bless runs every case with the same thirty seeds in each of its precisions; half a megabyte
