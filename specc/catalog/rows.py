@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from specc.catalog.signatures import Argument, parse_signature
 from specc.ir import Distribution, ResultType, Static, TensorType
@@ -196,17 +196,30 @@ class FunctionRow(Row):
     family: str = field(default="", kw_only=True)
 
 
+class Begin(NamedTuple):
+    """Something that an optimizer first does in its step number ``step``, counted from 1."""
+
+    step: int
+    what: str
+
+
 @dataclass(frozen=True, eq=False)
 class OptimizerRow(Row):
     """An optimizer: the first argument of torch's constructor, ``params``, is left out.
 
     ``rank`` is the number of dimensions that each of its parameters must have; ``closure`` marks
     one whose ``step`` computes the loss itself, through a function; ``gradients`` says which it
-    takes: ``sparse`` are those of a layer made with ``sparse=True``."""
+    takes: ``sparse`` are those of a layer made with ``sparse=True``; ``fused_on`` are the devices
+    that torch has its fused step for. ``begins`` gives, of the settings with the defaults filled
+    in, what the optimizer does for the first time in a later step than the first."""
 
     rank: int | None = field(default=None, kw_only=True)
     closure: bool = field(default=False, kw_only=True)
     gradients: Literal["dense", "sparse", "any"] = field(default="dense", kw_only=True)
+    fused_on: tuple[str, ...] = field(default=(), kw_only=True)
+    begins: Callable[[Mapping[str, Any]], tuple[Begin, ...]] = field(
+        default=lambda given: (), kw_only=True
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Rows of the table of codes. E04, E05: train and test."""
+"""Rows of the table of codes. E04, E05, W0501: train and test."""
 
 from specc.codes.form import Code
 
@@ -190,5 +190,17 @@ ROWS = {
         ),
         'input imgae from "samples.safetensors"',
         "Take one of the names that the message lists.",
+    ),
+    "W0501": Code(
+        "fewer steps than show what an optimizer does",
+        (
+            "RAdam divides by the root of the squares from its sixth step on, and momentum counts "
+            "from the second: what a test does not reach, it does not guard."
+        ),
+        "optimizer RAdam(lr=0.01)\ntest {\nsteps 3",
+        (
+            "Write the steps that the message names, or leave `steps` out: then there are as many "
+            "as show everything, up to 12 of the optimizer."
+        ),
     ),
 }

@@ -206,10 +206,13 @@ def exactly(
     closed: ClosedCase,
     source: str,
     prepare: Callable[[nn.Module], None] = untouched,
+    optimizer: str = "",
 ) -> Exact:
     """Run ``closed`` in float64 with the calls of its layers. ``prepare`` is given the module
-    before it runs. Raises RunFailed."""
-    setting = Setting("eager", "cpu", "float64", layers=True, calls=True, prepare=prepare)
+    before it runs, ``optimizer`` is as in ``Setting``. Raises RunFailed."""
+    setting = Setting(
+        "eager", "cpu", "float64", layers=True, calls=True, prepare=prepare, optimizer=optimizer
+    )
     return Exact.of(observe(program, closed, source, setting), closed.case)
 
 

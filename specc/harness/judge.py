@@ -28,7 +28,7 @@ from specc.harness.subject import Key
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
-from specc.ir import Program
+from specc.ir import Optimizer, Program
 
 
 def judge(
@@ -204,11 +204,27 @@ def unavailable(program: Program, cell: Cell) -> str | None:
                 row = OPTIMIZERS[step.optimizer.type]
                 if cell.optimizer not in row.by_name:
                     return f"torch has no {cell.optimizer} implementation of {row.name}"
+                if cell.optimizer == "fused":
+                    where = _not_fused(program, step.optimizer, cell.device)
+                    if where:
+                        return f"torch has no fused implementation of {row.name} {where}"
     if cell.dtype == TF32:
         if cell.device == "cpu" and cell.target != "eager":
             return "TF32 is a GPU's: on the CPU it is emulated, in eager alone"
         return missing_on(cell.device)
     return None
+
+
+def _not_fused(program: Program, optimizer: Optimizer, device: str) -> str:
+    """On what torch's fused step of ``optimizer`` is refused, by the device and the parameters."""
+    if device not in OPTIMIZERS[optimizer.type].fused_on:
+        return f"on {device}"
+    own = {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}
+    for name, layer, _ in program.subject().parameters():
+        arguments = dict(layer.arguments)
+        if name in own and arguments.get("sparse") is True:
+            return f"for sparse gradients, and that of {name} is one"
+    return ""
 
 
 # The four targets of a case run one after the other, on the same numbers against one golden.
@@ -256,18 +272,43 @@ class _Closer:
 
 def _closer(of: _OfCase, source: str, run: Run, setting: Setting) -> _Closer:
     found = _float64(of, source)
+    shown, exact = found.run(setting.optimizer)
     began = time.perf_counter()
-    alone = errors(found.exact, run, setting)
+    alone = errors(exact, run, setting)
     taken = found.taken() + time.perf_counter() - began
-    return _Closer(found.exact.run.observations, alone, taken)
+    return _Closer(shown, alone, taken)
 
 
 class _Float64:
-    """A float64 run, and the seconds that torch took for it, which are told once."""
+    """The float64 runs of a source, one for each implementation of the optimizers' steps that is
+    asked for: a fault in one of them is no fault of another. What the layers do by themselves is
+    seen before the first step, so that one run keeps it for all. The seconds that torch took are
+    told once."""
 
-    def __init__(self, exact: Exact) -> None:
-        self.exact = exact
-        self._seconds = exact.run.seconds_torch
+    def __init__(self, of: _OfCase, source: str) -> None:
+        self._of, self._source = of, source
+        self._exact: Exact | None = None
+        self._shown: dict[str, Sequence[Observation]] = {}
+        self._seconds = 0.0
+
+    def run(self, optimizer: str) -> tuple[Sequence[Observation], Exact]:
+        """What the run by ``optimizer`` shows, and a run with the calls of the layers. Raises
+        RunFailed."""
+        program, closed = self._of.program.program, _closed(self._of)
+        try:
+            if self._exact is None:
+                self._exact = exactly(program, closed, self._source, optimizer=optimizer)
+                self._keep(optimizer, self._exact.run)
+            elif optimizer not in self._shown:
+                setting = Setting("eager", "cpu", "float64", layers=True, optimizer=optimizer)
+                self._keep(optimizer, observe(program, closed, self._source, setting))
+        except RunFailed as error:
+            raise RunFailed(error.place, f"{error.message}, in float64") from error
+        return self._shown[optimizer], self._exact
+
+    def _keep(self, optimizer: str, run: Run) -> None:
+        self._shown[optimizer] = run.observations
+        self._seconds += run.seconds_torch
 
     def taken(self) -> float:
         seconds, self._seconds = self._seconds, 0.0
@@ -277,10 +318,7 @@ class _Float64:
 # The eager cells of a case share it, whatever their precision, layout and optimizer.
 @lru_cache(maxsize=1)
 def _float64(of: _OfCase, source: str) -> _Float64:
-    try:
-        return _Float64(exactly(of.program.program, _closed(of), source))
-    except RunFailed as error:
-        raise RunFailed(error.place, f"{error.message}, in float64") from error
+    return _Float64(of, source)
 
 
 def _natives(program: Program, cell: Cell, source: str) -> tuple[Finding, ...]:

@@ -81,7 +81,9 @@ def _look(
         _look_by_itself(found, program, closed, source, setting, name)
         return
     run = observe(program, closed, source, replace(setting, whole=True))
-    exact_setting = Setting("eager", "cpu", "float64", layers=True, whole=True)
+    exact_setting = Setting(
+        "eager", "cpu", "float64", layers=True, whole=True, optimizer=setting.optimizer
+    )
     exact = observe(program, closed, source, exact_setting)
     same = right = _agrees(golden, exact, name)
     shown = run

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from specc.harness import subject
 from specc.harness.hooks import GradientHooks, IdleOptimizer, gradients_of
+from specc.harness.kernels import in_float64, stepping
 from specc.harness.noise import set_step
 from specc.harness.recorder import Looked
 from specc.harness.running import Running
@@ -47,15 +48,15 @@ class _Training:
         self.first = subject.first_batch(train, len(running.closed.batches))
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.schedules: dict[str, dict[str, Any]] = {}
-        with running.stage("configure"):
+        with running.stage("configure"), stepping(running.setting.optimizer):
             configured = running.shell.configure_optimizers()
             for name, each in (configured if self.named else {"": configured}).items():
                 self.optimizers[name] = each["optimizer"]
                 if each.get("lr_scheduler") is not None:
                     self.schedules[name] = each["lr_scheduler"]
-        if running.setting.optimizer:
+        if running.dtype == torch.float64:
             for optimizer in self.optimizers.values():
-                _implemented(optimizer, running.setting.optimizer)
+                in_float64(optimizer)
         device = torch.device(running.setting.device).type
         self.scaler = torch.amp.GradScaler(device, init_scale=GRADIENT_SCALE)
 
@@ -295,12 +296,3 @@ class _Training:
 
 def _kind(kind: str, step: str) -> str:
     return f"{kind}/{step}" if step else kind
-
-
-def _implemented(optimizer: torch.optim.Optimizer, way: str) -> None:
-    """Have ``optimizer`` step by ``foreach``, ``for_loop`` or ``fused``, where it has that way."""
-    for group in (*optimizer.param_groups, optimizer.defaults):
-        if "foreach" in group:
-            group["foreach"] = way == "foreach"
-        if "fused" in group:
-            group["fused"] = way == "fused"

@@ -70,8 +70,10 @@ class Injection:
     subject's where they are given. ``native`` says that the fault is in what a case replaces by
     portable numbers: initial weights and torch's own dropout are then checked as well.
 
-    ``everywhere`` says that the fault is in what is computed, so that a float64 run has it too. Any
-    other is one of the precision's own arithmetic; a ``source`` is one for every run.
+    ``optimizer`` is the implementation of the optimizers' steps that has the fault, as in
+    ``Setting``. ``everywhere`` says that the fault is in what is computed, so that a float64 run
+    has it too. Any other is one of the precision's own arithmetic; a ``source`` is one for every
+    run.
     """
 
     where: str
@@ -82,6 +84,7 @@ class Injection:
     source: str | None = None
     closed: ClosedCase | None = None
     layout: str = "contiguous"
+    optimizer: str = ""
     native: bool = False
     everywhere: bool = False
 

@@ -176,6 +176,7 @@ class _Bench:
             around=injection.inside,
             prepare=injection.prepare,
             layout=injection.layout,
+            optimizer=injection.optimizer,
         )
         source, closed = injection.source or self.source, injection.closed or self.closed
         exact = self.exact
@@ -229,7 +230,8 @@ class _Bench:
             prepare = injection.prepare if injection else untouched
             closed = injection.closed if injection and injection.closed else self.closed
             try:
-                return exactly(self.program, closed, source, prepare)
+                way = injection.optimizer if injection else ""
+                return exactly(self.program, closed, source, prepare, way)
             except RunFailed as error:
                 return error
 

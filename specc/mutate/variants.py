@@ -15,6 +15,7 @@ from specc.harness.kernels import plain_kernels
 from specc.harness.machine import random_rounding, threads
 from specc.harness.running import Setting
 from specc.ir import Program
+from specc.mutate.faults.optimizers import ways_of
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,7 @@ def variants(program: Program, dtype: str, targets: tuple[str, ...]) -> Iterator
         yield Variant("channels_last", replace(plain, layout="channels_last"))
     train = program.train
     if train is not None and any(step.optimizer is not None for step in train.steps):
-        for way in ("foreach", "for_loop", "fused"):
-            if way == "fused" and not _fusible(program):
-                continue
+        for way in ways_of(program):
             yield Variant(way, replace(plain, optimizer=way))
     for target in targets:
         yield Variant(target, Setting(target, "cpu", dtype, whole=True))
@@ -55,10 +54,3 @@ def _adding_up(
 ) -> Callable[[], AbstractContextManager[Any]]:
     """Fused operations in single steps, sums in so many partial sums, and nothing moved beside."""
     return lambda: random_rounding(program, dtype, 0, scale=0.0, lanes=lanes)
-
-
-def _fusible(program: Program) -> bool:
-    """Whether torch has a fused form of every optimizer of ``program`` on the CPU."""
-    assert program.train is not None
-    used = [step.optimizer for step in program.train.steps if step.optimizer is not None]
-    return all(each.type in ("SGD", "Adam", "AdamW", "Adagrad") for each in used)

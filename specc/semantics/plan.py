@@ -1,15 +1,19 @@
 """``test``: sizes, seed, steps, targets and the other axes of the test matrix to ``ir.TestPlan``.
 
 Only what the words say is checked here; whether the sizes fit the model is the matrix's business,
-which knows every shape. Everything has a default."""
+which knows every shape. Everything has a default; that of the steps are as many as show all that
+the optimizers do."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from specc import ir
-from specc.catalog import suggest
+from specc.catalog import OPTIMIZERS, suggest
+from specc.catalog.optimizers import SOON
+from specc.catalog.rows import Begin
 from specc.errors import Collector
 from specc.semantics import static
 from specc.semantics.entities import POISON, Entity, is_poisoned, is_static, to_static
@@ -27,6 +31,8 @@ CHOICES: Final = {
 }
 _MOST_STEPS: Final = 1000
 _LARGEST_SIZE: Final = 2**31
+# More batches are followed where a spec asks for them alone: each is run some twenty times.
+_MOST_BATCHES: Final = 2 * SOON
 
 
 def build_plan(
@@ -54,6 +60,58 @@ def build_plan(
             case ast.Sample():
                 _sample(statement, graph, inputs, samples)
     return ir.TestPlan(sizes=tuple(dict.fromkeys(rows)), samples=tuple(samples.items()), **settings)
+
+
+def with_steps(
+    plan: ir.TestPlan, block: ast.Test | None, train: ir.Train, collector: Collector
+) -> ir.TestPlan:
+    """``plan`` with the steps that show all that the optimizers of ``train`` do, where ``block``
+    does not say how many; a W0501 for what the steps do not show."""
+    if "train" not in plan.modes:
+        return plan
+    begins = [(step.optimizer, begin) for step in train.steps for begin in _begins(step)]
+    written = next(
+        (each for each in (block.body if block is not None else ())
+         if isinstance(each, ast.Setting) and each.name == "steps"),
+        None,
+    )  # fmt: skip
+    if written is None:
+        batches = [begin.step * train.accumulate for _, begin in begins if begin.step <= SOON]
+        enough = [count for count in batches if count <= _MOST_BATCHES]
+        plan = replace(plan, steps=max([plan.steps, *enough]))
+    made = max(1, plan.steps // train.accumulate)
+    late = [
+        (optimizer, begin)
+        for optimizer, begin in begins
+        if begin.step > made and begin.step * train.accumulate <= _MOST_STEPS
+    ]
+    if late:
+        optimizer, begin = max(late, key=lambda each: each[1].step)
+        assert optimizer is not None
+        several = f" ({train.accumulate} batches each)" if train.accumulate > 1 else ""
+        collector.warning(
+            "W0501",
+            f"{optimizer.type} is followed for {made} step{'s' if made > 1 else ''}{several}, and"
+            f" {begin.what} counts from step {begin.step} on",
+            optimizer.span if written is None else written.span,
+            f"write `steps {begin.step * train.accumulate}`",
+        )
+    return plan
+
+
+def _begins(step: ir.Step) -> Iterator[Begin]:
+    """What the optimizer of ``step`` begins with after its first step, with the settings of each
+    of its groups."""
+    optimizer = step.optimizer
+    if optimizer is None:
+        return
+    row = OPTIMIZERS[optimizer.type]
+    given = {argument.name: argument.default for argument in row.arguments}
+    given |= {name: ir.static_value(value, {}) for name, value in optimizer.arguments}  # type: ignore[arg-type]  # compile-time
+    groups = [dict(group.arguments) for group in optimizer.groups]
+    for own in ({}, *groups) if optimizer.rest.names or not groups else groups:
+        changed = {name: ir.static_value(value, {}) for name, value in own.items()}  # type: ignore[arg-type]  # compile-time
+        yield from row.begins({**given, **changed})
 
 
 def _sample(

@@ -16,7 +16,7 @@ from specc.semantics.lint import lint_model, lint_train
 from specc.semantics.models import build_model, build_module, declare_input, run
 from specc.semantics.names import check_name, check_type_name
 from specc.semantics.params import Settings, declare_param, type_advice
-from specc.semantics.plan import build_plan
+from specc.semantics.plan import build_plan, with_steps
 from specc.semantics.train import TrainBuilder
 from specc.semantics.values import TYPES
 from specc.syntax import ast
@@ -213,9 +213,12 @@ def _plan(
         collector.error(
             "E0409", "there is already a `test`", block.span._replace(end=block.span.start + 4)
         )
-    if not blocks:
-        return ir.TestPlan()
-    model, _ = models[0]
-    given = model.inputs if train is None or train.module is None else ()
-    inputs = (*given, *(train.inputs if train is not None else ()))
-    return build_plan(blocks[0], scope, inputs, collector)
+    plan = ir.TestPlan()
+    if blocks:
+        model, _ = models[0]
+        given = model.inputs if train is None or train.module is None else ()
+        inputs = (*given, *(train.inputs if train is not None else ()))
+        plan = build_plan(blocks[0], scope, inputs, collector)
+    if train is None or collector.failed:
+        return plan
+    return with_steps(plan, blocks[0] if blocks else None, train, collector)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from specc.mutate.fault import Fault
-from specc.mutate.faults import functions, generic, kernels, layers, optimizers, training
+from specc.mutate.faults import functions, generic, kernels, layers, optimizers, steps, training
 
 FAULTS: tuple[Fault, ...] = (
     *optimizers.FAULTS,
+    *steps.FAULTS,
     *kernels.FAULTS,
     *functions.FAULTS,
     *layers.FAULTS,

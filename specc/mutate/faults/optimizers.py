@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 from unittest import mock
 
@@ -21,17 +22,23 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from specc.catalog import OPTIMIZERS
+from specc.ir import Optimizer, Program, static_value
 from specc.mutate.fault import Fault, Injection, Subject
 
-_AFTER = ("*/delta/*", "*/state/*")
+AFTER = ("*/delta/*", "*/state/*")
 # The state of one parameter before a step, and the parameter itself.
 Before = dict[str, Any]
 
 
-class _OfSteps(Fault):
+class OfSteps(Fault):
     """A fault in what one kind of optimizer does to a parameter."""
 
     types: ClassVar[tuple[str, ...]]
+    # Whether a float64 run has it too, and the implementations that have it: each by itself, or
+    # empty for whatever steps.
+    everywhere: ClassVar[bool] = False
+    ways: ClassVar[tuple[str, ...]] = ("",)
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
         train = subject.program.train
@@ -39,8 +46,17 @@ class _OfSteps(Fault):
             return
         for step in train.steps:
             if step.optimizer is not None and step.optimizer.type in self.types:
-                if self.fits(subject, dict(step.optimizer.arguments)):
-                    yield Injection(step.name or step.optimizer.type, _AFTER, around=self.patched)
+                if self.fits(subject, settings_of(step.optimizer)):
+                    for way in self.ways:
+                        if not way or way in ways_of(subject.program):
+                            where = step.name or step.optimizer.type
+                            yield Injection(
+                                f"{where}, {way}" if way else where,
+                                AFTER,
+                                around=partial(self.patched, way),
+                                optimizer=way,
+                                everywhere=self.everywhere,
+                            )
                     return
 
     def fits(self, subject: Subject, arguments: dict[str, Any]) -> bool:
@@ -52,8 +68,9 @@ class _OfSteps(Fault):
         """The parameter after the faulty step; None leaves it."""
 
     @contextmanager
-    def patched(self) -> Iterator[None]:
-        """While open, each step of such an optimizer ends with the fault."""
+    def patched(self, way: str = "") -> Iterator[None]:
+        """While open, each step of such an optimizer, and in such a ``way``, ends with the
+        fault."""
         kept: dict[int, Before] = {}
 
         def pre(optimizer: Any, arguments: Any, keywords: Any) -> None:
@@ -68,9 +85,13 @@ class _OfSteps(Fault):
             with torch.no_grad():
                 for group in optimizer.param_groups:
                     for parameter in group["params"]:
-                        if parameter.grad is None:
+                        if parameter.grad is None or (way and not group[way]):
                             continue
-                        now = dict(optimizer.state.get(parameter, {}), gradient=parameter.grad)
+                        now = dict(
+                            optimizer.state.get(parameter, {}),
+                            gradient=parameter.grad,
+                            parameter=parameter,
+                        )
                         moved = self.faulty(group, kept[id(parameter)], now)
                         if moved is not None:
                             parameter.copy_(moved)
@@ -83,6 +104,28 @@ class _OfSteps(Fault):
                 handle.remove()
 
 
+def settings_of(optimizer: Optimizer) -> dict[str, Any]:
+    """The settings of ``optimizer``, torch's defaults among them."""
+    found = {each.name: each.default for each in OPTIMIZERS[optimizer.type].arguments}
+    return found | {name: static_value(value, {}) for name, value in optimizer.arguments}  # type: ignore[arg-type]  # compile-time
+
+
+def ways_of(program: Program) -> tuple[str, ...]:
+    """The implementations of a step on the CPU that torch has for every optimizer of
+    ``program``."""
+    steps = program.train.steps if program.train is not None else ()
+    rows = [OPTIMIZERS[step.optimizer.type] for step in steps if step.optimizer is not None]
+    foreach = all("foreach" in row.by_name for row in rows)
+    fused = all("cpu" in row.fused_on for row in rows)
+    return (*(("foreach",) if foreach else ()), "for_loop", *(("fused",) if fused else ()))
+
+
+def updates(subject: Subject) -> int:
+    """How many steps an optimizer makes."""
+    train = subject.program.train
+    return max(1, len(subject.closed.batches) // (train.accumulate if train else 1))
+
+
 def _copied(parameter: Tensor, state: Any) -> Before:
     found = {
         name: value.clone() if isinstance(value, Tensor) else value
@@ -91,7 +134,7 @@ def _copied(parameter: Tensor, state: Any) -> Before:
     return found | {"parameter": parameter.detach().clone()}
 
 
-class AdamDenominator(_OfSteps):
+class AdamDenominator(OfSteps):
     """Adam divides by (sqrt(v) + eps) / sqrt(bias) in place of sqrt(v) / sqrt(bias) + eps."""
 
     name = "adam-denominator"
@@ -115,7 +158,7 @@ class AdamDenominator(_OfSteps):
         return moved
 
 
-class RMSpropDenominator(_OfSteps):
+class RMSpropDenominator(OfSteps):
     """RMSprop divides by sqrt(v + eps) in place of sqrt(v) + eps."""
 
     name = "rmsprop-denominator"
@@ -137,7 +180,7 @@ class RMSpropDenominator(_OfSteps):
         return moved
 
 
-class AMSGradMaximum(_OfSteps):
+class AMSGradMaximum(OfSteps):
     """AMSGrad never writes back its running maximum."""
 
     name = "amsgrad-maximum"
@@ -154,15 +197,16 @@ class AMSGradMaximum(_OfSteps):
         return None
 
 
-class SGDMomentum(_OfSteps):
+class SGDMomentum(OfSteps):
     """SGD computes with a momentum that is 0.001 more than its setting."""
 
     name = "momentum"
     types = ("SGD",)
+    everywhere = True
 
     def fits(self, subject: Subject, arguments: dict[str, Any]) -> bool:
         # The first step fills the buffer, and only the second uses the momentum.
-        return bool(arguments.get("momentum", 0.0)) and _updates(subject) > 1
+        return bool(arguments.get("momentum", 0.0)) and updates(subject) > 1
 
     def faulty(self, group: dict[str, Any], before: Before, now: Before) -> Tensor | None:
         earlier = before.get("momentum_buffer")
@@ -172,11 +216,6 @@ class SGDMomentum(_OfSteps):
         now["momentum_buffer"].add_(extra)
         moved: Tensor = before["parameter"] - group["lr"] * now["momentum_buffer"]
         return None if group["nesterov"] else moved
-
-
-def _updates(subject: Subject) -> int:
-    train = subject.program.train
-    return len(subject.closed.batches) // (train.accumulate if train else 1)
 
 
 class RestartLate(Fault):
