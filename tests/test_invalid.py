@@ -68,7 +68,11 @@ def test_a_row_says_everything(code: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    sorted(code for code in CODES if code[:3] in {f"E0{n}" for n in range(1, 7)} | {"W02", "W03", "W05"}),
+    sorted(
+        code
+        for code in CODES
+        if code[:3] in {f"E0{n}" for n in range(1, 7)} | {"W02", "W03", "W05"}
+    ),
 )
 def test_a_fault_of_a_spec_has_a_file_that_holds_the_example(code: str) -> None:
     texts = [file.read_text(encoding="utf-8") for file in FILES if file.name.startswith(code)]

@@ -23,7 +23,7 @@ from specc.mutate.faults import FAULTS
 from specc.mutate.run import Result, mutate
 
 HEAD = "spec 1\n\nmodel Net {\n"
-TAIL = "\n\ntest {\n  sizes N=6\n  steps 3\n  modes train\n  targets eager\n}\n"
+TAIL = "\n\ntest {\n  sizes N=6\n  modes train\n  targets eager\n}\n"
 MSE = "\n\ntrain {\n  input y: float[N, 2]\n  loss = MSELoss(output, y)\n  optimizer "
 MLP = HEAD + "  input x: float[N, 6]\n  output x -> fc1: Linear(8) -> Tanh -> fc2: Linear(2)\n}"
 IMAGE = HEAD + "  input x: float[N, 4, 9, 9]\n  output x -> "
@@ -35,6 +35,13 @@ SPECS = {
     "rmsprop-denominator": MLP + MSE + "RMSprop(lr=0.01, momentum=0.5, centered=true)\n}",
     "amsgrad-maximum": MLP + MSE + "Adam(lr=0.01, amsgrad=true)\n}",
     "momentum": MLP + MSE + "SGD(lr=0.1, momentum=0.9)\n}",
+    "decay-after": MLP + MSE + "AdamW(lr=1e-4, weight_decay=1e-3)\n}",
+    "no-eps": MLP + MSE + "Adam(lr=0.01)\n}",
+    "not-rectified": MLP + MSE + "RAdam(lr=0.01, betas=(0.9, 0.8))\n}",
+    "amsgrad-present": MLP + MSE + "AdamW(lr=0.01, amsgrad=true)\n}",
+    "sign-remembered": MLP + MSE + "Rprop(lr=0.01)\n}",
+    "not-averaged": MLP + MSE + "ASGD(lr=0.01, t0=0.0)\n}",
+    "fused-scaled": MLP + MSE + "Adam(lr=0.01)\n  precision float16\n}",
     "restart-late": MLP + MSE + "SGD(lr=0.1)\n  scheduler CosineAnnealingWarmRestarts(T_0=2)\n}",
     "tf32": MLP + MSE + "SGD(lr=0.1)\n}",
     "half-accumulation": MLP + MSE + "SGD(lr=0.1)\n}",
@@ -124,9 +131,40 @@ def test_every_fault_has_a_spec_of_its_own() -> None:
     assert all(fault.summary[0].isupper() and fault.summary[-1] != "." for fault in FAULTS)
 
 
-@pytest.mark.parametrize("name", ["amsgrad-maximum", "restart-late", "accumulation", "shared-mask"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "amsgrad-maximum",
+        "restart-late",
+        "accumulation",
+        "shared-mask",
+        "decay-after",
+        "fused-scaled",
+    ],
+)
 def test_a_fault_that_cannot_be_there_is_not_injected(folder: Path, name: str) -> None:
     assert measured(folder, SPECS["tf32"], name).faults == []
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [("decay-after", ["foreach", "fused"]), ("no-eps", ["foreach", "fused"]), ("momentum", [])],
+)
+def test_a_fault_of_one_implementation_is_in_that_alone(
+    folder: Path, name: str, ways: list[str]
+) -> None:
+    found = measured(folder, SPECS[name], name).faults
+    assert [each.where.partition(", ")[2] for each in found] == (ways or [""])
+
+
+def test_what_begins_after_the_last_step_cannot_be_wrong(folder: Path) -> None:
+    few = SPECS["not-rectified"] + "\n\ntest {\n  sizes N=6\n  steps 3\n  modes train\n}\n"
+    path = folder / "few.spec"
+    path.write_text(few.replace("0.8", "0.999"))
+    program = front.read(path)
+    bless(program, folder)
+    late = [fault for fault in FAULTS if fault.name in ("not-rectified", "no-eps")]
+    assert mutate(program, folder, late).faults == []
 
 
 def test_honest_variants_pass(folder: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from specc import catalog
-from specc.catalog.rows import FunctionRow, InitRow, LayerRow, Row, no_tensors
+from specc.catalog.rows import FunctionRow, InitRow, LayerRow, OptimizerRow, Row, no_tensors
 
 # What each kind is called on the command line and in docs/catalogue.md, with its table, in the
 # order of the page.
@@ -250,11 +250,17 @@ def _plan(kind: str, row: Row) -> list[str]:
             return ["modes eval"]
         case "loss":
             return ["steps 1", "modes train"]
+        case "optimizer":
+            assert isinstance(row, OptimizerRow)
+            begins = row.begins({each.name: each.default for each in row.arguments})
+            # Without a number there are as many as it needs.
+            late = any(begin.step > 2 for begin in begins)
+            return ["modes train"] if late else ["steps 2", "modes train"]
         case _:
             return ["steps 2", "modes train"] if kind in _OF_TRAINING else ["modes train"]
 
 
-_OF_TRAINING: Final = ("optimizer", "scheduler", "regularizer", "constraint", "clip")
+_OF_TRAINING: Final = ("scheduler", "regularizer", "constraint", "clip")
 
 
 def explained(kind: str, row: Row) -> tuple[str, ...]:

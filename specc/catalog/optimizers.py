@@ -104,11 +104,12 @@ def _adafactor(given: Mapping[str, Any]) -> tuple[Begin, ...]:
 
 def _lbfgs(given: Mapping[str, Any]) -> tuple[Begin, ...]:
     """Each iteration but the first keeps a pair, so that one more than the history holds makes it
-    forget the oldest. In many iterations rounding grows over everything: those are not waited for.
-    """
+    forget the oldest. A step looks at the loss once, and once an iteration; a line search as often
+    as it likes. In many iterations rounding grows over everything: those are not waited for."""
+    most = given["max_iter"] * 5 // 4 if given["max_eval"] is None else given["max_eval"]
     wanted = given["history_size"] + 2
-    forgets = math.ceil(wanted / max(1, given["max_iter"]))
-    if wanted > 2 * SOON or not 1 < forgets <= SOON:
+    forgets = math.ceil(wanted / max(1, min(given["max_iter"], most - 1)))
+    if given["line_search_fn"] or wanted > 2 * SOON or not 1 < forgets <= SOON:
         return (_KEPT,)
     return (_KEPT, Begin(forgets, "what it does when its history is full"))
 
@@ -256,6 +257,8 @@ ROWS = (
         _MAXIMIZE,
         _CAPTURABLE,
         _DIFFERENTIABLE,
+        # Of six steps a golden with a bias would be as large again.
+        example="x: float[N, 6] | y = x -> Linear(2, bias=false)\nRAdam(lr=0.01)",
     ),
     _row(
         "Rprop",
@@ -267,6 +270,7 @@ ROWS = (
         _FOREACH,
         _MAXIMIZE,
         _DIFFERENTIABLE,
+        example="x: float[N, 6] | y = x -> Linear(2, bias=false)\nRprop(lr=0.01)",
     ),
     _row(
         "ASGD",

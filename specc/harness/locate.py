@@ -120,7 +120,7 @@ def _look_by_itself(
     name: str,
 ) -> None:
     """How the bad value of a layer by itself looks, and the layer on what it was given there."""
-    exact = exactly(program, closed, source)
+    exact = exactly(program, closed, source, optimizer=setting.optimizer)
     run = observe(program, closed, source, replace(setting, calls=True))
     for own in run.calls.values():
         alone = exact.alone(own)
