@@ -144,6 +144,30 @@ def test_exact_things_must_be_equal() -> None:
     assert finding.message == "1 of 2 entries differ"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "passes"),
+    [
+        ("step0/state/eta/fc.weight", 0.01 * (1 + 4e-7), True),
+        ("step0/state/eta/fc.weight", 0.01 * (1 + 6e-7), False),
+        ("step3/state/mu_product/fc.weight", 0.01 * (1 + 1.6e-6), True),
+        ("step3/state/mu_product/fc.weight", 0.01 * (1 + 3e-6), False),
+        ("step0/lr/group0", 0.01 * (1 + 4e-7), False),
+    ],
+)
+def test_a_number_that_an_optimizer_keeps_is_one_of_float32(
+    name: str, value: float, passes: bool
+) -> None:
+    kept = item(name, [0.01], dtype="number", exact=True)
+    found = judged(kept, item(name, [value], dtype="number", exact=True)).findings
+    assert (not found) == passes
+
+
+def test_a_count_is_the_same_count() -> None:
+    count = item("step0/state/step/fc.weight", [3.0], dtype="number", exact=True)
+    other = item("step0/state/step/fc.weight", [3.000001], dtype="number", exact=True)
+    assert judged(count, other).findings
+
+
 def test_the_unobservable_is_named_and_not_passed() -> None:
     noise = golden(item(NAME, [1e-17] * 4), floor=1e9)
     result = compare(noise, [item(NAME, [5e-8] * 4)], "float32", spot, layers=True)

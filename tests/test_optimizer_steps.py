@@ -119,7 +119,7 @@ def test_radam_is_rectified_from_its_step_on(decay: float) -> None:
 @pytest.mark.parametrize("start", [-5.0, 0.0, 2.0, 2.5, 7.0])
 def test_asgd_averages_from_its_step_on(start: float) -> None:
     gradients = normals(14)
-    settings = {"lr": 0.1, "t0": start}
+    settings: dict[str, Any] = {"lr": 0.1, "t0": start}
     averages = changes("ASGD", gradients, lambda state: state["ax"].clone(), **settings)
     parameters = changes("ASGD", gradients, **settings)
     moved = [normals(1, 6, 4, seed=7)[0] + change for change in parameters]
@@ -262,9 +262,10 @@ def test_a_row_says_whether_torch_has_a_fused_step(name: str) -> None:
 def test_an_optimizer_is_made_as_it_is_asked_for() -> None:
     weight = torch.nn.Parameter(torch.ones(2))
     bias = torch.nn.Parameter(torch.ones(2))
+    groups: list[dict[str, Any]] = [{"params": [weight], "fused": False}, {"params": [bias]}]
     honest = torch.optim.Adam.__init__
     with stepping("fused"):
-        made = torch.optim.AdamW([{"params": [weight], "fused": False}, {"params": [bias]}])
+        made = torch.optim.AdamW(groups)
         late = torch.optim.Adadelta([weight], 1.0, 0.9, 1e-6, 0.0, True)
     assert torch.optim.Adam.__init__ is honest
     assert made._step_supports_amp_scaling
