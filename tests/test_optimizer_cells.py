@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from conftest import Run
 from specc import front
 from specc.errors import SpecError
 from specc.harness.bless import bless
-from specc.harness.judge import judge, unavailable
+from specc.harness.judge import implementation, judge, unavailable
 from specc.harness.matrix import cells
+from specc.harness.running import Setting
 
 SPEC = """spec 1
 
@@ -131,6 +133,20 @@ def test_honest_implementations_pass(tmp_path: Path, optimizer: str) -> None:
     bless(program, tmp_path)
     verdicts = [judge(program, cell, tmp_path) for cell in cells(program)]
     assert all(verdict.passed or verdict.outcome == "skipped" for verdict in verdicts)
+
+
+def test_float64_steps_as_torch_does_on_the_device(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(SPEC)
+    program = front.read(path)
+    path.write_text(SPEC.replace("momentum=0.9", "momentum=0.9, fused=true"))
+    fused = front.read(path)
+    cpu, cuda = (Setting("eager", device, "float32") for device in ("cpu", "cuda"))
+    asked = replace(cuda, optimizer="for_loop")
+    assert [implementation(program, each) for each in (cpu, cuda, asked)] == [
+        "", "foreach", "for_loop",
+    ]  # fmt: skip
+    assert implementation(fused, cuda) == ""
 
 
 def test_adagrad_is_fused_on_the_cpu_alone(tmp_path: Path) -> None:

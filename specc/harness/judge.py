@@ -24,7 +24,7 @@ from specc.harness.native import first_case, native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.refine import not_alone, refined
-from specc.harness.subject import Key
+from specc.harness.subject import Key, steps
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
@@ -198,8 +198,8 @@ def missing_device(device: str) -> str | None:
 
 def unavailable(program: Program, cell: Cell) -> str | None:
     """Why there is no such cell wherever it is run, or None where there is."""
-    if cell.optimizer in ("foreach", "fused") and program.train is not None:
-        for step in program.train.steps:
+    if cell.optimizer in ("foreach", "fused"):
+        for step in steps(program):
             if step.optimizer is not None:
                 row = OPTIMIZERS[step.optimizer.type]
                 if cell.optimizer not in row.by_name:
@@ -272,18 +272,33 @@ class _Closer:
 
 def _closer(of: _OfCase, source: str, run: Run, setting: Setting) -> _Closer:
     found = _float64(of, source)
-    shown, exact = found.run(setting.optimizer)
+    shown, exact = found.run(implementation(of.program.program, setting))
     began = time.perf_counter()
     alone = errors(exact, run, setting)
     taken = found.taken() + time.perf_counter() - began
     return _Closer(shown, alone, taken)
 
 
+def implementation(program: Program, setting: Setting) -> str:
+    """The one that the float64 run of a cell steps by: where nothing is asked for torch takes
+    foreach on a GPU, and the for-loop on the CPU, where float64 runs."""
+    if setting.optimizer or setting.device == "cpu":
+        return setting.optimizer
+    optimizers = [step.optimizer for step in steps(program) if step.optimizer is not None]
+    asked = {
+        name
+        for optimizer in optimizers
+        for part in (optimizer, *optimizer.groups)
+        for name, _ in part.arguments
+    }
+    return "" if asked & {"foreach", "fused"} else "foreach"
+
+
 class _Float64:
     """The float64 runs of a source, one for each implementation of the optimizers' steps that is
-    asked for: a fault in one of them is no fault of another. What the layers do by themselves is
-    seen before the first step, so that one run keeps it for all. The seconds that torch took are
-    told once."""
+    asked for: a fault in one of them is no fault of another. What the layers do by themselves no
+    optimizer changes: one of the runs keeps it for all. The seconds that torch took are told
+    once."""
 
     def __init__(self, of: _OfCase, source: str) -> None:
         self._of, self._source = of, source
