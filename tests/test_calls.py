@@ -95,6 +95,31 @@ def test_what_is_named_is_put_in_its_place() -> None:
     torch.testing.assert_close(found.outputs[0], result[0])
 
 
+SEVERAL: dict[str, Callable[[], nn.Module]] = {
+    "lstm, sequence first": lambda: nn.LSTM(6, 5),
+    "lstm, batch first": lambda: nn.LSTM(6, 5, batch_first=True, bidirectional=True),
+    "gru": lambda: nn.GRU(6, 5),
+    "rnn": lambda: nn.RNN(6, 5, num_layers=2),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+@pytest.mark.parametrize("read", [0, 1])
+def test_a_result_that_nothing_reads_has_no_gradient(name: str, read: int) -> None:
+    torch.manual_seed(0)
+    layer, found = SEVERAL[name](), dict[str, Call]()
+    net = Net(layer)
+    with calls_kept(net, ["layer"], found):
+        flat_tensors(net(drawn(3, 7, 6)))[read].square().sum().backward()
+    call = found["layer"]
+    assert [each is not None for each in call.gradients].count(True) == 1
+    assert call.gradients[read] is not None
+    repeated = again(call, call.tensors, call.gradients, {})
+    for key, parameter in layer.named_parameters():
+        if parameter.grad is not None:
+            torch.testing.assert_close(repeated.parameters[key], parameter.grad)
+
+
 def test_the_first_call_is_kept() -> None:
     call, _ = kept(nn.BatchNorm1d(3), drawn(4, 3), times=3)
     assert torch.equal(call.layer.get_buffer("running_mean"), torch.zeros(3))

@@ -88,7 +88,7 @@ SPECS = {
 }
 GENERIC = (
     "leading-dimension factor element channel sign-of-layer weight-factor weights-rounded"
-    " gradient-halved"
+    " gradient-halved gradient-changed without-hooks"
 ).split()
 SIGNED = HEAD + "  input x: float[N, 6]\n  h = x -> Linear(6)\n  output x + h -> Linear(2)\n}"
 SPECS |= dict.fromkeys(GENERIC, SPECS["momentum"]) | {"sign": SIGNED + MSE + "SGD(lr=0.1)\n}"}
@@ -129,6 +129,12 @@ def test_every_fault_has_a_spec_of_its_own() -> None:
     # What is beside these is tested with what it injects into, in test_initial.py.
     assert {name for name in names if "native" not in name and "initial" not in name} <= set(SPECS)
     assert all(fault.summary[0].isupper() and fault.summary[-1] != "." for fault in FAULTS)
+
+
+def test_what_a_step_computes_itself_it_may_leave_behind(folder: Path) -> None:
+    text = MLP + MSE + "LBFGS(lr=0.1, max_iter=2)\n}"
+    result = measured(folder, text, "gradient-changed")
+    assert result.faults == [] and not any(each.caught["specc"] for each in result.honest)
 
 
 @pytest.mark.parametrize(

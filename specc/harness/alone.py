@@ -26,8 +26,10 @@ from torch import Tensor, nn
 
 from specc.harness.calls import Again, Call, again, load, state_of
 from specc.harness.case import ClosedCase
+from specc.harness.lines import with_hooks
 from specc.harness.matrix import Case
 from specc.harness.observe import Run, Setting, observe
+from specc.harness.recorder import Observation
 from specc.harness.running import untouched
 from specc.ir import Program
 
@@ -214,6 +216,30 @@ def exactly(
         "eager", "cpu", "float64", layers=True, calls=True, prepare=prepare, optimizer=optimizer
     )
     return Exact.of(observe(program, closed, source, setting), closed.case)
+
+
+def exactly_without_hooks(
+    program: Program,
+    closed: ClosedCase,
+    source: str,
+    prepare: Callable[[nn.Module], None] = untouched,
+) -> list[Observation]:
+    """What ``closed`` shows in float64 where no hook is installed. Raises RunFailed."""
+    setting = Setting("eager", "cpu", "float64", prepare=prepare, without_hooks=True)
+    seen = observe(program, closed, source, setting).observations
+    return [item for item in seen if with_hooks(item.name)]
+
+
+def takes_another_way(run: Run) -> bool:
+    """Whether ``run`` gave other bits where no hook was installed: another computation, it may be,
+    that float64 has not seen."""
+    seen = {item.name: item for item in run.observations}
+    for item in run.observations:
+        own = seen.get(with_hooks(item.name))
+        if own is not None and item.values is not None:
+            if own.values is None or not torch.equal(own.values, item.values):
+                return True
+    return False
 
 
 def errors(exact: Exact, run: Run, setting: Setting) -> dict[str, Error]:

@@ -102,10 +102,11 @@ def _kept(
     ]
 
 
-def _saver(call: Call, position: int) -> Callable[[Tensor], None]:
-    def save(gradient: Tensor) -> None:
-        # A value that is differentiated several times keeps what came first.
-        if call.gradients[position] is None:
+def _saver(call: Call, position: int) -> Callable[[Tensor | None], None]:
+    def save(gradient: Tensor | None) -> None:
+        # Of several results those that nothing reads get none, and torch says so. A value that is
+        # differentiated several times keeps what came first.
+        if gradient is not None and call.gradients[position] is None:
             call.gradients[position] = copied(gradient)
 
     return save

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from specc.harness.golden import Golden, Leaf
-from specc.harness.lines import Spot
+from specc.harness.lines import Spot, beside_golden
 from specc.harness.recorder import Observation
 from specc.harness.spread import Floor, error_of
 from specc.harness.tf32 import dtype_of
@@ -56,10 +56,11 @@ def compare(
     """``observed`` against ``golden`` in ``dtype``; ``layers`` says that the run shows layer
     outputs.
 
-    ``spot_of`` tells where a name is computed, for the findings. A golden without floors in
+    What no golden holds, for it is judged by other leaves or by itself (``refine.beside``), is left
+    out. ``spot_of`` tells where a name is computed, for the findings. A golden without floors in
     ``dtype`` is the caller's to refuse.
     """
-    seen = {item.name: item for item in observed}
+    seen = {item.name: item for item in observed if not beside_golden(item.name)}
     findings: list[Finding] = []
     hidden: list[str] = []
     worst, compared = 0.0, 0

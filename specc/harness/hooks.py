@@ -36,11 +36,13 @@ def copied(tensor: Tensor) -> Tensor:
 
 class GradientHooks:
     """Copies every parameter's gradient when backward has finished it, and again before the step
-    of the optimizer that has it.
+    of the optimizer that has it; holds it against what that step leaves.
 
-    ``raw`` and ``clipped`` are by the training step's name, then the parameter's; ``current`` tells
-    which step runs. Only the steps in ``optimizers`` are seen clipped. ``keep`` makes of a gradient
-    what is kept of it.
+    ``raw``, ``clipped`` and ``changed`` are by the training step's name, then the parameter's;
+    ``current`` tells which step runs. Only the steps in ``optimizers`` are seen clipped, and only
+    those in ``stepping`` held to leave gradients as they find them: ``changed`` has by how much one
+    was changed, relative to its root-mean-square, and nothing of one that was not. ``keep`` makes
+    of a gradient what is kept of it.
     """
 
     def __init__(
@@ -48,12 +50,15 @@ class GradientHooks:
         module: nn.Module,
         optimizers: Mapping[str, torch.optim.Optimizer],
         current: Callable[[], str] = lambda: "",
+        stepping: Mapping[str, torch.optim.Optimizer] | None = None,
         keep: Callable[[Tensor], Any] = copied,
     ) -> None:
         self.raw: dict[str, dict[str, Any]] = {}
         self.clipped: dict[str, dict[str, Any]] = {}
+        self.changed: dict[str, dict[str, Tensor]] = {}
         self._keep = keep
         self.optimizers = optimizers
+        self.stepping = stepping or {}
         self._current = current
         self._names = {id(p): name for name, p in module.named_parameters()}
         self._module = module
@@ -63,6 +68,7 @@ class GradientHooks:
         """Forget what was copied."""
         self.raw.clear()
         self.clipped.clear()
+        self.changed.clear()
 
     def __enter__(self) -> None:
         for name, parameter in self._module.named_parameters():
@@ -71,6 +77,10 @@ class GradientHooks:
                 self._handles.append(parameter.register_post_accumulate_grad_hook(hook))
         for step, optimizer in self.optimizers.items():
             self._handles.append(optimizer.register_step_pre_hook(self._before(step, optimizer)))
+        for step, optimizer in self.stepping.items():
+            before, after = self._around(step, optimizer)
+            self._handles.append(optimizer.register_step_pre_hook(before))
+            self._handles.append(optimizer.register_step_post_hook(after))
 
     def __exit__(self, *exception: object) -> None:
         for handle in self._handles:
@@ -92,6 +102,104 @@ class GradientHooks:
             self.clipped[step] = gradients_of(optimizer, self._names, self._keep)
 
         return copy_gradients
+
+    def _around(
+        self, step: str, optimizer: torch.optim.Optimizer
+    ) -> tuple[Callable[..., None], Callable[..., None]]:
+        """What is called before and after the step, of which the second sees what it changed."""
+        given: dict[int, Tensor] = {}
+        scale: list[Tensor | None] = [None]
+        # A step that calls that of the class above it calls the hooks as often: the outermost
+        # counts.
+        depth = [0]
+
+        def before(*arguments: object) -> None:
+            depth[0] += 1
+            if depth[0] > 1:
+                return
+            # Set by a scaler while a fused step is to take the scale from the gradients.
+            scale[0] = getattr(optimizer, "grad_scale", None)
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None and id(parameter) in self._names:
+                        given[id(parameter)] = copied(parameter.grad)
+
+        def after(*arguments: object) -> None:
+            depth[0] -= 1
+            if depth[0]:
+                return
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    start = given.get(id(parameter))
+                    if start is None or _is(parameter.grad, start):
+                        continue
+                    state = optimizer.state.get(parameter, {})
+                    honest = _left_behind(optimizer, group, state, start, scale[0])
+                    if honest is None or not _is_close(parameter.grad, honest):
+                        found = self.changed.setdefault(step, {})
+                        found[self._names[id(parameter)]] = _change(parameter.grad, start)
+            given.clear()
+
+        return before, after
+
+
+def _left_behind(
+    optimizer: torch.optim.Optimizer,
+    group: Mapping[str, Any],
+    state: Mapping[str, Any],
+    given: Tensor,
+    scale: Tensor | None,
+) -> Tensor | None:
+    """What torch's own step leaves of the gradient ``given`` where it does not leave it as it was
+    (torch 2.13, every optimizer in every implementation); None elsewhere."""
+    with torch._C._DisableTorchDispatch():
+        if scale is not None:
+            return given / scale.to(given)
+        # Its foreach form adds the momentum in place where nothing has copied the gradient yet.
+        if type(optimizer) is torch.optim.SGD and group["nesterov"] and not group["weight_decay"]:
+            chosen = group["foreach"]
+            if chosen or (chosen is None and given.device.type != "cpu"):
+                momentum = state.get("momentum_buffer")
+                return None if momentum is None else given + group["momentum"] * momentum
+    return None
+
+
+def _is(found: Tensor | None, given: Tensor) -> bool:
+    """Whether the two are the same numbers, NaN for NaN."""
+    if found is None or found.shape != given.shape or found.dtype != given.dtype:
+        return False
+    if found.layout != given.layout:
+        return False
+    with torch._C._DisableTorchDispatch():
+        if found.is_sparse:
+            one, other = found.detach().coalesce(), given.coalesce()
+            same = torch.equal(one.indices(), other.indices())
+            return same and _is(one.values(), other.values())
+        one, other = found.detach(), given
+        if torch.equal(one, other):
+            return True
+        return bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def _is_close(found: Tensor | None, wanted: Tensor) -> bool:
+    """Whether the two are the same computation, which another kernel may round otherwise."""
+    if found is None or found.shape != wanted.shape or found.dtype != wanted.dtype:
+        return False
+    with torch._C._DisableTorchDispatch():
+        unit = float(torch.finfo(found.dtype).eps)
+        return torch.allclose(found.detach(), wanted, rtol=4 * unit, atol=4 * unit, equal_nan=True)
+
+
+def _change(found: Tensor | None, given: Tensor) -> Tensor:
+    """By how much ``found`` is another than ``given``, relative to its root-mean-square: all of it
+    where it is gone."""
+    with torch._C._DisableTorchDispatch():
+        start = given.to_dense() if given.is_sparse else given
+        end = torch.zeros_like(start)
+        if found is not None and found.shape == start.shape:
+            end = found.detach().to_dense() if found.is_sparse else found.detach()
+        size = float(start.abs().double().square().mean().sqrt()) or 1.0
+        return (end - start) / size
 
 
 def gradients_of(

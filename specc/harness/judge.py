@@ -14,7 +14,14 @@ import torch
 from specc.catalog import OPTIMIZERS
 from specc.errors import CallError, GoldenMissing
 from specc.harness import golden as goldens
-from specc.harness.alone import Error, Exact, errors, exactly
+from specc.harness.alone import (
+    Error,
+    Exact,
+    errors,
+    exactly,
+    exactly_without_hooks,
+    takes_another_way,
+)
 from specc.harness.case import ClosedCase, close
 from specc.harness.compare import Comparison, compare
 from specc.harness.golden import Golden
@@ -23,7 +30,7 @@ from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
-from specc.harness.refine import not_alone, refined
+from specc.harness.refine import beside, not_alone, refined
 from specc.harness.subject import Key, steps
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
@@ -83,6 +90,7 @@ def _judged(
         calls=eager,
         layout=cell.layout,
         optimizer=way,
+        without_hooks=eager,
     )
     lines = lines_of(program)
     notes: tuple[str, ...] = ()
@@ -105,6 +113,7 @@ def _judged(
         # What the run itself shows is told all the same.
         stopped = (_stopped(lines, error),)
     result = compare(golden, run.observations, cell.dtype, lines.of, layers=eager)
+    result = beside(result, golden, run.observations, cell.dtype, lines.of)
     if closer is not None:
         result = refined(result, golden, closer.exact, closer.alone, cell.dtype, lines.of)
         skipped = not_alone(golden, closer.alone, cell.dtype)
@@ -275,6 +284,8 @@ def _closer(of: _OfCase, source: str, run: Run, setting: Setting) -> _Closer:
     shown, exact = found.run(implementation(of.program.program, setting))
     began = time.perf_counter()
     alone = errors(exact, run, setting)
+    if takes_another_way(run):
+        shown = [*shown, *_float64_without_hooks(of, source)]
     taken = found.taken() + time.perf_counter() - began
     return _Closer(shown, alone, taken)
 
@@ -285,12 +296,9 @@ def implementation(program: Program, setting: Setting) -> str:
     if setting.optimizer or setting.device == "cpu":
         return setting.optimizer
     optimizers = [step.optimizer for step in steps(program) if step.optimizer is not None]
-    asked = {
-        name
-        for optimizer in optimizers
-        for part in (optimizer, *optimizer.groups)
-        for name, _ in part.arguments
-    }
+    given = [optimizer.arguments for optimizer in optimizers]
+    given += [group.arguments for optimizer in optimizers for group in optimizer.groups]
+    asked = {name for arguments in given for name, _ in arguments}
     return "" if asked & {"foreach", "fused"} else "foreach"
 
 
@@ -334,6 +342,14 @@ class _Float64:
 @lru_cache(maxsize=1)
 def _float64(of: _OfCase, source: str) -> _Float64:
     return _Float64(of, source)
+
+
+@lru_cache(maxsize=1)
+def _float64_without_hooks(of: _OfCase, source: str) -> list[Observation]:
+    try:
+        return exactly_without_hooks(of.program.program, _closed(of), source)
+    except RunFailed as error:
+        raise RunFailed(error.place, f"{error.message}, in float64") from error
 
 
 def _natives(program: Program, cell: Cell, source: str) -> tuple[Finding, ...]:

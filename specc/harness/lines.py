@@ -9,6 +9,14 @@ from specc.errors import Span
 from specc.harness import subject
 from specc.ir import Program, Step
 
+# What the outputs and losses of runs without hooks are called by within their stage, and how a
+# report says it.
+WITHOUT_HOOKS = {
+    "no_hooks": "without hooks, as users run it",
+    "no_hooks_grad": "without hooks and with gradients, as users run it",
+}
+# A gradient that an optimizer's step has changed.
+CHANGED_GRADIENT = "changed_grad"
 _OF_SCHEDULERS = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
 
 
@@ -18,6 +26,19 @@ class Spot:
 
     file: str
     line: int
+
+
+def with_hooks(name: str) -> str:
+    """The name of the same value in a run with hooks, which is what a golden holds; empty where
+    ``name`` is of such a run itself."""
+    stage, _, rest = name.partition("/")
+    kind, _, own = rest.partition("/")
+    return f"{stage}/{own}" if kind in WITHOUT_HOOKS else ""
+
+
+def beside_golden(name: str) -> bool:
+    """Whether no golden holds a value of this name: it is judged by another's, or by itself."""
+    return bool(with_hooks(name)) or name.split("/")[1:2] == [CHANGED_GRADIENT]
 
 
 class Lines:
@@ -72,7 +93,7 @@ class Lines:
         return self._known[name]
 
     def _span(self, name: str) -> Span | None:
-        when, *rest = name.split("/")
+        when, *rest = (with_hooks(name) or name).split("/")
         if when == "setting":
             return self._layers.get(rest[0].rpartition(".")[0])
         if when == "option":
@@ -135,7 +156,7 @@ def _spans_of(step: Step) -> dict[str, Span]:
     if step.clip:
         found["clipped_grad"] = step.clip.span
     if step.optimizer:
-        found |= dict.fromkeys(("delta", "state", "lr"), step.optimizer.span)
+        found |= dict.fromkeys((CHANGED_GRADIENT, "delta", "state", "lr"), step.optimizer.span)
     if step.constraints:
         found["constrained"] = step.constraints[0].span
     if step.scheduler:

@@ -1,14 +1,16 @@
 """Where a regressed cell went wrong: how its first bad value looks, and which layer shows it alone.
 
-Only a failure pays for this. The source runs once more in float64, which tells a computation that
-is another one from arithmetic that is worse; the cell runs once more with whole tensors; then
-layers are run one by one on the inputs that they had. Non-goals: judging (``judge``), scripts for
-others (``repro``).
+Only a failure pays for this. The source runs once more in float64, in eager and in the cell's
+target, which tells a computation that is another one from arithmetic that is worse; where the
+target does not run there, the size of the error does. The cell runs once more with whole tensors;
+then layers are run one by one on the inputs that they had. Non-goals: judging (``judge``), scripts
+for others (``repro``).
 """
 
 from __future__ import annotations
 
 import copy
+import math
 import time
 import warnings
 from collections.abc import Sequence
@@ -18,15 +20,18 @@ import torch
 from torch import Tensor, nn
 
 from specc.errors import SpeccError
-from specc.harness.alone import exactly
+from specc.harness.alone import exactly, exactly_without_hooks
 from specc.harness.build import RunFailed
 from specc.harness.calls import Again, Call, again
 from specc.harness.case import ClosedCase
+from specc.harness.compare import Comparison, K
 from specc.harness.golden import Golden
+from specc.harness.lines import beside_golden, lines_of, with_hooks
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.pattern import pattern
-from specc.harness.refine import allowed_in_float64
+from specc.harness.refine import allowed_in_float64, beside, of_float64
 from specc.harness.sketch import represent
+from specc.harness.spread import error_of
 from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
 from specc.targets import TARGETS
@@ -80,6 +85,11 @@ def _look(
     if "/alone" in name:
         _look_by_itself(found, program, closed, source, setting, name)
         return
+    if with_hooks(name):
+        _look_without_hooks(found, program, closed, golden, source, setting, name)
+        return
+    if beside_golden(name):  # a gradient that a step changed: its message says all
+        return
     run = observe(program, closed, source, replace(setting, whole=True))
     exact_setting = Setting(
         "eager", "cpu", "float64", layers=True, whole=True, optimizer=setting.optimizer
@@ -99,9 +109,7 @@ def _look(
             shown, exact = exact, observe(program, closed, found.meant, exact_setting)
             same = _agrees(golden, exact, name)
     elif same:
-        found.lines.append(
-            f"in float64, eager, it is right: {setting.target} in {setting.dtype} computes it worse"
-        )
+        found.lines.append(_of_target(program, closed, golden, source, setting, run, name))
     one, other = shown.whole.get(name), exact.whole.get(name)
     if same and one is not None and other is not None:
         look = pattern(one, other)
@@ -109,6 +117,96 @@ def _look(
             found.lines.append(f"how it looks: {look}")
     if right and setting.target != "eager":
         _alone(found, program, closed, source, setting)
+
+
+def _of_target(
+    program: Program,
+    closed: ClosedCase,
+    golden: Golden,
+    source: str,
+    setting: Setting,
+    run: Run,
+    name: str,
+) -> str:
+    """Whether ``setting``'s target computes another thing in ``run``, or the same worse, where
+    eager is right in float64: told by the target's own float64 run and by the size of the error."""
+    target, dtype = setting.target, setting.dtype
+    told = "in float64, eager, it is right"
+    if target != "eager":
+        try:
+            wide = replace(setting, dtype="float64", whole=False)
+            differs = of_float64(golden, observe(program, closed, source, wide).observations)
+        except (RunFailed, SpeccError) as error:
+            told += f", and {target} does not run there ({error})"
+        else:
+            if differs:
+                first = "" if differs[0][0] == name else f", first at {differs[0][0]}"
+                return (
+                    f"{told}; {target} is off there as well{first}: another computation, not worse"
+                    " arithmetic"
+                )
+            told = f"in float64 it is right, in eager and in {target}"
+    off, most = _off(golden, run, name), _most(golden, name, dtype)
+    if off > most:
+        return (
+            f"{told}: {target} in {dtype} is off by {off:.2g} of its root-mean-square, which is"
+            f" more than worse arithmetic comes to ({most:.1g}, in bfloat16): another computation"
+        )
+    return f"{told}: {target} in {dtype} computes it worse"
+
+
+def _off(golden: Golden, run: Run, name: str) -> float:
+    """How far off ``name`` is in ``run``, relative to the reference's root-mean-square."""
+    leaf = next(each for each in golden.leaves if each.reference.name == name)
+    item = next((each for each in run.observations if each.name == name), None)
+    error = error_of(leaf.reference, item)
+    return 0.0 if error is None else error[0]
+
+
+def _most(golden: Golden, name: str, dtype: str) -> float:
+    """How far off ``name`` can be by arithmetic in the coarsest precision that a kernel would take
+    in the place of ``dtype``: the floor, in its units. Infinite where there is none coarser."""
+    leaf = next(each for each in golden.leaves if each.reference.name == name)
+    coarser = epsilon_of("bfloat16") / epsilon_of(dtype)
+    return K * leaf.floors[dtype].rms * coarser if coarser > 1.0 else math.inf
+
+
+def _look_without_hooks(
+    found: Located,
+    program: Program,
+    closed: ClosedCase,
+    golden: Golden,
+    source: str,
+    setting: Setting,
+    name: str,
+) -> None:
+    """What can be said of a value that is wrong where no hook is installed, and there alone."""
+    shown = {item.name: item for item in exactly_without_hooks(program, closed, source)}
+    if any(name == each for each, _, _ in of_float64(golden, list(shown.values()))):
+        found.lines.append(
+            "in float64 it is off as well: another computation, not worse arithmetic"
+        )
+    else:
+        found.lines.append("in float64, without hooks, it is right")
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        run = observe(program, closed, source, setting)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+    lines = lines_of(program)
+    nothing = Comparison((), (), 0.0, 0)
+    slow = beside(nothing, golden, run.observations, setting.dtype, lines.of)
+    if all(each.name != name for each in slow.findings):
+        found.lines.append(
+            "it is torch's fast path of attention, taken in evaluation where there are no hooks and"
+            " no gradients: with torch.backends.mha.set_fastpath_enabled(False) it is right"
+        )
+    exact = observe(program, closed, source, Setting("eager", "cpu", "float64", whole=True))
+    made = observe(program, closed, source, replace(setting, whole=True))
+    one, other = made.whole.get(name), exact.whole.get(with_hooks(name))
+    look = pattern(one, other) if one is not None and other is not None else ""
+    found.lines += [f"how it looks: {look}"] if look else []
 
 
 def _look_by_itself(

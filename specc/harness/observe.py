@@ -20,7 +20,7 @@ from specc.harness import subject
 from specc.harness.build import RunFailed
 from specc.harness.case import ClosedCase
 from specc.harness.hooks import GradientHooks, flat_tensors
-from specc.harness.noise import normal
+from specc.harness.noise import normal, set_step
 from specc.harness.running import Around, Run, Running, Setting
 from specc.harness.training import train
 from specc.ir import Program, Value
@@ -60,6 +60,8 @@ def _observed(program: Program, closed: ClosedCase, source: str, setting: Settin
 def _probe(running: Running) -> None:
     """A model without a training step: forward, and backward from fixed random weights."""
     batch = running.closed.batches[0]
+    if running.setting.without_hooks:
+        _without_hooks(running, "step0", grad=True)
     gradients = GradientHooks(running.module, {}, keep=running.seen.looked)
     with gradients:
         inputs = running.tensors(batch.inputs, grad=True)
@@ -125,8 +127,27 @@ def _terms(
     return lists, named, values
 
 
+def _without_hooks(running: Running, stage: str, *, grad: bool) -> None:
+    """Outputs and loss terms once more with no hook anywhere, as users run a model: where torch's
+    own layers see a hook, or a gradient is asked for, they take another way."""
+    batch = running.closed.batches[0]
+    place = f"{stage}/{'no_hooks_grad' if grad and stage == 'eval' else 'no_hooks'}"
+    set_step(running.module, 0)
+    inputs = running.tensors(batch.inputs, grad=grad)
+    reaching = subject.reaching_inputs(running.program)
+    labels = running.tensors(batch.labels, grad=reaching if grad else False)
+    with running.unmoved(place), torch.set_grad_enabled(grad):
+        terms = _terms(running, inputs, labels)[1]
+    for found in running.captured.of.values():
+        running.seen.captured(place, found)
+    running.seen.terms(place, terms)
+
+
 def _evaluate(running: Running) -> None:
     """Evaluation mode, initial weights: outputs, loss terms, metrics."""
+    if running.setting.without_hooks:
+        for grad in (False, True):
+            _without_hooks(running, "eval", grad=grad)
     batch = running.closed.batches[0]
     inputs = running.tensors(batch.inputs, grad=False)
     labels = running.tensors(batch.labels, grad=False)

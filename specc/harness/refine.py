@@ -1,6 +1,8 @@
-"""Adds to a comparison what errors of a whole run are too large to show.
+"""Adds to a comparison what the leaves of a golden do not show of a run.
 
-Two closer looks, for targets that show their layers: the float64 run of the source, which must be
+``beside``: outputs and losses without hooks, against the same leaves as those with hooks; gradients
+that a step has changed. ``refined``, for what errors of a whole run are too large to show, with two
+closer looks, for targets that show their layers: the float64 run of the source, which must be
 the reference itself but for float64's own rounding; and each layer by itself against its own
 floors. What they find is put where it is computed, so that the first bad value stays the first.
 Non-goals: running anything (``alone``), the comparison of the run itself (``compare``).
@@ -15,9 +17,9 @@ import torch
 
 from specc.harness.alone import LOST, Error
 from specc.harness.alone_floor import AloneFloor
-from specc.harness.compare import Comparison, K, observable, structure
+from specc.harness.compare import Comparison, K, compare, observable, structure
 from specc.harness.golden import Golden, Leaf
-from specc.harness.lines import Spot
+from specc.harness.lines import CHANGED_GRADIENT, WITHOUT_HOOKS, Spot, with_hooks
 from specc.harness.recorder import Observation
 from specc.harness.spread import error_of
 from specc.harness.tf32 import epsilon_of
@@ -28,6 +30,56 @@ from specc.harness.verdict import Finding
 LEAST = 1e-9
 # A floor that is infinite as a golden's JSON says it: honest runs have lost the value as well.
 ENDLESS = 1e300
+
+
+def beside(
+    comparison: Comparison,
+    golden: Golden,
+    observed: Sequence[Observation],
+    dtype: str,
+    spot_of: Callable[[str], Spot],
+) -> Comparison:
+    """``comparison`` of the run that showed ``observed``, with what of it no golden holds."""
+    known = {finding.name for finding in comparison.findings}
+    findings = list(comparison.findings)
+    worst, compared = comparison.worst, comparison.compared
+    for kind, how in WITHOUT_HOOKS.items():
+        names = {with_hooks(item.name): item.name for item in observed if _is_of(item.name, kind)}
+        # What is wrong with hooks as well is told there.
+        leaves = [
+            leaf
+            for leaf in golden.leaves
+            if leaf.reference.name in names and leaf.reference.name not in known
+        ]
+        renamed = [
+            replace(item, name=with_hooks(item.name))
+            for item in observed
+            if _is_of(item.name, kind) and with_hooks(item.name) not in known
+        ]
+        part = replace(golden, leaves=tuple(leaves), partial=True)
+        found = compare(part, renamed, dtype, spot_of, layers=False)
+        worst, compared = max(worst, found.worst), compared + found.compared
+        findings += [
+            replace(each, name=names[each.name], message=f"{how}: {each.message}")
+            for each in found.findings
+        ]
+    for item in observed:
+        if _is_of(item.name, CHANGED_GRADIENT) and item.values is not None:
+            spot = spot_of(item.name)
+            rms = float(item.values.square().mean().sqrt())
+            message = (
+                "the optimizer's step, which is to read gradients, changed this one by"
+                f" {rms:.2e} of its root-mean-square"
+            )
+            findings.append(Finding(item.name, "values", spot.file, spot.line, message))
+    if len(findings) > len(comparison.findings):
+        place = _Places(golden)
+        findings.sort(key=lambda finding: place.of(finding.name))
+    return replace(comparison, findings=tuple(findings), worst=worst, compared=compared)
+
+
+def _is_of(name: str, kind: str) -> bool:
+    return name.split("/")[1:2] == [kind]
 
 
 def refined(
@@ -41,7 +93,7 @@ def refined(
     """``comparison`` of a run in ``dtype`` with the findings of its float64 run ``exact`` and of
     its layers ``alone``."""
     known = {finding.name for finding in comparison.findings}
-    differs = _of_float64(golden, exact)
+    differs = of_float64(golden, exact)
     wide = [
         Finding(name, what, spot_of(name).file, spot_of(name).line, message)
         for name, what, message in differs
@@ -102,34 +154,49 @@ def _message(error: Error, floor: AloneFloor, count: float) -> str:
     )
 
 
-def _of_float64(golden: Golden, exact: Sequence[Observation]) -> list[tuple[str, str, str]]:
-    """(name, kind, message) of what the float64 run computes otherwise than the reference.
+def of_float64(golden: Golden, exact: Sequence[Observation]) -> list[tuple[str, str, str]]:
+    """(name, kind, message) of what the float64 run computes otherwise than the reference, in the
+    order of the data.
 
     What honest arithmetic errs by is proportional to its unit, so floors of a coarser precision say
     it of float64; where they are not observable they may be jumps, and say nothing.
     """
     found = []
-    seen = {item.name: item for item in exact}
+    seen: dict[str, list[Observation]] = {}
+    for each in exact:
+        seen.setdefault(with_hooks(each.name) or each.name, []).append(each)
     for leaf in golden.leaves:
-        item = seen.get(leaf.reference.name)
-        if leaf.reference.exact or leaf.reference.values is None or item is None:
+        if leaf.reference.exact or leaf.reference.values is None:
             continue
         allowed = allowed_in_float64(leaf)
         if allowed is None:
             continue
-        difference = structure(leaf, item, "float64")
-        if difference is not None:
-            found.append((leaf.reference.name, difference[0], f"in float64, {difference[1]}"))
-            continue
-        error = error_of(leaf.reference, item)
-        if error is not None and not error[1] <= allowed:
-            message = (
-                f"in float64, off by {error[1]:.2e} at the largest element (relative to the"
-                f" root-mean-square), where rounding comes to {allowed:.0e} at most: another"
-                " computation"
-            )
-            found.append((leaf.reference.name, "values", message))
+        wrong: set[str] = set()
+        for item in seen.get(leaf.reference.name, ()):
+            differs = _in_float64(leaf, item, allowed)
+            if differs is not None:
+                wrong.add(item.name)
+                found.append((item.name, *differs))
+        if leaf.reference.name in wrong:
+            # What is wrong with hooks as well is told there.
+            found = [each for each in found if each[0] not in wrong - {leaf.reference.name}]
     return found
+
+
+def _in_float64(leaf: Leaf, item: Observation, allowed: float) -> tuple[str, str] | None:
+    """(kind, message) where ``item`` of a float64 run is further from ``leaf`` than ``allowed``."""
+    beside = WITHOUT_HOOKS.get(item.name.split("/")[1]) if with_hooks(item.name) else None
+    where = f"{beside}, in float64" if beside else "in float64"
+    difference = structure(leaf, item, "float64")
+    if difference is not None:
+        return difference[0], f"{where}, {difference[1]}"
+    error = error_of(leaf.reference, item)
+    if error is None or error[1] <= allowed:
+        return None
+    return "values", (
+        f"{where}, off by {error[1]:.2e} at the largest element (relative to the"
+        f" root-mean-square), where rounding comes to {allowed:.0e} at most: another computation"
+    )
 
 
 def allowed_in_float64(leaf: Leaf) -> float | None:
@@ -160,6 +227,11 @@ class _Places:
     def of(self, name: str) -> tuple[float, int]:
         """A sorting key; what is known nowhere comes last, in the order in which it was found."""
         last = float(len(self._index))
+        if with_hooks(name):
+            return self._index.get(with_hooks(name), last) + 0.25, 0
+        if _is_of(name, CHANGED_GRADIENT):
+            stage, _, *step, _ = name.split("/")
+            return self._index.get("/".join((stage, "lr", *step, "group0")), last) + 0.25, 0
         if name not in self._alone:
             return float(self._index.get(name, last)), 0
         stage, kind, path = name.split("/", 2)

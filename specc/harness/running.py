@@ -20,7 +20,7 @@ from specc.harness import build, subject
 from specc.harness.build import RunFailed
 from specc.harness.calls import Call, calls_kept
 from specc.harness.case import ClosedCase
-from specc.harness.hooks import flat_tensors, layer_hooks
+from specc.harness.hooks import copied, flat_tensors, layer_hooks
 from specc.harness.noise import set_step
 from specc.harness.recorder import Observation, Recorder
 from specc.harness.standin import Captured, stand_in, with_forward
@@ -56,8 +56,10 @@ class Setting:
     ``statistics`` for ``rms`` and ``largest``, ``whole`` for every tensor unsketched,
     ``numbers_alone`` for nothing but what rounding moves. ``around`` is entered for
     each step: floors run inside it; ``prepare`` is given the module before it runs.
-    ``optimizer`` chooses among torch's implementations of a step: ``foreach``, ``for_loop``,
-    ``fused``, or torch's own choice where empty."""
+    ``without_hooks`` asks for the outputs and losses of the first step, or of the evaluation, once
+    more with no hook anywhere, as users run a model: torch's own layers compute otherwise where
+    they see one. ``optimizer`` chooses among torch's implementations of a step: ``foreach``,
+    ``for_loop``, ``fused``, or torch's own choice where empty."""
 
     target: str
     device: str
@@ -71,6 +73,7 @@ class Setting:
     whole: bool = False
     prepare: Callable[[nn.Module], None] = untouched
     optimizer: str = ""
+    without_hooks: bool = False
 
     @property
     def emulated(self) -> bool:
@@ -212,6 +215,24 @@ class Running:
             for name, each in self.module.named_parameters()
             if name in given and given[name].dtype == each.dtype and torch.equal(given[name], each)
         }
+
+    @contextmanager
+    def unmoved(self, place: str) -> Iterator[None]:
+        """A run beside the run, whose outputs are captured: it is at ``place`` that it stops, if it
+        does, and parameters, buffers and torch's generator are given back as they were."""
+        state = {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
+        kept = {name: copied(tensor) for name, tensor in state.items()}
+        devices = [torch.device(self.setting.device)] if self.setting.device != "cpu" else []
+        self.captured.clear()
+        try:
+            with self.stage(place), torch.random.fork_rng(devices), self.setting.surroundings():
+                yield
+        finally:
+            self.captured.closed = True
+            with torch.no_grad():
+                for name, tensor in state.items():
+                    if not torch.equal(tensor, kept[name]):
+                        tensor.copy_(kept[name])
 
     def _observed(self) -> list[str]:
         calls = subject.layer_calls(self.program)

@@ -6,6 +6,7 @@ has a single step without a name. Non-goals: building (``running``), evaluation 
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -14,9 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from specc.catalog import OPTIMIZERS
 from specc.harness import subject
 from specc.harness.hooks import GradientHooks, IdleOptimizer, gradients_of
 from specc.harness.kernels import in_float64, stepping
+from specc.harness.lines import CHANGED_GRADIENT
 from specc.harness.noise import set_step
 from specc.harness.recorder import Looked
 from specc.harness.running import Running
@@ -30,6 +33,10 @@ AHEAD = 20
 # What float16's gradients are scaled by: small enough that no honest gradient overflows, so that
 # no step is left out; large enough that few are lost.
 GRADIENT_SCALE = 128.0
+
+
+class _Enough(Exception):
+    """Ends a step whose forward and loss were wanted, and no more."""
 
 
 def train(running: Running) -> None:
@@ -68,8 +75,11 @@ class _Training:
             self.running.module,
             {name: each for name, each in self.optimizers.items() if name in clipping},
             lambda: self.running.captured.step,
+            {} if self.running.setting.numbers_alone else self.stepping(),
             self.seen.looked,
         )
+        if self.running.setting.without_hooks:
+            self.run_without_hooks()
         with hooks:
             for position in range(len(self.running.closed.batches)):
                 self.batch(position, hooks)
@@ -82,6 +92,41 @@ class _Training:
         for name in self.schedules:
             self.record_when(name)
             self.record_schedule(name)
+
+    def stepping(self) -> dict[str, torch.optim.Optimizer]:
+        """The optimizers whose step reads gradients and computes none itself."""
+        return {
+            step.name: self.optimizers[step.name]
+            for step in self.train.steps
+            if step.optimizer is not None and not OPTIMIZERS[step.optimizer.type].closure
+        }
+
+    def run_without_hooks(self) -> None:
+        """The first batch as far as the first loss, with no hook anywhere: what follows depends on
+        what the step has moved, and this moves nothing."""
+        running, first = self.running, self.train.steps[0]
+        losses: dict[str, Tensor] = {}
+        name = subject.method(first.name, "loss")
+        compute = getattr(running.shell, name)
+
+        def loss(*arguments: Tensor) -> Any:
+            losses.update(compute(*arguments))
+            raise _Enough
+
+        set_step(running.module, 0)
+        inputs, labels = self.data(0, grad=True)
+        idle = {each: IdleOptimizer(optimizer) for each, optimizer in self.optimizers.items()}
+        scaler = torch.amp.GradScaler(enabled=False)
+        setattr(running.shell, name, loss)
+        try:
+            with running.unmoved("step0/no_hooks"), contextlib.suppress(_Enough):
+                self.step(idle, scaler, self.first, inputs, labels)
+        finally:
+            setattr(running.shell, name, compute)
+        for step in dict.fromkeys(("", first.name)):
+            self.seen.captured("step0/no_hooks", running.captured.of.get(step, {}))
+        terms = {subject.prefixed(first.name, str(k)): v for k, v in losses.items()}
+        self.seen.terms("step0/no_hooks", {k: torch.as_tensor(v) for k, v in terms.items()})
 
     # ── a batch ──────────────────────────────────────────────────────────────────────────────────
 
@@ -176,6 +221,8 @@ class _Training:
             self.seen.gradients(f"{prefix}/{kind}", self.running.module, clipped, own)
         for number, rate in enumerate(rates[name]):
             self.seen.exact(f"{prefix}/{_kind('lr', name)}/group{number}", rate)
+        for parameter, change in hooks.changed.get(name, {}).items():
+            self.seen.tensor(f"{prefix}/{_kind(CHANGED_GRADIENT, name)}/{parameter}", change)
 
     def step(
         self,

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from specc.errors import CallError
 from specc.harness.case import ClosedCase
+from specc.harness.lines import with_hooks
 from specc.harness.matrix import Case
 from specc.harness.running import untouched
 from specc.harness.stored import Leaf
@@ -89,9 +90,10 @@ class Injection:
     everywhere: bool = False
 
     def names(self, first: str) -> bool:
-        """Whether ``first`` is a name that points at the fault; a value of a layer by itself points
-        where the value of the run does."""
+        """Whether ``first`` is a name that points at the fault; a value of a layer by itself, or of
+        a run without hooks, points where the value of the run does."""
         plain = first.replace("/alone_", "/", 1).replace("/alone/", "/layer/", 1)
+        plain = with_hooks(plain) or plain
         return any(fnmatchcase(plain, pattern) for pattern in self.right)
 
 

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from specc.harness.case import ClosedCase
+from specc.harness.lines import WITHOUT_HOOKS
 
 # What torch's benchmarks give `same` when they train, and when they infer.
 SAME_TRAINING = 1e-3
 SAME_INFERENCE = 1e-4
-_SEEN = ("output", "loss", "grad", "input_grad", "buffer", "metric")
+_SEEN = ("output", "loss", "grad", "input_grad", "buffer", "metric", *WITHOUT_HOOKS)
 
 
 def visible(whole: Mapping[str, Tensor], closed: ClosedCase) -> dict[str, Tensor]:

@@ -21,7 +21,14 @@ from torch import Tensor
 from specc.errors import CallError, SpeccError, TargetError
 from specc.harness import build, subject
 from specc.harness import golden as goldens
-from specc.harness.alone import Error, Exact, errors, exactly
+from specc.harness.alone import (
+    Error,
+    Exact,
+    errors,
+    exactly,
+    exactly_without_hooks,
+    takes_another_way,
+)
 from specc.harness.case import ClosedCase, close
 from specc.harness.compare import compare
 from specc.harness.golden import Golden
@@ -29,7 +36,8 @@ from specc.harness.lines import lines_of
 from specc.harness.matrix import Case, cases
 from specc.harness.native import native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
-from specc.harness.refine import refined
+from specc.harness.recorder import Observation
+from specc.harness.refine import beside, refined
 from specc.harness.running import untouched
 from specc.ir import Program
 from specc.mutate.fault import Fault, Injection, Subject, guarded, not_put_in
@@ -94,11 +102,13 @@ def mutate(
 
 @dataclass(frozen=True)
 class _Seen:
-    """A run, the float64 run that it is held against, and how its layers err by themselves."""
+    """A run, the float64 run that it is held against, what that shows without hooks where the run
+    is another there, and how its layers err by themselves."""
 
     run: Run | RunFailed
     exact: Exact | RunFailed
     alone: dict[str, Error]
+    without_hooks: Sequence[Observation] = ()
 
 
 class _Bench:
@@ -110,7 +120,15 @@ class _Bench:
         self.dtype = self.golden.dtypes[0]
         self.closed = close(program, case, self.golden.draw, self.golden.grid)
         self.lines = lines_of(program)
-        self.setting = Setting("eager", "cpu", self.dtype, layers=True, calls=True, whole=True)
+        self.setting = Setting(
+            "eager",
+            "cpu",
+            self.dtype,
+            layers=True,
+            calls=True,
+            whole=True,
+            without_hooks=True,
+        )
         self.exact = self._float64(self.source)
         plain = self._seen(self.setting)
         caught, first, _ = self._ours(plain, layers=True)
@@ -182,7 +200,8 @@ class _Bench:
         exact = self.exact
         if injection.everywhere or injection.source is not None:
             exact = self._float64(source, injection)
-        seen = self._seen(setting, source, closed, injection.around, exact)
+        wide = injection if exact is not self.exact else None
+        seen = self._seen(setting, source, closed, injection.around, exact, wide)
         if isinstance(seen.run, RunFailed) and seen.run.place in ("build", "configure"):
             raise not_put_in(fault, injection, seen.run.message)
         ours, first, floors = self._ours(seen, layers=True)
@@ -242,8 +261,9 @@ class _Bench:
         closed: ClosedCase | None = None,
         around: Callable[[], AbstractContextManager[Any]] = nullcontext,
         exact: Exact | RunFailed | None = None,
+        wide: Injection | None = None,
     ) -> _Seen:
-        """The run, and what its layers do by themselves."""
+        """The run, and what its layers do by themselves; ``wide`` is the fault that float64 has."""
         exact = self.exact if exact is None else exact
         with warnings.catch_warnings(), around():
             warnings.simplefilter("ignore")
@@ -252,7 +272,17 @@ class _Bench:
                 return _Seen(run, exact, {})
             if isinstance(exact, RunFailed):
                 return _Seen(exact, exact, {})
-            return _Seen(run, exact, errors(exact, run, setting))
+            found = _Seen(run, exact, errors(exact, run, setting))
+            if not takes_another_way(run):
+                return found
+            prepare = wide.prepare if wide is not None else untouched
+            try:
+                shown = exactly_without_hooks(
+                    self.program, closed or self.closed, source or self.source, prepare
+                )
+            except RunFailed as error:
+                return _Seen(error, exact, {})
+            return replace(found, without_hooks=shown)
 
     def _ours(self, seen: _Seen, *, layers: bool) -> tuple[bool, str, float | None]:
         """Whether our rule fails the run, the first bad value, and its error in floors."""
@@ -261,8 +291,9 @@ class _Bench:
         found = compare(
             self.golden, seen.run.observations, self.dtype, self.lines.of, layers=layers
         )
+        found = beside(found, self.golden, seen.run.observations, self.dtype, self.lines.of)
         if layers and isinstance(seen.exact, Exact):
-            shown = seen.exact.run.observations
+            shown = [*seen.exact.run.observations, *seen.without_hooks]
             found = refined(found, self.golden, shown, seen.alone, self.dtype, self.lines.of)
         first = found.findings[0] if found.findings else None
         return (True, first.name, first.floors) if first else (False, "", None)

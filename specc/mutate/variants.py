@@ -29,7 +29,7 @@ class Variant:
 
 def variants(program: Program, dtype: str, targets: tuple[str, ...]) -> Iterator[Variant]:
     """Those that apply to ``program``; ``targets`` are the ones beside eager."""
-    plain = Setting("eager", "cpu", dtype, layers=True, calls=True, whole=True)
+    plain = Setting("eager", "cpu", dtype, layers=True, calls=True, whole=True, without_hooks=True)
     for count in (1, 2):
         yield Variant(f"{count} threads", plain, _threads(count))
     yield Variant("without oneDNN", plain, lambda: plain_kernels(True))

@@ -12,7 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from specc.harness.stored import Leaf
-from specc.mutate.fault import Fault, Injection, Subject, layer_names, scaled, spread, with_hook
+from specc.mutate.fault import (
+    Fault,
+    Injection,
+    Subject,
+    layer_names,
+    scaled,
+    spread,
+    with_forward,
+    with_hook,
+)
 
 Change = Callable[[Tensor], Tensor]
 
@@ -156,6 +165,40 @@ class WeightsInBfloat16(Fault):
             yield Injection("all", right, closed=closed, everywhere=True)
 
 
+class WithoutHooks(_OfOutputs):
+    """A layer computes another thing where no hook is installed."""
+
+    name = "without-hooks"
+    incident = "pytorch 86120"
+
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        for path in spread([path for path, _ in self.layers(subject)]):
+            # What the layer takes another way for is no question of precision.
+            yield Injection(
+                path,
+                ("*/output/*", "*/loss/*"),
+                prepare=_unhooked(path, self.change),
+                everywhere=True,
+            )
+
+    def change(self, output: Tensor) -> Tensor:
+        still = output.detach()
+        size = still.double().square().mean().sqrt()
+        # Along nothing that a norm behind it takes out again.
+        wave = torch.linspace(0.0, 40.0, still.numel(), dtype=torch.float64, device=still.device)
+        return output + (1e-2 * size * wave.sin()).view(still.shape).to(output)
+
+
+def _unhooked(path: str, change: Change) -> Callable[[nn.Module], None]:
+    def forward(self: Any, *arguments: Any, **named: Any) -> Any:
+        output = type(self).forward(self, *arguments, **named)
+        if any(each._forward_hooks or each._forward_pre_hooks for each in self.modules()):
+            return output
+        return change(output) if isinstance(output, Tensor) else (change(output[0]), *output[1:])
+
+    return with_forward(path, forward)
+
+
 class HalvedGradient(Fault):
     """One parameter's gradient halved."""
 
@@ -185,7 +228,8 @@ def _halve(name: str) -> Callable[[nn.Module], None]:
     def prepare(module: nn.Module) -> None:
         parameter = module.get_parameter(name)
         if parameter.requires_grad:
-            parameter.register_hook(lambda gradient: 0.5 * gradient)
+            # Torch calls it with none where nothing reaches the parameter.
+            parameter.register_hook(lambda gradient: None if gradient is None else 0.5 * gradient)
 
     return prepare
 
@@ -230,6 +274,7 @@ FAULTS = (
     FlippedOutput(),
     WeightFactor(),
     WeightsInBfloat16(),
+    WithoutHooks(),
     HalvedGradient(),
     FlippedSign(),
 )

@@ -218,6 +218,41 @@ class SGDMomentum(OfSteps):
         return None if group["nesterov"] else moved
 
 
+class GradientChanged(Fault):
+    """A step halves the gradients that it reads, and computes rightly."""
+
+    name = "gradient-changed"
+    incident = "pytorch 92706"
+
+    def injections(self, subject: Subject) -> Iterable[Injection]:
+        train = subject.program.train
+        if subject.case.mode != "train" or train is None:
+            return
+        used = (step.optimizer.type for step in train.steps if step.optimizer is not None)
+        for kind in dict.fromkeys(used):
+            # One that computes the loss itself leaves the gradients of where it looked last.
+            if not OPTIMIZERS[kind].closure:
+                around = partial(_changing, getattr(torch.optim, kind))
+                yield Injection(kind, ("*/changed_grad/*",), around=around)
+
+
+@contextmanager
+def _changing(kind: Any) -> Iterator[None]:
+    # Inside what calls the hooks around a step, which torch puts in place for the new one as well.
+    honest = getattr(kind.step, "__wrapped__", kind.step)
+
+    def step(self: Any, *given: Any, **named: Any) -> Any:
+        result = honest(self, *given, **named)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad.mul_(0.5)
+        return result
+
+    with mock.patch.object(kind, "step", step):
+        yield
+
+
 class RestartLate(Fault):
     """A cosine schedule restarts one step late."""
 
@@ -255,5 +290,6 @@ FAULTS = (
     RMSpropDenominator(),
     AMSGradMaximum(),
     SGDMomentum(),
+    GradientChanged(),
     RestartLate(),
 )
