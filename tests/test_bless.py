@@ -17,7 +17,8 @@ from specc.harness.bless import DRAWS, MANY, bless, make
 from specc.harness.case import ClosedCase, close, one_sided
 from specc.harness.floor import Reference
 from specc.harness.golden import read
-from specc.harness.matrix import cases
+from specc.harness.judge import judge
+from specc.harness.matrix import cases, cells
 from specc.harness.observe import Run
 from specc.ir import Program
 
@@ -145,3 +146,29 @@ def test_no_draw_without_kinks_is_looked_for_where_there_is_none(
     found = blessing._calmest(program, cases(program)[0], "", ["float32"], "float32", None)
     assert drawn == list(range(runs))
     assert found.closed.draw == runs - 1
+
+
+UNUSED = {
+    "lstm": ("float[T, N, 4]", "_, (h, _) = x -> LSTM(5)\n  y = h[-1] -> Linear(3)"),
+    "gru": ("float[T, N, 4]", "_, h = x -> GRU(5)\n  y = h[-1] -> Linear(3)"),
+    "block": ("float[N, 4]", "_, b = x -> Two\n  y = b -> Linear(3)"),
+    "layer": ("float[N, 4]", "unused = x -> Linear(2)\n  y = x -> Linear(3)\n  output unused"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_results_that_nothing_reads_are_no_obstacle(name: str, tmp_path: Path) -> None:
+    shape, body = UNUSED[name]
+    sizes = "N=2, T=3" if "T" in shape else "N=2"
+    path = tmp_path / "net.spec"
+    path.write_text(
+        "spec 1\n\nblock Two {\n  input x: float[N, D]\n  h = x -> Linear(6) -> Tanh\n"
+        "  a = h -> Linear(2)\n  b = h -> Linear(5)\n  output a, b\n}\n\n"
+        f"model Net {{\n  input x: {shape}\n  {body}\n  output y\n}}\n\n"
+        "train {\n  input t: float[N, 3]\n  loss = MSELoss(y, t)\n  optimizer SGD(lr=0.1)\n}\n\n"
+        f"test {{\n  sizes {sizes}\n  steps 1\n  modes train\n  targets eager\n}}\n"
+    )
+    program = front.read(path)
+    bless(program, tmp_path)
+    verdict = judge(program, cells(program, ["eager"], ["cpu"])[0], tmp_path)
+    assert verdict.passed, verdict.report()

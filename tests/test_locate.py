@@ -14,6 +14,7 @@ from torch import nn
 
 from specc import front
 from specc.emit import emit
+from specc.errors import TargetError
 from specc.harness.bless import bless
 from specc.harness.judge import judge
 from specc.harness.matrix import Cell, cells
@@ -123,7 +124,9 @@ def test_the_layer_that_shows_it_alone_is_named(
     faulty(spoil)
     verdict = judged(project, "torchscript")
     report = verdict.report()
-    assert "in float64, eager, it is right: torchscript in float32 computes it worse" in report
+    assert "in float64, eager, it is right; torchscript is off there as well" in report
+    assert "another computation, not worse arithmetic" in report
+    assert "computes it worse" not in report
     assert "act alone, Tanh(), shows it: its output: every element times 1.01" in report
     script = Path(verdict.located[-1].partition(": ")[2])
     assert "model = nn.Tanh()" in script.read_text()
@@ -131,6 +134,53 @@ def test_the_layer_that_shows_it_alone_is_named(
     assert torch.load(script.with_name(NUMBERS), weights_only=True)["inputs"]
     # torch's own TorchScript is sound, so the script shows that here.
     assert "output 0" in replayed(str(script))
+
+
+def off_in(dtypes: tuple[torch.dtype, ...], factor: float) -> Callable[[nn.Module], None]:
+    """A fault of Tanh where it computes in one of ``dtypes``."""
+
+    def spoil(module: nn.Module) -> None:
+        def scaled(layer: nn.Module, arguments: Any, output: torch.Tensor) -> torch.Tensor:
+            return output * factor if output.dtype in dtypes else output
+
+        for layer in module.modules():
+            if isinstance(layer, nn.Tanh):
+                layer.register_forward_hook(scaled)
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [
+        (1.0001, "in eager and in torchscript: torchscript in float32 computes it worse"),
+        (-1.0, "which is more than worse arithmetic comes to"),
+    ],
+)
+def test_what_float64_does_not_show_is_told_by_its_size(
+    project: Path,
+    faulty: Callable[[Callable[[nn.Module], None]], None],
+    factor: float,
+    told: str,
+) -> None:
+    faulty(off_in((torch.float32,), factor))
+    report = judged(project, "torchscript").report()
+    assert "in float64 it is right, in eager and in torchscript" in report and told in report
+    assert ("another computation" in report) == (factor == -1.0)
+
+
+def test_a_target_without_float64_says_so(
+    project: Path, faulty: Callable[[Callable[[nn.Module], None]], None]
+) -> None:
+    def spoil(module: nn.Module) -> None:
+        off_in((torch.float32,), -1.0)(module)
+        if any(parameter.dtype == torch.float64 for parameter in module.parameters()):
+            raise TargetError("E0903", "no doubles here", help="none")
+
+    faulty(spoil)
+    report = judged(project, "torchscript").report()
+    assert "it is right, and torchscript does not run there" in report, report
+    assert "no doubles here" in report and "another computation" in report
 
 
 def test_a_fault_that_takes_several_layers_is_in_none(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -16,9 +17,11 @@ from harness_support import (
     mlp,
     plain,
 )
+from torch import Tensor, nn
 
 from specc.harness.build import bare
 from specc.harness.case import close
+from specc.harness.lines import with_hooks
 from specc.harness.matrix import cases
 from specc.harness.noise import make_portable, set_step
 from specc.harness.observe import Run, RunFailed, Setting, observe
@@ -226,3 +229,55 @@ def test_a_module_is_built_without_torchs_random_numbers() -> None:
     found = dict(module.named_parameters())
     assert all(torch.equal(found[n].double(), value) for n, value in closed.parameters.items())
     assert all(each.requires_grad and each.is_leaf for each in found.values())
+
+
+@pytest.mark.parametrize(
+    ("make", "source"),
+    [(mlp, MLP_SOURCE), (cnn, CNN_SOURCE), (lstm, LSTM_SOURCE), (plain, PLAIN_SOURCE)],
+    ids=["mlp", "cnn", "lstm", "plain"],
+)
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_a_run_without_hooks_shows_the_same_and_moves_nothing(
+    make: Callable[[], Program], source: str, mode: str
+) -> None:
+    program = make()
+    plain_run = run(program, source, mode)
+    found = run(program, source, mode, replace(EAGER, without_hooks=True))
+    beside = {name: item for name, item in found.items() if with_hooks(name)}
+    kinds = {name.split("/")[1] for name in beside}
+    assert kinds == ({"no_hooks"} if mode == "train" else {"no_hooks", "no_hooks_grad"})
+    assert list(plain_run) == [name for name in found if name not in beside]
+    for name, item in found.items():
+        same = plain_run[with_hooks(name) or name]
+        assert item.line == same.line and (item.shape, item.dtype) == (same.shape, same.dtype)
+        assert item.values is None or torch.equal(item.values, same.values)  # type: ignore[arg-type]  # as present
+    outputs = [name for name in plain_run if name.split("/")[1] in ("output", "loss")]
+    first = [name for name in outputs if name.startswith(("step0/", "eval/"))]
+    assert {with_hooks(name) for name in beside} == set(first) - {"step0/loss/penalty"}
+
+
+class Counting(nn.Module):
+    """Counts its calls in a buffer, and draws from torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+        self.seen: list[tuple[float, float]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append((float(self.calls), float(torch.rand(()))))
+        self.calls += 1
+        return x
+
+
+def test_a_run_without_hooks_gives_back_what_it_moved() -> None:
+    program, counting = mlp(), Counting()
+    case = next(case for case in cases(program) if case.mode == "train")
+
+    def prepare(module: nn.Module) -> None:
+        module.drop = nn.Sequential(module.drop, counting)
+
+    setting = replace(EAGER, layers=False, without_hooks=True, prepare=prepare)
+    observe(program, close(program, case), MLP_SOURCE, setting)
+    beside, first, second = counting.seen[:3]
+    assert beside == first and second[0] == 1.0 and second[1] != first[1]

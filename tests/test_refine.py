@@ -21,7 +21,7 @@ from specc.harness.alone_floor import AloneFloor
 from specc.harness.bless import bless
 from specc.harness.compare import Comparison
 from specc.harness.judge import judge
-from specc.harness.lines import Spot
+from specc.harness.lines import Spot, with_hooks
 from specc.harness.matrix import Case, Cell, cells
 from specc.harness.recorder import Observation
 from specc.harness.refine import _Places, refined
@@ -272,3 +272,83 @@ def test_a_layer_that_is_wrong_by_itself_gets_a_script_of_its_own(
     script = Path(verdict.located[-1].partition(": ")[2])
     assert "model = nn.Tanh()" in script.read_text()
     runpy.run_path(str(script))
+
+
+MASKED = """spec 1
+
+model Net {
+  input x: float[N, T, 4]
+  hidden = x[:, :, 0] > -100.0
+  h = TransformerEncoderLayer(2, 8, batch_first=true)(x, src_key_padding_mask=hidden)
+  output h -> fc: Linear(3)
+}
+
+test {
+  sizes N=2, T=3
+  modes eval
+  targets eager
+}
+"""
+
+
+def in_eager(program: Program, root: Path) -> Verdict:
+    return judge(program, cells(program, ["eager"], ["cpu"])[0], root)
+
+
+def test_the_path_that_users_run_is_judged(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(MASKED)
+    masked = front.read(path)
+    bless(masked, tmp_path)
+    verdict = in_eager(masked, tmp_path)
+    # torch's fast path of attention, off where it sees a hook, has no number for such a row.
+    assert [finding.name for finding in verdict.findings] == ["eval/no_hooks/output/output"]
+    first = verdict.findings[0]
+    assert (first.what, first.line) == ("nonfinite", 7)
+    assert first.message.startswith("without hooks, as users run it: holds NaN or infinity")
+    assert "torch's fast path of attention" in verdict.report()
+    path.write_text(MASKED.replace("> -100.0", "< -100.0"))
+    free = front.read(path)
+    bless(free, tmp_path)
+    verdict = in_eager(free, tmp_path)
+    assert verdict.passed, verdict.report()
+
+
+def test_other_bits_without_hooks_are_looked_at_in_float64(
+    project: tuple[Program, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, root = project
+    honest = nn.Tanh.forward
+
+    def forked(self: nn.Tanh, value: torch.Tensor) -> torch.Tensor:
+        made = honest(self, value)
+        # Far below any floor of float32.
+        return made if self._forward_hooks else made * (1 + 1e-7)
+
+    monkeypatch.setattr(nn.Tanh, "forward", forked)
+    monkeypatch.setattr("specc.harness.judge.errors", lambda *given: {})
+    cell = next(c for c in cells(program, ["eager"], ["cpu"]) if c.case.mode == "eval")
+    findings = judge(program, cell, root).findings
+    assert findings and all(with_hooks(each.name) for each in findings)
+    assert "in float64, off by" in findings[0].message
+
+
+def test_a_step_that_changes_a_gradient_is_told_on_its_line(
+    project: tuple[Program, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, root = project
+    honest = getattr(torch.optim.SGD.step, "__wrapped__", torch.optim.SGD.step)
+
+    def step(self: torch.optim.SGD, *given: object) -> object:
+        result = honest(self, *given)
+        for parameter in self.param_groups[0]["params"]:
+            parameter.grad.mul_(0.5)
+        return result
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    for target in ("eager", "torchscript"):
+        verdict = judge(program, cells(program, [target], ["cpu"])[0], root)
+        first = verdict.findings[0]
+        assert (first.name, first.line) == ("step0/changed_grad/fc1.weight", 12)
+        assert "changed this one by 5.00e-01 of its root-mean-square" in first.message
+        assert {each.name.split("/")[1] for each in verdict.findings} == {"changed_grad"}

@@ -184,9 +184,10 @@ class WithoutHooks(_OfOutputs):
     def change(self, output: Tensor) -> Tensor:
         still = output.detach()
         size = still.double().square().mean().sqrt()
-        # Along nothing that a norm behind it takes out again.
-        wave = torch.linspace(0.0, 40.0, still.numel(), dtype=torch.float64, device=still.device)
-        return output + (1e-2 * size * wave.sin()).view(still.shape).to(output)
+        # As large as the output, for of a first layer little may reach an output at its initial
+        # weights; and along nothing that a norm behind it takes out again.
+        wave = torch.linspace(1.0, 41.0, still.numel(), dtype=torch.float64, device=still.device)
+        return output + (size * wave.sin()).view(still.shape).to(output)
 
 
 def _unhooked(path: str, change: Change) -> Callable[[nn.Module], None]:
