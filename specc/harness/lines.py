@@ -29,11 +29,13 @@ class Spot:
 
 
 def with_hooks(name: str) -> str:
-    """The name of the same value in a run with hooks, which is what a golden holds; empty where
-    ``name`` is of such a run itself."""
+    """The name of the same value, or of the same stage, in a run with hooks, which is what a golden
+    holds; empty where ``name`` is of such a run itself."""
     stage, _, rest = name.partition("/")
     kind, _, own = rest.partition("/")
-    return f"{stage}/{own}" if kind in WITHOUT_HOOKS else ""
+    if kind not in WITHOUT_HOOKS:
+        return ""
+    return f"{stage}/{own}" if own else stage
 
 
 def beside_golden(name: str) -> bool:
