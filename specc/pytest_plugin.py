@@ -212,6 +212,8 @@ class CellItem(_SpecItem):
     def _report(self, verdict: Verdict) -> None:
         if verdict.worst is not None:
             self.tell("worst", verdict.worst)
+        self.tell("compared", verdict.compared)
+        self.tell("not_observable", len(verdict.not_observable))
         self.tell("outcome", "passed" if verdict.passed else "regressed")
         if not verdict.passed:
             self.tell("reason", verdict.headline)
@@ -243,7 +245,9 @@ def _isolated(config: pytest.Config) -> Isolated:
         from specc.harness.isolated import Isolated
 
         limit = seconds("--timeout", config.getoption("--specc-timeout"), TIMEOUT)
-        config.stash[_ISOLATED] = Isolated(limit, config.invocation_params.dir)
+        # pytest-xdist tells its processes how many they are.
+        beside = getattr(config, "workerinput", {}).get("workercount", 1)
+        config.stash[_ISOLATED] = Isolated(limit, config.invocation_params.dir, beside)
     return config.stash[_ISOLATED]
 
 

@@ -161,7 +161,15 @@ def test_the_summary_has_a_row_a_spec_and_a_line_a_bad_cell() -> None:
     text = plain(
         table(
             [
-                cell("specs/a.spec", "eager-cpu", "passed", worst=1.2345, seconds=1.0),
+                cell(
+                    "specs/a.spec",
+                    "eager-cpu",
+                    "passed",
+                    worst=1.2345,
+                    seconds=1.0,
+                    compared=1040,
+                    not_observable=3,
+                ),  # fmt: skip
                 cell("specs/a.spec", "eager-cuda", "skipped", reason="no CUDA device"),
                 cell(
                     "specs/lstm.spec",
@@ -175,15 +183,16 @@ def test_the_summary_has_a_row_a_spec_and_a_line_a_bad_cell() -> None:
         )
     )
     assert text == (
-        "spec             cells  skipped  worst   time  outcome\n"
-        "specs/a.spec         2        1   1.23  1.0 s  passed\n"
-        "specs/lstm.spec      1        -    812  2.5 s  REGRESSED\n"
+        "spec             cells  skipped  compared  worst   time  outcome\n"
+        "specs/a.spec         2        1     1,040   1.23  1.0 s  passed\n"
+        "specs/lstm.spec      1        -         7    812  2.5 s  REGRESSED\n"
         "\n"
         "REGRESSED specs/lstm.spec::compile-cpu-float32-train: "
         "fc.weight moved 812 floors at step 1\n"
         "1 cell was skipped: no CUDA device\n"
         "\n"
         "2 specs, 3 cells: 1 regressed, 1 passed, 1 skipped\n"
+        "1,047 values compared; 3 not observable in honest arithmetic\n"
     )
 
 

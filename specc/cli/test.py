@@ -18,7 +18,6 @@ import typer
 
 from specc.cli.paths import default_paths, spec_files
 from specc.cli.verb import Settings, SomePaths, verb
-from specc.errors import CallError
 
 
 @verb
@@ -42,7 +41,9 @@ def test(
     ] = None,
     workers: Annotated[
         str | None,
-        typer.Option("-n", metavar="N", help="On N processes, or 'auto'.", show_default=False),
+        typer.Option(
+            "-n", metavar="N", help="On N processes; usually on every core.", show_default=False
+        ),
     ] = None,
     junitxml: Annotated[
         Path | None,
@@ -91,7 +92,7 @@ def test(
     """Judge specs against their goldens.
 
     A cell is a target on a device in a precision and a mode; all that the specs ask for are run,
-    in a process apart: one that crashes or hangs fails alone.
+    in processes apart, a core each: one that crashes or hangs fails alone.
 
     Ends with 0 if all passed, 1 if a number regressed or a target failed, 2 if a spec or the call
     is at fault, 3 if a golden is missing, stale or corrupt.
@@ -99,7 +100,7 @@ def test(
     \b
     Examples:
       specc test specs
-      specc test specs/mlp.spec --target compile,export -k train -n auto
+      specc test specs/mlp.spec --target compile,export -k train -n 1
       specc test specs --require-device cuda --junitxml report.xml
     """
     from specc.choice import choose, seconds
@@ -126,33 +127,53 @@ def test(
     options += ["--specc-in-process"] if in_process else []
     options += ["-x"] if first else []
     options += ["--lf"] if last_failed else []
-    options += ["-v"] if verbose else ["-q"]
-    options += _parallel(workers)
-    return run(_with_cells(default_paths(paths)), options)
+    return run(
+        _with_cells(default_paths(paths)),
+        options,
+        workers="1" if in_process else workers,
+        verbose=verbose,
+        lives=not in_process,  # a debugger's prompt would be drawn over
+    )
 
 
-def run(items: Sequence[str], options: Sequence[str]) -> int:
-    """pytest on ``items`` (spec files, or ``file::cell``); gives the exit status."""
+def run(
+    items: Sequence[str],
+    options: Sequence[str],
+    *,
+    workers: str | None = "1",
+    verbose: bool = False,
+    lives: bool = True,
+) -> int:
+    """pytest on ``items`` (spec files, or ``file::cell``), on so many processes; gives the exit
+    status. Raises CallError (E0712) where ``workers`` is no number."""
     start = time.perf_counter()
     # Before pytest is imported: it reads them on its way up, and xdist's workers inherit them.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(variable, None)
+    from specc.cli.schedule import last_times, longest_first, processes, spec_of
+
+    specs = list(dict.fromkeys(map(spec_of, items)))
+    count = processes(workers, len(specs))
+    if count > 1:
+        items = longest_first(items, last_times(Path.cwd()))
+        options = [*options, *_spread(count)]
     import pytest
 
     from specc.cli.session import Session
 
-    session = Session(start)
+    session = Session(start, specs, count, verbose=verbose, lives=lives)
     # There are no asserts to rewrite. Rewriting keeps bytecode of pytest's beside the plugin, which
     # pip does not know: it leaves a folder `specc` that hides what is installed after it.
     plain = "--assert=plain"
     closed = ["-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", plain]
     plugins = ["-p", "specc.pytest_plugin"]
     # The summary says what pytest's own would say again, and torch's warnings are not the spec's.
-    quiet = ["--no-header", "--disable-warnings", "-rN"]
-    return session.exit_status(
-        int(pytest.main([*closed, *quiet, *plugins, *options, *items], plugins=[session]))
-    )
+    # Nor is its progress shown, which is the session's.
+    quiet = ["-q", "--no-header", "--disable-warnings", "-rN", "-o", "console_output_style=classic"]
+    with session.stopped_by_signals():
+        ended = int(pytest.main([*closed, *quiet, *plugins, *options, *items], plugins=[session]))
+    return session.exit_status(ended)
 
 
 def _with_cells(paths: Iterable[Path]) -> list[str]:
@@ -164,20 +185,6 @@ def _with_cells(paths: Iterable[Path]) -> list[str]:
     return list(dict.fromkeys(items))
 
 
-def _parallel(workers: str | None) -> list[str]:
-    if workers is None:
-        return []
-    if workers != "auto" and not (workers.isdecimal() and int(workers) > 0):
-        raise CallError("E0712", f"-n takes a number of processes or 'auto', not {workers!r}")
-    from importlib.util import find_spec
-
-    if find_spec("xdist") is None:
-        raise CallError(
-            "E0713",
-            "-n needs pytest-xdist, and it is not installed",
-            help="pip install 'specc[parallel]', or leave -n out",
-        )
-    count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
-    # Each process's torch would start a thread for every core.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
-    return ["-p", "xdist.plugin", "-n", workers]
+def _spread(count: int) -> list[str]:
+    """Options for so many processes: the cells of a spec stay together, specs keep their order."""
+    return ["-p", "xdist.plugin", "-n", str(count), "--dist=loadfile", "--no-loadscope-reorder"]

@@ -3,6 +3,10 @@
 The process lives on from cell to cell (importing torch is paid once) and is replaced when it is
 lost. What it says comes back as JSON. Torch-free here. Non-goals: judging (``judge``), what runs
 there (``worker``), running cells side by side, which is pytest-xdist's.
+
+However many such processes there are, each computes on the same number of threads: a cell has the
+same numbers whatever runs beside it, and what inductor compiled for one run is there for the next
+(its code holds the number of threads).
 """
 
 from __future__ import annotations
@@ -22,25 +26,33 @@ from typing import Any
 from specc import errors
 from specc.errors import SpeccError
 from specc.harness.matrix import Cell
-from specc.harness.process import end, reason, too_long
+from specc.harness.process import before_termination, end, reason, too_long
 from specc.harness.verdict import Finding, Verdict
 
 # Runs before anything is imported: what may be imported is what the parent could, and no more. The
 # current folder is not on the path of its own accord (-P), for a spec's folder is not trusted.
 _START = (
     "import sys, json; sys.path[:] = json.loads(sys.stdin.buffer.readline());"
-    "from specc.harness.worker import main; main()"
+    "from specc.harness.worker import main; main(int(sys.argv[1]))"
 )
 _MAX_REPLY = 64 << 20
+# One thread would leave untested what is compiled for several.
+_THREADS = 2
 
 
 class Isolated:
     """A process that judges cells one after the other, in the folder ``cwd``. ``seconds`` is the
-    limit for one cell, None for no limit. To be closed."""
+    limit for one cell, None for no limit; ``beside`` is how many such processes share the machine.
+    To be closed; a process that is terminated closes it by itself.
 
-    def __init__(self, seconds: float | None = None, cwd: Path | None = None) -> None:
+    Its process dies with the thread that first asked for a verdict, as Linux has it."""
+
+    def __init__(
+        self, seconds: float | None = None, cwd: Path | None = None, beside: int = 1
+    ) -> None:
         self._seconds = seconds
         self._cwd = cwd
+        self._beside = beside
         self._process: subprocess.Popen[bytes] | None = None
         self._said: Any = None
         self._number = 0
@@ -141,12 +153,15 @@ class Isolated:
             self.close()
             # What it writes beside its replies is kept for the day it crashes.
             self._said = tempfile.TemporaryFile()
+            before_termination(self.close)
+            own = str(os.getpid())
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-X", "faulthandler", "-c", _START],
+                [sys.executable, "-P", "-X", "faulthandler", "-c", _START, own],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._said,
                 cwd=self._cwd,
+                env={**_shares(self._beside), **os.environ},
                 start_new_session=os.name == "posix",
             )
             assert self._process.stdin is not None
@@ -163,6 +178,27 @@ class Isolated:
         if code is None:
             return "said what is no reply, and was stopped"
         return reason(code, self._said)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _shares(beside: int) -> dict[str, str]:
+    """The variables that give each of so many processes its share; the user's own come first."""
+    threads = min(_THREADS, cores())
+    shares = {
+        "OMP_NUM_THREADS": str(threads),
+        # inductor starts a process for each of these but the first, and each imports torch.
+        "TORCHINDUCTOR_COMPILE_THREADS": str(max(1, cores() // beside)),
+    }
+    if beside * threads > cores():
+        # A thread that waits would spin on a core that another process needs.
+        shares["OMP_WAIT_POLICY"] = "PASSIVE"
+    return shares
 
 
 def _lost(file: str, cell: Cell, reason: str, start: float) -> Verdict:

@@ -18,11 +18,13 @@ from typing import Any
 
 from specc.errors import SpeccError
 from specc.harness.matrix import Cell, cells
+from specc.harness.process import end_with
 from specc.ir import Program
 
 
-def main() -> None:
-    """Answer requests until standard input ends."""
+def main(parent: int) -> None:
+    """Answer requests until standard input ends, or the process ``parent`` does."""
+    end_with(parent)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

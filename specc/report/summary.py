@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,14 +18,14 @@ from specc.report.style import Piece
 from specc.report.text import visible, width
 
 Outcome = Literal["passed", "regressed", "fault", "golden", "skipped"]
-_WORDS: dict[Outcome, str] = {
+WORDS: dict[Outcome, str] = {
     "passed": "passed",
     "regressed": "REGRESSED",
     "fault": "FAULT",
     "golden": "GOLDEN",
     "skipped": "skipped",
 }
-_STYLES: dict[Outcome, str] = {
+STYLES: dict[Outcome, str] = {
     "passed": "green",
     "regressed": "bold red",
     "fault": "bold red",
@@ -39,7 +39,8 @@ _WORST_FIRST: tuple[Outcome, ...] = ("regressed", "fault", "golden", "passed", "
 @dataclass(frozen=True, slots=True)
 class CellResult:
     """What one cell came to. ``worst`` is in floors (None where nothing was compared), times are in
-    seconds; ``reason`` names the first bad tensor, the fault or why the cell was skipped."""
+    seconds; ``reason`` names the first bad tensor, the fault or why the cell was skipped;
+    ``compared`` and ``not_observable`` count its values."""
 
     spec: str
     cell: str
@@ -48,14 +49,22 @@ class CellResult:
     seconds: float = 0.0
     torch_seconds: float = 0.0
     reason: str = ""
+    compared: int = 0
+    not_observable: int = 0
 
 
-def table(results: Sequence[CellResult]) -> Iterator[Piece]:
-    """The summary of ``results``, in the order in which their specs first appear."""
+def table(
+    results: Sequence[CellResult], told: Collection[str] = (), asked: int | None = None
+) -> Iterator[Piece]:
+    """The summary of ``results``, in the order in which their specs first appear.
+
+    ``told`` are the reasons of skips that were given before, ``asked`` is how many cells there were
+    to judge, where that is known: a run may have been stopped.
+    """
     specs: dict[str, list[CellResult]] = {}
     for result in results:
         specs.setdefault(result.spec, []).append(result)
-    head = ("spec", "cells", "skipped", "worst", "time", "outcome")
+    head = ("spec", "cells", "skipped", "compared", "worst", "time", "outcome")
     rows = [head, *(_row(spec, found) for spec, found in specs.items())]
     widths = [max(width(row[column]) for row in rows) for column in range(len(head))]
     for number, row in enumerate(rows):
@@ -66,8 +75,8 @@ def table(results: Sequence[CellResult]) -> Iterator[Piece]:
                 f"{text}{gap}  " if column == 0 else f"{gap}{text}  ", "" if number else "bold"
             )
         yield Piece(f"{row[-1]}\n", _style(row[-1]) if number else "bold")
-    yield from _reasons(results)
-    yield from _counts(results, len(specs))
+    yield from _reasons(results, told)
+    yield from _counts(results, len(specs), asked)
 
 
 def alike(result: CellResult) -> object:
@@ -94,27 +103,36 @@ def floors(worst: float | None) -> str:
     return f"{worst:.2f}" if worst < 100 else f"{worst:.0f}" if worst < 1e5 else f"{worst:.1e}"
 
 
-def _row(spec: str, found: Sequence[CellResult]) -> tuple[str, ...]:
+def worst_of(found: Sequence[CellResult]) -> float | None:
+    """The largest error in floors; None where nothing was compared."""
     compared = [result.worst for result in found if result.worst is not None]
     # max() passes over a NaN or keeps it by where it stands; here it is the worst there is.
-    worst = math.nan if any(map(math.isnan, compared)) else max(compared, default=None)
-    outcome = min((result.outcome for result in found), key=_WORST_FIRST.index)
+    return math.nan if any(map(math.isnan, compared)) else max(compared, default=None)
+
+
+def outcome_of(found: Sequence[CellResult]) -> Outcome:
+    """The outcome of the worst cell."""
+    return min((result.outcome for result in found), key=_WORST_FIRST.index)
+
+
+def _row(spec: str, found: Sequence[CellResult]) -> tuple[str, ...]:
     skipped = sum(result.outcome == "skipped" for result in found)
     return (
         visible(spec),
         str(len(found)),
         str(skipped) if skipped else "-",
-        floors(worst),
+        f"{sum(result.compared for result in found):,}",
+        floors(worst_of(found)),
         f"{sum(result.seconds for result in found):.1f} s",
-        _WORDS[outcome],
+        WORDS[outcome_of(found)],
     )
 
 
 def _style(word: str) -> str:
-    return next(_STYLES[outcome] for outcome, text in _WORDS.items() if text == word)
+    return next(STYLES[outcome] for outcome, text in WORDS.items() if text == word)
 
 
-def _reasons(results: Sequence[CellResult]) -> Iterator[Piece]:
+def _reasons(results: Sequence[CellResult], told: Collection[str]) -> Iterator[Piece]:
     bad = [result for result in results if result.outcome in ("regressed", "fault", "golden")]
     if bad:
         yield Piece("\n")
@@ -123,23 +141,34 @@ def _reasons(results: Sequence[CellResult]) -> Iterator[Piece]:
         groups.setdefault(alike(result), []).append(result)
     for result, *others in groups.values():
         more = f" and {len(others)} more" if others else ""
-        yield Piece(_WORDS[result.outcome], _STYLES[result.outcome])
+        yield Piece(WORDS[result.outcome], STYLES[result.outcome])
         yield Piece(
             f" {visible(result.spec)}::{visible(result.cell)}{more}: {visible(result.reason)}\n"
         )
     reasons = dict.fromkeys(result.reason for result in results if result.outcome == "skipped")
     for reason in reasons:
+        if reason in told:
+            continue
         count = sum(r.reason == reason and r.outcome == "skipped" for r in results)
         cells = "1 cell was" if count == 1 else f"{count} cells were"
         yield Piece(f"{cells} skipped: {visible(reason)}\n", "dim")
 
 
-def _counts(results: Sequence[CellResult], specs: int) -> Iterator[Piece]:
+def _counts(results: Sequence[CellResult], specs: int, asked: int | None) -> Iterator[Piece]:
     parts = [
-        f"{count} {_WORDS[outcome].lower() if outcome != 'golden' else 'without a valid golden'}"
+        f"{count} {WORDS[outcome].lower() if outcome != 'golden' else 'without a valid golden'}"
         for outcome in _WORST_FIRST
         if (count := sum(result.outcome == outcome for result in results))
     ]
     noun = "spec" if specs == 1 else "specs"
     cells = "cell" if len(results) == 1 else "cells"
     yield Piece(f"\n{specs} {noun}, {len(results)} {cells}: {', '.join(parts)}\n", "bold")
+    compared = sum(result.compared for result in results)
+    if compared:
+        without = sum(result.not_observable for result in results)
+        more = f"; {without:,} not observable in honest arithmetic" if without else ""
+        yield Piece(f"{compared:,} values compared{more}\n", "dim")
+    left = 0 if asked is None else asked - len(results)
+    if left > 0:
+        was = "was" if left == 1 else "were"
+        yield Piece(f"stopped before the end: {left} {was} not judged\n", "bold red")
