@@ -18,6 +18,11 @@ from specc.catalog.rows import Row
 settings.register_profile("fixed", derandomize=True, database=None)
 settings.load_profile("fixed")
 
+# Before torch is there: on several processes each test has its share of the cores.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
+
 pytest_plugins = ["pytester"]
 # They are there to be refused: tests/test_invalid.py reads them.
 # Specs that are material of tests, and not cases with goldens of their own.
@@ -86,9 +91,11 @@ def specc_without_torch(tmp_path: Path) -> Run:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The longer modes: ``pytest --catalogue-cases 5000 tests/test_catalog_*.py``, and
-    ``--exhaustive`` for families of which a few members are run otherwise."""
-    parser.addoption("--exhaustive", action="store_true", help="every member of a family: hours")
+    """``pytest --catalogue-cases 5000 tests/test_catalog_*.py`` and ``pytest --exhaustive`` are the
+    longer modes."""
+    parser.addoption(
+        "--exhaustive", action="store_true", help="run every one of many, and not some of them"
+    )
     parser.addoption(
         "--catalogue-cases",
         type=int,
@@ -125,7 +132,13 @@ def cases_of(catalogue_cases: int) -> CasesOf:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Benchmarks run when asked for: ``pytest tests/benchmarks --benchmark-only -s``."""
+    """Benchmarks run when asked for: ``pytest tests/benchmarks --benchmark-only -s``; so do tests
+    that are exhaustive."""
+    if not config.getoption("exhaustive"):
+        some = pytest.mark.skip(reason="one of many, of which some are run: run with --exhaustive")
+        for item in items:
+            if item.get_closest_marker("exhaustive"):
+                item.add_marker(some)
     if config.getoption("benchmark_only", False):
         return
     skip = pytest.mark.skip(reason="a benchmark: run with --benchmark-only")

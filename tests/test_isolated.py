@@ -14,6 +14,7 @@ from conftest import Run
 from specc import front
 from specc.emit import emit
 from specc.errors import GoldenMissing
+from specc.harness import isolated as isolated_module
 from specc.harness.bless import bless
 from specc.harness.isolated import Isolated
 from specc.harness.matrix import Cell, cells
@@ -163,6 +164,19 @@ def test_the_command_goes_on_after_a_crash(project: Path, specc: Run) -> None:
     assert "1 spec, 2 cells: 2 regressed" in done.stdout
     done = specc("test", "net.spec", "--device", "cpu", "--timeout", "-3", cwd=project)
     assert done.returncode == 2 and "E0712" in done.stderr
+
+
+def test_each_of_several_processes_has_its_share_and_the_same_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolated_module, "cores", lambda: 4)
+    alone, two, four = (isolated_module._shares(count) for count in (1, 2, 4))
+    assert {shares["OMP_NUM_THREADS"] for shares in (alone, two, four)} == {"2"}
+    threads = [s["TORCHINDUCTOR_COMPILE_THREADS"] for s in (alone, two, four)]
+    assert threads == ["4", "2", "1"]
+    assert "OMP_WAIT_POLICY" not in two and four["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setattr(isolated_module, "cores", lambda: 1)
+    assert isolated_module._shares(1)["OMP_NUM_THREADS"] == "1"
 
 
 def test_the_parent_does_not_import_torch(project: Path) -> None:

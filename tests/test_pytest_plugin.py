@@ -441,7 +441,9 @@ def test_an_interrupted_run_is_neither_passed_nor_regressed() -> None:
 def test_no_bytecode_is_left_that_pip_does_not_know(
     specc: Run, tmp_path: Path, parallel: tuple[str, ...]
 ) -> None:
-    (tmp_path / "net.spec").write_text(FAULTY, encoding="utf-8")
+    # Each spec is one process's.
+    for name in ("net.spec", "other.spec"):
+        (tmp_path / name).write_text(FAULTY, encoding="utf-8")
     kept = tmp_path / "bytecode"
     environment = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(kept)}
     assert specc("test", ".", *parallel, environment=environment).returncode == 2

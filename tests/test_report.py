@@ -169,7 +169,7 @@ def test_the_summary_has_a_row_a_spec_and_a_line_a_bad_cell() -> None:
                     seconds=1.0,
                     compared=1040,
                     not_observable=3,
-                ),  # fmt: skip
+                ),
                 cell("specs/a.spec", "eager-cuda", "skipped", reason="no CUDA device"),
                 cell(
                     "specs/lstm.spec",
@@ -178,6 +178,7 @@ def test_the_summary_has_a_row_a_spec_and_a_line_a_bad_cell() -> None:
                     worst=812.0,
                     seconds=2.5,
                     reason="fc.weight moved 812 floors at step 1",
+                    compared=7,
                 ),
             ]
         )

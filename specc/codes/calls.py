@@ -112,11 +112,11 @@ ROWS = {
     "E0713": Code(
         "a verb or an option that needs a package which is not installed",
         (
-            "pytest-xdist runs cells on several processes, pytest-benchmark keeps the times of "
-            "`specc bench`, Graphviz draws for `specc show --plot`; they are extras."
+            "pytest-benchmark keeps the times of `specc bench`, Graphviz draws for "
+            "`specc show --plot`; they are extras."
         ),
-        "specc test specs -n auto",
-        "pip install 'specc[parallel]', 'specc[bench]' or 'specc[plot]', as the message says.",
+        "specc bench specs",
+        "pip install 'specc[bench]' or 'specc[plot]', as the message says.",
     ),
     "E0714": Code(
         "a required device that is not there",
