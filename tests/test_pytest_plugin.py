@@ -433,8 +433,21 @@ def test_an_interrupted_run_is_neither_passed_nor_regressed() -> None:
 
     session = Session(0.0)
     session.pytest_runtest_logreport(_report("regressed"))
-    session.pytest_keyboard_interrupt()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        raise KeyboardInterrupt
+    session.pytest_keyboard_interrupt(caught)
     assert session.exit_status(2) == 130
+
+
+def test_a_run_that_stops_at_the_first_failure_was_not_interrupted(
+    specc: Run, tmp_path: Path
+) -> None:
+    for number in range(6):
+        (tmp_path / f"net{number}.spec").write_text(FAULTY, encoding="utf-8")
+    ended = specc("test", ".", "-x", "-n", "2", "-q")
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert "FAULT net0.spec::check: E0201: " in ended.stdout
+    assert "1 of 6" not in ended.stdout
 
 
 @pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "parallel"])

@@ -38,7 +38,8 @@ class Session:
     """Gathers the reports of one run. ``start`` is the ``time.perf_counter()`` of its beginning,
     ``specs`` are the files in the order of the call.
 
-    ``verbose`` asks for a line for each cell, ``lives`` for a line that lives.
+    ``verbose`` asks for a line for each cell, ``quiet`` for the table alone, ``lives`` for a line
+    that lives.
     """
 
     def __init__(
@@ -48,17 +49,22 @@ class Session:
         processes: int = 1,
         *,
         verbose: bool = False,
+        quiet: bool = False,
         lives: bool = True,
     ) -> None:
         self._start = start
         self._order = {spec: number for number, spec in enumerate(dict.fromkeys(specs))}
         self._processes = processes
         self._verbose = verbose
+        self._quiet = quiet
         self._lives = lives
         self._results: dict[str, CellResult] = {}
         self._times = schedule.last_times(Path.cwd())
         self._clock = schedule.Clock(self._times, processes)
         self._cells: tuple[str, ...] = ()
+        # The cells of each spec that have not run, and the specs of which all have.
+        self._left: dict[str, set[str]] = {}
+        self._done: dict[str, None] = {}
         self._begun: dict[str, float] = {}
         self._reasons: dict[str, None] = {}
         self._line: LiveLine | None = None
@@ -74,15 +80,23 @@ class Session:
             # xdist tells how its processes come up; that is no affair of the user's.
             plugins.unregister(name="terminaldistreporter")
             plugins.getplugin("dsession").terminal = None
-        self._line = LiveLine(self._status, lives=self._lives)
+        if not self._quiet:
+            self._line = LiveLine(self._status, lives=self._lives)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         # The process that only hands out the cells collects none.
-        self._cells = self._cells or tuple(item.nodeid for item in session.items)
+        self._collected([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        self._cells = self._cells or tuple(ids)
+        self._collected(ids)
+
+    def _collected(self, cells: Sequence[str]) -> None:
+        """Keep which cells there are; every process of xdist's collects the same."""
+        if not self._cells:
+            self._cells = tuple(cells)
+            for cell in cells:
+                self._left.setdefault(cell.partition("::")[0], set()).add(cell)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
@@ -113,16 +127,14 @@ class Session:
         if self._verbose:
             self._line.say(progress.cell_line(result))
             return
-        cells = [cell for cell in self._cells if schedule.spec_of(cell) == result.spec]
-        specs = dict.fromkeys(map(schedule.spec_of, self._cells))
-        if len(specs) > 1 and all(cell in self._results for cell in cells):
-            done = [
-                spec
-                for spec in specs
-                if all(c in self._results for c in self._cells if schedule.spec_of(c) == spec)
-            ]
-            found = [self._results[cell] for cell in cells]
-            self._line.say(progress.spec_line(len(done), len(specs), found))
+        left = self._left.get(result.spec)
+        if left is None or len(self._left) == 1:  # of a single spec the table says it all
+            return
+        left.discard(f"{result.spec}::{result.cell}")
+        if not left and result.spec not in self._done:
+            self._done[result.spec] = None
+            found = [each for each in self._results.values() if each.spec == result.spec]
+            self._line.say(progress.spec_line(len(self._done), len(self._left), found))
 
     def _status(self) -> str:
         now = time.perf_counter()
@@ -165,7 +177,10 @@ class Session:
         self._interrupted = True
         raise pytest.exit.Exception(f"stopped by {_STOPS[signal.Signals(number).name]}")
 
-    def pytest_keyboard_interrupt(self) -> None:
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # -x stops xdist's run with a KeyboardInterrupt of a kind of its own.
+        if type(excinfo.value) is not KeyboardInterrupt and not self._interrupted:
+            return
         self._interrupted = True
         # xdist would wait for its processes to finish their cells, and for ten seconds.
         for worker in self._workers:
@@ -174,8 +189,8 @@ class Session:
 
     # ── how it ends ──────────────────────────────────────────────────────────────────────────────
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
         """Take the line away before anything else is written, and keep the times."""
         if self._line is not None:
             self._line.close()
@@ -187,6 +202,10 @@ class Session:
         cache = getattr(session.config, "cache", None)
         if ran and cache is not None:
             cache.set(schedule.KEY, schedule.kept(self._times, ran))
+        yield
+        report = session.config.option.xmlpath
+        if self._interrupted and report:
+            _drop_unfinished(Path(report))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> Iterator[None]:
@@ -244,6 +263,19 @@ class Session:
         if ended in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.INTERRUPTED):
             return INTERNAL_ERROR
         return 0 if ended == pytest.ExitCode.OK else 2
+
+
+def _drop_unfinished(report: Path) -> None:
+    """Take out of a JUnit file what pytest writes of a cell that was at work: a case without a
+    name, which readers refuse."""
+    from xml.etree import ElementTree
+
+    tree = ElementTree.parse(report)  # pytest has just written it
+    for suite in tree.iter("testsuite"):
+        for case in suite.findall("testcase"):
+            if "name" not in case.attrib:
+                suite.remove(case)
+    tree.write(report, encoding="utf-8", xml_declaration=True)
 
 
 def _result(report: pytest.TestReport) -> CellResult:

@@ -88,6 +88,7 @@ def test(
         bool, typer.Option("--in-process", help="Judge in this process, for a debugger.")
     ] = False,
     verbose: Annotated[bool, typer.Option("-v", help="A line for each cell.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", help="Nothing before the table.")] = False,
 ) -> int:
     """Judge specs against their goldens.
 
@@ -132,6 +133,7 @@ def test(
         options,
         workers="1" if in_process else workers,
         verbose=verbose,
+        quiet=quiet,
         lives=not in_process,  # a debugger's prompt would be drawn over
     )
 
@@ -142,6 +144,7 @@ def run(
     *,
     workers: str | None = "1",
     verbose: bool = False,
+    quiet: bool = False,
     lives: bool = True,
 ) -> int:
     """pytest on ``items`` (spec files, or ``file::cell``), on so many processes; gives the exit
@@ -162,7 +165,7 @@ def run(
 
     from specc.cli.session import Session
 
-    session = Session(start, specs, count, verbose=verbose, lives=lives)
+    session = Session(start, specs, count, verbose=verbose, quiet=quiet, lives=lives)
     # There are no asserts to rewrite. Rewriting keeps bytecode of pytest's beside the plugin, which
     # pip does not know: it leaves a folder `specc` that hides what is installed after it.
     plain = "--assert=plain"
@@ -170,9 +173,9 @@ def run(
     plugins = ["-p", "specc.pytest_plugin"]
     # The summary says what pytest's own would say again, and torch's warnings are not the spec's.
     # Nor is its progress shown, which is the session's.
-    quiet = ["-q", "--no-header", "--disable-warnings", "-rN", "-o", "console_output_style=classic"]
+    calm = ["-q", "--no-header", "--disable-warnings", "-rN", "-o", "console_output_style=classic"]
     with session.stopped_by_signals():
-        ended = int(pytest.main([*closed, *quiet, *plugins, *options, *items], plugins=[session]))
+        ended = int(pytest.main([*closed, *calm, *plugins, *options, *items], plugins=[session]))
     return session.exit_status(ended)
 
 
