@@ -81,8 +81,11 @@ def test_a_terminal_shows_the_line_and_keeps_what_stays(
         line.say([Piece("this stays\n", "bold")])
         line.close()
         line.close()
+        stream.write("the end")
         stream.flush()
-        seen = os.read(master, 1 << 16).decode()
+        seen = ""
+        while "the end" not in seen:
+            seen += os.read(master, 1 << 16).decode()
     os.close(master)
     assert "this stays" in seen and ("37 of 336" in seen) == lives
 
