@@ -295,10 +295,11 @@ def implementation(program: Program, setting: Setting) -> str:
     foreach on a GPU, and the for-loop on the CPU, where float64 runs."""
     if setting.optimizer or setting.device == "cpu":
         return setting.optimizer
-    optimizers = [step.optimizer for step in steps(program) if step.optimizer is not None]
-    given = [optimizer.arguments for optimizer in optimizers]
-    given += [group.arguments for optimizer in optimizers for group in optimizer.groups]
-    asked = {name for arguments in given for name, _ in arguments}
+    asked: set[str] = set()
+    for step in steps(program):
+        if step.optimizer is not None:
+            asked.update(name for name, _ in step.optimizer.arguments)
+            asked.update(name for group in step.optimizer.groups for name, _ in group.arguments)
     return "" if asked & {"foreach", "fused"} else "foreach"
 
 
