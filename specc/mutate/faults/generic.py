@@ -176,7 +176,7 @@ class WithoutHooks(_OfOutputs):
             # What the layer takes another way for is no question of precision.
             yield Injection(
                 path,
-                ("*/output/*", "*/loss/*"),
+                ("*/output/*", "*/loss/*", "step0", "eval"),
                 prepare=_unhooked(path, self.change),
                 everywhere=True,
             )
