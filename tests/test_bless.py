@@ -13,7 +13,7 @@ from specc import front
 from specc.emit import emit
 from specc.errors import TargetError
 from specc.harness import bless as blessing
-from specc.harness.bless import DRAWS, MANY, bless, make
+from specc.harness.bless import APART, DRAWS, MANY, bless, make
 from specc.harness.case import ClosedCase, close, one_sided
 from specc.harness.floor import Reference
 from specc.harness.golden import read
@@ -129,17 +129,32 @@ def test_a_model_need_not_run_on_images_channels_last(tmp_path: Path) -> None:
         bless(front.read(path), tmp_path)
 
 
-@pytest.mark.parametrize(("early", "runs"), [(0, DRAWS), (MANY, DRAWS), (MANY + 1, 1)])
+@pytest.mark.parametrize(
+    ("early", "kinks", "decisions", "runs"),
+    [
+        (0, 100, 5000, DRAWS),
+        (MANY, 100, 5000, DRAWS),
+        (MANY + 1, 100, 5000, 1),
+        (0, APART + 1, 5000, 1),
+        (0, 2 * APART, 3 * APART**2, DRAWS),
+    ],
+)
 def test_no_draw_without_kinks_is_looked_for_where_there_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, early: int, runs: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    early: int,
+    kinks: int,
+    decisions: int,
+    runs: int,
 ) -> None:
     program = plain(tmp_path)
     drawn: list[int] = []
 
     def reference(program: Program, closed: ClosedCase, *rest: object) -> Reference:
         drawn.append(closed.draw)
-        kinks = {"float32": 100 - closed.draw}
-        return Reference(closed, Run(), [], kinks, early={"float32": early})
+        log = [torch.zeros(decisions, dtype=torch.bool)]
+        counted = {"float32": kinks - closed.draw}
+        return Reference(closed, Run(), log, counted, early={"float32": early})
 
     monkeypatch.setattr(blessing, "reference", reference)
     monkeypatch.setattr(blessing, "look_for_kinks", lambda *given, **named: None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from harness_support import (
     CNN_SOURCE,
+    HEADER,
     LSTM_SOURCE,
     MLP_SOURCE,
     PLAIN_SOURCE,
@@ -281,3 +282,24 @@ def test_a_run_without_hooks_gives_back_what_it_moved() -> None:
     observe(program, close(program, case), MLP_SOURCE, setting)
     beside, first, second = counting.seen[:3]
     assert beside == first and second[0] == 1.0 and second[1] != first[1]
+
+
+FILLED = (
+    HEADER
+    + """class Plain(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+        self.scale = nn.init.normal_(nn.Parameter(torch.empty(2)))
+        self.register_buffer("drawn", torch.empty(4).normal_())
+"""
+)
+
+
+def test_a_constructor_gets_its_parameter_back_and_keeps_its_buffers() -> None:
+    program = plain()
+    closed = close(program, cases(program)[0])
+    closed.parameters["scale"] = torch.ones(2, dtype=torch.float64)
+    module = bare(program, closed, FILLED, torch.float32)
+    assert isinstance(module.scale, torch.nn.Parameter) and module.scale.tolist() == [1.0, 1.0]
+    assert module.drawn.unique().numel() == 4

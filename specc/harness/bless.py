@@ -33,6 +33,9 @@ DRAWS = 8
 # More kinks than this in a first step, where none follows from another, and a draw without any is
 # met once in thousands: then one is as good as another, and eight cost as much as all the rest.
 MANY = 8
+# Likewise of a run in which so many decisions turn, and one in a thousand: by its end rounding has
+# come to a thousandth, and no numbers change that. A single kink turns far fewer after it.
+APART = 1000
 _NOWHERE = (float("inf"), float("inf"), float("inf"))
 
 
@@ -165,12 +168,20 @@ def _calmest(
             look_for_kinks(program, found, source, dtypes, seed=9001)
         if best is None or count(found, order) < count(best, order):
             best = found
-        if not any(count(best, fine)) or max(found.early[name] for name in fine) > MANY:
+        if not any(count(best, fine)) or any(_hopeless(found, name) for name in fine):
             break
     assert best is not None  # DRAWS is positive
     if any(count(best, fine)) and draw is None:
         look_for_kinks(program, best, source, dtypes, seed=9001)
     return best
+
+
+def _hopeless(found: Reference, dtype: str) -> bool:
+    """Whether another draw would have kinks as well as this one has."""
+    if found.early[dtype] > MANY:
+        return True
+    decisions = sum(log.numel() for log in found.decisions)
+    return found.kinks[dtype] > max(APART, decisions // APART)
 
 
 def _draws(program: Program, case: Case, grid: str) -> list[int]:

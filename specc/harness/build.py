@@ -69,8 +69,9 @@ def bare(program: Program, closed: ClosedCase, source: str, dtype: torch.dtype) 
 
 
 class _Undrawn(TorchFunctionMode):
-    """While open, what fills a tensor with torch's random numbers fills it with zeros: every
-    parameter is filled anew, and drawing millions takes a fifth as long as a step of training."""
+    """While open, what fills a parameter with torch's random numbers fills it with zeros: each is
+    filled anew, and drawing millions takes a fifth as long as a step of training. Buffers keep what
+    the class gives them."""
 
     def __torch_function__(
         self,
@@ -81,7 +82,10 @@ class _Undrawn(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func in _DRAWING:
-            return (args[0] if args else kwargs["tensor"]).detach().zero_()
+            filled = args[0] if args else kwargs.get("tensor")
+            if isinstance(filled, nn.Parameter):
+                filled.detach().zero_()
+                return filled
         return func(*args, **kwargs)
 
 

@@ -213,7 +213,7 @@ class Running:
         return {
             id(each): given[name]
             for name, each in self.module.named_parameters()
-            if name in given and given[name].dtype == each.dtype and torch.equal(given[name], each)
+            if name in given and _alike(given[name], each) and torch.equal(given[name], each)
         }
 
     @contextmanager
@@ -295,6 +295,12 @@ class Running:
             id(value): tensor
             for value, tensor in zip(known, [*inputs, *results, *labels], strict=True)
         }
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are held in the same way."""
+    held = ((each.device, each.dtype, each.shape, each.stride()) for each in (one, other))
+    return next(held) == next(held)
 
 
 def _said(error: BaseException) -> str:
