@@ -66,6 +66,7 @@ def test_a_line_a_tensor(place: tuple[Program, Path, Path]) -> None:
     rows = [line for line in lines if line.startswith("    {")]
     assert len(rows) == len(json.loads("\n".join(lines))["tensors"])
     (row,) = [json.loads(line.rstrip(",")) for line in rows if '"eval/output/logits"' in line]
+    assert re.fullmatch(r'  "digest": "[0-9a-f]{64}"', lines[-2])
     assert row["shape"] == [4, 5] and row["line"] == 7 and row["dtype"] == "float"
     assert len(row["floors"]["float32"]) == 2 and 0 < row["floors"]["float32"][0] < 1e-6
 
@@ -99,12 +100,34 @@ def test_another_harness_is_stale_and_not_regressed(
     refused(program, root, GoldenStale, r"version 77 and is \d")
 
 
-def _edit_json(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+def _edit_json(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    """An edit by somebody who makes the digest anew."""
+
     def edit(folder: Path) -> None:
         path = folder / "golden.json"
         raw = json.loads(path.read_text())
         change(raw)
-        path.write_text(json.dumps(raw))
+        path.write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
+
+    return edit
+
+
+def _floors(*numbers: float) -> Callable[[Path], None]:
+    return _edit_row(floors={"float32": list(numbers)})
+
+
+def _alone(*numbers: float) -> Callable[[Path], None]:
+    return _edit_json(lambda raw: raw["alone"]["eval/alone/fc1"].update(float32=list(numbers)))
+
+
+def _in_text(old: str, new: str) -> Callable[[Path], None]:
+    """An edit of the text alone."""
+
+    def edit(folder: Path) -> None:
+        path = folder / "golden.json"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
 
     return edit
 
@@ -150,7 +173,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], None], str]] = {
         "format 1 has no .method.",
     ),
     "extra field": (_edit_json(lambda raw: raw.update(code="import os")), "code"),
-    "no case": (_edit_json(lambda raw: raw.pop("case") and None), "case"),
+    "no case": (_edit_json(lambda raw: raw.pop("case")), "case"),
     "negative size": (_edit_row(shape=[-1]), "tensors"),
     "huge shape": (_edit_row(shape=[2**40, 2**40]), "another shape|wrong kind"),
     "text for a number": (_edit_row(rms="1"), "tensors"),
@@ -171,10 +194,44 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], None], str]] = {
         "'alone' stands twice",
     ),
     "another rms": (_edit_row(rms=1e300), "another root-mean-square"),
+    "another rms and largest": (_edit_row(rms=1e9, largest=2e9), "another root-mean-square"),
+    "another line": (_in_text('"line": 7', '"line": 8'), "does not match its digest"),
+    "another seed": (_in_text('"seed": 0', '"seed": 1'), "does not match its digest"),
+    "another digest": (_in_text('"digest": "', '"digest": "0'), "does not match its digest"),
+    "a note taken away": (_edit_json(lambda raw: raw.pop("notes")), "notes"),
+    "no digest": (
+        lambda f: (f / "golden.json").write_text(
+            re.sub(r',\s*"digest": "\w{64}"', "", (f / "golden.json").read_text())
+        ),
+        "does not match its digest",
+    ),
+    "a merge conflict": (
+        _in_text('  "notes"', '<<<<<<< HEAD\n  "notes"'),
+        "it holds a merge conflict",
+    ),
+    "a floor that passes anything": (_floors(1e9, 1e9), "none that a blessing gives"),
+    "a floor over the value": (_floors(1.5, 3.0), "none that a blessing gives"),
+    "a largest that passes anything": (_floors(1e-7, 1.0), "none that a blessing gives"),
+    "a largest below the rms": (_floors(1e-5, 1e-8), "none that a blessing gives"),
+    "a floor below the unit": (_floors(1e-8, 2e-8), "none that a blessing gives"),
+    "a floor lost in half": (_floors(1e-7, 1e300), "none that a blessing gives"),
+    "a negative floor": (_floors(-1e-7, 2e-7), "tensors"),
+    "a layer's floor of anything": (_alone(1e9, 1e9, 1e9), "none that a blessing gives"),
+    "a layer's gain of anything": (_alone(1e-7, 2e-7, 1e-3), "none that a blessing gives"),
+    "a layer's gain below the unit": (_alone(1e-7, 2e-7, 1e-9), "none that a blessing gives"),
+    "floors of an exact value": (
+        _edit_json(lambda raw: raw["tensors"][0].update(floors={"float32": [1e-7, 1e-7]})),
+        "has floors, and takes none",
+    ),
+    "no precision": (_edit_json(lambda raw: raw.update(dtypes=[])), "of no precision"),
     "a floor of zero": (_edit_row(floors={"float32": [0.0, 0.0]}), "tensors"),
     "a floor beyond infinity": (_edit_row(floors={"float32": [1e308, 1e308]}), "tensors"),
     "an unknown precision": (_edit_row(floors={"float32": [1.0, 1.0], "qint8": [1, 1]}), "tensors"),
     "an unknown grid": (_edit_json(lambda raw: raw["case"].update(grid="../x")), "case.grid"),
+    "over all values": (
+        lambda f: (f / "golden.json").write_text(f"[{'[],' * 200_000}0]"),
+        "over 200000 values",
+    ),
     "a tensor gone": (_edit_tensors(_drop), "lacks"),
     "a tensor edited": (_edit_tensors(_nudge), "digest"),
     "a tensor of another type": (
@@ -276,6 +333,16 @@ def test_a_comment_in_the_spec_rewrites_nothing(tmp_path: Path, made: Golden) ->
     assert path.read_bytes() == before
     write(program, replace(made, leaves=tuple(moved), kinks=made.kinks + 1), tmp_path)
     assert path.read_bytes() != before
+
+
+def test_what_was_edited_does_not_stay(tmp_path: Path, made: Golden) -> None:
+    program = mlp(tmp_path)
+    path = write(program, made, tmp_path) / "golden.json"
+    before = path.read_text()
+    for old in ('"line": 7', '"digest": "'):
+        path.write_text(before.replace(old, f"{old}1", 1))
+        write(program, made, tmp_path)
+        assert path.read_text() == before
 
 
 def test_between_two_renames_the_old_one_is_read(place: tuple[Program, Path, Path]) -> None:

@@ -1,6 +1,7 @@
 """Goldens of older formats and versions: read, judged on what they hold, or refused in clear words.
 
-``stored_goldens/format1`` was written by the specc that had format 1, and stays as it is.
+``stored_goldens/format1`` was written by the specc that had format 1, and stays as it is; so was
+``format3``, of the same spec.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 
 from specc import front
 from specc.emit import emit
-from specc.errors import GoldenStale
+from specc.errors import GoldenCorrupt, GoldenStale
 from specc.harness import golden as goldens
 from specc.harness.bless import bless
 from specc.harness.golden_formats import FORMAT, STEPS, migrated
@@ -22,18 +23,23 @@ from specc.harness.matrix import cells
 from specc.harness.verdict import Verdict
 from specc.ir import Program
 
-STORED = Path(__file__).with_name("stored_goldens") / "format1"
+FORMATS = Path(__file__).with_name("stored_goldens")
+STORED = FORMATS / "format1"
+
+
+def placed(root: Path, stored: Path) -> tuple[Program, Path]:
+    """A project with the spec and the golden that were stored; the golden's folder."""
+    shutil.copy(stored / "old.spec", root)
+    folder = root / "golden" / "old" / "train"
+    folder.mkdir(parents=True)
+    for name in ("golden.json", "reference.safetensors"):
+        shutil.copy(stored / name, folder)
+    return front.read(root / "old.spec"), folder
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> tuple[Program, Path]:
-    """A project with the spec and the golden that were stored; the golden's folder."""
-    shutil.copy(STORED / "old.spec", tmp_path)
-    folder = tmp_path / "golden" / "old" / "train"
-    folder.mkdir(parents=True)
-    for name in ("golden.json", "reference.safetensors"):
-        shutil.copy(STORED / name, folder)
-    return front.read(tmp_path / "old.spec"), folder
+    return placed(tmp_path, STORED)
 
 
 def judged(program: Program, source: str | None = None) -> Verdict:
@@ -51,6 +57,23 @@ def test_a_golden_of_the_first_format_judges(project: tuple[Program, Path]) -> N
     assert {found.name for found in verdict.findings} >= {"step0/delta/fc.weight"}
     # Reading leaves the file as it was.
     assert json.loads((folder / "golden.json").read_text())["format"] == 1
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_golden_of_each_format_judges_and_says_what_it_lacks(number: int, tmp_path: Path) -> None:
+    program, folder = placed(tmp_path, FORMATS / f"format{number}")
+    raw = json.loads((folder / "golden.json").read_text())
+    assert raw["format"] == number and "digest" not in raw
+    verdict = judged(program)
+    assert verdict.passed
+    assert any("has no digest, as before format 4" in note for note in verdict.notes)
+    # Layers by themselves are judged from the third format on.
+    assert (verdict.compared > len(raw["tensors"])) == (number == 3)
+    assert not judged(program, emit(program).replace("lr=0.1", "lr=0.1001")).passed
+    # Nobody but a blessing gives it a digest.
+    (folder / "golden.json").write_text(json.dumps(raw | {"digest": "0" * 64}))
+    with pytest.raises(GoldenCorrupt, match="format 3 has no 'digest'"):
+        judged(program)
 
 
 def test_blessing_writes_the_present_format(project: tuple[Program, Path]) -> None:
@@ -81,6 +104,7 @@ def test_every_format_has_a_way_to_the_present_one() -> None:
         ({"format": -1}, "format is -1"),
         ({"format": FORMAT + 1}, "of a newer specc"),
         ({"format": 1, "method": 5}, "has no 'method'"),
+        ({"format": 3, "digest": ""}, "has no 'digest'"),
     ],
 )
 def test_what_has_no_known_format_is_refused(raw: object, said: str) -> None:

@@ -39,7 +39,7 @@ test {
 }
 """
 FAULTY = GOOD.replace("Linear(2)", "Linaer(2)")
-PASSED = Verdict("passed", worst=1.5, seconds_torch=0.25, compared=3)
+PASSED = Verdict("passed", 1.5, (), ("step0/grad/b",), seconds_torch=0.25, compared=3)
 REGRESSED = Verdict(
     "regressed",
     worst=813.0,
@@ -134,6 +134,8 @@ def test_reports_carry_what_the_summary_needs(project: Project) -> None:
     }
     assert told["eager-cpu-float32-eval"]["specc.outcome"] == "passed"
     assert told["eager-cpu-float32-eval"]["specc.worst"] == "1.5"
+    assert told["eager-cpu-float32-eval"]["specc.compared"] == "3"
+    assert told["eager-cpu-float32-eval"]["specc.not_observable"] == "1"
     assert float(told["eager-cpu-float32-eval"]["specc.torch_seconds"]) >= 0.25
     assert told["compile-cpu-float32-eval"]["specc.outcome"] == "regressed"
     assert "step0/output/y" in told["compile-cpu-float32-eval"]["specc.reason"]

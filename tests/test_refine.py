@@ -16,6 +16,7 @@ from torch import nn
 from specc import front
 from specc.emit import emit
 from specc.harness import golden as goldens
+from specc.harness import stored
 from specc.harness.alone import LOST, Error
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.bless import bless
@@ -189,7 +190,7 @@ def test_a_golden_with_an_impossible_floor_is_refused(
     for numbers in ([0.0, 1.0, 1.0], [-1.0, 1.0, 1.0], [1.0, 1.0], "none", ["a", 1.0, 1.0]):
         raw = json.loads(text)
         raw["alone"]["eval/alone/fc1"] = {"float32": numbers}
-        path.write_text(json.dumps(raw))
+        path.write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
         try:
             with pytest.raises(goldens.GoldenMissing.__base__, match="E0802"):
                 judged(project, "eval")
@@ -253,7 +254,7 @@ def test_a_golden_that_lacks_a_precision_of_a_layer_is_refused(
     text = path.read_text()
     raw = json.loads(text)
     raw["alone"]["eval/alone/fc1"] = {}
-    path.write_text(json.dumps(raw))
+    path.write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
     try:
         with pytest.raises(goldens.GoldenMissing.__base__, match="has no floor for 'float32'"):
             judged(project, "eval")

@@ -178,22 +178,23 @@ def test_the_summary_has_a_row_a_spec_and_a_line_a_bad_cell() -> None:
                     worst=812.0,
                     seconds=2.5,
                     reason="fc.weight moved 812 floors at step 1",
-                    compared=7,
+                    compared=120,
+                    not_observable=3,
                 ),
             ]
         )
     )
     assert text == (
-        "spec             cells  skipped  compared  worst   time  outcome\n"
-        "specs/a.spec         2        1     1,040   1.23  1.0 s  passed\n"
-        "specs/lstm.spec      1        -         7    812  2.5 s  REGRESSED\n"
+        "spec             cells  skipped  compared  unobservable  worst   time  outcome\n"
+        "specs/a.spec         2        1     1,040             3   1.23  1.0 s  passed\n"
+        "specs/lstm.spec      1        -       120             3    812  2.5 s  REGRESSED\n"
         "\n"
         "REGRESSED specs/lstm.spec::compile-cpu-float32-train: "
         "fc.weight moved 812 floors at step 1\n"
         "1 cell was skipped: no CUDA device\n"
         "\n"
         "2 specs, 3 cells: 1 regressed, 1 passed, 1 skipped\n"
-        "1,047 values compared; 3 not observable in honest arithmetic\n"
+        "1,160 values compared; 6 not observable in honest arithmetic\n"
     )
 
 

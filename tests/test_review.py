@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from specc.cli import review as reviewing
 from specc.cli.app import app
+from specc.harness import stored
 
 SPEC = """spec 1
 
@@ -96,7 +98,8 @@ def test_a_moved_value_of_the_same_spec_is_a_regression(project: Path) -> None:
     header[number] = own[number]
     shutil.rmtree(path)
     shutil.copytree(other, path)
-    (path / "golden.json").write_text("\n".join(header) + "\n")
+    raw = json.loads("\n".join(header))
+    (path / "golden.json").write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
     status, text = run("bless", "--check", "net.spec")
     assert status == 1 and "step0/loss/loss" in text and "floors" in text
 

@@ -82,7 +82,7 @@ class Seen(_Strict):
     dtype: Annotated[str, Field(max_length=40)]
     start: _Count
     count: _Count
-    nonfinite: Annotated[str, Field(max_length=16)] = ""
+    nonfinite: Annotated[str, Field(max_length=80)] = ""
     writer: Annotated[int, Field(ge=-1, le=MOST_OPERATIONS)] = -1
     floor: Annotated[list[_Size], Field(max_length=2)] = []
 

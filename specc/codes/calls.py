@@ -182,8 +182,9 @@ ROWS = {
     "E0802": Code(
         "a golden that cannot be used",
         (
-            "It is truncated, was edited, or is from another version of the format. A golden is "
-            "data: nothing in it was run."
+            "It is truncated or damaged, was edited or merged by hand, or is from another version "
+            "of the format: golden.json has a digest of all that it says. A golden is data: "
+            "nothing in it was run."
         ),
         "specc test specs/mlp.spec",
         "Restore it from version control, or make it anew: specc bless SPEC",
@@ -244,6 +245,27 @@ ROWS = {
         "specc bless --review asks about each tensor that moved, and nobody is there to answer.",
         "specc bless --review specs/mlp.spec < /dev/null",
         "Run it in a terminal; in CI, --check writes nothing and says what moved.",
+    ),
+    "E0810": Code(
+        "a reference that is not finite",
+        (
+            "The float64 run of a case has NaN, or has infinity in an output, a loss, a gradient, "
+            "an optimizer's state or a buffer. It is likely a mistake (the root of a negative "
+            "number, a gradient of sqrt at 0), and little can be judged by it. Infinity that a "
+            "layer hands on, as a mask does, is no such: it is named in the golden's notes."
+        ),
+        "specc bless specs/root.spec",
+        "Mend what the message names; if it is meant: test { nonfinite allowed }",
+    ),
+    "E0811": Code(
+        "a case of which nothing can be judged",
+        (
+            "Honest arithmetic determines none of the values that the case shows in this "
+            "precision: their noise is as large as they are, and a model that computes something "
+            "else would pass."
+        ),
+        "specc bless specs/mlp.spec",
+        "Give the case larger sizes or another seed, or leave the precision out of `dtypes`.",
     ),
     "E0901": Code(
         "an artefact that cannot be loaded",

@@ -69,7 +69,7 @@ class Expected:
             finite = torch.isfinite(real)
             if not bool(finite.all()):
                 self._finite = finite
-                self._endless = real[~finite].nan_to_num()
+                self._endless = real[~finite]
         self._real = real if self._finite is None else real[self._finite]
         count = self._real.numel()
         self._square = float(self._real.dot(self._real)) / count if count else 0.0
@@ -86,7 +86,9 @@ class Expected:
         one = _real(found)
         if self._finite is not None:
             # A mask of minus infinities is right where it is.
-            if not torch.equal(one[~self._finite].double().nan_to_num(), self._endless):
+            endless = one[~self._finite].double()
+            same = (endless == self._endless) | (endless.isnan() & self._endless.isnan())
+            if not bool(same.all()):
                 return LOST
             one = one[self._finite]
         count = one.numel()

@@ -27,7 +27,7 @@ from specc.harness.kernels import plain_kernels
 from specc.harness.machine import MACHINES, amplification_of, random_rounding, threads
 from specc.harness.observe import Run, Setting
 from specc.harness.rounding import RandomRounding
-from specc.harness.spread import floor_from, student_factor
+from specc.harness.spread import floor_from, student_factor, written
 from specc.harness.tf32 import NAME as TF32
 from specc.ir import Program
 
@@ -35,6 +35,9 @@ _COORDINATES = (
     *("upsample_linear", "upsample_bilinear", "upsample_bicubic", "upsample_trilinear"),
     *("_upsample_bilinear", "_upsample_bicubic", "grid_sampler"),
 )
+
+# Begins the note of a golden that names the layers for which it has no such floors, and why.
+NOT_ALONE = "not judged by themselves, for they cannot be run so: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class AloneFloor:
     rms: float
     largest: float
     gain: float
+
+    @property
+    def written(self) -> AloneFloor:
+        """As a golden says it."""
+        return AloneFloor(*written(self.rms, self.largest, self.gain))
 
 
 def alone_floors(program: Program, exact: Exact, run: Run, dtype: str) -> dict[str, AloneFloor]:

@@ -16,7 +16,8 @@ from specc.errors import TargetError
 from specc.harness import golden as goldens
 from specc.harness import subject
 from specc.harness.alone import Exact
-from specc.harness.alone_floor import AloneFloor, alone_floors
+from specc.harness.alone_floor import NOT_ALONE, AloneFloor, alone_floors
+from specc.harness.blessable import check_finite, check_observable
 from specc.harness.case import close, lowest_precision, one_sided
 from specc.harness.floor import Reference, floors, honest_runs, look_for_kinks, reference
 from specc.harness.golden import Golden, Leaf
@@ -45,8 +46,9 @@ def bless(
     """Write the golden of each case of ``program`` under ``root``; returns their folders.
 
     All cases run before the first is written. Raises SpecError as ``matrix.cells`` does,
-    TargetError (E0903) where the case does not run in float64, CallError (E0804) where a golden
-    cannot be written.
+    TargetError where the case does not run in float64 (E0903), where its reference is not finite
+    (E0810) or nothing of it can be judged (E0811), CallError (E0804) where a golden cannot be
+    written.
     """
     if source is None:
         from specc.emit import emit
@@ -61,10 +63,11 @@ def make(
     program: Program, case: Case, source: str, dtypes: Sequence[str], draw: int | None = None
 ) -> Golden:
     """The golden of one case, in memory; with ``draw`` on the numbers of that draw, so that it can
-    be compared with another of the case. Raises TargetError (E0903)."""
+    be compared with another of the case. Raises TargetError (E0903, E0810, E0811)."""
     grid = lowest_precision(dtypes)
     try:
         found = _calmest(program, case, source, dtypes, grid, draw)
+        notes = check_finite(program, case, found.run.observations)
         runs = {name: honest_runs(program, found, source, name) for name in dtypes}
         measured = {name: floors(program, found, source, name, runs[name]) for name in dtypes}
         exact = Exact.of(found.run, case)
@@ -87,6 +90,7 @@ def make(
         )
         for leaf in found.run.observations
     )
+    check_observable(program, case, leaves, dtypes)
     return Golden(
         case,
         found.closed.draw,
@@ -94,7 +98,7 @@ def make(
         max(found.kinks.values(), default=0),
         tuple(dtypes),
         provenance(),
-        (*found.run.notes, *_left_out(leaves, alone)),
+        (*found.run.notes, *notes, *_left_out(leaves, alone)),
         leaves,
         _by_value(alone),
     )
@@ -126,7 +130,7 @@ def _left_out(
     lost = sorted(path for stage, path in seen - holders if (stage, path) not in judged)
     if not lost:
         return ()
-    return (f"not judged by themselves, for they cannot be run so: {', '.join(lost)}",)
+    return (f"{NOT_ALONE}{', '.join(lost)}",)
 
 
 def provenance() -> dict[str, str | int | bool]:

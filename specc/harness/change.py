@@ -83,7 +83,7 @@ def _alone_changes(old: Alone, new: Alone, lines: Mapping[str, int]) -> Iterator
             yield Change(name, "gone", line, "is no longer judged by itself")
             continue
         for dtype in sorted(before.keys() & after.keys()):
-            one, other = before[dtype].rms, after[dtype].rms
+            one, other = before[dtype].written.rms, after[dtype].written.rms
             if not one / FLOOR_RATIO <= other <= one * FLOOR_RATIO:
                 message = f"its floor in {dtype} was {one:.2e} and is {other:.2e}"
                 yield Change(name, "floor", line, message)

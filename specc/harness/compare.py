@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import Spot, beside_golden
 from specc.harness.recorder import Observation
 from specc.harness.spread import Floor, error_of
 from specc.harness.tf32 import dtype_of
 from specc.harness.verdict import Finding
+
+if TYPE_CHECKING:
+    from specc.harness.golden import Golden
+    from specc.harness.stored import Leaf
 
 # Set by honest variants alone; the measurements are in docs/numerics.md.
 K = 4.0
@@ -31,13 +35,20 @@ KEPT_TOLERANCE = 4 * 2.0**-23
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """All that differs, in data-flow order; ``worst`` is the largest error in floors that was
-    seen.
+    seen. Of what was ``compared``, ``settings`` are numbers that nothing computes: arguments of
+    layers and optimizers, rates, counters.
     """
 
     findings: tuple[Finding, ...]
     not_observable: tuple[str, ...]
     worst: float
     compared: int
+    settings: int = 0
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no value that the run computes was compared: then nothing was judged."""
+        return self.compared <= self.settings
 
 
 def observable(floor: Floor) -> bool:
@@ -63,14 +74,14 @@ def compare(
     seen = {item.name: item for item in observed if not beside_golden(item.name)}
     findings: list[Finding] = []
     hidden: list[str] = []
-    worst, compared = 0.0, 0
+    worst, compared, settings = 0.0, 0, 0
     for leaf in golden.leaves:
         name = leaf.reference.name
         if not layers and "/layer/" in name:
             continue
         found = seen.pop(name, None)
         spot = spot_of(name)
-        if found is None and _is_setting(name):
+        if found is None and is_setting(name):
             continue
         difference = structure(leaf, found, dtype)
         if difference is not None:
@@ -80,6 +91,7 @@ def compare(
             continue
         if leaf.reference.exact:
             compared += 1
+            settings += leaf.reference.dtype == "number"
             message = _exact(leaf.reference, found)
             if message is not None:
                 findings.append(Finding(name, "values", spot.file, spot.line, message))
@@ -96,14 +108,14 @@ def compare(
             findings.append(Finding(name, "values", spot.file, spot.line, message, count))
     for name, item in seen.items():
         # An older golden holds less: what it lacks is not judged by it.
-        if item.values is not None and not _is_setting(name) and not golden.partial:
+        if item.values is not None and not is_setting(name) and not golden.partial:
             spot = spot_of(name)
             message = "the golden has no such value"
             findings.append(Finding(name, "extra", spot.file, spot.line, message))
-    return Comparison(tuple(findings), tuple(hidden), worst, compared)
+    return Comparison(tuple(findings), tuple(hidden), worst, compared, settings)
 
 
-def _is_setting(name: str) -> bool:
+def is_setting(name: str) -> bool:
     """Whether ``name`` is a constructor's setting: another torch may have more or fewer of them."""
     return name.startswith(("setting/", "option/"))
 

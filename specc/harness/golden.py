@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specc.errors import CallError, GoldenMissing, GoldenStale
-from specc.harness import samples, stored
+from specc.errors import CallError, GoldenCorrupt, GoldenMissing, GoldenStale
+from specc.harness import blessable, samples, soundness, stored
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import METHOD
@@ -49,7 +49,7 @@ OLDEST_OBSERVATION = 2
 class Golden:
     """A case's golden in memory; ``leaves`` are in data-flow order, ``alone`` has the floors of
     layers by themselves, by value and precision. ``partial`` says that it is of an older version,
-    in which less was observed than is now."""
+    in which less was observed than is now, ``sealed`` that it carries a digest of what it says."""
 
     case: Case
     draw: int
@@ -61,6 +61,7 @@ class Golden:
     leaves: tuple[Leaf, ...]
     alone: Mapping[str, Mapping[str, AloneFloor]] = field(default_factory=dict)
     partial: bool = False
+    sealed: bool = True
 
 
 def write(program: Program, golden: Golden, root: Path) -> Path:
@@ -84,7 +85,8 @@ def _differs_in_lines_alone(folder: Path, made: dict[str, bytes]) -> bool:
     reads from the spec itself: a comment in a spec is not to be reviewed in its goldens."""
     try:
         there = {path.name: path.read_bytes() for path in folder.iterdir()}
-    except OSError:
+        stored.header(folder, "")  # one whose digest is wrong does not stay
+    except (OSError, GoldenCorrupt):
         return False
     return {name: _without_lines(content) for name, content in there.items()} == {
         name: _without_lines(content) for name, content in made.items()
@@ -92,7 +94,10 @@ def _differs_in_lines_alone(folder: Path, made: dict[str, bytes]) -> bool:
 
 
 def _without_lines(content: bytes) -> bytes:
-    return re.sub(rb'"line": \d+', b'"line": 0', content) if content[:1] == b"{" else content
+    """``content`` without the lines of the spec, and the digest that they are in."""
+    if content[:1] != b"{":
+        return content
+    return re.sub(rb'"line": \d+|"digest": "[0-9a-f]{64}"', b"", content)
 
 
 def files(program: Program, golden: Golden) -> dict[str, bytes]:
@@ -144,7 +149,9 @@ def read(program: Program, case: Case, root: Path) -> Golden:
         raise stored.corrupt(folder, "it is a link that leads out of the project", bless)
     header = stored.header(folder, bless)
     _check_fresh(header, program, case, bless)
-    _check_floors(header, folder, bless)
+    reason = soundness.unsound(header)
+    if reason is not None:
+        raise stored.corrupt(folder / JSON_NAME, reason, bless)
     return Golden(
         case,
         header.case.draw,
@@ -156,6 +163,7 @@ def read(program: Program, case: Case, root: Path) -> Golden:
         stored.leaves(folder, header, bless),
         stored.alone(header),
         partial=header.observation < OBSERVATION,
+        sealed=bool(header.digest),
     )
 
 
@@ -187,22 +195,25 @@ def _json(program: Program, golden: Golden) -> str:
         "provenance": golden.provenance,
         "notes": list(golden.notes),
     }
-    lines = [f"  {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     places = _Places(program)
-    rows = ",\n".join(f"    {json.dumps(_row(leaf, places))}" for leaf in golden.leaves)
-    alone = ",\n".join(
-        f"    {json.dumps(name)}: {json.dumps(_alone_row(floors))}"
-        for name, floors in golden.alone.items()
-    )
-    lists = f'  "tensors": [\n{rows}\n  ],\n  "alone": {{\n{alone}\n  }}'
-    return "{\n" + "\n".join(lines) + "\n" + lists + "\n}\n"
+    tensors = [_row(leaf, places) for leaf in golden.leaves]
+    alone = {name: _alone_row(floors) for name, floors in golden.alone.items()}
+    digest = stored.seal({**head, "tensors": tensors, "alone": alone})
+    lines = [f"  {json.dumps(key)}: {_text(value)}," for key, value in head.items()]
+    rows = ",\n".join(f"    {_text(row)}" for row in tensors)
+    alone_rows = ",\n".join(f"    {json.dumps(name)}: {_text(row)}" for name, row in alone.items())
+    lists = f'  "tensors": [\n{rows}\n  ],\n  "alone": {{\n{alone_rows}\n  }},'
+    return "{\n" + "\n".join(lines) + "\n" + lists + f'\n  "digest": "{digest}"\n}}\n'
+
+
+def _text(value: object) -> str:
+    """``value`` as JSON, in a line; there is none of what is not finite."""
+    return json.dumps(value, allow_nan=False)
 
 
 def _alone_row(floors: Mapping[str, AloneFloor]) -> dict[str, list[float]]:
-    return {
-        dtype: [_short(floor.rms), _short(floor.largest), _short(floor.gain)]
-        for dtype, floor in floors.items()
-    }
+    found = {dtype: floor.written for dtype, floor in floors.items()}
+    return {dtype: [floor.rms, floor.largest, floor.gain] for dtype, floor in found.items()}
 
 
 class _Places:
@@ -232,7 +243,7 @@ def _row(leaf: Leaf, places: _Places) -> dict[str, Any]:
         "shape": list(item.shape),
         "dtype": item.dtype,
         "rms": item.rms,
-        "largest": _short(item.largest),
+        "largest": float(f"{item.largest:.4g}"),
         "digest": stored.digest(item.values),
     }
     if item.nonfinite:
@@ -243,15 +254,9 @@ def _row(leaf: Leaf, places: _Places) -> dict[str, Any]:
     if dtypes:
         row["dtypes"] = dtypes
     if leaf.floors:
-        row["floors"] = {
-            name: [_short(floor.rms), _short(floor.largest)] for name, floor in leaf.floors.items()
-        }
+        found = {name: floor.written for name, floor in leaf.floors.items()}
+        row["floors"] = {name: [floor.rms, floor.largest] for name, floor in found.items()}
     return row
-
-
-def _short(value: float) -> float:
-    """Four digits are enough for people and for a floor; infinity has no JSON form."""
-    return float(f"{min(value, 1e300):.4g}")
 
 
 def described(found: stored.Stored) -> dict[str, object]:
@@ -274,21 +279,6 @@ def described(found: stored.Stored) -> dict[str, object]:
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _check_floors(header: Header, folder: Path, bless: str) -> None:
-    """That there is something to judge every value by; what travels otherwise in this format (the
-    two sides of a bisection) has no floors."""
-    for row in header.tensors:
-        lacking = [dtype for dtype in header.dtypes if dtype not in row.floors]
-        if lacking and row.kind != "absent" and not row.exact:
-            reason = f"{row.name!r} has no floor for {lacking[0]!r}"
-            raise stored.corrupt(folder / JSON_NAME, reason, bless)
-    for name, floors in header.alone.items():
-        for dtype in header.dtypes:
-            if dtype not in floors:
-                reason = f"{name!r} has no floor for {dtype!r}"
-                raise stored.corrupt(folder / JSON_NAME, reason, bless)
 
 
 def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> None:
@@ -323,6 +313,8 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
             if params.get(name) != before
         ]
         changed += moved or ["what the spec computes has changed"]
+    if blessable.refused(program, ((row.name, row.nonfinite) for row in header.tensors)):
+        changed.append("it holds NaN or infinity, which the spec does not allow")
     if changed:
         raise GoldenStale(
             "E0803",
@@ -334,6 +326,11 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
 def _of_age(header: Header, bless: str) -> list[str]:
     """What a verdict should say of a golden that is older than this specc."""
     notes = []
+    if not header.digest:
+        notes.append(
+            "the golden has no digest, as before format 4: an edit by hand would not be found;"
+            f" format {FORMAT}: {bless}"
+        )
     if header.observation < OBSERVATION:
         notes.append(
             f"the golden observes what version {header.observation} did, and is judged on that;"

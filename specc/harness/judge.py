@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
 
@@ -119,6 +119,8 @@ def _judged(
         skipped = not_alone(golden, closer.alone, cell.dtype)
         if skipped:
             notes = (f"not judged by themselves, for they could not be run so: {_some(skipped)}",)
+    if result.nothing and not (result.findings or stopped):
+        result = replace(result, findings=(_nothing(golden, result, cell.dtype, lines),))
     located: tuple[str, ...] = ()
     if result.findings:
         look = _Look(program, cell, closed, golden, source, setting)
@@ -177,6 +179,8 @@ class _Look:
         from specc.harness.repro import write
 
         # A setting is what it is: there is nothing to look at but the two numbers.
+        if first.what == "nothing":
+            return ()
         if first.name.startswith(("setting/", "option/")):
             return () if repro is None else ("no script: a setting shows in the source itself",)
         found = locate(
@@ -257,6 +261,16 @@ class _OfCase:
 @lru_cache(maxsize=1)
 def _closed(of: _OfCase) -> ClosedCase:
     return close(of.program.program, of.case, of.draw, of.grid)
+
+
+def _nothing(golden: Golden, found: Comparison, dtype: str, lines: Lines) -> Finding:
+    spot = lines.of("golden/nothing/")
+    message = (
+        f"nothing was judged: of the {len(golden.leaves)} values of the golden, none that is"
+        f" computed can be told from noise in {dtype} ({len(found.not_observable)} not observable);"
+        " larger sizes or another seed may show more"
+    )
+    return Finding("golden", "nothing", spot.file, spot.line, message)
 
 
 def _stopped(lines: Lines, error: RunFailed) -> Finding:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from specc.catalog import OPTIMIZERS
 from specc.harness.lines import lines_of
-from specc.harness.sketch import represent
+from specc.harness.sketch import not_finite, represent
 from specc.harness.subject import prefixed
 from specc.ir import Program
 
@@ -26,9 +26,9 @@ class Observation:
 
     ``values`` is float64, ``[elements]`` or a sketch; ``dtype`` is torch's name, with ``float``
     and ``complex`` for the precision of the run. A complex tensor is shown as its parts, with a
-    last dimension of 2. ``nonfinite`` is the digest of ``sketch.nonfinite_digest``.
-    ``exact`` marks what no rounding touches: integers, learning rates. ``rms`` and ``largest`` are
-    of the whole tensor, and 0.0 unless they were asked for.
+    last dimension of 2. ``nonfinite`` tells which places are not finite, as ``sketch.represent``
+    does. ``exact`` marks what no rounding touches: integers, learning rates. ``rms`` and
+    ``largest`` are of all that is finite in the tensor, and 0.0 unless they were asked for.
     """
 
     name: str
@@ -40,6 +40,40 @@ class Observation:
     exact: bool = False
     rms: float = 0.0
     largest: float = 0.0
+
+    @property
+    def not_finite(self) -> int:
+        """How many of the tensor's places are not finite."""
+        return sum(not_finite(self.nonfinite).values())
+
+
+def _statistics(value: Tensor) -> tuple[float, float]:
+    """(root-mean-square, largest) of what is finite in ``value``, in which neither overflows."""
+    square = largest = 0.0
+    # Piece by piece: a copy of a large one would be the largest thing in a run.
+    for piece in value.reshape(-1).split(1 << 18):
+        wide = piece.to(torch.float64)
+        square += float(wide.square().sum())
+        # Not `max`, which would lose NaN.
+        largest = float(np.maximum(largest, float(wide.abs().max()))) if wide.numel() else largest
+    found = math.sqrt(square / max(value.numel(), 1)) if math.isfinite(square) else math.inf
+    if 1e-150 < found < math.inf and math.isfinite(largest):
+        return found, largest
+    wide = value.to(torch.float64).reshape(-1)
+    wide = wide[torch.isfinite(wide)]
+    return root_mean_square(wide), float(wide.abs().max()) if wide.numel() else 0.0
+
+
+def root_mean_square(values: Tensor) -> float:
+    """Of finite float64 numbers, however large or small; 0.0 of none."""
+    if not values.numel():
+        return 0.0
+    found = float(values.square().mean().sqrt())
+    if 1e-150 < found < math.inf:
+        return found
+    # The squares may have left the range of float64.
+    largest = float(values.abs().max())
+    return largest * float((values / largest).square().mean().sqrt()) if largest > 0.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +261,9 @@ class Recorder:
         if self.numbers_alone:
             return
         vector = torch.tensor(values, dtype=torch.float64)
-        rms = largest = 0.0
-        if self.statistics:
-            rms, largest = float(vector.square().mean().sqrt()), float(vector.abs().max())
+        rms, largest = _statistics(vector) if self.statistics else (0.0, 0.0)
+        # A rate or a setting may be infinite.
+        vector, nonfinite = represent(vector)
         self.observations.append(
             Observation(
                 name,
@@ -237,20 +271,9 @@ class Recorder:
                 vector,
                 (len(values),) if len(values) > 1 else (),
                 "number",
+                nonfinite,
                 exact=True,
                 rms=rms,
                 largest=largest,
             )
         )
-
-
-def _statistics(value: Tensor) -> tuple[float, float]:
-    """The root-mean-square and the largest element of a tensor that has some, in float64."""
-    square = largest = 0.0
-    # Piece by piece: a copy of a large one would be the largest thing in a run.
-    for piece in value.reshape(-1).split(1 << 18):
-        wide = piece.to(torch.float64)
-        square += float(wide.square().sum())
-        # Not `max`, which would lose NaN.
-        largest = float(np.maximum(largest, float(wide.abs().max())))
-    return math.sqrt(square / value.numel()), largest

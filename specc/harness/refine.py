@@ -10,26 +10,24 @@ Non-goals: running anything (``alone``), the comparison of the run itself (``com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
 
 from specc.harness.alone import LOST, Error
-from specc.harness.alone_floor import AloneFloor
+from specc.harness.alone_floor import NOT_ALONE, AloneFloor
 from specc.harness.compare import Comparison, K, compare, observable, structure
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import CHANGED_GRADIENT, WITHOUT_HOOKS, Spot, with_hooks
 from specc.harness.recorder import Observation
-from specc.harness.spread import error_of
+from specc.harness.spread import ENDLESS, error_of
 from specc.harness.tf32 import epsilon_of
 from specc.harness.verdict import Finding
 
 # Some special functions (polygamma, those of Bessel) are good to nine digits in float64, and
 # another library's to others.
 LEAST = 1e-9
-# A floor that is infinite as a golden's JSON says it: honest runs have lost the value as well.
-ENDLESS = 1e300
 
 
 def beside(
@@ -102,7 +100,7 @@ def refined(
     if differs:
         # Layers by themselves are given other numbers than those that their floors are of.
         alone = {}
-    findings = [*comparison.findings, *wide]
+    findings = [*comparison.findings, *wide, *_lacking(golden, alone, spot_of)]
     hidden = list(comparison.not_observable)
     worst, compared = comparison.worst, comparison.compared
     for name, floors in golden.alone.items():
@@ -128,6 +126,34 @@ def refined(
         worst=worst,
         compared=compared,
     )
+
+
+def _lacking(
+    golden: Golden, alone: Mapping[str, Error], spot_of: Callable[[str], Spot]
+) -> Iterator[Finding]:
+    """What layers make by themselves, and the golden has no floors for. An older golden has fewer,
+    and one may say of layers that they could not be run so where it was blessed."""
+    if golden.partial or not golden.sealed:
+        return
+    left_out = {
+        path
+        for note in golden.notes
+        if note.startswith(NOT_ALONE)
+        for path in note.removeprefix(NOT_ALONE).split(", ")
+    }
+    for name in alone:
+        if name not in golden.alone and left_out.isdisjoint(_holders(name)):
+            spot = spot_of(name)
+            message = "the golden has no floor for it"
+            yield Finding(name, "extra", spot.file, spot.line, message)
+
+
+def _holders(name: str) -> Iterator[str]:
+    """The paths that the layer of ``name`` may have: of a parameter's, those it lies in."""
+    path = name.split("/")[2]
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
 
 
 def not_alone(golden: Golden, alone: Mapping[str, Error], dtype: str) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ BUCKETS = 257
 _ROWS = 1024
 # Elements that are summed up at a time.
 _PIECE = _ROWS * BUCKETS
+# What ``represent`` tells of places that are not finite: how many of each kind, then the digest.
+NONFINITE = r"([0-9]{1,13} (NaN|inf|-inf), ){0,2}[0-9]{1,13} (NaN|inf|-inf): [0-9a-f]{16}"
 
 
 def is_sketched(elements: int) -> bool:
@@ -35,11 +37,12 @@ def is_sketched(elements: int) -> bool:
 
 
 def represent(tensor: Tensor) -> tuple[Tensor, str]:
-    """What is stored and compared of ``tensor``, and a digest of its places that are not finite.
+    """What is stored and compared of ``tensor``, and which of its places are not finite.
 
     The first is float64: its elements in a row, ``[elements]`` up to ``BUCKETS``, else its sketch,
-    ``[BUCKETS]``; places that are not finite count as zero. The second is ``""`` for a finite
-    tensor, else it tells which places hold NaN, infinity and minus infinity.
+    ``[BUCKETS]``; places that are not finite are zero, and a sketch estimates the root-mean-square
+    of those that are. The second is ``""`` for a finite tensor, else the counts and a digest of the
+    places of NaN, infinity and minus infinity: ``2 NaN, 1 -inf: 0123456789abcdef``.
     """
     flat = tensor.detach().reshape(-1)
     kept = _sketch(flat) if is_sketched(flat.numel()) else flat.to(torch.float64, copy=True)
@@ -49,8 +52,23 @@ def represent(tensor: Tensor) -> tuple[Tensor, str]:
     wide = flat.to(torch.float64)
     finite = torch.where(torch.isfinite(wide), wide, 0.0)
     kinds = wide.isnan().to(torch.uint8) + 2 * wide.isposinf() + 3 * wide.isneginf()
-    digest = hashlib.sha256(kinds.to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
-    return (_sketch(finite) if is_sketched(flat.numel()) else finite), digest
+    kinds = kinds.to(torch.uint8)
+    counts = torch.bincount(kinds, minlength=4).tolist()
+    if counts[0] == flat.numel():  # it was a sum that overflowed
+        scale, most = float(wide.abs().max()), torch.finfo(torch.float64).max
+        return (_sketch(wide / scale) * scale).clamp(-most, most), ""
+    digest = hashlib.sha256(kinds.numpy().tobytes()).hexdigest()[:16]
+    named = zip(counts[1:], ("NaN", "inf", "-inf"), strict=True)
+    told = f"{', '.join(f'{count} {name}' for count, name in named if count)}: {digest}"
+    if not is_sketched(flat.numel()):
+        return finite, told
+    return _sketch(finite) * math.sqrt(flat.numel() / max(counts[0], 1)), told
+
+
+def not_finite(told: str) -> dict[str, int]:
+    """How many places are ``NaN``, ``inf`` and ``-inf``, from what ``represent`` told of them."""
+    counts = (part.split(" ") for part in told.partition(":")[0].split(", ") if part)
+    return {name: int(count) for count, name in counts}
 
 
 def _sketch(flat: Tensor) -> Tensor:

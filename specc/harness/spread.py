@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specc.harness.recorder import Observation
+from specc.harness.sketch import is_sketched
 
 # The quantiles' common tail: two-sided, one in a million.
 _NORMAL_QUANTILE = 4.892
@@ -37,6 +38,16 @@ _STUDENT = (
 )
 
 
+# Of a leaf whose floor is no less than itself, and of one that honest runs do not have.
+NOTHING = 1.0
+ENDLESS = 1e300
+# An amplified run raises a number of a floor that it passes by JUMP * AMPLIFICATION to the error
+# over JUMP_FLOORS (``floor``): a factor of 32, and twice that for what else differs.
+_APART = 64.0
+# What four digits lose.
+_ROUNDED = 0.999
+
+
 @dataclass(frozen=True, slots=True)
 class Floor:
     """Relative to the reference's RMS (absolute where that is zero). ``dtype`` is the leaf's own
@@ -46,20 +57,66 @@ class Floor:
     largest: float
     dtype: str = ""
 
+    @property
+    def written(self) -> Floor:
+        """As a golden says it."""
+        rms, largest = written(self.rms, self.largest)
+        return Floor(rms, largest, self.dtype)
+
+
+def written(rms: float, *others: float) -> tuple[float, ...]:
+    """A floor's numbers as a golden says them: four digits, which are enough for people.
+
+    An error as large as the value itself is not observable whatever the policy, so that every floor
+    from there on is ``NOTHING``; one that honest runs lose is ``ENDLESS``. A golden with any number
+    between these was not written by a blessing.
+    """
+    if not all(number < ENDLESS for number in (rms, *others)):
+        return (ENDLESS, *(ENDLESS for _ in others))
+    found = tuple(float(f"{number:.4g}") for number in (rms, *others))
+    return found if found[0] < NOTHING else (NOTHING, *(NOTHING for _ in others))
+
+
+def sound(rms: float, largest: float, gain: float | None, unit: float, elements: int) -> bool:
+    """Whether ``written`` can have given these of a tensor of ``elements`` in a precision with the
+    epsilon ``unit`` (an ``elements`` or ``unit`` that is not known: the most or the least).
+
+    No floor is below a quarter of a unit, the gain's not below half of one. Of one error vector the
+    largest element is at most ``sqrt(elements)`` of the root-mean-square, and the gain no more than
+    it. What raises one of the numbers apart from the others is a jump that the others hold within
+    ``_APART``.
+    """
+    if rms in (NOTHING, ENDLESS):
+        return largest == rms and gain in (None, rms)
+    if not unit / 4 * _ROUNDED <= rms < NOTHING:
+        return False
+    most = math.sqrt(max(elements, 1)) * _APART * rms
+    if not rms / _APART <= largest <= most:
+        return False
+    return gain is None or unit / 2 * _ROUNDED <= gain <= _APART * rms
+
 
 def error_of(leaf: Observation, sample: Observation | None) -> tuple[float, float] | None:
-    """(root-mean-square, largest) of a sample's error, relative to the leaf's RMS; None if not
-    comparable.
+    """(root-mean-square, largest) of a sample's error over what is finite in the leaf, relative to
+    the leaf's RMS; None if not comparable.
     """
     if sample is None or sample.values is None or leaf.values is None:
         return None
     if sample.values.shape != leaf.values.shape:
         return None
     error = np.abs(sample.values.numpy() - leaf.values.numpy())
-    if not len(error):
+    count = len(error)
+    if leaf.nonfinite and not is_sketched(math.prod(leaf.shape)):
+        count -= leaf.not_finite
+    if count <= 0 and not error.any():
         return 0.0, 0.0
     scale = leaf.rms if leaf.rms > 0.0 else 1.0
-    return math.sqrt(float(error.dot(error)) / len(error)) / scale, float(error.max()) / scale
+    largest = float(error.max()) / scale
+    square = float(error.dot(error))
+    if not math.isfinite(square):  # the squares have left the range of float64
+        square = float(np.square(error / error.max()).sum())
+        return largest * math.sqrt(square / max(count, 1)), largest
+    return math.sqrt(square / max(count, 1)) / scale, largest
 
 
 def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: float) -> Floor:

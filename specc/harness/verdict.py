@@ -16,8 +16,8 @@ class Finding:
     """One value that is not what the golden says.
 
     ``what`` is the kind of difference: ``values``, ``missing``, ``extra``, ``dtype``, ``shape``,
-    ``nonfinite`` or ``run``; ``floors`` is the error in noise floors (None where none can be
-    given).
+    ``nonfinite``, ``run`` or ``nothing`` (to judge by); ``floors`` is the error in noise floors
+    (None where none can be given).
     """
 
     name: str

@@ -28,6 +28,8 @@ class TestPlan:
     layouts: tuple[str, ...] = ("contiguous",)
     # Among torch's implementations of a step: "default" is its own choice.
     optimizers: tuple[str, ...] = ("default",)
+    # Whether a reference may hold NaN and infinity: "refused" or "allowed".
+    nonfinite: str = "refused"
     # Inputs that are read from a file: (input's name, path from the spec's folder).
     samples: tuple[tuple[str, str], ...] = ()
 

@@ -39,8 +39,8 @@ _WORST_FIRST: tuple[Outcome, ...] = ("regressed", "fault", "golden", "passed", "
 @dataclass(frozen=True, slots=True)
 class CellResult:
     """What one cell came to. ``worst`` is in floors (None where nothing was compared), times are in
-    seconds; ``reason`` names the first bad tensor, the fault or why the cell was skipped;
-    ``compared`` and ``not_observable`` count its values."""
+    seconds; ``reason`` names the first bad tensor, the fault or why the cell was skipped; what was
+    ``compared`` and what was ``not_observable`` are counts of values."""
 
     spec: str
     cell: str
@@ -64,7 +64,7 @@ def table(
     specs: dict[str, list[CellResult]] = {}
     for result in results:
         specs.setdefault(result.spec, []).append(result)
-    head = ("spec", "cells", "skipped", "compared", "worst", "time", "outcome")
+    head = ("spec", "cells", "skipped", "compared", "unobservable", "worst", "time", "outcome")
     rows = [head, *(_row(spec, found) for spec, found in specs.items())]
     widths = [max(width(row[column]) for row in rows) for column in range(len(head))]
     for number, row in enumerate(rows):
@@ -120,12 +120,17 @@ def _row(spec: str, found: Sequence[CellResult]) -> tuple[str, ...]:
     return (
         visible(spec),
         str(len(found)),
-        str(skipped) if skipped else "-",
-        f"{sum(result.compared for result in found):,}",
+        _count(skipped),
+        _count(sum(result.compared for result in found)),
+        _count(sum(result.not_observable for result in found)),
         floors(worst_of(found)),
         f"{sum(result.seconds for result in found):.1f} s",
         WORDS[outcome_of(found)],
     )
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "-"
 
 
 def _style(word: str) -> str:

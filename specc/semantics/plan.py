@@ -28,7 +28,10 @@ CHOICES: Final = {
     "modes": ("train", "eval"),
     "layouts": ("contiguous", "channels_last"),
     "optimizers": ("default", "foreach", "for_loop", "fused"),
+    "nonfinite": ("allowed", "refused"),
 }
+# Of these one is chosen, and not several.
+_ONE: Final = ("nonfinite",)
 _MOST_STEPS: Final = 1000
 _LARGEST_SIZE: Final = 2**31
 # More batches are followed where a spec asks for them alone: each is run some twenty times.
@@ -174,15 +177,21 @@ def _setting(statement: ast.Setting, graph: Graph) -> Any:
         word = _word(written)
         if word not in CHOICES[name]:
             close = suggest(word or "", CHOICES[name])
+            none = "no word for" if name in _ONE else "none of the"
             graph.error(
                 "E0505",
-                f"`{word or 'this'}` is none of the {name}",
+                f"`{word or 'this'}` is {none} {name}",
                 written.span,
                 f"did you mean `{close}`?" if close else f"one of {', '.join(CHOICES[name])}",
             )
             return None
         if word not in chosen:
             chosen.append(word)
+    if name in _ONE:
+        if len(chosen) > 1:
+            graph.error("E0505", f"`{name}` is one word", statement.span, "keep one of the two")
+            return None
+        return chosen[0]
     return tuple(chosen)
 
 
