@@ -5,10 +5,10 @@ functions that make modules alone, so that ``check`` never waits for it."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from specc.harness.matrix import Case
     from specc.targets import Target
+    from specc.targets.files import Facts
 
 Params = Mapping[str, object]
 
@@ -42,14 +43,19 @@ def load(
     device: str = "cpu",
     params: Params | None = None,
 ) -> nn.Module:
-    """The model of the spec at ``path`` as a live module, with fresh weights as torch fills them.
+    """The model of the spec at ``path`` as a live module, with fresh weights as torch fills them;
+    or the artefact at ``path`` (``.ts``, ``.pt2``) with its own weights, in evaluation mode.
 
     ``target`` is ``eager``, ``compile``, ``torchscript`` or ``export``. A module of ``export`` is
     in evaluation mode for good; the others train and switch modes as any module. ``model`` names
     one of several models, or the class that trains them, ``Training``, which is of ``eager`` alone.
-    A model with ``weights`` starts from its checkpoint, also where it is trained. Raises SpecError
-    with every fault of the spec, CallError for an unknown ``target``, ``model`` or ``device`` or a
-    checkpoint that does not fit, TargetError where the target refuses the model."""
+    A model with ``weights`` starts from its checkpoint, also where it is trained. An artefact that
+    is bound to a size warns of it. Raises SpecError with every fault of the spec, CallError for an
+    unknown ``target``, ``model`` or ``device`` or a checkpoint that does not fit, TargetError where
+    the target refuses the model or the artefact cannot be loaded."""
+    made = _artefact(Path(os.fspath(path)), device)
+    if made is not None:
+        return made
     program = front.read(path, params)
     return _live(program, Path(os.fspath(path)).stem, model, target, device)
 
@@ -76,53 +82,66 @@ def build(
     model: str | None = None,
     target: str = "eager",
     params: Params | None = None,
+    say: Callable[[str], object] = warnings.warn,
 ) -> list[Path]:
-    """Writes the spec at ``path`` to the folder ``output``: its source, and a target's artefact.
+    """Writes the spec at ``path`` to the folder ``output``: its source, and a target's artefacts.
 
     ``<stem>.py`` always; ``<stem>_compile.py``, ``<stem>.ts`` or ``<stem>.pt2`` for the targets of
-    those. What was written is loaded back and compared with eager on one run before this returns
-    the paths. Raises as ``load`` does, and CallError (E0703) where ``output`` cannot be written.
+    those. Where the spec has several models each has its artefact, ``<stem>.<model>.pt2``;
+    ``model`` chooses one. What was written is loaded back and compared with eager before this
+    returns the paths. ``say`` is called with what there is to know of an artefact, such as a size
+    that it is bound to. Raises as ``load`` does, and CallError (E0703) where ``output`` cannot be
+    written.
     """
     from specc.emit import emit
+    from specc.harness import building
     from specc.targets import TARGETS
     from specc.targets.prove import prove
 
     program = front.read(path, params)
     chosen = _target(target)
-    source = emit(program)
-    if model is None and chosen.name == "eager":
-        models = program.models
-    else:
-        models = (_model(program, model),)
-    modules = [
-        (_module(program, source, stem_of(path), known.name, "cpu"),
-         example_inputs(program, known, "cpu"), free_sizes(known))
-        for known in models
-    ]  # fmt: skip
+    source, stem = emit(program), stem_of(path)
+    models = program.models if model is None else (_model(program, model),)
     folder = Path(os.fspath(output))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         reason = fault.strerror or str(fault)
         raise CallError("E0703", f"cannot make the folder {str(folder)!r}: {reason}") from None
-    written = []
-    for each in dict.fromkeys([TARGETS["eager"], chosen]):
-        artefact = each.artefact(folder, stem_of(path))
-        module, inputs, free = modules[0]
-        each.save(module, inputs, source, artefact, free_sizes=free)
-        for module, inputs, _ in modules:
-            prove(each, module, inputs, artefact)
-        written.append(artefact)
-    return written
+    written: dict[Path, None] = {}
+    for known in models:
+        module = _module(program, source, stem, known.name, "cpu")
+        case, free = building.first(program, known), free_sizes(program, known)
+        inputs = _inputs(program, known, case, "cpu")
+        for each in dict.fromkeys([TARGETS["eager"], chosen]):
+            named = known.name if len(program.models) > 1 else None
+            artefact = each.artefact(folder, stem, named)
+            for note in each.save(module, inputs, source, artefact, free_sizes=free):
+                say(f"{artefact}: {note}")
+            others = []
+            # Source is run as it is, and compiled anew, for each size: nothing to prove of others.
+            if not each.suffix.endswith(".py"):
+                bound = _bound(known, case, each.facts(artefact))
+                other = building.other(program, known, case, bound)
+                others += [] if other is None else [_inputs(program, known, other, "cpu")]
+            prove(each, module, inputs, artefact, others=others)
+            written[artefact] = None
+    return list(written)
 
 
 def example_inputs(program: ir.Program, model: ir.Module, device: str) -> tuple[Tensor, ...]:
-    """One batch of inputs for ``model`` on the first sizes of the test matrix, in float32."""
+    """One batch of inputs for ``model`` on sizes that specialise nothing, in float32."""
+    from specc.harness import building
+
+    return _inputs(program, model, building.first(program, model), device)
+
+
+def _inputs(program: ir.Program, model: ir.Module, case: Case, device: str) -> tuple[Tensor, ...]:
     import torch
 
     from specc.harness.case import example_batch
 
-    tensors = example_batch(program, model, _case(program, model))
+    tensors = example_batch(program, model, case)
     working = {"float": torch.float32, "complex": torch.complex64}
     return tuple(
         tensor.to(device, working.get(value.type.dtype, tensor.dtype))
@@ -130,31 +149,28 @@ def example_inputs(program: ir.Program, model: ir.Module, device: str) -> tuple[
     )
 
 
-def _case(program: ir.Program, model: ir.Module) -> Case:
-    """The first case of the program, or of the model by itself where its inputs have sizes that
-    training does not speak of."""
-    from specc.harness.matrix import cases
+def free_sizes(program: ir.Program, model: ir.Module) -> list[dict[int, str]]:
+    """For each input its dimensions that the spec leaves open: ``{0: "N", 1: "2 * T"}``."""
     from specc.sizes import symbols
 
-    case = cases(program)[0]
-    wanted = {name for value in model.inputs for size in value.type.shape for name in symbols(size)}
-    if wanted <= {*case.values(), *program.param_values(model)}:
-        return case
-    alone = dataclasses.replace(program, models=(model,), train=None, test=ir.TestPlan())
-    return cases(alone)[0]
-
-
-def free_sizes(model: ir.Module) -> list[dict[int, str]]:
-    """For each input its dimensions that are an unknown size by itself: ``{0: "N"}``."""
-    params = {param.name for param in model.params}
+    params = program.param_values(model).keys()
     return [
-        {
-            index: str(size)
-            for index, size in enumerate(value.type.shape)
-            if not isinstance(size, int) and str(size).isidentifier() and str(size) not in params
-        }
+        {index: str(size) for index, size in enumerate(value.type.shape) if symbols(size) - params}
         for value in model.inputs
     ]
+
+
+def _bound(model: ir.Module, case: Case, facts: Facts) -> dict[str, int]:
+    """The sizes in the inputs' names that an artefact of ``model``, made on ``case``, is bound
+    to."""
+    from specc.sizes import symbols
+
+    names = {
+        name
+        for each in facts.bound
+        for name in symbols(model.inputs[each.input].type.shape[each.dimension])
+    }
+    return {name: size for name, size in case.sizes if name in names}
 
 
 def _live(program: ir.Program, stem: str, model: str | None, target: str, device: str) -> nn.Module:
@@ -175,7 +191,21 @@ def _live(program: ir.Program, stem: str, model: str | None, target: str, device
         module.eval()
     known = _model(program, model)
     inputs = example_inputs(program, known, device)
-    return chosen.runnable(module, inputs, free_sizes=free_sizes(known))
+    return chosen.runnable(module, inputs, free_sizes=free_sizes(program, known))
+
+
+def _artefact(path: Path, device: str) -> nn.Module | None:
+    """The artefact at ``path``, by the end of its name; None where that is none of an artefact."""
+    from specc.targets import TARGETS, notes_of
+
+    for target in TARGETS.values():
+        if path.suffix == target.suffix and not target.suffix.endswith(".py"):
+            _device(device)
+            made = target.load(path).to(device)
+            for note in notes_of(made):
+                warnings.warn(f"{path}: {note}", stacklevel=3)
+            return made
+    return None
 
 
 def _module(

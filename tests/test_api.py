@@ -58,6 +58,95 @@ def test_build_writes_what_it_says(
     assert sorted(path.name for path in (tmp_path / "deep" / "out").iterdir()) == sorted(names)
 
 
+SEVERAL = TEXT.replace("model Net(width: int = 8)", "param width: int = 8\nmodel Net") + (
+    "model Other {\n input x: float[N, 4]\n output x -> b: Linear(2)\n}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("eager", ["net.py"]),
+        ("torchscript", ["net.py", "net.Net.ts", "net.Other.ts"]),
+        ("export", ["net.py", "net.Net.pt2", "net.Other.pt2"]),
+    ],
+)
+def test_each_of_several_models_is_built(
+    spec: Path, tmp_path: Path, target: str, names: list[str]
+) -> None:
+    spec.write_text(SEVERAL)
+    written = specc.build(spec, tmp_path / "out", target=target)
+    assert [path.name for path in written] == names
+    chosen = specc.build(spec, tmp_path / "one", target=target, model="Other")
+    assert [path.name for path in chosen] == [name for name in names if "Net" not in name]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    if target != "eager":
+        x = torch.randn(3, 4)
+        for path in written[1:]:
+            assert specc.load(path)(x).shape == (3, 2)
+
+
+def test_each_of_several_models_has_a_file_that_python_can_import(tmp_path: Path) -> None:
+    from specc.targets import TARGETS
+
+    compiled = TARGETS["compile"]
+    assert compiled.artefact(tmp_path, "net", "Other").name == "net_Other_compile.py"
+    assert compiled.artefact(tmp_path, "net").name == "net_compile.py"
+
+
+CONVOLUTIONAL = (
+    "spec 1\nmodel Net {\n input image: float[N, 3, H, W]\n"
+    " output image -> Conv2d(4, 3) -> MaxPool2d(2) -> AdaptiveAvgPool2d(1) -> Flatten -> Linear(2)"
+    "\n}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    ["", "N=1, H=16, W=16", "N=4, H=4, W=8", "N=8, H=8, W=9"],
+    ids=["none", "ones and squares", "one inside", "equal to another"],
+)
+def test_an_exported_artefact_takes_any_size(spec: Path, tmp_path: Path, sizes: str) -> None:
+    """Whatever the sizes of the test are: 1 and sizes that are equal would be taken for facts."""
+    spec.write_text(CONVOLUTIONAL + (f"test {{\n sizes {sizes}\n}}\n" if sizes else ""))
+    said: list[str] = []
+    *_, path = specc.build(spec, tmp_path / "out", target="export", say=said.append)
+    assert said == []
+    loaded = specc.load(path)
+    for shape in ((17, 3, 31, 12), (1, 3, 9, 9), (2, 3, 20, 20)):
+        assert loaded(torch.randn(shape)).shape == (shape[0], 2)
+
+
+def test_an_artefact_that_is_bound_to_a_size_says_so(spec: Path, tmp_path: Path) -> None:
+    spec.write_text(
+        "spec 1\nmodel Net {\n input x: float[N, T, 4]\n"
+        " states, last = x -> GRU(3, batch_first=true)\n output states\n}\n"
+        "test {\n sizes N=1, T=5\n}\n"
+    )
+    said: list[str] = []
+    *_, path = specc.build(spec, tmp_path / "out", target="export", say=said.append)
+    size = int(said[0].partition("T=")[2].partition(":")[0])
+    assert said == [f"{path}: bound to T={size}: it takes no other size"]
+    with pytest.warns(UserWarning, match=f"bound to T={size}"):
+        loaded = specc.load(path)
+    assert loaded(torch.randn(17, size, 4)).shape == (17, size, 3)
+    with pytest.raises(specc.SpeccError, match=f"bound to T={size}, and input 0") as caught:
+        loaded(torch.randn(2, size + 1, 4))
+    assert caught.value.code == "E0906"
+
+
+def test_what_a_sum_of_sizes_is_bound_to_is_told_too(spec: Path, tmp_path: Path) -> None:
+    spec.write_text(
+        "spec 1\nmodel Net {\n input x: float[N, 4]\n input y: float[2 * N, 4]\n"
+        " output x -> a: Linear(2), y -> b: Linear(3)\n}\n"
+    )
+    said: list[str] = []
+    *_, path = specc.build(spec, tmp_path / "out", target="export", say=said.append)
+    loaded = specc.load(path)
+    if not said:
+        assert loaded(torch.randn(9, 4), torch.randn(18, 4))[1].shape == (18, 3)
+
+
 def test_params_are_set(spec: Path) -> None:
     assert specc.load(spec, params={"width": 3}).a.weight.shape == (3, 4)
     assert specc.loads(TEXT, params={"Net.width": "5"}).a.weight.shape == (5, 4)

@@ -137,12 +137,11 @@ FAMILY = dict(family())
 USUAL = ("batch-16x48x48-N4", "pixels-32-N4-mean", "LayerNorm-64x64-N4-mean")
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    whole = metafunc.config.getoption("--exhaustive")
-    metafunc.parametrize("name", [name for name in FAMILY if whole or name in USUAL])
-
-
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in USUAL else pytest.mark.exhaustive) for name in FAMILY],
+)
 def test_compiled_sums_are_no_regression(name: str, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     path = tmp_path / "net.spec"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import subprocess
 import sys
@@ -213,8 +214,13 @@ def test_an_artefact_is_written_read_and_proved(name: str, target: Target, tmp_p
     assert all(each.training for each in module.modules())
     result = prove(target, module, inputs_of(name), path)
     assert result.exact == (target.name == "eager")
-    assert len(result.outputs) == (2 if name == "Recurrent" else 1)
-    assert all(each.error <= each.bound for each in result.outputs)
+    assert all(each.error <= each.bound for each in result.comparisons)
+    modes = {each.way.training for each in result.comparisons}
+    assert modes == ({False} if target.name == "export" else {False, True})
+    seen = {each.what for each in result.comparisons}
+    assert {"output 0", "the gradient of input 0"} <= seen
+    assert {f"the gradient of {key}" for key, _ in module.named_parameters()} <= seen
+    assert {f"the buffer {key}" for key, _ in module.named_buffers()} <= seen or not modes - {False}
 
 
 def module_source(source: str, name: str) -> str:
@@ -247,8 +253,8 @@ def test_a_proof_in_float64(target: Target, tmp_path: Path) -> None:
     path = target.artefact(tmp_path, "mlp")
     inputs = inputs_of("Mlp", torch.float64)
     target.save(module, inputs, module_source(SOURCE, "Mlp"), path)
-    (output,) = prove(target, module, inputs, path).outputs
-    assert output.error <= output.bound <= 1e-13
+    compared = prove(target, module, inputs, path).comparisons
+    assert all(each.error <= each.bound <= 1e-13 for each in compared)
     if path.suffix != ".py":
         with torch.no_grad():
             parameters_of(module)["fc2.bias"][0] += 1e-12
@@ -294,9 +300,12 @@ def test_what_cannot_be_scripted_is_traced(tmp_path: Path) -> None:
     for key, parameter in twin.named_parameters():
         torch.testing.assert_close(module.get_parameter(key).grad, parameter.grad)
     path = target.artefact(tmp_path, "traced")
-    notes = target.save(module, inputs_of("Unscriptable"), SOURCE, path)
-    assert "traced" in notes[0]
-    prove(target, module, inputs_of("Unscriptable"), path)
+    notes = target.save(module, inputs_of("Unscriptable"), SOURCE, path, free_sizes=[{0: "N"}])
+    assert "traced" in notes[0] and "bound to N=4" in notes[1]
+    result = prove(target, module, inputs_of("Unscriptable"), path)
+    assert not any(each.way.training for each in result.comparisons)
+    with pytest.raises(TargetError, match="bound to N=4"):
+        target.load(path)(normal(2, "other", (3, 2, 6, 6), dtype=torch.float32))
 
 
 def test_torchscript_gives_no_warnings(tmp_path: Path) -> None:
@@ -329,9 +338,14 @@ def test_export_says_where_it_could_not_leave_a_size_free(tmp_path: Path) -> Non
     module = fresh("Convolutional").eval()
     path = target.artefact(tmp_path, "convolutional")
     notes = target.save(module, inputs_of("Convolutional"), "", path, free_sizes=[{0: "N", 2: "H"}])
-    assert len(notes) == 1 and "torch chose" in notes[0]
+    assert notes == ("bound to H=8: it takes no other size",)
+    loaded = target.load(path)
+    assert notes_of(loaded) == notes
     value = normal(2, "other", (9, 2, 8, 8), dtype=torch.float32)
-    torch.testing.assert_close(target.load(path)(value), module(value))
+    torch.testing.assert_close(loaded(value), module(value))
+    with pytest.raises(TargetError, match=r"bound to H=8, and input 0 .* has H=12") as caught:
+        loaded(normal(2, "other", (9, 2, 12, 8), dtype=torch.float32))
+    assert caught.value.code == "E0906"
 
 
 def test_more_cases_than_torch_recompiles() -> None:
@@ -367,17 +381,37 @@ def unmark(path: Path) -> None:
                 archive.writestr(name, data)
 
 
+def remark(text: str) -> Callable[[Path], object]:
+    """The same archive with another marker."""
+
+    def spoil(path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
+            entries = [(each, archive.read(each)) for each in archive.namelist()]
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in entries:
+                old = json.loads(data) if name.endswith("specc.json") else {}
+                new = json.dumps({**old, **json.loads(text)}) if old else data
+                archive.writestr(name, new)
+
+    return spoil
+
+
 @pytest.mark.parametrize("name", ["torchscript", "export"])
 @pytest.mark.parametrize(
     "spoil",
     [
+        remark('{"specc": 1}'),
+        remark('{"trains": "yes"}'),
+        remark('{"bound": [[0, 0, "N"]]}'),
+        remark('{"bound": [[0, -1, "N", 4]]}'),
+        remark('{"bound": [[0, 0, "N", true]]}'),
         truncate,
         flip,
         unmark,
         lambda path: path.write_bytes(b""),
         lambda path: path.write_text("not an archive"),
     ],
-    ids=["truncated", "flipped", "foreign", "empty", "text"],
+    ids="old mode short negative boolean truncated flipped foreign empty text".split(),
 )
 def test_a_spoilt_artefact_is_refused(
     name: str, spoil: Callable[[Path], object], tmp_path: Path

@@ -20,7 +20,7 @@ def build(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="The model, where a spec has several.", show_default=False
+            metavar="NAME", help="One of several models; otherwise all.", show_default=False
         ),
     ] = None,
     target: Annotated[
@@ -36,12 +36,18 @@ def build(
     Examples:
       specc build specs/mlp.spec -o out                   out/mlp.py
       specc build specs/mlp.spec --target export -o out   out/mlp.pt2 as well
+      specc build specs/wgan.spec --target export -o out  out/wgan.Critic.pt2 and the others
     """
     import specc
     from specc.choice import settings as parse
 
     params = parse(settings or ())
     for file in spec_files(specs):
-        for written in specc.build(file, output, model=model, target=target, params=params):
-            typer.echo(str(written))
+        written = specc.build(file, output, model=model, target=target, params=params, say=_note)
+        for path in written:
+            typer.echo(str(path))
     return 0
+
+
+def _note(text: str) -> None:
+    typer.echo(f"note: {text}", err=True)

@@ -312,6 +312,15 @@ ROWS = {
         "specc mutate specs/mlp.spec",
         "Run specc test on it: mend what it says, or bless the spec anew.",
     ),
+    "E0906": Code(
+        "an artefact called with a size that it was not made for",
+        (
+            "torch.export fixes the length of what a recurrent layer reads, and a trace all sizes; "
+            "specc build says so, and specc.load of such an artefact refuses other sizes."
+        ),
+        "specc build specs/gru_tagger.spec --target export -o out",
+        "Build it again from a spec whose first row of `sizes` has the size that is needed.",
+    ),
     "E0790": Code(
         "a defect of specc",
         "Whatever a spec, a file or a call may be, the answer is a message of this table: here "

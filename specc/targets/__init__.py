@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# For each input the sizes that are free: dimension -> symbol (``{0: "N"}``).
+    from specc.targets.files import Facts
+
+# For each input the sizes that are free: dimension -> symbol, or an expression (``{0: "N"}``).
 FreeSizes: TypeAlias = Sequence[Mapping[int, str]]
 
 
@@ -33,9 +35,15 @@ class Target:
     suffix: str
     summary: str
 
-    def artefact(self, folder: Path, stem: str) -> Path:
-        """Where ``save`` is to write the artefact of the spec called ``stem``."""
-        return folder / f"{stem}{self.suffix}"
+    def artefact(self, folder: Path, stem: str, model: str | None = None) -> Path:
+        """Where ``save`` is to write the artefact of the spec called ``stem``.
+
+        ``model`` names one of several: ``gan.Critic.pt2``, ``gan_Critic_compile.py``, since a file
+        of Python is imported by its name. The source has all models, in one file."""
+        if model is None or self.name == "eager":
+            return folder / f"{stem}{self.suffix}"
+        joint = "_" if self.suffix.endswith(".py") else "."
+        return folder / f"{stem}{joint}{model}{self.suffix}"
 
     def runnable(
         self,
@@ -79,7 +87,7 @@ class Target:
         class_name: str | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> nn.Module:
-        """The artefact as a module, in evaluation mode.
+        """The artefact as a module, in evaluation mode; ``notes_of`` it tells what it is bound to.
 
         Source artefacts are executed; ``class_name`` (by default the file's last module class) and
         ``params`` say what to construct, with fresh weights. Raises TargetError when the file is
@@ -87,6 +95,12 @@ class Target:
         """
         loaded: nn.Module = self._functions().load(path, class_name=class_name, params=params)
         return loaded
+
+    def facts(self, path: Path) -> Facts:
+        """Whether an artefact has a training mode, and the sizes that it is bound to. Raises as
+        ``load`` does."""
+        found: Facts = self._functions().facts(path)
+        return found
 
     def _functions(self) -> Any:
         return importlib.import_module(self.module_path)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes
-from specc.targets.files import RUNNABLE_NOTES, write_atomically
+from specc.targets.files import RUNNABLE_NOTES, Facts, write_atomically
 from specc.targets.live import live_module, read_source
 
 # What compiles. Tests put ``aot_eager`` here: traced, differentiated and split as for inductor,
@@ -83,6 +83,11 @@ def load(path: Path, *, class_name: str | None, params: Mapping[str, Any] | None
         raise TargetError("E0903", f"load() of {path} fails: {error}") from error
     assert isinstance(loaded, nn.Module)  # compiling a module gives a module
     return loaded.eval()
+
+
+def facts(path: Path) -> Facts:
+    """What an artefact is good for: everything that its source is."""
+    return Facts()
 
 
 def _with_own_code(module: nn.Module) -> nn.Module:

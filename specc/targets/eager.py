@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes
-from specc.targets.files import write_atomically
+from specc.targets.files import Facts, write_atomically
 from specc.targets.live import module_from_file
 
 
@@ -37,6 +37,11 @@ def save(
 def load(path: Path, *, class_name: str | None, params: Mapping[str, Any] | None) -> nn.Module:
     """A new instance of the class in the file, in evaluation mode."""
     return construct(module_from_file(path, class_name), path, params).eval()
+
+
+def facts(path: Path) -> Facts:
+    """What an artefact is good for: everything that its source is."""
+    return Facts()
 
 
 def construct(maker: type[nn.Module], path: Path, params: Mapping[str, Any] | None) -> nn.Module:

@@ -16,13 +16,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes
 from specc.targets.files import (
     MARKER,
     RUNNABLE_NOTES,
+    Bound,
+    Facts,
+    bound_to,
     check_archive,
+    guard_sizes,
     in_evaluation_mode,
     marker,
     write_atomically,
@@ -36,10 +41,10 @@ def runnable(
 
     Raises TargetError (E0902) when torch cannot export the module.
     """
-    program, notes = _export(module, inputs, free_sizes)
+    program = _export(module, inputs, free_sizes)
     made = _as_module(program)
     _share(made, module)
-    RUNNABLE_NOTES[made] = notes
+    RUNNABLE_NOTES[made] = Facts(bound=_bound(program, inputs, free_sizes)).notes()
     return made
 
 
@@ -53,48 +58,66 @@ def save(
 ) -> tuple[str, ...]:
     """Write the graph of evaluation mode, weights included."""
     with in_evaluation_mode(module):
-        program, notes = _export(module, inputs, free_sizes)
-    extra = {MARKER: marker("export")}
+        program = _export(module, inputs, free_sizes)
+    facts = Facts(trains=False, bound=_bound(program, inputs, free_sizes))
+    extra = {MARKER: marker("export", facts)}
     with _quiet():
         write_atomically(path, lambda aside: torch.export.save(program, aside, extra_files=extra))
-    return notes
+    return facts.notes()
 
 
 def load(path: Path, *, class_name: str | None, params: Mapping[str, Any] | None) -> nn.Module:
     """The graph with its weights; it has no class or params to choose."""
-    check_archive(path, "export")
+    facts = check_archive(path, "export")
     try:
         with _quiet():
-            return _as_module(torch.export.load(path))
+            return guard_sizes(_as_module(torch.export.load(path)), path, facts)
     except Exception as error:  # whatever a hostile archive makes torch's reader raise
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise TargetError("E0901", f"torch cannot read {path}: {first}") from None
 
 
+def facts(path: Path) -> Facts:
+    """What an artefact is good for."""
+    return check_archive(path, "export")
+
+
 def _export(
     module: nn.Module, inputs: tuple[Tensor, ...], free_sizes: FreeSizes | None
-) -> tuple[ExportedProgram, tuple[str, ...]]:
-    """The program and notes. Free sizes are named; where the graph fixes or relates them in a way
-    that names do not allow, torch chooses (``Dim.AUTO``) and a note says so."""
-    notes: tuple[str, ...] = ()
-    if free_sizes and any(free_sizes):
+) -> ExportedProgram:
+    """The program. Free sizes are named; where the graph fixes or relates them in a way that names
+    do not allow, torch chooses (``Dim.AUTO``), which ``_bound`` then tells."""
+    named_alone = all(name.isidentifier() for sizes in free_sizes or () for name in sizes.values())
+    if free_sizes and any(free_sizes) and named_alone:
         names = {name: Dim(name) for sizes in free_sizes for name in sizes.values()}
         named = tuple({dim: names[name] for dim, name in sizes.items()} for sizes in free_sizes)
         try:
             with _quiet():
-                return torch.export.export(module, inputs, dynamic_shapes=named, strict=False), ()
-        except Exception as error:  # constraint violations come in several types across versions
-            notes = (f"torch chose which sizes stay free: {_reason(error)}",)
+                return torch.export.export(module, inputs, dynamic_shapes=named, strict=False)
+        except Exception:  # constraint violations come in several types across versions
+            pass
     free = tuple({dim: Dim.AUTO for dim in sizes} for sizes in free_sizes or ())
     try:
         with _quiet():
             # Not strict: strict export goes through dynamo, which refuses more than it need.
-            program = torch.export.export(module, inputs, dynamic_shapes=free or None, strict=False)
+            return torch.export.export(module, inputs, dynamic_shapes=free or None, strict=False)
     except Exception as error:
         raise TargetError(
             "E0902", f"torch.export cannot export {type(module).__name__}: {_reason(error)}"
         ) from error
-    return program, notes
+
+
+def _bound(
+    program: ExportedProgram, inputs: tuple[Tensor, ...], free_sizes: FreeSizes | None
+) -> tuple[Bound, ...]:
+    """The sizes that were to be free and are numbers in the graph."""
+    values: dict[str, Any] = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    given = [values[str(name)] for name in program.graph_signature.user_inputs]
+    return tuple(
+        each
+        for each in bound_to(free_sizes, inputs)
+        if is_concrete_int(given[each.input].shape[each.dimension])
+    )
 
 
 def _as_module(program: ExportedProgram) -> nn.Module:

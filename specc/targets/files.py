@@ -1,8 +1,9 @@
 """Artefacts on disk and notes in memory: what the targets share.
 
 Writing is atomic (aside, then renamed), so that a killed build leaves the old artefact whole.
-Binary artefacts (``.ts``, ``.pt2``) are zip archives with a marker of ours inside; what is read is
-checked before torch sees it. Non-goal: what is inside an artefact, which is each target's.
+Binary artefacts (``.ts``, ``.pt2``) are zip archives with a marker of ours inside, which says what
+they are good for; what is read is checked before torch sees it. Non-goal: what is inside an
+artefact, which is each target's.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from specc.errors import CallError, TargetError
+from specc.targets import FreeSizes
 
 MARKER = "specc.json"
-MARKER_VERSION = 1
+MARKER_VERSION = 2
 
 # Kept outside the modules: a ScriptModule takes no new Python attributes.
 RUNNABLE_NOTES: weakref.WeakKeyDictionary[nn.Module, tuple[str, ...]] = weakref.WeakKeyDictionary()
@@ -54,13 +58,78 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             aside.unlink(missing_ok=True)
 
 
-def marker(target: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A size of an input that was to be free, and is this number in the artefact."""
+
+    input: int
+    dimension: int
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an artefact is good for: whether it has a training mode, and the sizes that it is bound
+    to."""
+
+    trains: bool = True
+    bound: tuple[Bound, ...] = ()
+
+    def sizes(self) -> dict[str, int]:
+        """The sizes that it is bound to, by name."""
+        return {each.name: each.size for each in self.bound}
+
+    def notes(self) -> tuple[str, ...]:
+        """What whoever has the artefact should be told."""
+        if not self.bound:
+            return ()
+        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes().items())
+        return (f"bound to {sizes}: it takes no other size",)
+
+
+def bound_to(free_sizes: FreeSizes | None, inputs: tuple[Tensor, ...]) -> tuple[Bound, ...]:
+    """All of ``free_sizes``, as they are in ``inputs``."""
+    return tuple(
+        Bound(index, dimension, name, inputs[index].shape[dimension])
+        for index, names in enumerate(free_sizes or ())
+        for dimension, name in names.items()
+    )
+
+
+def guard_sizes(runnable: nn.Module, path: Path, facts: Facts) -> nn.Module:
+    """Lets a loaded artefact refuse other sizes than those that it is bound to (E0906), before
+    torch's own guards, or nothing, do."""
+
+    def check(module: nn.Module, given: tuple[Any, ...]) -> None:
+        for each in facts.bound:
+            tensor = given[each.input] if each.input < len(given) else None
+            shape = tensor.shape if isinstance(tensor, Tensor) else ()
+            if len(shape) > each.dimension and shape[each.dimension] != each.size:
+                raise TargetError(
+                    "E0906",
+                    f"{path} is bound to {each.name}={each.size}, and input {each.input} of"
+                    f" {list(shape)} has {each.name}={shape[each.dimension]}",
+                    help=f"build it from a spec whose test says sizes ..., {each.name}="
+                    f"{shape[each.dimension]}",
+                )
+
+    if facts.bound:
+        runnable.register_forward_pre_hook(check, prepend=True)
+    RUNNABLE_NOTES[runnable] = facts.notes()
+    return runnable
+
+
+def marker(target: str, facts: Facts) -> str:
     """The text of the marker that tells an artefact of ``target``."""
-    return json.dumps({"specc": MARKER_VERSION, "target": target})
+    bound = [[each.input, each.dimension, each.name, each.size] for each in facts.bound]
+    found = {"specc": MARKER_VERSION, "target": target, "trains": facts.trains, "bound": bound}
+    return json.dumps(found)
 
 
-def check_archive(path: Path, target: str) -> None:
-    """Raise unless ``path`` is a whole zip archive with our marker for ``target`` inside.
+def check_archive(path: Path, target: str) -> Facts:
+    """The facts in our marker for ``target``; raises unless ``path`` is a whole zip archive with
+    it.
 
     CallError (E0701) when it cannot be read; TargetError (E0901) when it is truncated, damaged, or
     not written by ``specc build --target`` for this target.
@@ -88,6 +157,23 @@ def check_archive(path: Path, target: str) -> None:
         raise TargetError("E0901", f"{path} was not written by specc for {target}", help=remedy)
     if found.get("specc") != MARKER_VERSION:
         raise TargetError("E0901", f"{path} was written by another version of specc", help=remedy)
+    facts = _facts(found)
+    if facts is None:
+        raise TargetError("E0901", f"{path} is damaged at {MARKER}", help=remedy)
+    return facts
+
+
+def _facts(found: dict[str, Any]) -> Facts | None:
+    """The facts of a marker, or None where it is not as we write it."""
+    trains, bound = found.get("trains"), found.get("bound")
+    if not isinstance(trains, bool) or not isinstance(bound, list):
+        return None
+    for each in bound:
+        if not isinstance(each, list) or [type(part) for part in each] != [int, int, str, int]:
+            return None
+        if min(each[0], each[1], each[3]) < 0:
+            return None
+    return Facts(trains, tuple(Bound(*each) for each in bound))
 
 
 @contextmanager

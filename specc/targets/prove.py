@@ -1,14 +1,19 @@
 """The proof of an artefact: what was written is loaded back and computes what eager computes.
 
-One run in evaluation mode, on the module's weights. Where the artefact's arithmetic may be ordered
-otherwise, its error is measured against float64 and held to what eager's own error shows to be
-honest. Non-goals: gradients and training, which the harness compares on every runnable.
+Both sides run on the same inputs and weights, from the same buffers, with the same draws: in
+evaluation and in training mode, with gradients and under ``no_grad``. Outputs, gradients of a fixed
+random weighting of them, and the buffers that a run leaves are compared. Where the artefact's
+arithmetic may be ordered otherwise, its error is measured against float64 and held to what eager's
+own error shows to be honest. Non-goals: losses, optimizers and several steps, which the harness
+compares on every runnable.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +23,8 @@ from torch import Tensor, nn
 
 from specc.errors import TargetError
 from specc.targets import Target
-from specc.targets.files import in_evaluation_mode
+from specc.targets.draws import Draw, Recorded, Replayed, compiled_as_eager_draws, seeded
+from specc.targets.sides import WAYS, Seen, Side, Way
 
 # The error model. An artefact computes the same real function with other roundings: fused,
 # reordered, kept in wider registers. Its error against the exact result therefore has the size of
@@ -28,26 +34,37 @@ from specc.targets.files import in_evaluation_mode
 # weight is thousands of units; a fault of one layer's order of summation is a few.
 _EAGER_ERRORS = 8.0
 _UNITS = 16.0
+# Eager adds many numbers up in pairs or in float64. Added one after the other, as a compiler may,
+# n of one sign lose up to n/2 units of their sum, and n of both signs the root of n times what they
+# lose in pairs. Inductor starts anew after 4,096.
+_MOST_TERMS = 4096
+# A kink (ReLU, max) that lies within a rounding of an input turns a term of a gradient on or off in
+# one side and not in the other. It does not lie there for other inputs; a fault does.
+_ATTEMPTS = 3
+# TorchScript observes a first call and optimizes what a second and a third run.
+_CALLS = {"torchscript": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One output: its place (``0``, ``1.0``), the largest error against the reference, its
-    bound."""
+    """One tensor of one way to run: ``output 1.0``, ``the gradient of fc.weight`` or ``the buffer
+    norm.running_mean``; the largest error against the reference (0 where it is equal to eager's to
+    the bit), its bound."""
 
-    output: str
+    way: Way
+    what: str
     error: float
     bound: float
 
 
 @dataclass(frozen=True, slots=True)
 class ProofResult:
-    """A proof that held: every output within its bound (equal to the bit where ``exact``)."""
+    """A proof that held: everything within its bound (equal to the bit where ``exact``)."""
 
     target: str
     path: Path
     exact: bool
-    outputs: tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...]
 
 
 def prove(
@@ -57,90 +74,278 @@ def prove(
     path: Path,
     *,
     params: Mapping[str, Any] | None = None,
+    others: Sequence[tuple[Tensor, ...]] = (),
 ) -> ProofResult:
-    """Load ``path`` and compare one run of it on ``inputs`` with ``module``'s, in evaluation mode.
+    """Load ``path`` and compare its runs on ``inputs`` with ``module``'s; ``module`` stays as it
+    is.
 
-    Source artefacts are constructed with ``params`` and given the module's weights. Raises
-    TargetError E0901 or E0903 when the artefact does not load, E0904 with the first output that
-    differs and by how much, and E0904 with the reason where the artefact, or the module in float64
-    (its reference), does not run.
+    ``others`` are inputs of other sizes, which the artefact leaves free. An artefact that has
+    evaluation mode alone is proved in that. Source artefacts are constructed with ``params`` and
+    given the module's weights. Raises TargetError E0901 or E0903 when the artefact does not load,
+    E0904 with the first value that differs and by how much, and E0904 with the reason where the
+    artefact, or the module in float64 (its reference), does not run.
     """
-    artefact = target.load(path, class_name=type(module).__name__, params=params)
-    artefact = artefact.to(_device_of(module, inputs))
+    trains = target.facts(path).trains
+    device = _device_of(module, inputs)
+    with seeded(device, 0):  # a source artefact draws weights, which are replaced
+        artefact = target.load(path, class_name=type(module).__name__, params=params).to(device)
     if target.suffix.endswith(".py"):
         _give_weights(artefact, module, path)
-    exact = target.name == "eager"
-    with torch.no_grad(), in_evaluation_mode(module):
-        eager = _leaves(_run(module, inputs, f"{type(module).__name__} itself"))
-        # Copies: an artefact that writes to its inputs must not change what the reference sees.
-        found = _leaves(_run(artefact, tuple(each.clone() for each in inputs), str(path)))
-        if [*eager] != [*found]:
-            raise TargetError(
-                "E0904",
-                f"{path} returns outputs {', '.join(found) or 'none'} "
-                f"where eager returns {', '.join(eager) or 'none'}",
-            )
-        references = {} if exact else _references(module, inputs, eager)
-    outputs = tuple(
-        _compare(f"output {place} of {path}", place, expected, found[place], references.get(place))
-        for place, expected in eager.items()
-    )
-    return ProofResult(target.name, path, exact, outputs)
+    proof = _Proof(target, module, artefact, path, fixed_mode=not trains)
+    ways = [way for way in WAYS if trains or not way.training]
+    found: list[Comparison] = []
+    with _many_compilations() if target.name == "compile" else nullcontext():
+        for sizes, each in enumerate((inputs, *others)):
+            proof.where = f" on inputs of {_shapes(each)}" if sizes else ""
+            for way in ways:
+                found += proof.way(way, each)
+    return ProofResult(target.name, path, proof.exact, tuple(found))
 
 
-@dataclass(frozen=True, slots=True)
+class _Proof:
+    """The sides of a proof: eager, the artefact, and eager in another precision once it is
+    needed."""
+
+    def __init__(
+        self,
+        target: Target,
+        module: nn.Module,
+        artefact: nn.Module,
+        path: Path,
+        *,
+        fixed_mode: bool,
+    ) -> None:
+        self.exact = target.name == "eager"
+        self.where = ""
+        self._compiles = target.name == "compile"
+        self._calls = _CALLS.get(target.name, 1)
+        self._path = path
+        self._module = module
+        self._device = _device_of(module, ())
+        self._start = {
+            name: tensor.detach().clone()
+            for name, tensor in module.named_buffers(remove_duplicate=False)
+        }
+        self._learning = tuple(
+            name for name, tensor in module.named_parameters() if tensor.requires_grad
+        )
+        self._eager = Side(copy.deepcopy(module), self._start, f"{type(module).__name__} itself")
+        self._artefact = Side(artefact, self._start, str(path), fixed_mode=fixed_mode)
+        self._precise: dict[torch.dtype, Side] = {}
+
+    def way(self, way: Way, inputs: tuple[Tensor, ...]) -> list[Comparison]:
+        """Compares one way to run. Raises TargetError (E0904)."""
+        own: dict[str, float] = {}
+        unequal: TargetError | None = None
+        for attempt in range(_ATTEMPTS):
+            given = tuple(_turned(each, attempt) for each in inputs)
+            record = Recorded()
+            try:
+                # What must be equal to the bit needs no reference, and so no record.
+                with seeded(self._device, attempt), nullcontext() if self.exact else record:
+                    eager = self._eager.run(given, way, None, self._learning)
+            except TargetError:
+                if unequal is not None:  # the model does not take its inputs in another order
+                    break
+                raise
+            reference = _Reference(self, way, given, eager, record.draws, own)
+            found, unequal = self._attempt(way, given, eager, record, attempt, reference)
+            if unequal is None:
+                return found
+        assert unequal is not None
+        raise unequal
+
+    def _attempt(
+        self,
+        way: Way,
+        inputs: tuple[Tensor, ...],
+        eager: Seen,
+        record: Recorded,
+        attempt: int,
+        reference: _Reference,
+    ) -> tuple[list[Comparison], TargetError | None]:
+        """The comparisons on one draw of inputs, and the first gradient that is too far off."""
+        # An optimized script moves draws that do not depend on each other.
+        calls = 1 if len(record.draws) > 1 and self._calls > 1 else self._calls
+        compared: list[Comparison] = []
+        unequal: TargetError | None = None
+        for _ in range(calls):
+            with seeded(self._device, attempt), self._drawing(record.draws):
+                seen = self._artefact.run(inputs, way, eager.weights, self._learning)
+            compared = []
+            for kind, place, expected, found in _pairs(eager, seen, self._start, self._path):
+                what = {"output": "output ", "gradient": "the gradient of ",
+                        "buffer": "the buffer "}[kind] + place  # fmt: skip
+                where = f"{what} of {self._path} {way}{self.where}"
+                terms = min(record.terms, _MOST_TERMS)
+                try:
+                    error, bound = _compare(where, (kind, place), expected, found, reference, terms)
+                except TargetError as fault:
+                    if kind != "gradient" or self.exact:
+                        raise
+                    unequal = unequal or fault
+                    continue
+                compared.append(Comparison(way, what, error, bound))
+        return compared, unequal
+
+    def _drawing(self, draws: Sequence[Draw]) -> AbstractContextManager[object]:
+        return compiled_as_eager_draws() if self._compiles and draws else nullcontext()
+
+    def precise(self, dtype: torch.dtype) -> Side:
+        """A copy of the module in another precision."""
+        if dtype not in self._precise:
+            twin = copy.deepcopy(self._module).to(dtype)
+            what = f"{type(self._module).__name__} in {dtype}, a reference,"
+            self._precise[dtype] = Side(twin, self._start, what)
+        return self._precise[dtype]
+
+    def run_in(
+        self, dtype: torch.dtype, way: Way, inputs: tuple[Tensor, ...], eager: Seen,
+        draws: Sequence[Draw],
+    ) -> Seen:  # fmt: skip
+        """What eager would have seen in another precision, with its draws."""
+        complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
+        converted = tuple(
+            each.to(complex_dtype if each.is_complex() else dtype)
+            if each.is_complex() or each.is_floating_point()
+            else each
+            for each in inputs
+        )
+        with seeded(self._device, 0), Replayed(draws):
+            return self.precise(dtype).run(converted, way, eager.weights, self._learning)
+
+
 class _Reference:
-    """An output in float64, and eager's own error against it: elementwise, for this precision."""
+    """The same run in float64, made when it is first asked for; and eager's own error against it.
 
-    exact: Tensor
-    own_error: Tensor
+    Eager in float64 is itself the reference; its error is then what float32 shows, scaled by the
+    ratio of the rounding units: rounding errors are proportional to the unit.
+    """
+
+    def __init__(
+        self, proof: _Proof, way: Way, inputs: tuple[Tensor, ...], eager: Seen,
+        draws: Sequence[Draw], own: dict[str, float],
+    ) -> None:  # fmt: skip
+        self.exact_wanted = proof.exact
+        self._make = (proof, way, inputs, eager, draws)
+        self._made: tuple[Seen, Seen, float] | None = None
+        self._largest = own
+
+    def of(self, key: tuple[str, str]) -> tuple[Tensor, Tensor]:
+        """The exact value of a tensor, and eager's own error in each element of it."""
+        if self._made is None:
+            proof, way, inputs, eager, draws = self._make
+            outputs = eager.outputs.values()
+            if any(each.dtype in (torch.float64, torch.complex128) for each in outputs):
+                shadow = proof.run_in(torch.float32, way, inputs, eager, draws)
+                scale = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
+                self._made = (eager, shadow, scale)
+            else:
+                exact = proof.run_in(torch.float64, way, inputs, eager, draws)
+                self._made = (exact, eager, 1.0)
+        exact, shadow, scale = self._made
+        value, rounded = _value(exact, key), _value(shadow, key)
+        return value, (_wide(rounded) - _wide(value)).abs() * scale
+
+    def largest(self, key: tuple[str, str], own: float) -> float:
+        """The largest error that eager has made in this tensor, on any inputs so far."""
+        name = "/".join(key)
+        self._largest[name] = max(own, self._largest.get(name, 0.0))
+        return self._largest[name]
+
+
+def _value(seen: Seen, key: tuple[str, str]) -> Tensor:
+    kind, place = key
+    values = {"output": seen.outputs, "gradient": seen.gradients, "buffer": seen.buffers}[kind]
+    return values[place]
+
+
+def _pairs(
+    eager: Seen, seen: Seen, start: Mapping[str, Tensor], path: Path
+) -> Iterator[tuple[str, str, Tensor, Tensor]]:
+    """(kind, place, eager's, the artefact's) of all that is compared. Raises TargetError (E0904)
+    where one side has what the other has not."""
+    if [*eager.outputs] != [*seen.outputs]:
+        raise TargetError(
+            "E0904",
+            f"{path} returns outputs {', '.join(seen.outputs) or 'none'} "
+            f"where eager returns {', '.join(eager.outputs) or 'none'}",
+        )
+    for place, expected in eager.outputs.items():
+        yield "output", place, expected, seen.outputs[place]
+    for name, before in start.items():
+        after = eager.buffers[name]
+        if name in seen.buffers and seen.buffers[name].shape == after.shape:
+            yield "buffer", name, after, seen.buffers[name]
+        elif not torch.equal(after, before):
+            raise TargetError("E0904", f"{path} does not keep the buffer {name}, which eager moves")
+    for name in {**eager.gradients, **seen.gradients}:
+        mine, theirs = eager.gradients.get(name), seen.gradients.get(name)
+        if mine is None or theirs is None:
+            given, has = (mine, "eager") if theirs is None else (theirs, str(path))
+            assert given is not None  # one of the two has it
+            # Compilers may give zeros where eager gives nothing, and the other way round.
+            if given.count_nonzero():
+                raise TargetError("E0904", f"only {has} has a gradient of {name}")
+            continue
+        yield "gradient", name, mine, theirs
 
 
 def _compare(
-    where: str, place: str, eager: Tensor, found: Tensor, reference: _Reference | None
-) -> Comparison:
-    """One output; without a reference it must be equal to the bit. Raises TargetError E0904."""
+    where: str,
+    key: tuple[str, str],
+    eager: Tensor,
+    found: Tensor,
+    reference: _Reference,
+    terms: int,
+) -> tuple[float, float]:
+    """The error and the bound of one tensor; an exact one must be equal to the bit. Raises
+    TargetError E0904."""
     if found.dtype != eager.dtype or found.shape != eager.shape:
         raise TargetError(
             "E0904",
             f"{where} is {found.dtype} {list(found.shape)}, not {eager.dtype} {list(eager.shape)}",
         )
-    floating = eager.is_floating_point() or eager.is_complex()
     unequal = (found != eager) & ~(torch.isnan(found) & torch.isnan(eager))
-    if reference is None or not floating:
+    count = int(unequal.sum())
+    if not count:
+        return 0.0, 0.0
+    floating = eager.is_floating_point() or eager.is_complex()
+    if reference.exact_wanted or not floating:
         # An index (of a largest element, say) may turn over where eager's turns over in float64.
-        turned = 0 if reference is None else int((reference.own_error != 0).sum())
+        turned = 0 if reference.exact_wanted else int((reference.of(key)[1] != 0).sum())
         allowed = round(_EAGER_ERRORS) * turned
-        count = int(unequal.sum())
         if count > allowed:
             raise TargetError(
                 "E0904",
                 f"{where} differs from eager in {count} of {eager.numel()} elements"
                 + _most(found, eager),
             )
-        return Comparison(place, float(count), float(allowed))
+        return float(count), float(allowed)
 
     finite = torch.isfinite(eager)
     if (unequal & ~finite).any() or not torch.equal(torch.isfinite(found), finite):
         raise TargetError(
             "E0904", f"{where} differs from eager in where it is infinite or not a number"
         )
+    exact, own_error = reference.of(key)
     # Where the working precision overflows and float64 does not, there is no error to measure.
-    measured = finite & torch.isfinite(reference.exact) & torch.isfinite(reference.own_error)
+    measured = finite & torch.isfinite(exact) & torch.isfinite(own_error)
     if not measured.any():
-        return Comparison(place, 0.0, 0.0)
-    expected = reference.exact[measured]
+        return 0.0, 0.0
+    expected = exact[measured]
     error = (found[measured].to(expected.dtype) - expected).abs().max().item()
-    own = reference.own_error[measured].max().item()
+    own = reference.largest(key, own_error[measured].max().item())
     size = expected.abs().square().mean().sqrt().item()
-    bound = _EAGER_ERRORS * own + _UNITS * torch.finfo(eager.dtype).eps * size
+    unit = torch.finfo(eager.dtype).eps
+    bound = max(_EAGER_ERRORS, math.sqrt(terms)) * own + max(_UNITS, terms / 2) * unit * size
     if error > bound:
         raise TargetError(
             "E0904",
             f"{where} differs from float64 by up to {error:.3g}, eager by {own:.3g}; "
             f"honest rounding stays within {bound:.3g}",
         )
-    return Comparison(place, error, bound)
+    return error, bound
 
 
 def _most(found: Tensor, eager: Tensor) -> str:
@@ -149,49 +354,8 @@ def _most(found: Tensor, eager: Tensor) -> str:
     return f", by up to {(_wide(found) - _wide(eager)).abs().max().item():.3g}"
 
 
-def _references(
-    module: nn.Module, inputs: tuple[Tensor, ...], eager: dict[str, Tensor]
-) -> dict[str, _Reference]:
-    """Each output in float64, with eager's error.
-
-    Eager in float64 is itself the reference; its error is then what float32 shows, scaled by the
-    ratio of the rounding units: rounding errors are proportional to the unit.
-    """
-    exact = _leaves(_run_in(torch.float64, module, inputs))
-    if any(tensor.dtype in (torch.float64, torch.complex128) for tensor in eager.values()):
-        shadow = _leaves(_run_in(torch.float32, module, inputs))
-        scale = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
-    else:
-        shadow, scale = eager, 1.0
-    return {
-        place: _Reference(tensor, (_wide(shadow[place]) - _wide(tensor)).abs() * scale)
-        for place, tensor in exact.items()
-    }
-
-
-def _run_in(dtype: torch.dtype, module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
-    """The outputs of a copy of the module in another precision."""
-    complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-    converted = tuple(
-        each.to(complex_dtype if each.is_complex() else dtype)
-        if each.is_complex() or each.is_floating_point()
-        else each.clone()
-        for each in inputs
-    )
-    what = f"{type(module).__name__} in {dtype}, a reference,"
-    return _run(copy.deepcopy(module).to(dtype), converted, what)
-
-
 def _wide(tensor: Tensor) -> Tensor:
     return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
-
-
-def _run(module: nn.Module, inputs: tuple[Tensor, ...], what: str) -> Any:
-    try:
-        return module(*inputs)
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise TargetError("E0904", f"{what} does not run: {first}") from error
 
 
 def _give_weights(artefact: nn.Module, module: nn.Module, path: Path) -> None:
@@ -239,12 +403,22 @@ def _device_of(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.device:
     return torch.device("cpu")
 
 
-def _leaves(output: Any, place: str = "") -> dict[str, Tensor]:
-    """The tensors of nested tuples, lists and dicts, by their place such as ``1.0``."""
-    if isinstance(output, Tensor):
-        return {place or "0": output}
-    found: dict[str, Tensor] = {}
-    items = output.items() if isinstance(output, dict) else enumerate(output)
-    for key, each in items:
-        found |= _leaves(each, f"{place}.{key}" if place else str(key))
-    return found
+def _turned(tensor: Tensor, attempt: int) -> Tensor:
+    """The same values in other places: another draw of inputs, of the same kind."""
+    if attempt == 0 or tensor.numel() < 2:
+        return tensor
+    return tensor.reshape(-1).roll(attempt * 7919).reshape(tensor.shape)
+
+
+def _shapes(inputs: tuple[Tensor, ...]) -> str:
+    return ", ".join(str(list(each.shape)) for each in inputs)
+
+
+def _many_compilations() -> AbstractContextManager[object]:
+    """As many compilations as a proof takes: beyond torch's limit, eager would run in place of what
+    is to be proved."""
+    import torch._dynamo.config as dynamo
+
+    name = "recompile_limit" if hasattr(dynamo, "recompile_limit") else "cache_size_limit"
+    patched: AbstractContextManager[object] = dynamo.patch({name: 1024})
+    return patched

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.jit._trace import TracerWarning
+from torch.jit._trace import TopLevelTracedModule, TracerWarning
 from torch.nn.utils.parametrize import is_parametrized
 
 from specc.errors import TargetError
@@ -25,7 +25,10 @@ from specc.targets import FreeSizes
 from specc.targets.files import (
     MARKER,
     RUNNABLE_NOTES,
+    Facts,
+    bound_to,
     check_archive,
+    guard_sizes,
     in_evaluation_mode,
     marker,
     write_atomically,
@@ -77,23 +80,31 @@ def save(
     """Write the scripted module in evaluation mode, weights included."""
     with in_evaluation_mode(module):
         made = runnable(module, inputs, free_sizes=free_sizes)
-        extra = {MARKER: marker("torchscript")}
+        # A trace has the mode and the sizes that it was made with.
+        traced = isinstance(made, TopLevelTracedModule)
+        known = Facts(False, bound_to(free_sizes, inputs)) if traced else Facts()
+        extra = {MARKER: marker("torchscript", known)}
         with _without_deprecations():
             write_atomically(
                 path, lambda aside: torch.jit.save(made, str(aside), _extra_files=extra)
             )
-    return RUNNABLE_NOTES.get(made, ())
+    return (*RUNNABLE_NOTES.get(made, ()), *known.notes())
 
 
 def load(path: Path, *, class_name: str | None, params: Mapping[str, Any] | None) -> nn.Module:
     """The scripted module with its weights; it has no class or params to choose."""
-    check_archive(path, "torchscript")
+    known = check_archive(path, "torchscript")
     try:
         with _without_deprecations():
             loaded: nn.Module = torch.jit.load(str(path), map_location="cpu")
-            return loaded.eval()
+            return guard_sizes(loaded.eval(), path, known)
     except Exception as error:  # whatever a hostile archive makes torch's reader raise
         raise TargetError("E0901", f"torch cannot read {path}: {_first_line(error)}") from None
+
+
+def facts(path: Path) -> Facts:
+    """What an artefact is good for."""
+    return check_archive(path, "torchscript")
 
 
 def _trace(module: nn.Module, inputs: tuple[Tensor, ...]) -> nn.Module:

@@ -1,0 +1,90 @@
+"""The sizes that an artefact is made with, and those that it is proved with; torch-free.
+
+A compiler that sees a size of 0 or 1, or two sizes that are equal, takes that for a fact of the
+model: such sizes make an artefact that is good for them alone. Non-goals: the test matrix
+(``matrix``), the numbers of a batch (``case``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+from specc.harness import matrix
+from specc.harness.demands import Demands, demands_of, violations
+from specc.harness.matrix import CANDIDATES, Case
+from specc.ir import Module, Program, TestPlan
+from specc.sizes import evaluate
+
+# Batches, the smallest first that are not 0 or 1: what is built is run a dozen times.
+_BATCHES = (4, 3, 5, 6, 7, 2)
+_MAX_ATTEMPTS = 4_000
+
+
+def first(program: Program, model: Module) -> Case:
+    """The sizes to build ``model`` with: a row of the test plan that specialises nothing, or else
+    the smallest such sizes that the model's conditions allow, or else any that they allow.
+
+    Raises SpecError (E0501) where there are none."""
+    alone, demands, names = _asked(program, model)
+    for row in program.test.sizes:
+        sizes = {name: dict(row)[name] for name in names if name in dict(row)}
+        if len(sizes) == len(names) and _fits(alone, demands, sizes):
+            return _case(program, sizes)
+    for sizes in _choices(names, {}):
+        if _fits(alone, demands, sizes):
+            return _case(program, sizes)
+    return _case(program, matrix.cases(alone)[0].values())
+
+
+def other(program: Program, model: Module, known: Case, bound: Mapping[str, int]) -> Case | None:
+    """Sizes that specialise nothing and differ from ``known`` in every name that is not ``bound``;
+    None where there are none, or none is free."""
+    alone, demands, names = _asked(program, model)
+    free = [name for name in names if name not in bound]
+    before = known.values()
+    for sizes in _choices(names, bound) if free else ():
+        if all(sizes[name] != before[name] for name in free) and _fits(alone, demands, sizes):
+            return _case(program, sizes)
+    return None
+
+
+def _asked(program: Program, model: Module) -> tuple[Program, Demands, tuple[str, ...]]:
+    """The model by itself, what it asks of sizes, and which sizes its inputs leave open."""
+    alone = dataclasses.replace(program, models=(model,), train=None, test=TestPlan())
+    return alone, demands_of(alone), matrix.input_symbols(alone)
+
+
+def _case(program: Program, sizes: Mapping[str, object]) -> Case:
+    row = tuple((name, size) for name, size in sizes.items() if isinstance(size, int))
+    return Case(row, program.test.seed, 1, "eval")
+
+
+def _fits(alone: Program, demands: Demands, sizes: dict[str, int]) -> bool:
+    """Whether the model takes ``sizes``, and nothing in it is specialised by them."""
+    if min(sizes.values(), default=2) < 2 or len(set(sizes.values())) < len(sizes):
+        return False
+    if violations(alone, demands, sizes):
+        return False
+    values = {**demands.known, **sizes}
+    sizes_inside = (size for shape in demands.shapes for size in shape if type(size) is not int)
+    return all(evaluate(size, values) != 1 for size in sizes_inside)
+
+
+def _choices(names: Sequence[str], bound: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Sizes for ``names``, small ones first, no two alike; those that are ``bound`` stay."""
+    open_names = [name for name in names if name not in bound]
+    if not open_names:
+        yield {name: bound[name] for name in names}
+        return
+    batch = "N" if "N" in open_names else open_names[0]
+    rest = [name for name in open_names if name != batch]
+    found = (
+        {**bound, batch: size, **dict(zip(rest, choice, strict=True))}
+        for size in (*_BATCHES, *CANDIDATES)
+        for choice in itertools.permutations(CANDIDATES, len(rest))
+        if size not in choice
+    )
+    for sizes in itertools.islice(found, _MAX_ATTEMPTS):
+        yield {name: sizes[name] for name in names}
