@@ -115,7 +115,8 @@ def guard_sizes(runnable: nn.Module, path: Path, facts: Facts) -> nn.Module:
                 )
 
     if facts.bound:
-        runnable.register_forward_pre_hook(check, prepend=True)
+        # Of the base class: a ScriptModule refuses what it has under this name, and runs it.
+        nn.Module.register_forward_pre_hook(runnable, check, prepend=True)
     RUNNABLE_NOTES[runnable] = facts.notes()
     return runnable
 
