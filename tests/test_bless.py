@@ -14,7 +14,7 @@ from specc.emit import emit
 from specc.errors import TargetError
 from specc.harness import bless as blessing
 from specc.harness.bless import APART, DRAWS, MANY, bless, make
-from specc.harness.case import ClosedCase, close, one_sided
+from specc.harness.case import ClosedCase, close
 from specc.harness.floor import Reference
 from specc.harness.golden import read
 from specc.harness.judge import judge
@@ -90,27 +90,52 @@ MASKED = (
 )
 
 
-def test_bools_hold_both_values_where_they_can(tmp_path: Path) -> None:
-    turned = 0
-    for seed in range(6):
-        path = tmp_path / f"masked{seed}.spec"
-        path.write_text(MASKED.replace("SEED", str(seed)))
-        program = front.read(path)
-        (case,) = cases(program)
-        golden = make(program, case, emit(program), ("float32",))
-        (drawn,) = dict(close(program, case, golden.draw).batches[0].inputs)["done"].unsqueeze(0)
-        assert drawn.any() and not drawn.all()
-        turned += golden.draw > 0
-    assert turned, "no first draw of three bools is the same thrice: the test shows nothing"
-
-
-def test_a_single_bool_is_what_it_is(tmp_path: Path) -> None:
+def test_bools_hold_both_values(tmp_path: Path) -> None:
     path = tmp_path / "masked.spec"
-    path.write_text(MASKED.replace("N=3", "N=1").replace("SEED", "0"))
+    path.write_text(MASKED.replace("SEED", "0"))
     program = front.read(path)
     (case,) = cases(program)
-    assert one_sided(program, close(program, case)) == 0
-    assert make(program, case, emit(program), ("float32",)).draw == 0
+    golden = make(program, case, emit(program), ("float32",))
+    drawn = dict(close(program, case, golden.draw).batches[0].inputs)["done"]
+    assert drawn.any() and not drawn.all()
+
+
+ROWS = (
+    "spec 1\n\nmodel Rows {\n  input x: float[N, 4, 2]\n  input mask: bool[N, 4]\n"
+    "  layer attend = MultiheadAttention(1, batch_first=true)\n  scores = sum(x, dim=-1)\n"
+    "  y = OUTPUT\n  output y\n}\n\n"
+    "test {\n  sizes N=4\n  modes train\n  targets eager\n}\n"
+)
+ATTEND = "attend(x, x, x, key_padding_mask=mask)[0]"
+FILLED = "softmax(masked_fill(scores, mask, -1e9), dim=-1)"
+# The mean of those that are seen: none of none.
+SEEN = "sum(where(mask, scores, 0.0), dim=1) / sum(where(mask, scores * 0 + 1, 0.0), dim=1)"
+
+
+@pytest.mark.parametrize(
+    ("output", "rows", "level"),
+    [
+        (FILLED, {True, False}, 0),
+        (ATTEND, {False}, 1),
+        (SEEN, {True}, 2),
+        (f"{FILLED}[:, 0] + {SEEN} + {ATTEND}[:, 0, 0]", set(), 3),
+    ],
+)
+def test_a_whole_row_of_a_mask_is_drawn_where_it_has_a_number(
+    output: str, rows: set[bool], level: int, tmp_path: Path
+) -> None:
+    text = ROWS.replace("OUTPUT", output)
+    if "attend(" not in output:
+        text = "\n".join(line for line in text.split("\n") if "layer" not in line)
+    path = tmp_path / "rows.spec"
+    path.write_text(text)
+    program = front.read(path)
+    (case,) = cases(program)
+    golden = make(program, case, emit(program), ("float32",))
+    assert golden.draw // DRAWS == level
+    mask = dict(close(program, case, golden.draw).batches[0].inputs)["mask"]
+    assert {bool(row[0]) for row in mask if (row == row[0]).all()} == rows
+    assert not any(leaf.reference.nonfinite for leaf in golden.leaves)
 
 
 CONTIGUOUS = (

@@ -53,7 +53,7 @@ def test_without_sizes_a_batch_of_four_of_one_and_of_seven() -> None:
     assert [case.sizes for case in found if case.mode == "eval"] == [
         (("N", 4), ("T", 8)),
         (("N", 1), ("T", 8)),
-        (("N", 7), ("T", 8)),
+        (("N", 7), ("T", 7)),
     ]
     assert input_symbols(lstm()) == ("N", "T")
 
@@ -63,6 +63,23 @@ def test_default_sizes_meet_the_conditions() -> None:
     spec = lstm(sizes=())
     spec = replace(spec, models=(replace(spec.models[0], conditions=(steps,)),))
     assert {dict(case.sizes)["T"] for case in cases(spec)} == {5}
+
+
+SQUARES = [
+    ("", {"N": 7, "H": 7, "W": 7}),
+    (" where H % 8 == 0", {"N": 7, "H": 8, "W": 8}),
+    (" where H % 4 == 0, W % 3 == 0", {"N": 7, "H": 12, "W": 12}),
+    (" where H > W", {"N": 7, "H": 7, "W": 6}),
+]
+
+
+@pytest.mark.parametrize(("conditions", "last"), SQUARES)
+def test_the_last_row_is_as_square_as_it_can_be(conditions: str, last: dict[str, int]) -> None:
+    text = f"spec 1\n\nmodel M {{\n  input x: float[N, 3, H, W]{conditions}\n  output x * 2\n}}\n"
+    rows = list(dict.fromkeys(case.sizes for case in cases(analyse(text, "m.spec"))))
+    assert [dict(row)["N"] for row in rows] == [4, 1, 7]
+    assert len({dict(rows[0])[name] for name in "NHW"}) == 3
+    assert dict(rows[-1]) == last
 
 
 def test_a_batch_that_breaks_a_condition_is_left_out_of_the_defaults() -> None:

@@ -86,6 +86,33 @@ SPECS = {
     + MSE
     + "SGD(lr=0.1)\n}",
 }
+TOKENS = HEAD + "  input tokens: index(2000)[N, 3]\n  output tokens -> embed: Embedding(4"
+SPECS |= {
+    "padding-entry": TOKENS + ", padding_idx=7)" + TO_TWO + MSE + "SGD(lr=0.1)\n}",
+    "ignored-label": HEAD
+    + "  input x: float[N, 6]\n  output x -> fc: Linear(5)\n}"
+    + CLASSES
+    + ", ignore_index=1)\n  optimizer SGD(lr=0.1)\n}",
+    "last-label": HEAD
+    + "  input x: float[N, 6]\n  output x -> fc: Linear(300)\n}"
+    + CLASSES.replace("(5)", "(300)")
+    + ")\n  optimizer SGD(lr=0.1)\n}",
+    "whole-row": HEAD
+    + "  input x: float[N, 6]\n  input seen: bool[N, 6]\n"
+    + "  output where(seen, x, 0.0) -> fc: Linear(2)\n}"
+    + MSE
+    + "SGD(lr=0.1)\n}",
+    "impossible-alignment": HEAD
+    + "  input x: float[9, N, 4]\n  output x -> fc: Linear(5) -> log_softmax(dim=-1)\n}"
+    + "\n\ntrain {\n  input y: index(5)[N, 3]\n  input long: index(10)[N]\n"
+    + "  input short: index(4)[N]\n  loss = CTCLoss(output, y, long, short, zero_infinity=true)\n"
+    + "  optimizer SGD(lr=0.1)\n}",
+    "last-of-ties": HEAD
+    + "  input x: float[N, 4, 20]\n  output x -> pool: MaxPool1d(2)"
+    + TO_TWO
+    + MSE
+    + "SGD(lr=0.1)\n}",
+}
 GENERIC = (
     "leading-dimension factor element channel sign-of-layer weight-factor weights-rounded"
     " gradient-halved gradient-changed without-hooks"

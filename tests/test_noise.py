@@ -19,36 +19,36 @@ MASK = 2**64 - 1
 
 
 def reference_bits(seed: int, name: str, count: int, step: int = 0) -> list[int]:
-    """Version 1 in Python's unbounded integers, as unsigned words."""
+    """Version 2 in Python's unbounded integers, as unsigned words."""
 
     def finalise(word: int) -> int:
         word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & MASK
         word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & MASK
         return word ^ (word >> 31)
 
-    digest = hashlib.blake2b(f"1\0{seed}\0{name}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(f"2\0{seed}\0{name}".encode(), digest_size=8).digest()
     start = finalise((int.from_bytes(digest, "little") + step * 0x9E3779B97F4A7C15) & MASK)
     return [finalise(((start ^ i) * 0x9E3779B97F4A7C15) & MASK) for i in range(count)]
 
 
-PINNED_FIRST = [-8187433535441657924, 3202213826648006660, 6945474035185394082]
+PINNED_FIRST = [7077152661660631498, -5415101762020548549, 5490464475841157709]
 PINNED_BITS = [
-    [-529168271225730735, -7311245030125935906],
-    [1180822600090205655, 3480230884152546919],
+    [8294764396018377514, 2402096286619996437],
+    [-1073453505175340306, -1421970903225074859],
 ]
-PINNED_UNIFORM = ["-0x1.302a59e03e9d2p-1", "0x1.88db9a7b859a0p-1", "-0x1.feabc21e54e78p-3"]
-PINNED_NORMAL = ["-0x1.a983ad70aa1aep-1", "0x1.3184df2abf9edp+0", "-0x1.45691c13de854p-2"]
+PINNED_UNIFORM = ["-0x1.054812c973620p-3", "0x1.b1f1edaf61700p-2", "0x1.e041552ccfb70p-1"]
+PINNED_NORMAL = ["-0x1.48e0382f4931ap-3", "0x1.1e28fd23274cep-1", "0x1.ddc4d4b97a0dfp+0"]
 PINNED_TAILS = [
     "-0x1.06b48528cea51p+3",
     "-0x1.286074064c26ep+5",
     "-0x1.7fdc11f44b5a7p+2",
     "-0x1.79cd70d9c27f0p+0",
 ]
-PINNED_INTEGERS = [3, 8, 0, 8, 5, 9, 7, 1]
+PINNED_INTEGERS = [3, 4, 8, 3, 7, 0, 5, 4]
 
 
-def test_version_one_never_changes() -> None:
-    assert VERSION == 1
+def test_version_two_never_changes() -> None:
+    assert VERSION == 2
     assert bits(0, "a", (3,)).tolist() == PINNED_FIRST
     assert bits(7, "fc1.weight", (2, 2), step=5).tolist() == PINNED_BITS
     assert [value.hex() for value in uniform(7, "x", (3,), -1.0, 1.0).tolist()] == PINNED_UNIFORM

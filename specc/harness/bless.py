@@ -14,23 +14,20 @@ import torch
 
 from specc.errors import TargetError
 from specc.harness import golden as goldens
-from specc.harness import subject
 from specc.harness.alone import Exact
 from specc.harness.alone_floor import NOT_ALONE, AloneFloor, alone_floors
 from specc.harness.blessable import check_finite, check_observable
-from specc.harness.case import close, lowest_precision, one_sided
+from specc.harness.case import DRAWS, close, lowest_precision
+from specc.harness.corners import levels
 from specc.harness.floor import Reference, floors, honest_runs, look_for_kinks, reference
 from specc.harness.golden import Golden, Leaf
 from specc.harness.machine import COARSE
 from specc.harness.matrix import Case, cases
-from specc.harness.observe import RunFailed
+from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.spread import Floor
 from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
 
-# How often the seed is turned to find a draw without kinks, and with both values of bools; then
-# the best one is taken, and its floors say what its kinks do.
-DRAWS = 8
 # More kinks than this in a first step, where none follows from another, and a draw without any is
 # met once in thousands: then one is as good as another, and eight cost as much as all the rest.
 MANY = 8
@@ -156,7 +153,8 @@ def _calmest(
     draw: int | None,
 ) -> Reference:
     """The draw that is asked for, else the first of ``_draws`` without kinks, or the one with the
-    fewest. The finest precision has the first word: in a coarse one no draw is without.
+    fewest, whose floors then say what its kinks do. The finest precision has the first word: in a
+    coarse one no draw is without.
     """
     best: Reference | None = None
     order = sorted(dtypes, key=epsilon_of)
@@ -165,7 +163,7 @@ def _calmest(
     def count(found: Reference, names: Sequence[str]) -> list[int]:
         return [found.kinks[name] for name in names]
 
-    for turned in _draws(program, case, grid) if draw is None else (draw,):
+    for turned in _draws(program, case, source, grid) if draw is None else (draw,):
         found = reference(program, close(program, case, turned, grid), source, dtypes)
         if draw is not None or not any(count(found, fine)):
             # What one pair of runs does not push over an edge, another may.
@@ -188,11 +186,27 @@ def _hopeless(found: Reference, dtype: str) -> bool:
     return found.kinks[dtype] > max(APART, decisions // APART)
 
 
-def _draws(program: Program, case: Case, grid: str) -> list[int]:
-    """The draws in which the most inputs of bools hold both values: a case with seven ends of
-    episodes and no middle shows nothing of what a middle does."""
-    inputs = [*subject.model_inputs(program), *subject.train_inputs(program)]
-    if not any(value.type.dtype == "bool" for value in inputs):
-        return list(range(DRAWS))
-    lacking = [one_sided(program, close(program, case, turned, grid)) for turned in range(DRAWS)]
-    return [turned for turned, count in enumerate(lacking) if count == min(lacking)]
+def _draws(program: Program, case: Case, source: str, grid: str) -> range:
+    """The draws that hold the most corners of which the model has finite numbers in float64: a row
+    of a mask that is all true has none behind a softmax.
+
+    Where none of them has, the fault is not the corners', and all are held."""
+    possible = levels(program)
+    for level in possible if len(possible) > 1 else ():
+        first = level * DRAWS
+        try:
+            run = observe(
+                program,
+                close(program, case, first, grid),
+                source,
+                Setting("eager", "cpu", "float64"),
+            )
+        except RunFailed:  # a loss that refuses such a number
+            continue
+        if _is_finite(run):
+            return range(first, first + DRAWS)
+    return range(DRAWS)
+
+
+def _is_finite(run: Run) -> bool:
+    return not any(leaf.nonfinite for leaf in run.observations)

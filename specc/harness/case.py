@@ -3,7 +3,7 @@
 Weights follow the distribution that the spec's layers ask for. A weight that torch would fill with
 a constant (a bias of 0, a scale of 1) is moved off it by up to ``JITTER``: at the constant itself
 a wrong sign, a swapped pair or a lost broadcast would not show. BatchNorm's running statistics
-likewise.
+likewise. Inputs are drawn by what their type means, and reach its corners (``corners``).
 
 All values are float64 numbers that the lowest precision of the test plan holds exactly (float32 at
 most): so that casting a case to a working precision loses nothing, and the float64 reference
@@ -19,15 +19,19 @@ import torch
 from torch import Tensor
 
 from specc.harness import samples, subject
+from specc.harness.corners import LEVELS, Corners
 from specc.harness.matrix import Case
 from specc.harness.noise import integers, normal, uniform
+from specc.harness.roles import Role, Roles, roles_of, roles_of_model
 from specc.harness.tf32 import dtype_of
-from specc.ir import Distribution, Module, Program, Value
+from specc.ir import Distribution, Module, Program, TensorType, Value
 from specc.sizes import Poly, Size, evaluate
 
 JITTER = 0.1
 # Plain ``int`` inputs have no bound in the spec; these are small counts.
 INT_BOUND = 10
+# How often the seed is turned to find a draw without kinks.
+DRAWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ class Batch:
 class ClosedCase:
     """A case with all its numbers: float64 (or integer) tensors on the CPU.
 
-    ``draw`` counts how often the seed was turned to keep away from kinks and from bools that are
-    all the same; a golden records it.
+    ``draw`` counts how often the seed was turned to keep away from kinks, and ``DRAWS`` times the
+    place in ``corners.LEVELS`` of what it holds; a golden records it.
     """
 
     case: Case
@@ -60,9 +64,10 @@ def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") ->
     """
     whole = program.subject()
     sizes: dict[str, Size] = {**subject.known_sizes(program), **case.values()}
-    seed = case.seed + 1_000_003 * draw
+    level, turned = divmod(draw, DRAWS)
     files = {name: samples.read(program, name) for name, _ in program.test.samples}
-    numbers = _Numbers(seed, getattr(torch, grid), sizes, files)
+    corners = Corners(case.seed + 1_000_003 * turned, LEVELS[min(level, len(LEVELS) - 1)])
+    numbers = _Numbers(getattr(torch, grid), sizes, files, roles_of(program), corners)
     initial = whole.initial
     parameters = {
         name: numbers.weight(f"weight/{name}", shape, initial[name])
@@ -75,26 +80,9 @@ def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") ->
             buffers[full] = numbers.around(full, shape, 0.0)
         elif name == "running_var":
             buffers[full] = numbers.around(full, shape, 1.0)
-    batches = tuple(
-        Batch(
-            numbers.values(subject.model_inputs(program), step),
-            numbers.values(subject.train_inputs(program), step),
-        )
-        for step in range(case.steps if case.mode == "train" else 1)
-    )
+    steps = range(case.steps if case.mode == "train" else 1)
+    batches = tuple(numbers.batch(program, step) for step in steps)
     return ClosedCase(case, draw, parameters, buffers, batches)
-
-
-def one_sided(program: Program, closed: ClosedCase) -> int:
-    """How many inputs of two drawn bools or more hold the same in all batches."""
-    read = {name for name, _ in program.test.samples}
-    drawn: dict[str, list[Tensor]] = {}
-    for batch in closed.batches:
-        for name, tensor in (*batch.inputs, *batch.labels):
-            if tensor.dtype == torch.bool and name not in read:
-                drawn.setdefault(name, []).append(tensor.reshape(-1))
-    joined = [torch.cat(each) for each in drawn.values()]
-    return sum(each.numel() > 1 and bool((each == each[0]).all()) for each in joined)
 
 
 def example_batch(program: Program, model: Module, case: Case) -> tuple[Tensor, ...]:
@@ -102,8 +90,9 @@ def example_batch(program: Program, model: Module, case: Case) -> tuple[Tensor, 
     CPU.
     """
     sizes: dict[str, Size] = {**program.param_values(model), **model.values, **case.values()}
-    numbers = _Numbers(case.seed, torch.float32, sizes, {})
-    return tuple(numbers.value(value, 0) for value in model.inputs)
+    corners = Corners(case.seed, LEVELS[-1])
+    numbers = _Numbers(torch.float32, sizes, {}, roles_of_model(program, model), corners)
+    return tuple(numbers.values(model.inputs, 0).values())
 
 
 def lowest_precision(dtypes: Sequence[str]) -> str:
@@ -114,10 +103,15 @@ def lowest_precision(dtypes: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    seed: int
     grid: torch.dtype
     sizes: Mapping[str, Size]
     files: Mapping[str, samples.Samples]
+    roles: Roles
+    corners: Corners
+
+    @property
+    def seed(self) -> int:
+        return self.corners.seed
 
     def on_grid(self, tensor: Tensor) -> Tensor:
         # ``tensor`` is float64 and nobody else's.
@@ -152,38 +146,77 @@ class _Numbers:
             return self.on_grid(initial.low + width * self.unit(name, shape))
         return self.on_grid(normal(self.seed, name, shape, initial.low, initial.high))
 
-    def values(self, values: Sequence[Value], step: int) -> tuple[tuple[str, Tensor], ...]:
-        return tuple((value.name, self.value(value, step)) for value in values)
+    def batch(self, program: Program, step: int) -> Batch:
+        """What one step is given."""
+        inputs, labels = subject.model_inputs(program), subject.train_inputs(program)
+        values = self.values((*inputs, *labels), step)
+        named = [(value, values[value]) for value in (*inputs, *labels)]
+        return Batch(*(
+            tuple((value.name, tensor) for value, tensor in part)
+            for part in (named[: len(inputs)], named[len(inputs) :])
+        ))  # fmt: skip
+
+    def values(self, values: Sequence[Value], step: int) -> dict[Value, Tensor]:
+        """What a batch brings for each of ``values``, in their order."""
+        found = {value: self.value(value, step) for value in values}
+        drawn = {value.name: tensor for value, tensor in found.items()}
+        for each in self.roles.alignments:
+            read = {each.input_lengths, each.label_lengths, each.labels} & self.files.keys()
+            if not read:
+                self.corners.align(drawn, each, step, self.sizes)
+        return found
 
     def value(self, value: Value, step: int) -> Tensor:
-        """What a batch brings for one input, by what its type means."""
+        """What a batch brings for one input, by what its type means and what reads it."""
         kind = value.type
         shape = self.shape(kind.shape)
         name = f"input/{value.name}"
-        classes = evaluate(kind.classes or 1, self.sizes) if kind.meaning == "index" else None
+        role = self.roles.of[value.name]
         if value.name in self.files:
-            assert not isinstance(classes, Poly), f"{kind} has an open number of classes"
-            found = samples.batch(self.files[value.name], value, shape, classes, step)
-            if found.is_complex():
-                parts = torch.view_as_real(found).to(torch.float64, copy=True)
-                return torch.view_as_complex(self.on_grid(parts))
-            if found.is_floating_point():
-                return self.on_grid(found.to(torch.float64, copy=True))
-            return found if kind.dtype == "bool" else found.to(_integer(kind.dtype))
-        if classes is not None:
-            assert isinstance(classes, int), f"{kind} has an open number of classes"
-            return integers(self.seed, name, shape, classes, step=step)
+            return self.read(value, shape, step)
         if kind.meaning == "unit":
-            return self.on_grid(self.unit(name, shape, step))
+            drawn = self.on_grid(self.unit(name, shape, step))
+            self.corners.unit(drawn, name, step, role)
+            self.corners.neighbours(drawn, role)
+            return drawn
         if kind.dtype == "bool":
-            return integers(self.seed, name, shape, 2, step=step).to(torch.bool)
+            mask = integers(self.seed, name, shape, 2, step=step).to(torch.bool)
+            self.corners.bools(mask, name, step)
+            return mask
         if kind.is_complex:
             parts = normal(self.seed, name, (*shape, 2), step=step)
             return torch.view_as_complex(self.on_grid(parts))
         if not kind.floating:
-            drawn = integers(self.seed, name, shape, INT_BOUND, step=step)
-            return drawn.to(_integer(kind.dtype))
-        return self.on_grid(normal(self.seed, name, shape, step=step))
+            bound = self.bound(kind, role)
+            whole = integers(self.seed, name, shape, bound, step=step).to(_integer(kind.dtype))
+            marks = kind.meaning != "index" and whole.dtype.is_signed
+            self.corners.whole_numbers(whole, name, step, role, bound, marks=marks)
+            return whole
+        drawn = self.on_grid(normal(self.seed, name, shape, step=step))
+        self.corners.neighbours(drawn, role)
+        return drawn
+
+    def read(self, value: Value, shape: tuple[int, ...], step: int) -> Tensor:
+        """The rows of a file."""
+        kind = value.type
+        classes = evaluate(kind.classes, self.sizes) if kind.meaning == "index" else None  # type: ignore[arg-type]  # an index has classes
+        assert not isinstance(classes, Poly), f"{kind} has an open number of classes"
+        found = samples.batch(self.files[value.name], value, shape, classes, step)
+        if found.is_complex():
+            parts = torch.view_as_real(found).to(torch.float64, copy=True)
+            return torch.view_as_complex(self.on_grid(parts))
+        if found.is_floating_point():
+            return self.on_grid(found.to(torch.float64, copy=True))
+        return found if kind.dtype == "bool" else found.to(_integer(kind.dtype))
+
+    def bound(self, kind: TensorType, role: Role) -> int:
+        """What whole numbers are below: the classes of an ``index``, else what reads them."""
+        if kind.classes is not None:
+            classes = evaluate(kind.classes, self.sizes)
+            assert isinstance(classes, int), f"{kind} has an open number of classes"
+            return classes
+        asked = [evaluate(each, self.sizes) for each in role.bounds]
+        return max(1, min((each for each in asked if isinstance(each, int)), default=INT_BOUND))
 
 
 def _integer(dtype: str) -> torch.dtype:

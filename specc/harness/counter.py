@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-VERSION = 1
+VERSION = 2
 # How many words are made at a time.
 BLOCK = 1 << 15
 # The last part of the name of the buffer that holds a step, by which it is found in any target's

@@ -21,12 +21,14 @@ from specc.ir import Program
 from specc.sizes import Size, symbols
 
 # A batch of four shows a reduction over the batch; one and a prime show what four hides (a squeezed
-# dimension, a block size that happens to divide).
+# dimension, a block size that happens to divide). With the prime go other sizes that are equal.
 DEFAULT_BATCH = 4
-EXTRA_BATCHES = (1, 7)
+SINGLE = 1
+PRIME = 7
 # Tried in turn for each other symbol until the program's conditions hold.
 CANDIDATES = (8, 6, 5, 12, 16, 10, 9, 24, 32, 7, 11, 4, 3, 2, 1, 48, 64, 96, 128, 224, 256)
 MAX_ATTEMPTS = 20_000
+MOST_SQUARES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +193,30 @@ def _default_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, i
     else:
         assert first_faults is not None
         raise SpecError(first_faults)
-    rows = [sizes, *(sizes | {batch: value} for value in EXTRA_BATCHES)]
-    return [
-        tuple((name, row[name]) for name in names)
-        for row in rows
-        if not violations(program, demands, row)
-    ]
+    rows = [sizes, sizes | {batch: SINGLE}]
+    found = [row for row in rows if not violations(program, demands, row)]
+    # Some faults show on a square alone: an axis that is taken for another.
+    last = sizes | {batch: PRIME}
+    tried = itertools.chain(itertools.islice(_squares(last, others), MOST_SQUARES), [last])
+    fitting = (row for row in tried if not violations(program, demands, row))
+    found += itertools.islice(fitting, 1)
+    return [tuple((name, row[name]) for name in names) for row in found]
+
+
+def _squares(row: dict[str, int], others: Sequence[str]) -> Iterator[dict[str, int]]:
+    """``row``, whose batch is a prime, with equal sizes, the squarest first: all of them, all but
+    the batch's, or two."""
+    largest = max(row.values())
+    near = (size for size in CANDIDATES if size <= 2 * largest)
+    alike = tuple(dict.fromkeys([*(row[name] for name in others), *near]))
+    yield dict.fromkeys(row, PRIME)
+    for value in alike:
+        yield row | dict.fromkeys(others, value)
+    for pair in itertools.combinations(others, 2):
+        for value in alike:
+            yield row | dict.fromkeys(pair, value)
+    for name in others:
+        yield row | {name: PRIME}
 
 
 def _choices(count: int) -> Iterator[tuple[int, ...]]:

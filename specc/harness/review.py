@@ -17,6 +17,7 @@ from specc.harness.bless import make
 from specc.harness.change import Changes, changes, merged, merged_alone
 from specc.harness.golden import Golden
 from specc.harness.matrix import Case, cases
+from specc.harness.noise import VERSION as GENERATOR_VERSION
 from specc.harness.storage import present
 from specc.harness.stored import Stored
 from specc.ir import Program
@@ -84,8 +85,10 @@ def _review(program: Program, case: Case, root: Path, source: str) -> Review:
     if state in ("current", "stale"):
         folder = present(goldens.golden_folder(program, case, root))
         old = stored.load(folder, "specc bless SPEC")
+    # A draw's number is one of its seed, and of the generator's version.
     same_seed = old is not None and old.header.case.seed == case.seed
-    draw = old.header.case.draw if old is not None and same_seed else None
+    same_numbers = old is not None and old.header.generator == GENERATOR_VERSION
+    draw = old.header.case.draw if old is not None and same_seed and same_numbers else None
     new = make(program, case, source, program.test.dtypes, draw)
     found = None
     if old is not None:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from specc.mutate.fault import Fault
-from specc.mutate.faults import functions, generic, kernels, layers, optimizers, steps, training
+from specc.mutate.faults import (
+    corners,
+    functions,
+    generic,
+    kernels,
+    layers,
+    optimizers,
+    steps,
+    training,
+)
 
 FAULTS: tuple[Fault, ...] = (
     *optimizers.FAULTS,
@@ -12,5 +21,6 @@ FAULTS: tuple[Fault, ...] = (
     *functions.FAULTS,
     *layers.FAULTS,
     *training.FAULTS,
+    *corners.FAULTS,
     *generic.FAULTS,
 )
