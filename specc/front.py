@@ -12,6 +12,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
@@ -27,21 +28,33 @@ LARGEST_FILE: Final = 16 * 2**20
 SUFFIX: Final = ".spec"
 
 
-def read(path: str | os.PathLike[str], params: Mapping[str, object] | None = None) -> ir.Program:
-    """The program of the spec at ``path``, with ``params`` set as by ``--set``.
+def read(
+    path: str | os.PathLike[str],
+    params: Mapping[str, object] | None = None,
+    *,
+    tested: bool = False,
+) -> ir.Program:
+    """The program of the spec at ``path``, with ``params`` set as by ``--set``; where it is
+    ``tested``, beneath them the params that its ``test`` says.
 
     Raises SpecError with every fault of the spec, CallError where the file cannot be read.
     """
-    program, diagnostics, sources = check(path, params)
+    program, diagnostics, sources = check(path, params, tested=tested)
     if program is None:
         raise SpecError(diagnostics, sources)
     return program
 
 
 def check(
-    path: str | os.PathLike[str], params: Mapping[str, object] | None = None
+    path: str | os.PathLike[str],
+    params: Mapping[str, object] | None = None,
+    *,
+    tested: bool = False,
 ) -> tuple[ir.Program | None, list[Diagnostic], dict[str, str]]:
     """The program if there is no error, every diagnostic in order, and the texts they point into.
+
+    A spec whose ``test`` says params is checked with them and without; ``tested`` says which of the
+    two programs is given.
 
     A file that is no spec's text (binary, empty, too large) is a diagnostic; one that cannot be
     read at all raises CallError, as does an extension that the project names and that is not
@@ -54,7 +67,26 @@ def check(
     used = UsedFiles(file, collector)
     catalogue = extensions.catalogue_of(file)
     program = analyse_into(text, file, params or {}, collector, used.read, catalogue)
-    return program, collector.sorted(), {file: text, **used.sources}
+    if program is None or not program.test.params:
+        return program, collector.sorted(), {file: text, **used.sources}
+    again = Collector()
+    reader = UsedFiles(file, again).read
+    other = analyse_into(text, file, params or {}, again, reader, catalogue, tested=True)
+    if other is None:
+        collector.items.extend(_as_tested(program, item) for item in again.sorted()
+                               if item.severity == "error")  # fmt: skip
+        program = None
+    return (
+        other if tested and program is not None else program,
+        collector.sorted(),
+        {file: text, **used.sources},
+    )
+
+
+def _as_tested(program: ir.Program, fault: Diagnostic) -> Diagnostic:
+    """A fault that is there with the params of the test alone."""
+    said = ", ".join(f"{name}={value}" for name, value in program.test.params)
+    return replace(fault, message=f"with the params of `test` ({said}): {fault.message}")
 
 
 def check_text(

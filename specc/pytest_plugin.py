@@ -92,7 +92,7 @@ class SpecFile(pytest.File):
 
         try:
             choice = _choice(self.config)
-            program = front.read(_short(self.path, self.config), choice.settings)
+            program = front.read(_short(self.path, self.config), choice.settings, tested=True)
             cells = matrix.cells(
                 program, choice.targets or None, choice.devices or None, choice.dtypes or None
             )

@@ -13,6 +13,7 @@ import specc
 from specc import front
 from specc.errors import CallError
 from specc.harness.fingerprint import fingerprint
+from specc.ir import Program
 from specc.report.diagnostics import render
 
 GOOD = "spec 1\nmodel M {\n input x: float[N, 4]\n output x -> Linear(2)\n}\n"
@@ -257,3 +258,76 @@ def test_the_command_line_and_the_plugin_use_blocks_too(project: Path, specc: Ru
     assert run.returncode == 0, run.stdout + run.stderr
     run = specc("test", "main.spec", "--target", "eager", cwd=project)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+DEEP = """spec 1
+
+param width: int = 512
+
+model Deep(depth: int = 40, kernels: tuple = (3, 5)) {
+  input x: float[N, 6]
+  output x -> Linear(width) -> repeat(depth) { Linear(width) -> Tanh } -> Linear(2)
+}
+
+test {
+  params PARAMS
+  sizes N=4
+}
+"""
+
+
+def params_of(program: Program) -> dict[str, object]:
+    return {each.name: each.value for each in (*program.params, *program.model().params)}
+
+
+def test_params_of_a_test_are_for_what_is_tested(tmp_path: Path) -> None:
+    path = tmp_path / "deep.spec"
+    path.write_text(DEEP.replace("PARAMS", "depth=2, width=2 * 4, kernels=(7, 9)"))
+    published = {"width": 512, "depth": 40, "kernels": (3, 5)}
+    small = {"width": 8, "depth": 2, "kernels": (7, 9)}
+    assert params_of(front.read(path)) == published
+    assert params_of(front.read(path, tested=True)) == small
+    for given in ({"depth": "3"}, {"Deep.depth": 3}):
+        assert params_of(front.read(path, given, tested=True)) == small | {"depth": 3}
+    assert params_of(front.read(path, {"width": 16})) == published | {"width": 16}
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "help"),
+    [
+        ("dept=2", "E0601", "did you mean `depth`?"),
+        ("depth=2, dept=2", "E0601", "there is width, kernels"),
+        ("depth=1.5", "E0602", None),
+        ('depth="2 layers"', "E0602", None),
+        ("depth=true", "E0602", None),
+        ("depth=2, width=8, depth=2", "E0503", "say it once"),
+        ("depth=width", "E0201", None),
+    ],
+)
+def test_a_wrong_param_of_a_test_is_told_whatever_is_asked_for(
+    written: str, code: str, help: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "deep.spec"
+    path.write_text(DEEP.replace("PARAMS", written))
+    for tested in (False, True):
+        program, (fault, *others), _ = front.check(path, tested=tested)
+        assert program is None and others == []
+        assert fault.code == code and fault.span is not None and fault.span.line == 11
+        assert help is None or fault.help == help
+
+
+def test_a_fault_of_the_params_of_a_test_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "deep.spec"
+    path.write_text(DEEP.replace("PARAMS", "depth=-1"))
+    _, (fault,), _ = front.check(path)
+    assert fault.code == "E0235"
+    assert fault.message.startswith("with the params of `test` (depth=-1): ")
+
+
+def test_a_blocks_param_is_given_where_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "deep.spec"
+    block = "block B(size: int) {\n  input x: float[N, D]\n  output x -> Linear(size)\n}\n\nmodel"
+    text = DEEP.replace("PARAMS", "size=2").replace("Tanh }", "Tanh } -> B(3)")
+    path.write_text(text.replace("model", block, 1))
+    _, (fault,), _ = front.check(path)
+    assert fault.code == "E0601" and "block `B`" in (fault.help or "")

@@ -129,7 +129,7 @@ def _carried_out(request: Request, folder: Path) -> list[str]:
     from specc.harness import matrix
     from specc.harness.case import close
 
-    program = front.read(request.file, request.settings)
+    program = front.read(request.file, request.settings, tested=True)
     case = next(each for each in matrix.cases(program) if each.id == request.case)
     draw, grid = request.draw, request.grid
     if request.what == "values" and request.measure:

@@ -69,7 +69,7 @@ def bisect(
     seconds = choice.seconds("--timeout", timeout, SECONDS)
     target = choice.one("--target", target, CHOICES["targets"])
     sides = environment("good", good, seconds), environment("bad", bad, seconds)
-    program = front.read(spec, values)
+    program = front.read(spec, values, tested=True)
     # Environments are compared on the CPU, where TF32 is an emulation of ours.
     precisions = [each for each in program.test.dtypes if each != "tf32"] or ["float32"]
     precision = choice.one("--dtype", dtype or precisions[0], precisions)

@@ -10,7 +10,7 @@ import typer
 
 from specc.cli.paths import default_paths, spec_files
 from specc.cli.progress import progress
-from specc.cli.verb import SomePaths, show_error, verb
+from specc.cli.verb import Settings, SomePaths, show_error, verb
 from specc.errors import CallError, SpeccError
 
 
@@ -23,6 +23,7 @@ def bless(
     review: Annotated[
         bool, typer.Option("--review", help="Ask about each tensor that moved.")
     ] = False,
+    settings: Settings = None,
 ) -> int:
     """Write the goldens of the given specs.
 
@@ -31,6 +32,9 @@ def bless(
 
     A golden goes to the folder 'golden' of the spec's project, and replaces the one that is there
     as a whole or not at all.
+
+    With --set the goldens are of other params than the spec's own: 'specc test' with the same --set
+    is held against them, and without it says that they are stale.
 
     With --check, for CI: ends with 0 if nothing moved, 1 if a value did, 3 if a golden is missing
     or of another spec. With --review each tensor that moved is shown in noise floors, and is taken
@@ -41,15 +45,20 @@ def bless(
       specc bless specs
       specc bless specs/mlp.spec
       specc bless --review specs/mlp.spec
+      specc bless --set width=8 specs/mlp.spec
     """
     if check and review:
         raise CallError("E0712", "--check and --review exclude each other", help="name one of them")
     from specc import front
+    from specc.choice import settings as parse
     from specc.harness.matrix import cases
     from specc.harness.place import project_root
 
+    params = parse(settings or ())
     # All are read first: a fault in the last of them leaves every golden as it was.
-    programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
+    programs = [
+        (file, front.read(file, params, tested=True)) for file in spec_files(default_paths(paths))
+    ]
     for _, program in programs:
         cases(program)
     if check or review:

@@ -28,7 +28,7 @@ def check(paths: Paths, settings: Settings = None) -> int:
     files = spec_files(paths)
     found = []
     for file in files:
-        program, diagnostics, sources = front.check(file, params)
+        program, diagnostics, sources = front.check(file, params, tested=True)
         try:
             # Whether the sizes of `test` fit the model is the matrix's to say.
             matrix.cases(program) if program is not None else ()

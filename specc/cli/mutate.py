@@ -98,7 +98,9 @@ def _measure(
         raise CallError("E0703", f"cannot write {str(output)!r}", help="name a file to be written")
     asked = choose(target=target or ("compile,torchscript,export" if every else None))
     targets = tuple(name for name in asked.targets if name != "eager")
-    programs = [(file, front.read(file, {})) for file in spec_files(default_paths(paths))]
+    programs = [
+        (file, front.read(file, {}, tested=True)) for file in spec_files(default_paths(paths))
+    ]
     whole = Result()
     status = 0
     for file, program in programs:

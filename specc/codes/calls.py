@@ -4,13 +4,13 @@ from specc.codes.form import Code
 
 ROWS = {
     "E0601": Code(
-        "--set of a param that the spec does not have",
+        "a param that the spec does not have, in --set or in `params` of a test",
         "A setting that nothing takes would be ignored.",
         "specc check mlp.spec --set widht=256",
         "Take the name that the message proposes.",
     ),
     "E0602": Code(
-        "--set to a value of another type",
+        "a value of another type than the param's, in --set or in `params` of a test",
         "The param's type stands in its declaration.",
         "specc check mlp.spec --set width=wide",
         "Give a value of that type: 256, 0.5, true.",

@@ -82,4 +82,4 @@ def _cells(
 def _program(file: str, settings: tuple[tuple[str, str], ...]) -> Program:
     from specc import front
 
-    return front.read(Path(file), dict(settings))
+    return front.read(Path(file), dict(settings), tested=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from specc.ir.modules import Module, Param
 from specc.ir.training import Train
+from specc.ir.types import Static
 from specc.sizes import Size
 
 # ── tests, the whole ─────────────────────────────────────────────────────────────────────────────
@@ -18,6 +19,8 @@ class TestPlan:
 
     __test__ = False  # pytest collects classes called Test*
 
+    # What the spec's params are while it is tested, in place of their defaults.
+    params: tuple[tuple[str, Static], ...] = ()
     sizes: tuple[tuple[tuple[str, int], ...], ...] = ()
     seed: int = 0
     steps: int = 3

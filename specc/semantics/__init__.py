@@ -38,13 +38,15 @@ def analyse_into(
     collector: Collector,
     read_used: ReadUsed | None = None,
     catalogue: Catalogue = BUILT_IN,
+    tested: bool = False,
 ) -> ir.Program | None:
     """As ``analyse``, but faults go to ``collector`` and the program is None where there are
-    any. ``read_used`` reads the files that the spec uses; ``catalogue`` is what it may name."""
+    any. ``read_used`` reads the files that the spec uses; ``catalogue`` is what it may name;
+    ``tested`` asks for the program with the params that its ``test`` says."""
     try:
         with garbage.paused(), deep_recursion():
             parsed = parse(text, file, collector)
-            program = build_program(parsed, file, params, collector, read_used, catalogue)
+            program = build_program(parsed, file, params, collector, read_used, catalogue, tested)
     except RecursionError:
         collector.error(
             "E0104",

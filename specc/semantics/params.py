@@ -91,7 +91,7 @@ def declare_param(
     default = _default(graph, statement, given)
     value = default
     if given:
-        value, problem = _converted(override, type_.name)
+        value, problem = converted(override, type_.name)
         if problem is not None:
             graph.error("E0602", f"`{name}` is {article(type_.name)}; {problem}", span)
             value = None
@@ -142,7 +142,7 @@ def type_advice(statement: ast.Parameter) -> str | None:
     return f"did you mean `{close}`?" if close else None
 
 
-def _converted(given: object, kind: str) -> tuple[ir.Static, str | None]:
+def converted(given: object, kind: str) -> tuple[ir.Static, str | None]:
     """A setting as a value of its param's type, or what is wrong with it."""
     if isinstance(given, str) and kind != "str":
         return _read(given, kind)

@@ -6,7 +6,7 @@ the optimizers do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,9 +16,11 @@ from specc.catalog.optimizers import SOON
 from specc.catalog.rows import Begin
 from specc.errors import Collector
 from specc.semantics import static
-from specc.semantics.entities import POISON, Entity, is_poisoned, is_static, to_static
+from specc.semantics.entities import POISON, Entity, describe, is_poisoned, is_static, to_static
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.params import converted
+from specc.semantics.values import article
 from specc.syntax import ast
 
 CHOICES: Final = {
@@ -39,9 +41,14 @@ _MOST_BATCHES: Final = 2 * SOON
 
 
 def build_plan(
-    block: ast.Test, graph: Graph, inputs: Sequence[ir.Value], collector: Collector
+    block: ast.Test,
+    graph: Graph,
+    inputs: Sequence[ir.Value],
+    params: Mapping[str, ir.Static],
+    collector: Collector,
 ) -> ir.TestPlan:
-    """The plan; ``graph`` has the file's params in scope, ``inputs`` are what a test draws."""
+    """The plan; ``graph`` has the file's params in scope, ``inputs`` are what a test draws,
+    ``params`` what ``test_params`` gave."""
     rows: list[tuple[tuple[str, int], ...]] = []
     settings: dict[str, Any] = {}
     samples: dict[str, str] = {}
@@ -62,7 +69,63 @@ def build_plan(
                     settings[statement.name] = value
             case ast.Sample():
                 _sample(statement, graph, inputs, samples)
-    return ir.TestPlan(sizes=tuple(dict.fromkeys(rows)), samples=tuple(samples.items()), **settings)
+    return ir.TestPlan(
+        params=tuple(params.items()),
+        sizes=tuple(dict.fromkeys(rows)),
+        samples=tuple(samples.items()),
+        **settings,
+    )
+
+
+def test_params(
+    block: ast.Test, graph: Graph, declared: Mapping[str, str], inner: Mapping[str, str]
+) -> dict[str, ir.Static]:
+    """What ``params`` of a test says, before any param is in scope of ``graph``.
+
+    ``declared`` are the params that can be set and their types, ``inner`` those of blocks and the
+    block. Reports E0503, E0601, E0602."""
+    found: dict[str, ir.Static] = {}
+    said = [each for item in block.body if isinstance(item, ast.Params) for each in item.params]
+    free = [name for name in declared if name not in {each.name for each in said}]
+    for number, given in enumerate(said):
+        name = given.name
+        if name in {each.name for each in said[:number]}:
+            graph.error("E0503", f"`{name}` is said twice", given.span, "say it once")
+        elif name not in declared:
+            graph.error(
+                "E0601",
+                f"this spec has no param `{name}` to set",
+                given.span,
+                _other_param(name, free, inner),
+            )
+        else:
+            entity = elaborate(graph, given.value)
+            if is_poisoned(entity):
+                continue
+            value: ir.Static = None
+            problem: str | None = f"this is {describe(entity)}"
+            if is_static(entity):
+                try:
+                    read = static.plain(to_static(entity), graph.params)
+                    value, problem = converted(read, declared[name])
+                except static.Undecided:
+                    pass
+            if problem is not None:
+                kind = article(declared[name])
+                graph.error("E0602", f"`{name}` is {kind}; {problem}", given.value.span)
+                continue
+            found[name] = value
+    return found
+
+
+def _other_param(name: str, free: Sequence[str], inner: Mapping[str, str]) -> str:
+    """What to write for ``name``; ``free`` are the params that are not said yet."""
+    if name in inner:
+        return f"it is the block `{inner[name]}`'s, which is given it where it is used"
+    close = suggest(name, free)
+    if close:
+        return f"did you mean `{close}`?"
+    return f"there is {', '.join(free)}" if free else "it has no other params"
 
 
 def with_steps(

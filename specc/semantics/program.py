@@ -33,16 +33,20 @@ def build_program(
     collector: Collector,
     read_used: ReadUsed | None = None,
     catalogue: Catalogue = BUILT_IN,
+    tested: bool = False,
 ) -> ir.Program | None:
     """The program as far as it could be read; its faults are with the collector.
 
     ``read_used`` reads a file that the spec uses; without it there is none to read. ``catalogue``
-    is what the spec may name of torch and of extensions."""
+    is what the spec may name of torch and of extensions. The params that ``test`` says are put in
+    where the program is ``tested``; ``params`` have the last word."""
     tree = parsed.tree
-    settings = Settings(params)
     library = Library(build=build_module, declare_input=declare_input, run=run, catalogue=catalogue)
     files = used_files(parsed, file, collector, read_used)
     library.complete = all(used.complete for used in files)
+    of_test = _test_params(files, library, collector)
+    settings = Settings({**of_test, **params} if tested else params)
+    settings.taken.update(of_test)
     file_params: list[ir.Param] = []
     known: list[str] = []
     scopes: list[Graph] = []
@@ -91,7 +95,7 @@ def build_program(
     for model, graph in models:
         lint_model(model, graph, collector)
     train = _train(tree, own, scope, collector)
-    plan = _plan(tree, own, train, scope, collector)
+    plan = _plan(tree, own, train, scope, of_test, collector)
     return ir.Program(
         file=file,
         version=VERSION,
@@ -206,6 +210,7 @@ def _plan(
     models: list[tuple[ir.Module, Graph]],
     train: ir.Train | None,
     scope: Graph,
+    of_test: Mapping[str, ir.Static],
     collector: Collector,
 ) -> ir.TestPlan:
     blocks = [item for item in tree.items if isinstance(item, ast.Test)]
@@ -218,7 +223,7 @@ def _plan(
         model, _ = models[0]
         given = model.inputs if train is None or train.module is None else ()
         inputs = (*given, *(train.inputs if train is not None else ()))
-        plan = build_plan(blocks[0], scope, inputs, collector)
+        plan = build_plan(blocks[0], scope, inputs, of_test, collector)
     if train is None or collector.failed:
         return plan
     return with_steps(plan, blocks[0] if blocks else None, train, collector)

@@ -307,6 +307,12 @@ class Size(Node):
     value: Expression
 
 
+class Params(Statement):
+    """``params depth=2, width=64`` of a test."""
+
+    params: tuple[Size, ...]
+
+
 class Sizes(Statement):
     sizes: tuple[Size, ...]
 

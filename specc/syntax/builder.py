@@ -232,6 +232,10 @@ class Builder(Expressions):
 
     # ── statements of test ───────────────────────────────────────────────────────────────────────
 
+    def params(self, children: Children) -> ast.Params:
+        keyword, *params = children
+        return ast.Params(span=self.span(keyword).to(params[-1].span), params=tuple(params))
+
     def sizes(self, children: Children) -> ast.Sizes:
         keyword, *sizes = children
         return ast.Sizes(span=self.span(keyword).to(sizes[-1].span), sizes=tuple(sizes))
