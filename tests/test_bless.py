@@ -11,7 +11,7 @@ from harness_support import EVERY, HEADER, MLP_SOURCE, mlp, plain
 
 from specc import front
 from specc.emit import emit
-from specc.errors import TargetError
+from specc.errors import GoldenStale, TargetError
 from specc.harness import bless as blessing
 from specc.harness.bless import APART, DRAWS, MANY, bless, make
 from specc.harness.case import ClosedCase, close
@@ -136,6 +136,25 @@ def test_a_whole_row_of_a_mask_is_drawn_where_it_has_a_number(
     mask = dict(close(program, case, golden.draw).batches[0].inputs)["mask"]
     assert {bool(row[0]) for row in mask if (row == row[0]).all()} == rows
     assert not any(leaf.reference.nonfinite for leaf in golden.leaves)
+
+
+SMALL = (
+    "spec 1\n\nmodel Deep(depth: int = 400) {\n  input x: float[N, 4]\n"
+    "  output x -> repeat(depth) { Linear(4) -> Tanh }\n}\n\n"
+    "test {\n  params depth=1\n  sizes N=2\n  modes eval\n  targets eager\n}\n"
+)
+
+
+def test_a_golden_is_of_the_params_that_it_was_blessed_with(tmp_path: Path) -> None:
+    path = tmp_path / "deep.spec"
+    path.write_text(SMALL)
+    small, larger = (front.read(path, given, tested=True) for given in ({}, {"depth": 2}))
+    bless(small, tmp_path)
+    assert read(small, cases(small)[0], tmp_path).draw == 0
+    bless(larger, tmp_path)
+    assert read(larger, cases(larger)[0], tmp_path).draw == 0
+    with pytest.raises(GoldenStale, match="param depth was 2 and is 1"):
+        read(small, cases(small)[0], tmp_path)
 
 
 CONTIGUOUS = (

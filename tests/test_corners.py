@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from specc import front
+from specc.harness.bless import bless
 from specc.harness.case import DRAWS, Batch, close
 from specc.harness.corners import levels
-from specc.harness.matrix import cases
+from specc.harness.judge import judge
+from specc.harness.matrix import cases, cells
 from specc.ir import Program
 from specc.semantics import analyse
 
@@ -240,3 +244,25 @@ def test_many_elements_cost_no_sorting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "argsort", refuse)
     program = spec("  input n: index(1000)[N]\n  output n", test="  sizes N=100000")
     assert {0, 999} <= set(batches(program)[0]["n"].tolist())
+
+
+TIED = (
+    "spec 1\n\nmodel Pool {\n  input x: unit[N, 2, 9, 9]\n"
+    "  h = x -> MaxPool2d(2) -> Conv2d(4, 2) -> ReLU -> MaxPool2d(2, stride=1)\n"
+    "  output h -> Flatten -> Linear(2)\n}\n\n"
+    "test {\n  sizes N=3\n  modes train\n  targets eager\n  devices cpu\n"
+    "  dtypes bfloat16\n  layouts contiguous, channels_last\n}\n"
+)
+
+
+def test_ties_of_a_pool_and_of_its_rounding_are_no_alarm(tmp_path: Path) -> None:
+    path = tmp_path / "pool.spec"
+    path.write_text(TIED)
+    program = front.read(path)
+    bless(program, tmp_path)
+    x = batches(program)[0]["x"]
+    windows = torch.nn.functional.unfold(x[:, :, :8, :8], 2, stride=2).view(3, 2, 4, 16)
+    highest = windows == windows.amax(2, keepdim=True)
+    assert bool((highest.sum(2) > 1).any())
+    for cell in cells(program):
+        assert judge(program, cell, tmp_path).passed, cell.id

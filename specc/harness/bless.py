@@ -199,7 +199,7 @@ def _draws(program: Program, case: Case, source: str, grid: str) -> range:
                 program,
                 close(program, case, first, grid),
                 source,
-                Setting("eager", "cpu", "float64"),
+                Setting("eager", "cpu", "float64", layers=True),
             )
         except RunFailed:  # a loss that refuses such a number
             continue

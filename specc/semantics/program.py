@@ -227,3 +227,24 @@ def _plan(
     if train is None or collector.failed:
         return plan
     return with_steps(plan, blocks[0] if blocks else None, train, collector)
+
+
+def _test_params(
+    files: Sequence[UsedFile], library: Library, collector: Collector
+) -> dict[str, ir.Static]:
+    """What the spec's `test` says of params; that of a used file is not the spec's."""
+    blocks = [item for item in files[-1].tree.items if isinstance(item, ast.Test)]
+    declared: dict[str, str] = {}
+    inner: dict[str, str] = {}
+    for item in (item for used in files for item in used.tree.items):
+        if isinstance(item, ast.Parameter):
+            declared.setdefault(item.name, item.type.name)
+        elif isinstance(item, ast.Module):
+            for each in item.parameters:
+                if item.kind == "model":
+                    declared.setdefault(each.name, each.type.name)
+                else:
+                    inner.setdefault(each.name, item.name)
+    if not blocks:
+        return {}
+    return test_params(blocks[0], _file_scope(files[-1], library, collector), declared, inner)
