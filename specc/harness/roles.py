@@ -251,6 +251,7 @@ class _Follower:
             ignored = _known(given.get("ignore_index"), inside.sizes)
             for name in inside.of(tuple(given.values())):
                 _ignore(self.roles.of[name], ignored)
+                self.roles.of[name].alone = False
         elif torch_name in _CLASS_LOSSES:
             self._read(inside.of(tuple(v for name, v in node.arguments if name != "target")))
             ignored = _known(given.get("ignore_index"), inside.sizes)
@@ -311,6 +312,7 @@ class _Follower:
             role = self.roles.of[name]
             if classes is not None:
                 role.bounds.append(classes)
+            role.losses.add(ignored if isinstance(ignored, int) else None)
             _ignore(role, ignored)
 
     def _alignment(self, given: Mapping[str, Operand], inside: _Inside) -> None:
@@ -345,7 +347,6 @@ class _Follower:
 
 def _ignore(role: Role, ignored: object) -> None:
     """``ignored`` is what a loss or a metric leaves out; None where it leaves out nothing."""
-    role.losses.add(ignored if isinstance(ignored, int) else None)
     if isinstance(ignored, int) and ignored not in role.ignored:
         role.special.append(ignored)
         role.ignored.append(ignored)

@@ -44,10 +44,9 @@ class PaddingEntry(Fault):
         padded = [
             path
             for path, layer in subject.of_type(nn.Embedding, nn.EmbeddingBag)
-            if layer.padding_idx is not None
+            if any(layer.padding_idx in role.special for role, _ in _drawn(subject))
         ]
-        reached = any(role.special for _, role, _ in _drawn(subject))
-        for path in spread(padded) if reached and subject.case.mode == "train" else ():
+        for path in spread(padded) if subject.case.mode == "train" else ():
             names = (f"*/grad/*{path}.weight", *layer_names(path))
             yield Injection(path, names, prepare=with_forward(path, _not_padded))
 
@@ -68,7 +67,7 @@ class IgnoredLabel(Fault):
     name = "ignored-label"
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
-        if any(_can_be_ignored(role, tensor) for _, role, tensor in _drawn(subject)):
+        if any(_can_be_ignored(role, tensor) for role, tensor in _drawn(subject)):
             yield from _in_losses(subject, _counting)
 
 
@@ -91,7 +90,7 @@ class LastLabel(Fault):
     name = "last-label"
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
-        if any(role.losses and tensor.numel() > 2 for _, role, tensor in _drawn(subject)):
+        if any(role.losses and tensor.numel() > 2 for role, tensor in _drawn(subject)):
             yield from _in_losses(subject, _short_of_a_class)
 
 
@@ -156,7 +155,10 @@ class ImpossibleAlignment(Fault):
     name = "impossible-alignment"
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
-        if any(each.zero_infinity for each in roles_of(subject.program).alignments):
+        batch = subject.closed.batches[0]
+        several = {name for name, tensor in (*batch.inputs, *batch.labels) if tensor.numel() > 1}
+        found = roles_of(subject.program).alignments
+        if any(each.zero_infinity and each.input_lengths in several for each in found):
             around = in_place_of(F, "ctc_loss", _keeping_infinity)
             yield Injection("ctc_loss", ("*/loss/*", "*/layer/*", "*/output/*"), around=around)
 
@@ -176,10 +178,30 @@ class LastOfTies(Fault):
             for path, layer in subject.of_type(nn.MaxPool1d, nn.MaxPool2d)
             if not is_padded(layer) and layer.dilation == 1 and layer.kernel_size == layer.stride
         ]
-        pooled = any(role.pooled for role in roles_of(subject.program).of.values())
-        if pools and pooled and subject.case.mode == "train":
-            right = ("*/input_grad/*", "*/grad/*")
-            yield Injection(pools[0], right, prepare=with_forward(pools[0], _backwards))
+        for path in pools if subject.case.mode == "train" else ():
+            if _reads_an_input(subject, path):
+                right = ("*/input_grad/*", "*/grad/*")
+                yield Injection(path, right, prepare=with_forward(path, _backwards))
+
+
+def _reads_an_input(subject: Subject, path: str) -> bool:
+    """Whether the layer is given one of the model's inputs as it is."""
+    seen: list[Tensor] = []
+    inputs = [
+        tensor.float() if tensor.is_floating_point() else tensor
+        for _, tensor in subject.closed.batches[0].inputs
+    ]
+    handle = subject.module.get_submodule(path).register_forward_pre_hook(
+        lambda layer, arguments: seen.append(arguments[0])
+    )
+    try:
+        with torch.no_grad():
+            subject.module(*inputs)
+    except Exception:  # a training of several has no forward of its own
+        return False
+    finally:
+        handle.remove()
+    return any(torch.equal(seen[0], tensor) for tensor in inputs) if seen else False
 
 
 def _backwards(self: Any, input: Tensor) -> Tensor:
@@ -192,12 +214,14 @@ def _backwards(self: Any, input: Tensor) -> Tensor:
     return found
 
 
-def _drawn(subject: Subject) -> Iterator[tuple[str, Role, Tensor]]:
-    """Each input of the first batch with its role."""
+def _drawn(subject: Subject) -> Iterator[tuple[Role, Tensor]]:
+    """Each input of the first batch that is drawn, with its role."""
     roles = roles_of(subject.program).of
+    read = {name for name, _ in subject.program.test.samples}
     batch = subject.closed.batches[0]
     for name, tensor in (*batch.inputs, *batch.labels):
-        yield name, roles[name], tensor
+        if name not in read:
+            yield roles[name], tensor
 
 
 FAULTS = (
