@@ -88,7 +88,8 @@ def test_lines_are_the_spec_s() -> None:
 
 
 def test_observing_changes_no_number() -> None:
-    program = mlp()
+    # Of a seed whose gradients the clip reaches: where it does not, the harness lets it act.
+    program = mlp(seed=2)
     case = cases(program)[0]
     closed = close(program, case)
     module = module_class(MLP_SOURCE, "Mlp", "bare")()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from specc import ir
@@ -16,7 +16,7 @@ from specc.semantics.lint import lint_model, lint_train
 from specc.semantics.models import build_model, build_module, declare_input, run
 from specc.semantics.names import check_name, check_type_name
 from specc.semantics.params import Settings, declare_param, type_advice
-from specc.semantics.plan import build_plan, with_steps
+from specc.semantics.plan import build_plan, test_params, with_steps
 from specc.semantics.train import TrainBuilder
 from specc.semantics.values import TYPES
 from specc.syntax import ast
