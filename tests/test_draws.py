@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from fractions import Fraction
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from specc.harness.build import with_portable_noise
 from specc.harness.case import close
-from specc.harness.counter import key_of
+from specc.harness.counter import key_of, stream
 from specc.harness.draws import (
     portable_bernoulli,
     portable_dropout,
@@ -169,6 +170,72 @@ def test_dropout_as_a_function_is_the_layer(
     assert torch.equal(found, layer(x)) and not torch.equal(found, x)
     assert torch.equal(portable_dropout(x, KEY, STEP, 0.3, False), x)
     assert not portable_dropout(x, KEY, STEP, 1.0, True).any()
+
+
+class Rates(nn.Module):
+    """One function at many rates, and a few of them as layers."""
+
+    def __init__(self, rates: list[float]) -> None:
+        super().__init__()
+        self.key = KEY
+        self.rates = rates
+        self.layers = nn.ModuleList([PortableDropout(KEY, p) for p in AS_LAYERS])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        step = torch.zeros((), dtype=torch.int64)
+        functions: list[Tensor] = []
+        layers: list[Tensor] = []
+        for p in self.rates:
+            functions.append(portable_dropout(x, self.key, step, p))
+        for layer in self.layers:
+            layers.append(layer(x))
+        return torch.stack(functions), torch.stack(layers)
+
+
+DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
+AS_LAYERS = [0.3, 1 - 1e-5, 1.0]
+CORNERS = [0.0, 1.0, 5e-324, 1e-300, 2.0**-53, 1e-5, 1 - 1e-5, 1 - 2.0**-53, 0.1, 1 / 3]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_rate_drops_what_is_below_it_and_scales_the_rest(dtype: torch.dtype) -> None:
+    x = torch.linspace(-3, 3, 64).to(dtype)
+    drawn = ((stream(KEY, STEP, 64) >> 11) & (2**53 - 1)).tolist()
+    for p in [k / 1000 for k in range(1, 1000)] + CORNERS:
+        found = portable_dropout(x, KEY, STEP, p)
+        kept = torch.tensor([Fraction(word, 2**53) >= Fraction(p) for word in drawn])
+        assert found.dtype == dtype and torch.equal(found, PortableDropout(KEY, p)(x)), p
+        assert not found[~kept].any() and not found.isnan().any(), p
+        if p < 1:
+            # The scale is one product, rounded once: wide for what is not wide itself.
+            wide = torch.float64 if dtype == torch.float64 else torch.float32
+            factor = torch.tensor(1.0 / (1.0 - p), dtype=wide)
+            assert torch.equal(found[kept], (x.to(wide) * factor).to(dtype)[kept]), p
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_rate_gives_nan(dtype: torch.dtype, alpha: bool) -> None:
+    x = torch.linspace(-3, 3, 64).to(dtype)
+    for p in CORNERS:
+        changed = x.clone()
+        found = portable_dropout(x, KEY, STEP, p, alpha=alpha)
+        portable_dropout(changed, KEY, STEP, p, inplace=True, alpha=alpha)
+        assert not found.isnan().any() and torch.equal(found, changed), p
+    for p in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=r"p in \[0, 1\]"):
+            portable_dropout(x, KEY, STEP, p, alpha=alpha)
+
+
+@pytest.mark.parametrize("target", ["compile", "torchscript", "export"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_target_has_the_bits_of_every_rate(target: str, dtype: torch.dtype) -> None:
+    # TorchScript has a loop; the others a graph that is as long as there are rates.
+    step = {"torchscript": 1, "export": 100, "compile": 300}[target]
+    module = Rates([k / 1000 for k in range(1, 1000, step)] + CORNERS)
+    x = torch.linspace(-3, 3, 64).to(dtype)
+    for expected, found in zip(module(x), TARGETS[target].runnable(module, (x,))(x), strict=True):
+        assert torch.equal(expected, found)
 
 
 def test_each_call_and_each_instance_has_a_key_of_its_own() -> None:

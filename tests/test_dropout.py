@@ -1,4 +1,4 @@
-"""Portable dropout: torch's semantics, equal to the bit in every target. torch's own, checked."""
+"""Portable dropout: torch's semantics, equal to the bit in every target."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from specc.harness.noise import make_portable, native_dropout_check, normal, set_step
+from specc.harness.noise import make_portable, normal, set_step
 from specc.targets import TARGETS
 from specc.targets.live import module_class
 
@@ -252,106 +251,3 @@ def test_noise_inside_kernels_is_silenced_and_reported() -> None:
 def test_a_dropout_alone_is_refused() -> None:
     with pytest.raises(ValueError, match="alone"):
         make_portable(nn.Dropout(0.5), 0)
-
-
-# ── torch's own dropout ──────────────────────────────────────────────────────────────────────────
-
-LARGE = {
-    nn.Dropout: (40, 50, 60),
-    nn.Dropout1d: (150, 200, 3),
-    nn.Dropout2d: (150, 200, 2, 2),
-    nn.Dropout3d: (150, 200, 2, 2, 1),
-}
-
-
-@pytest.mark.parametrize("kind", LARGE, ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
-def test_torchs_own_dropout_is_sound(kind: type[nn.Module], p: float) -> None:
-    before = torch.get_rng_state()
-    findings = native_dropout_check(kind(p), LARGE[kind])  # type: ignore[call-arg]  # all take p
-    assert findings.faults == ()
-    assert findings.draws == (120_000 if kind is nn.Dropout else 30_000)
-    assert findings.rate == pytest.approx(p, abs=0.02)
-    assert "calls" in findings.correlations and "1" in findings.correlations
-    assert torch.equal(before, torch.get_rng_state())
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
-def test_torchs_own_dropout_is_sound_in_other_dtypes(dtype: torch.dtype) -> None:
-    assert native_dropout_check(nn.Dropout(0.3), (30, 40, 50), dtype=dtype).faults == ()
-
-
-@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
-def test_torchs_own_dropout_is_sound_in_every_target(target: object) -> None:
-    value = (torch.ones(30, 40, 50),)
-    findings = native_dropout_check(
-        nn.Dropout(0.3),
-        (30, 40, 50),
-        wrap=lambda layer: target.runnable(layer, value),  # type: ignore[attr-defined]  # a Target
-    )
-    assert findings.faults == ()
-
-
-class OtherMask(torch.autograd.Function):
-    """A dropout whose backward draws again."""
-
-    @staticmethod
-    def forward(ctx, value):  # type: ignore[no-untyped-def]  # torch gives ctx no type
-        return functional.dropout(value, 0.5)
-
-    @staticmethod
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def]  # as above
-        return functional.dropout(gradient, 0.5)
-
-
-class Faulty(nn.Module):
-    """A dropout of one half with one known fault."""
-
-    def __init__(self, training: bool, fault: str) -> None:
-        super().__init__()
-        self.training = training
-        self.fault = fault
-
-    def forward(self, value: Tensor) -> Tensor:
-        if not self.training:
-            return functional.dropout(value, 0.5) if self.fault == "evaluation" else value
-        if self.fault == "rate":
-            return functional.dropout(value, 0.52) * 0.48 / 0.5
-        if self.fault == "scale":
-            return functional.dropout(value, 0.5) * (1 + 2e-6)
-        if self.fault == "neighbours":
-            mask = functional.dropout(torch.ones_like(value[..., ::2]), 0.5)
-            return value * mask.repeat_interleave(2, dim=-1)
-        if self.fault == "channels":
-            return value * functional.dropout(torch.ones_like(value[:, :1]), 0.5)
-        if self.fault == "calls":
-            torch.manual_seed(3)
-        if self.fault == "backward":
-            masked: Tensor = OtherMask.apply(value)
-            return masked
-        return functional.dropout(value, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("rate", "drops"),
-        ("scale", "not scaled"),
-        ("neighbours", "dimension 2"),
-        ("channels", "dimension 1"),
-        ("calls", "successive calls"),
-        ("backward", "another mask"),
-        ("evaluation", "identity"),
-    ],
-)
-def test_a_broken_dropout_is_found(kind: str, message: str) -> None:
-    findings = native_dropout_check(
-        nn.Dropout(0.5), (40, 50, 60), wrap=lambda layer: Faulty(layer.training, kind)
-    )
-    assert any(message in fault for fault in findings.faults), findings
-
-
-@pytest.mark.parametrize("layer", [nn.Dropout(0.0), nn.AlphaDropout(0.5), nn.ReLU()])
-def test_what_cannot_be_checked_is_refused(layer: nn.Module) -> None:
-    with pytest.raises(ValueError, match="cannot check"):
-        native_dropout_check(layer, (4, 4))

@@ -340,5 +340,5 @@ def test_faults_in_what_torch_draws_are_caught_and_named(blessed: Path, name: st
     (outcome,) = result.faults
     assert outcome.caught == {"specc": True, "assert_close": False, "same": False}
     assert outcome.named, outcome
-    assert any(each.what == "torch's own draws" for each in result.honest)
+    assert any(each.what == "torch's own draws, eager" for each in result.honest)
     assert not any(each.caught["specc"] for each in result.honest)

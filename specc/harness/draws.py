@@ -74,7 +74,17 @@ def portable_dropout(
     unbatched_dimensions: int = -1,
     saturation: float = 1.7580993408473766,
 ) -> Tensor:
-    """``dropout.PortableDropout`` as a function: its mask, its constants, p given at each call."""
+    """``y = x * factor + shift`` where kept, ``shift_dropped`` where dropped, as in torch.
+
+    Any shape; the same shape and dtype, and the identity in evaluation and for p = 0. Plain dropout
+    has factor 1 / (1 - p) and no shifts; alpha dropout keeps mean and variance (``saturation`` is
+    SELU's, alpha * scale of Klambauer et al., 2017). ``channels``: one draw a channel, not an
+    element; an input of ``unbatched_dimensions`` has no batch dimension. An element is dropped
+    where 53 random bits, as a number in [0, 1), are below p. Raises ValueError unless p is in
+    [0, 1].
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError("dropout wants p in [0, 1]")
     if not training or p == 0.0:
         return input
     shape = list(input.shape)
@@ -87,36 +97,30 @@ def portable_dropout(
         count = count * size
     words = stream(key, step, count)
     drawn = (words >> 11) & 0x1FFFFFFFFFFFFF
-    kept = (drawn >= int(p * 9007199254740992.0)).reshape(shape).to(input.dtype)
+    kept = (drawn >= math.ceil(p * 9007199254740992.0)).reshape(shape)
+    # What is dropped is zero before anything is scaled: no infinite factor meets it.
+    if not alpha:
+        factor = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
+        # The first product is exact. The second is the only rounding, and the factor is no tensor
+        # of a low precision: a compiler that keeps one in wider registers computes the same.
+        if inplace:
+            return input.mul_(kept.to(input.dtype)).mul_(factor)
+        return input * kept.to(input.dtype) * factor
+    # As torch has it: all zero for p = 1.
     factor, shift, dropped = 0.0, 0.0, 0.0
     if p < 1.0:
-        factor = 1.0 / (1.0 - p)
-        if alpha:
-            factor = 1.0 / math.sqrt((saturation * saturation * p + 1.0) * (1.0 - p))
-            shift = saturation * factor * p
-            dropped = shift - saturation * factor
-    # As PortableDropout has it: a compiler may keep a low precision in wider registers.
-    bits = 53
-    if input.dtype == torch.float32:
-        bits = 24
-    elif input.dtype == torch.bfloat16:
-        bits = 8
-    elif input.dtype == torch.float16:
-        bits = 11
-    noise = kept * _rounded(factor, bits)
-    output = input.mul_(noise) if inplace else input * noise
-    if alpha:
-        moved = kept * _rounded(shift, bits) + (1 - kept) * _rounded(dropped, bits)
-        output = output.add_(moved) if inplace else output + moved
-    return output
-
-
-def _rounded(value: float, bits: int) -> float:
-    """``value`` with a mantissa of ``bits``."""
-    if value == 0.0:
-        return 0.0
-    mantissa, exponent = math.frexp(value)
-    return math.ldexp(float(round(math.ldexp(mantissa, bits))), exponent - bits)
+        factor = 1.0 / math.sqrt((saturation * saturation * p + 1.0) * (1.0 - p))
+        shift = saturation * factor * p
+        dropped = -saturation * factor * (1.0 - p)
+    # A low precision is rounded once, at the end, for the same reason.
+    wide = input.dtype
+    if wide == torch.float16 or wide == torch.bfloat16:
+        wide = torch.float32
+    chosen = kept.to(wide)
+    # One product is exact and the other zero, so the shift is not rounded again.
+    moved = chosen * shift + (1 - chosen) * dropped
+    output = (input.to(wide) * chosen * factor + moved).to(input.dtype)
+    return input.copy_(output) if inplace else output
 
 
 def portable_dropout_channels(

@@ -3,37 +3,27 @@
 ``make_portable`` puts such layers, and those of ``noisy_layers``, in an instance's place of torch's
 own, so that a case is trained with its noise on and the masks are equal to the bit in every target,
 on every device. What draws inside a torch kernel and cannot be replaced is set to zero and
-reported. Non-goals: ``torch.nn.functional`` calls; torch's own dropout, which ``native_dropout``
-checks. A layer called twice within a step uses one mask twice.
+reported. Non-goals: the arithmetic, which is ``draws``'; torch's own dropout, which
+``native_dropout`` checks. A layer called twice within a step uses one mask twice.
 """
 
 # torch.jit reads the annotations of attributes as types: no text stands in their place here.
-import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from specc.harness.counter import STEP_BUFFER, key_of, stream
+from specc.harness.counter import STEP_BUFFER, key_of
+from specc.harness.draws import portable_dropout
 from specc.harness.noisy_layers import twin_of
-
-# SELU's negative saturation, from which AlphaDropout's constants are made: alpha * scale of
-# Klambauer et al., "Self-normalizing neural networks" (2017), as in torch's dropout.
-_SATURATION = 1.7580993408473766
 
 
 class PortableDropout(nn.Module):
-    """``y = x * factor + shift`` where kept, ``shift_dropped`` where dropped, as in torch.
-
-    Plain dropout has factor 1 / (1 - p) and no shifts; alpha dropout keeps mean and variance. The
-    constants are rounded to each dtype beforehand: a compiler that keeps bfloat16 values in float32
-    registers would otherwise compute with other ones than eager.
-    """
+    """``draws.portable_dropout`` as a layer, which has its key and its counter for itself."""
 
     key: Final[int]
     p: Final[float]
-    threshold: Final[int]
     channels: Final[bool]
     alpha: Final[bool]
     inplace: Final[bool]
@@ -54,70 +44,29 @@ class PortableDropout(nn.Module):
         so many dimensions has no batch dimension."""
         super().__init__()
         self.key = key
-        self.p = p
-        self.threshold = round(p * 2.0**53)
+        self.p = float(p)
         self.channels = channels
         self.alpha = alpha
         self.inplace = inplace
         self.unbatched_dimensions = unbatched_dimensions
-        factor, kept, dropped = _constants(p, alpha)
-        self.factors = _roundings(factor)
-        self.kept_shifts = _roundings(kept)
-        self.dropped_shifts = _roundings(dropped)
         self.register_buffer(STEP_BUFFER, torch.zeros((), dtype=torch.int64), persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape; the same shape and dtype. The identity in evaluation mode and for p = 0."""
-        if not self.training or self.p == 0.0:
-            return input
-        shape = list(input.shape)
-        if self.channels:
-            leading = 1 if len(shape) == self.unbatched_dimensions else 2
-            for dimension in range(leading, len(shape)):
-                shape[dimension] = 1
-        count = 1
-        for size in shape:
-            count = count * size
-        words = stream(self.key, self.noise_step, count)
-        drawn = (words >> 11) & 0x1FFFFFFFFFFFFF
-        kept = (drawn >= self.threshold).reshape(shape).to(input.dtype)
-        which = 0
-        if input.dtype == torch.float32:
-            which = 1
-        elif input.dtype == torch.bfloat16:
-            which = 2
-        elif input.dtype == torch.float16:
-            which = 3
-        noise = kept * self.factors[which]
-        output = input.mul_(noise) if self.inplace else input * noise
-        if self.alpha:
-            # One product is exact and the other zero, so the shift is not rounded again.
-            shift = kept * self.kept_shifts[which] + (1 - kept) * self.dropped_shifts[which]
-            output = output.add_(shift) if self.inplace else output + shift
-        return output
+        return portable_dropout(
+            input,
+            self.key,
+            self.noise_step,
+            self.p,
+            self.training,
+            self.inplace,
+            self.channels,
+            self.alpha,
+            self.unbatched_dimensions,
+        )
 
     def extra_repr(self) -> str:
         return f"p={self.p}, channels={self.channels}, alpha={self.alpha}"
-
-
-def _constants(p: float, alpha: bool) -> tuple[float, float, float]:
-    """(factor, shift where kept, shift where dropped): all zero for p = 1, as torch has it."""
-    if p == 1.0:
-        return 0.0, 0.0, 0.0
-    if not alpha:
-        return 1.0 / (1.0 - p), 0.0, 0.0
-    factor = 1.0 / math.sqrt((_SATURATION**2 * p + 1.0) * (1.0 - p))
-    shift = _SATURATION * factor * p
-    return factor, shift, shift - _SATURATION * factor
-
-
-def _roundings(value: float) -> tuple[float, float, float, float]:
-    """The value rounded to float64, float32, bfloat16, float16."""
-
-    def rounded(dtype: torch.dtype) -> float:
-        return torch.tensor(value, dtype=torch.float64).to(dtype).item()
-
-    return value, rounded(torch.float32), rounded(torch.bfloat16), rounded(torch.float16)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from specc.harness.compare import Comparison, compare
 from specc.harness.golden import Golden
 from specc.harness.lines import Lines, lines_of
 from specc.harness.matrix import Case, Cell
-from specc.harness.native import first_case, native_findings
+from specc.harness.native import first_case, kept_dropout_check, native_findings
+from specc.harness.native_dropout import native_dropout_check
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.refine import beside, not_alone, refined
@@ -368,11 +369,11 @@ def _float64_without_hooks(of: _OfCase, source: str) -> list[Observation]:
 
 
 def _natives(program: Program, cell: Cell, source: str) -> tuple[Finding, ...]:
-    """What the cells of a case cannot show, for portable numbers stand in its place; told where
-    layers are, in the eager cells of the first case."""
-    if cell.target != "eager" or cell.case != _first_case(Key(program)):
+    """What the cells of a case cannot show, for portable numbers stand in its place; told in the
+    cells of the first case."""
+    if cell.case != _first_case(Key(program)):
         return ()
-    return _native(Key(program), source, cell.device, cell.dtype)
+    return _native(Key(program), source, cell.device, cell.dtype, cell.target)
 
 
 @lru_cache(maxsize=2)
@@ -381,8 +382,9 @@ def _first_case(key: Key) -> Case:
 
 
 @lru_cache(maxsize=8)
-def _native(key: Key, source: str, device: str, dtype: str) -> tuple[Finding, ...]:
-    return native_findings(key.program, source, device, dtype)
+def _native(key: Key, source: str, device: str, dtype: str, target: str) -> tuple[Finding, ...]:
+    check = native_dropout_check if target == "eager" else kept_dropout_check
+    return native_findings(key.program, source, device, dtype, target, check)
 
 
 @lru_cache(maxsize=2)

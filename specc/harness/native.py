@@ -1,15 +1,19 @@
 """What goldens replace by portable numbers, checked as torch draws it: initial weights and dropout.
 
-Once for a spec, in the eager cells of its first case: neither depends on sizes or target. Seeds are
-fixed, so that a run repeats. Non-goals: the checks themselves (``initial``, ``native_dropout``),
-noise inside attention and recurrent kernels.
+Once for a spec, in its first case, for neither depends on sizes: initial weights in eager, dropout
+in each target, where a graph draws by other means. Seeds are fixed, so that a run repeats.
+Non-goals: the checks themselves (``initial``, ``native_dropout``), noise inside attention and
+recurrent kernels. A rate that an edited source changes shows in its cases, where the portable
+generator draws by it.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import PurePath
+from typing import TypeAlias
 
 import torch
 from torch import nn
@@ -19,19 +23,23 @@ from specc.extensions.modules import import_modules
 from specc.harness.initial import initial_faults
 from specc.harness.machine import threads
 from specc.harness.matrix import Case, cases
-from specc.harness.native_dropout import DROPOUTS, native_dropout_check
+from specc.harness.native_dropout import (
+    DropoutFindings,
+    Kind,
+    kind_of_function,
+    kind_of_layer,
+    native_dropout_check,
+)
+from specc.harness.subject import nodes
 from specc.harness.tf32 import dtype_of
 from specc.harness.verdict import Finding
-from specc.ir import Program
+from specc.ir import FunctionCall, Program, static_value
 from specc.targets.live import module_class
 
-# Some ten thousand draws: of elements, or of channels.
-_SHAPES: dict[type[nn.Module], tuple[int, ...]] = {
-    nn.Dropout: (16, 16, 64),
-    nn.Dropout1d: (128, 128, 2),
-    nn.Dropout2d: (128, 128, 1, 2),
-    nn.Dropout3d: (128, 128, 1, 1, 2),
-}
+Check: TypeAlias = Callable[[tuple[Kind, ...], str, str, torch.dtype], dict[Kind, DropoutFindings]]
+
+# A graph is compiled once for all specs of a process that drop alike.
+kept_dropout_check: Check = lru_cache(maxsize=64)(native_dropout_check)
 
 
 def first_case(program: Program) -> Case:
@@ -41,46 +49,70 @@ def first_case(program: Program) -> Case:
 
 
 def native_findings(
-    program: Program, source: str, device: str = "cpu", dtype: str = "float32"
+    program: Program,
+    source: str,
+    device: str = "cpu",
+    dtype: str = "float32",
+    target: str = "eager",
+    check: Check = native_dropout_check,
 ) -> tuple[Finding, ...]:
-    """What torch's initialisers and dropouts do otherwise than they should, in the module that
-    ``source`` defines: ``initial/<parameter>`` and ``dropout/<layer>``.
+    """What torch's initialisers (in eager) and dropouts do otherwise than they should, in the
+    module that ``source`` defines: ``initial/<parameter>`` and ``dropout/<layer or function>``.
 
-    Dropout runs on ``device`` in ``dtype``. torch's generators are left as they were.
+    Dropout runs on ``device`` in ``dtype`` as ``target`` runs it. torch's generators are left as
+    they were.
     """
     import_modules(program)
     name = program.subject().name
     made = module_class(source, name, PurePath(program.file).stem)
-    with warnings.catch_warnings(), threads(1):
+    stage = "initial" if target == "eager" else "dropout"
+    with warnings.catch_warnings(), threads(1), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         try:
-            initial = [
-                _finding(program, f"initial/{parameter}", message, span)
-                for parameter, (message, span) in initial_faults(program, made).items()
-            ]
-            return (*initial, *_dropouts(program, made(), device, dtype_of(dtype)))
+            initial = initial_faults(program, made) if target == "eager" else {}
+            stage = "dropout"
+            sites = {kind: (name, span) for kind, name, span in drops(program, made())}
+            dropped = check(tuple(sorted(sites)), target, device, dtype_of(dtype)) if sites else {}
         except Exception as error:  # whatever an edited source raises is a finding
             message = f"stopped: {type(error).__name__}: {error}"[:400]
-            return (_finding(program, "initial", message, program.subject().span, "run"),)
+            return (_finding(program, stage, message, program.subject().span, "run"),)
+    where = "" if target == "eager" else f" in the {target} target"
+    return (
+        *(
+            _finding(program, f"initial/{parameter}", message, span)
+            for parameter, (message, span) in initial.items()
+        ),
+        *(
+            _finding(program, f"dropout/{name}", f"torch's own {kind}{where}: {text}", span)
+            for kind, (name, span) in sites.items()
+            for text in ["; ".join(dropped[kind].faults)]
+            if text
+        ),
+    )
 
 
-def _dropouts(
-    program: Program, module: nn.Module, device: str, dtype: torch.dtype
-) -> Iterator[Finding]:
-    """One check for each kind of dropout and rate; the first layer of its kind stands for it."""
-    seen: set[tuple[object, ...]] = set()
+def drops(program: Program, module: nn.Module) -> Iterator[tuple[Kind, str, Span]]:
+    """Each kind of dropout once, with the first layer or call that stands for it."""
+    seen: set[Kind] = set()
     spans = {path: layer.span for path, layer in program.subject().all_layers}
     for path, layer in module.named_modules():
-        if type(layer) not in DROPOUTS or path not in spans:
+        kind = kind_of_layer(layer)
+        # What a layer of torch's is made of stands where the layer does.
+        owner = path
+        while owner and owner not in spans:
+            owner = owner.rpartition(".")[0]
+        if kind is not None and kind not in seen and owner:
+            seen.add(kind)
+            yield kind, path, spans[owner]
+    for node, place in nodes(program, {}):
+        if not isinstance(node, FunctionCall):
             continue
-        kind = (type(layer), layer.p, layer.inplace)
-        if kind in seen or not 0.0 < float(layer.p) < 1.0:
-            continue
-        seen.add(kind)
-        found = native_dropout_check(layer, _SHAPES[type(layer)], device=device, dtype=dtype)
-        if found.faults:
-            message = "torch's own dropout: " + "; ".join(found.faults)
-            yield _finding(program, f"dropout/{path}", message, spans[path])
+        given = {a.name: a.default for a in node.row.arguments} | dict(node.arguments)
+        rate = given.get("p")
+        kind = kind_of_function(node.function, static_value(rate, place.values))  # type: ignore[arg-type]  # no tensor
+        if kind is not None and kind not in seen:
+            seen.add(kind)
+            yield kind, f"{place.prefix}{node.function}", node.span
 
 
 def _finding(

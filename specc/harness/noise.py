@@ -17,17 +17,14 @@ from torch import Tensor
 
 from specc.harness.counter import VERSION, bits, blocks
 from specc.harness.dropout import PortableReport, Silenced, make_portable, set_step
-from specc.harness.native_dropout import DropoutFindings, native_dropout_check
 
 __all__ = [
     "VERSION",
-    "DropoutFindings",
     "PortableReport",
     "Silenced",
     "bits",
     "integers",
     "make_portable",
-    "native_dropout_check",
     "normal",
     "set_step",
     "uniform",

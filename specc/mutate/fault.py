@@ -38,7 +38,7 @@ class Subject:
     """A case into which faults are put. ``module`` is its emitted module in float32 with the case's
     weights, to look at; ``layers`` are the paths whose outputs the golden holds, in data-flow
     order, and ``leaves`` the golden's observations by name; ``dtype`` is the precision that it is
-    run in."""
+    run in, ``targets`` what is measured beside eager."""
 
     program: Program
     case: Case
@@ -48,6 +48,7 @@ class Subject:
     layers: tuple[str, ...]
     leaves: dict[str, Leaf] = field(default_factory=dict)
     dtype: str = "float32"
+    targets: tuple[str, ...] = ()
 
     @property
     def autocast(self) -> bool:
@@ -69,7 +70,8 @@ class Injection:
     fault rightly. ``around`` is open during the whole run, ``inside`` during each step and
     evaluation; ``prepare`` is given the built module; ``source`` and ``closed`` stand in for the
     subject's where they are given. ``native`` says that the fault is in what a case replaces by
-    portable numbers: initial weights and torch's own dropout are then checked as well.
+    portable numbers: initial weights and torch's own dropout are then checked as well, in
+    ``target``.
 
     ``optimizer`` is the implementation of the optimizers' steps that has the fault, as in
     ``Setting``. ``everywhere`` says that the fault is in what is computed, so that a float64 run
@@ -87,6 +89,7 @@ class Injection:
     layout: str = "contiguous"
     optimizer: str = ""
     native: bool = False
+    target: str = "eager"
     everywhere: bool = False
 
     def names(self, first: str) -> bool:

@@ -34,7 +34,7 @@ from specc.harness.compare import compare
 from specc.harness.golden import Golden
 from specc.harness.lines import lines_of
 from specc.harness.matrix import Case, cases
-from specc.harness.native import native_findings
+from specc.harness.native import first_case, native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.refine import beside, refined
@@ -94,9 +94,9 @@ def mutate(
     source = emit(program)
     for case in chosen:
         told(f"{program.file}, case {case.id}")
-        bench = _Bench(program, case, root, source)
+        bench = _Bench(program, case, root, source, targets)
         bench.faults(faults, result, told)
-        bench.variants(targets, result)
+        bench.variants(result)
     return result
 
 
@@ -114,8 +114,10 @@ class _Seen:
 class _Bench:
     """One case, its golden, and its unchanged runs."""
 
-    def __init__(self, program: Program, case: Case, root: Path, source: str) -> None:
-        self.program, self.case, self.source = program, case, source
+    def __init__(
+        self, program: Program, case: Case, root: Path, source: str, targets: tuple[str, ...]
+    ) -> None:
+        self.program, self.case, self.source, self.targets = program, case, source, targets
         self.golden: Golden = goldens.read(program, case, root)
         self.dtype = self.golden.dtypes[0]
         self.closed = close(program, case, self.golden.draw, self.golden.grid)
@@ -156,7 +158,15 @@ class _Bench:
         )
         leaves = {leaf.reference.name: leaf for leaf in self.golden.leaves}
         return Subject(
-            self.program, self.case, self.closed, self.source, module, layers, leaves, self.dtype
+            self.program,
+            self.case,
+            self.closed,
+            self.source,
+            module,
+            layers,
+            leaves,
+            self.dtype,
+            self.targets,
         )
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────
@@ -207,16 +217,16 @@ class _Bench:
         ours, first, floors = self._ours(seen, layers=True)
         if injection.native and not ours:
             with injection.around():
-                drawn = native_findings(self.program, source)
+                drawn = native_findings(self.program, source, target=injection.target)
             ours, first = bool(drawn), drawn[0].name if drawn else ""
         named = injection.names(first) if ours else False
         return self._outcome(fault.name, injection.where, seen.run, ours, first, floors, named)
 
     # ── honest variants ──────────────────────────────────────────────────────────────────────────
 
-    def variants(self, targets: tuple[str, ...], result: Result) -> None:
+    def variants(self, result: Result) -> None:
         """Every honest variant."""
-        for variant in variants(self.program, self.dtype, targets):
+        for variant in variants(self.program, self.dtype, self.targets):
             try:
                 seen = self._seen(variant.setting, around=variant.around)
             except SpeccError as error:
@@ -227,12 +237,14 @@ class _Bench:
             result.honest.append(
                 self._outcome(variant.name, self.case.id, seen.run, ours, first, floors, False)
             )
-        drawn = native_findings(self.program, self.source)
-        first = drawn[0].name if drawn else ""
-        what, where = "torch's own draws", self.case.id
-        result.honest.append(
-            self._outcome(what, where, self.plain.run, bool(drawn), first, None, False)
-        )
+        # Only there are they looked at.
+        for target in ("eager", *self.targets) if self.case == first_case(self.program) else ():
+            drawn = native_findings(self.program, self.source, target=target)
+            first = drawn[0].name if drawn else ""
+            what, where = f"torch's own draws, {target}", self.case.id
+            result.honest.append(
+                self._outcome(what, where, self.plain.run, bool(drawn), first, None, False)
+            )
 
     # ── running and judging ──────────────────────────────────────────────────────────────────────
 

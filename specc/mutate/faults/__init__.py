@@ -5,6 +5,7 @@ from __future__ import annotations
 from specc.mutate.fault import Fault
 from specc.mutate.faults import (
     corners,
+    dropout,
     functions,
     generic,
     kernels,
@@ -22,5 +23,6 @@ FAULTS: tuple[Fault, ...] = (
     *layers.FAULTS,
     *training.FAULTS,
     *corners.FAULTS,
+    *dropout.FAULTS,
     *generic.FAULTS,
 )

@@ -1,4 +1,4 @@
-"""Faults in how a model is trained and called: shapes, accumulation, masks, initial values."""
+"""Faults in how a model is trained and called: shapes, accumulation, initial values."""
 
 from __future__ import annotations
 
@@ -92,35 +92,6 @@ def _bare(node: ast.expr, count: int) -> ast.expr:
     return node.left if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) else node
 
 
-class SharedMask(Fault):
-    """Neighbours share one draw of a dropout's mask."""
-
-    name = "shared-mask"
-
-    def injections(self, subject: Subject) -> Iterable[Injection]:
-        if subject.case.mode != "train":
-            return
-        for path in spread(list(_dropouts(subject))):
-            yield Injection(path, layer_names(path), prepare=with_hook(path, _sharing))
-
-
-def _dropouts(subject: Subject) -> Iterator[str]:
-    for path in subject.layers:
-        layer = subject.module.get_submodule(path)
-        if isinstance(layer, nn.Dropout) and layer.p > 0:
-            yield path
-
-
-def _sharing(layer: Any, arguments: Any, output: Tensor) -> Tensor:
-    flat = output.flatten()
-    given = arguments[0].flatten()
-    half = flat.numel() // 2
-    mask = (flat != 0).to(flat.dtype).clone()
-    mask[1 : 2 * half : 2] = mask[0 : 2 * half : 2]
-    shared: Tensor = (given * mask / (1 - layer.p)).view_as(output)
-    return shared
-
-
 class ClampedInitial(Fault):
     """What ``trunc_normal_`` should cut off is piled up at the bounds."""
 
@@ -163,33 +134,8 @@ def _clamped(
         return tensor.normal_(mean, std).clamp_(a, b)
 
 
-class NativeSharedMask(Fault):
-    """Neighbours share one draw of torch's own dropout."""
-
-    name = "native-shared-mask"
-
-    def injections(self, subject: Subject) -> Iterable[Injection]:
-        paths = [path for path, layer in subject.of_type(nn.Dropout) if 0 < layer.p < 1]
-        if paths:
-            names = tuple(f"dropout/{path}" for path in paths)
-            around = in_place_of(nn.functional, "dropout", _sharing_dropout)
-            yield Injection("F.dropout", names, around=around, native=True)
-
-
-def _sharing_dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
-    if not training or p == 0.0:
-        return input
-    draws = torch.rand((input.numel() + 1) // 2, device=input.device).repeat_interleave(2)
-    kept = (draws[: input.numel()] >= p).view(input.shape).to(input.dtype)
-    return input * kept / (1 - p)
-
-
 FAULTS = (
     LeadingDimension(),
     Accumulation(),
-    SharedMask(),
     ClampedInitial(),
-    NativeSharedMask(),
 )
