@@ -162,7 +162,7 @@ class NativeReusedHalf(Native):
 
 
 class NativeRate(Native):
-    """torch's own dropout drops a tenth more than it should."""
+    """A tenth more than it should is dropped by torch's own dropout."""
 
     name = "native-rate"
 
@@ -171,7 +171,7 @@ class NativeRate(Native):
 
 
 class NativeEvaluation(Native):
-    """torch's own dropout draws in evaluation as well."""
+    """Evaluation draws as well in torch's own dropout."""
 
     name = "native-evaluation"
     always = True
