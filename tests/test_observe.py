@@ -88,8 +88,7 @@ def test_lines_are_the_spec_s() -> None:
 
 
 def test_observing_changes_no_number() -> None:
-    # Of a seed whose gradients the clip reaches: where it does not, the harness lets it act.
-    program = mlp(seed=2)
+    program = mlp()
     case = cases(program)[0]
     closed = close(program, case)
     module = module_class(MLP_SOURCE, "Mlp", "bare")()
@@ -105,7 +104,8 @@ def test_observing_changes_no_number() -> None:
     seen = run(program, MLP_SOURCE)
     assert seen["step0/loss/loss"].values == float(terms["loss"])
     for name, parameter in module.named_parameters():
-        change = (parameter.detach().double() - start[name].double()).reshape(-1)
+        # As it is shown: rounded where a step is more than half of a weight.
+        change = (parameter.detach() - start[name]).double().reshape(-1)
         shown = seen[f"step0/delta/{name}"].values
         assert shown is not None
         if shown.shape == change.shape:
