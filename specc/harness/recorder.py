@@ -47,6 +47,11 @@ class Observation:
         return sum(not_finite(self.nonfinite).values())
 
 
+# A root-mean-square below this may have lost elements: their squares leave float64's range, which
+# ends at 2e-308.
+_SQUARABLE = 1e-150
+
+
 def _statistics(value: Tensor) -> tuple[float, float]:
     """(root-mean-square, largest) of what is finite in ``value``, in which neither overflows."""
     square = largest = 0.0
@@ -57,7 +62,7 @@ def _statistics(value: Tensor) -> tuple[float, float]:
         # Not `max`, which would lose NaN.
         largest = float(np.maximum(largest, float(wide.abs().max()))) if wide.numel() else largest
     found = math.sqrt(square / max(value.numel(), 1)) if math.isfinite(square) else math.inf
-    if 1e-150 < found < math.inf and math.isfinite(largest):
+    if _SQUARABLE < found < math.inf and math.isfinite(largest):
         return found, largest
     wide = value.to(torch.float64).reshape(-1)
     wide = wide[torch.isfinite(wide)]
@@ -69,7 +74,7 @@ def root_mean_square(values: Tensor) -> float:
     if not values.numel():
         return 0.0
     found = float(values.square().mean().sqrt())
-    if 1e-150 < found < math.inf:
+    if _SQUARABLE < found < math.inf:
         return found
     # The squares may have left the range of float64.
     largest = float(values.abs().max())

@@ -1,4 +1,4 @@
-"""Adds to a comparison what the leaves of a golden do not show of a run.
+"""All that is held of a run against a golden: its leaves, and what they do not show.
 
 ``beside``: outputs and losses without hooks, against the same leaves as those with hooks; gradients
 that a step has changed. ``refined``, for what errors of a whole run are too large to show, with two
@@ -20,7 +20,7 @@ from specc.harness.alone_floor import NOT_ALONE, AloneFloor
 from specc.harness.compare import Comparison, K, compare, observable, structure
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import CHANGED_GRADIENT, WITHOUT_HOOKS, Spot, with_hooks
-from specc.harness.recorder import Observation
+from specc.harness.recorder import Observation, root_mean_square
 from specc.harness.spread import ENDLESS, error_of
 from specc.harness.tf32 import epsilon_of
 from specc.harness.verdict import Finding
@@ -28,6 +28,26 @@ from specc.harness.verdict import Finding
 # Some special functions (polygamma, those of Bessel) are good to nine digits in float64, and
 # another library's to others.
 LEAST = 1e-9
+
+
+def held(
+    golden: Golden,
+    observed: Sequence[Observation],
+    dtype: str,
+    spot_of: Callable[[str], Spot],
+    *,
+    layers: bool,
+    exact: Sequence[Observation] | None = None,
+    alone: Mapping[str, Error] | None = None,
+) -> Comparison:
+    """The run in ``dtype`` that showed ``observed`` against ``golden``; ``layers`` says that it
+    shows layer outputs. With ``exact``, what its float64 run showed, it is refined by that and by
+    how each layer errs ``alone``."""
+    found = compare(golden, observed, dtype, spot_of, layers=layers)
+    found = beside(found, golden, observed, dtype, spot_of)
+    if exact is None:
+        return found
+    return refined(found, golden, exact, alone or {}, dtype, spot_of)
 
 
 def beside(
@@ -64,7 +84,7 @@ def beside(
     for item in observed:
         if _is_of(item.name, CHANGED_GRADIENT) and item.values is not None:
             spot = spot_of(item.name)
-            rms = float(item.values.square().mean().sqrt())
+            rms = root_mean_square(item.values)
             message = (
                 "the optimizer's step, which is to read gradients, changed this one by"
                 f" {rms:.2e} of its root-mean-square"

@@ -2,7 +2,7 @@
 
 Sees forward, backward and optimizer, in-place and foreach forms. What a kernel computes exactly (a
 copy, a selection, a sign change, a maximum) is left alone: no honest machine rounds it. With
-``regroup`` the fused operations are taken apart and long sums are split at a random place, as
+``lanes`` the fused operations are taken apart and long sums are split at a random place, as
 compilers and other kernels do, and reductions are really added up in another order, so that
 roundings hidden inside a kernel show as well. Non-goal: deciding what the spread means (``floor``).
 """

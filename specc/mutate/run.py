@@ -30,14 +30,13 @@ from specc.harness.alone import (
     takes_another_way,
 )
 from specc.harness.case import ClosedCase, close
-from specc.harness.compare import compare
 from specc.harness.golden import Golden
 from specc.harness.lines import lines_of
 from specc.harness.matrix import Case, cases
 from specc.harness.native import first_case, native_findings
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
-from specc.harness.refine import beside, refined
+from specc.harness.refine import held
 from specc.harness.running import untouched
 from specc.ir import Program
 from specc.mutate.fault import Fault, Injection, Subject, guarded, not_put_in
@@ -300,13 +299,18 @@ class _Bench:
         """Whether our rule fails the run, the first bad value, and its error in floors."""
         if isinstance(seen.run, RunFailed):
             return True, seen.run.place, None
-        found = compare(
-            self.golden, seen.run.observations, self.dtype, self.lines.of, layers=layers
-        )
-        found = beside(found, self.golden, seen.run.observations, self.dtype, self.lines.of)
+        shown = None
         if layers and isinstance(seen.exact, Exact):
             shown = [*seen.exact.run.observations, *seen.without_hooks]
-            found = refined(found, self.golden, shown, seen.alone, self.dtype, self.lines.of)
+        found = held(
+            self.golden,
+            seen.run.observations,
+            self.dtype,
+            self.lines.of,
+            layers=layers,
+            exact=shown,
+            alone=seen.alone,
+        )
         first = found.findings[0] if found.findings else None
         return (True, first.name, first.floors) if first else (False, "", None)
 
