@@ -15,6 +15,7 @@ from specc import front
 from specc.errors import SpecError
 from specc.harness.bless import bless
 from specc.harness.judge import implementation, judge, unavailable
+from specc.harness.kernels import implementations
 from specc.harness.matrix import cells
 from specc.harness.running import Setting
 
@@ -158,6 +159,8 @@ def test_adagrad_is_fused_on_the_cpu_alone(tmp_path: Path) -> None:
         for device in ("cpu", "cuda")
     }
     assert why == {"cpu": None, "cuda": "torch has no fused implementation of Adagrad on cuda"}
+    found = [implementations(program, device) for device in ("cpu", "cuda")]
+    assert found == [("foreach", "for_loop", "fused"), ("foreach", "for_loop")]
 
 
 def test_a_sparse_gradient_has_no_fused_step(tmp_path: Path) -> None:
@@ -174,6 +177,7 @@ def test_a_sparse_gradient_has_no_fused_step(tmp_path: Path) -> None:
         "torch has no fused implementation of SGD for sparse gradients, and that of table.weight"
         " is one",
     )
+    assert implementations(program, "cpu") == ("foreach", "for_loop")
 
 
 @pytest.mark.parametrize("asked", ["", ", fused=true"])

@@ -252,7 +252,7 @@ def _plan(kind: str, row: Row) -> list[str]:
             return ["steps 1", "modes train"]
         case "optimizer":
             assert isinstance(row, OptimizerRow)
-            begins = row.begins({each.name: each.default for each in row.arguments})
+            begins = row.begins(row.defaults)
             # Without a number there are as many as it needs.
             late = any(begin.step > 2 for begin in begins)
             return ["modes train"] if late else ["steps 2", "modes train"]

@@ -59,13 +59,19 @@ def _adam(given: Mapping[str, Any]) -> tuple[Begin, ...]:
     return (_KEPT, Begin(step, "the largest average in the place of the present one"))
 
 
+def average_length(decay: float, step: float) -> float:
+    """Of how many squares RAdam takes its average with beta2 ``decay`` to be made in ``step``,
+    counted from 1: rho_t of Liu et al., "On the variance of the adaptive learning rate and beyond"
+    (2020)."""
+    power: float = decay**step
+    return 2 / (1 - decay) - 1 - 2 * step * power / (1 - power)
+
+
 def _radam(given: Mapping[str, Any]) -> tuple[Begin, ...]:
     """The length of the average is to be over 5, and only then does it divide by the root of the
     squares: in step 6 for most values of beta2, and never for the small ones."""
-    decay = given["betas"][1]
-    longest = 2 / (1 - decay) - 1
     for step in range(1, _FAR):
-        if longest - 2 * step * decay**step / (1 - decay**step) > 5:
+        if average_length(given["betas"][1], step) > 5:
             return (_KEPT, Begin(step, "its rectified step"))
     return (_KEPT,)
 

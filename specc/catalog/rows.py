@@ -137,6 +137,12 @@ class Row:
         return parse_signature(self.signature)
 
     @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """What each argument is where nothing is said of it: ``REQUIRED`` or ``INFERRED``
+        of one that has no default."""
+        return {each.name: each.default for each in self.arguments}
+
+    @cached_property
     def by_name(self) -> dict[str, Argument]:
         return {argument.name: argument for argument in self.arguments}
 

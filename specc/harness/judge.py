@@ -11,7 +11,6 @@ from pathlib import Path, PurePath
 
 import torch
 
-from specc.catalog import OPTIMIZERS
 from specc.errors import CallError, GoldenMissing
 from specc.harness import golden as goldens
 from specc.harness.alone import (
@@ -23,20 +22,21 @@ from specc.harness.alone import (
     takes_another_way,
 )
 from specc.harness.case import ClosedCase, close
-from specc.harness.compare import Comparison, compare
+from specc.harness.compare import Comparison
 from specc.harness.golden import Golden
+from specc.harness.kernels import not_implemented
 from specc.harness.lines import Lines, lines_of
 from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, kept_dropout_check, native_findings
 from specc.harness.native_dropout import native_dropout_check
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
-from specc.harness.refine import beside, not_alone, refined
+from specc.harness.refine import held, not_alone
 from specc.harness.subject import Key, steps
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
-from specc.ir import Optimizer, Program
+from specc.ir import Program
 
 
 def judge(
@@ -113,10 +113,16 @@ def _judged(
     except RunFailed as error:
         # What the run itself shows is told all the same.
         stopped = (_stopped(lines, error),)
-    result = compare(golden, run.observations, cell.dtype, lines.of, layers=eager)
-    result = beside(result, golden, run.observations, cell.dtype, lines.of)
+    result = held(
+        golden,
+        run.observations,
+        cell.dtype,
+        lines.of,
+        layers=eager,
+        exact=None if closer is None else closer.exact,
+        alone=None if closer is None else closer.alone,
+    )
     if closer is not None:
-        result = refined(result, golden, closer.exact, closer.alone, cell.dtype, lines.of)
         skipped = not_alone(golden, closer.alone, cell.dtype)
         if skipped:
             notes = (f"not judged by themselves, for they could not be run so: {_some(skipped)}",)
@@ -212,33 +218,14 @@ def missing_device(device: str) -> str | None:
 
 def unavailable(program: Program, cell: Cell) -> str | None:
     """Why there is no such cell wherever it is run, or None where there is."""
-    if cell.optimizer in ("foreach", "fused"):
-        for step in steps(program):
-            if step.optimizer is not None:
-                row = OPTIMIZERS[step.optimizer.type]
-                if cell.optimizer not in row.by_name:
-                    return f"torch has no {cell.optimizer} implementation of {row.name}"
-                if cell.optimizer == "fused":
-                    where = _not_fused(program, step.optimizer, cell.device)
-                    if where:
-                        return f"torch has no fused implementation of {row.name} {where}"
+    lacking = not_implemented(program, cell.optimizer, cell.device)
+    if lacking is not None:
+        return lacking
     if cell.dtype == TF32:
         if cell.device == "cpu" and cell.target != "eager":
             return "TF32 is a GPU's: on the CPU it is emulated, in eager alone"
         return missing_on(cell.device)
     return None
-
-
-def _not_fused(program: Program, optimizer: Optimizer, device: str) -> str:
-    """On what torch's fused step of ``optimizer`` is refused, by the device and the parameters."""
-    if device not in OPTIMIZERS[optimizer.type].fused_on:
-        return f"on {device}"
-    own = {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}
-    for name, layer, _ in program.subject().parameters():
-        arguments = dict(layer.arguments)
-        if name in own and arguments.get("sparse") is True:
-            return f"for sparse gradients, and that of {name} is one"
-    return ""
 
 
 # The four targets of a case run one after the other, on the same numbers against one golden.

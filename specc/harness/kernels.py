@@ -1,7 +1,7 @@
 """Which kernels torch computes with: on the CPU, where fused ones hide roundings and products, and
 in an optimizer's step.
 
-Non-goals: threads (``floor``), what a GPU computes with (``tf32``).
+Non-goals: threads (``machine``), what a GPU computes with (``tf32``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from unittest.mock import patch
 import torch
 
 from specc.catalog import OPTIMIZERS
+from specc.harness import subject
+from specc.ir import Optimizer, Program
 
+# torch's implementations of a step. The for-loop is what is left with both switches off.
+IMPLEMENTATIONS: Final = ("foreach", "for_loop", "fused")
 _SWITCHES: Final = ("foreach", "fused")
 
 
@@ -41,6 +45,37 @@ def _enable_onednn(enabled: bool) -> None:
     # The public flags() also sets a TF32 switch, and warns that this machine has no Intel GPU for
     # it.
     torch._C._set_mkldnn_enabled(enabled)
+
+
+def implementations(program: Program, device: str) -> tuple[str, ...]:
+    """Those that torch has on ``device`` for every optimizer of ``program``."""
+    return tuple(way for way in IMPLEMENTATIONS if not_implemented(program, way, device) is None)
+
+
+def not_implemented(program: Program, way: str, device: str) -> str | None:
+    """Why torch has no implementation ``way`` of a step of ``program`` on ``device``; None where it
+    has one of each."""
+    for step in subject.steps(program) if way in _SWITCHES else ():
+        if step.optimizer is not None:
+            row = OPTIMIZERS[step.optimizer.type]
+            if way not in row.by_name:
+                return f"torch has no {way} implementation of {row.name}"
+            where = _not_fused(program, step.optimizer, device) if way == "fused" else ""
+            if where:
+                return f"torch has no fused implementation of {row.name} {where}"
+    return None
+
+
+def _not_fused(program: Program, optimizer: Optimizer, device: str) -> str:
+    """On what torch's fused step of ``optimizer`` is refused, by the device and the parameters."""
+    if device not in OPTIMIZERS[optimizer.type].fused_on:
+        return f"on {device}"
+    own = {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}
+    for name, layer, _ in program.subject().parameters():
+        arguments = dict(layer.arguments)
+        if name in own and arguments.get("sparse") is True:
+            return f"for sparse gradients, and that of {name} is one"
+    return ""
 
 
 @contextmanager

@@ -107,8 +107,7 @@ def drops(program: Program, module: nn.Module) -> Iterator[tuple[Kind, str, Span
     for node, place in nodes(program, {}):
         if not isinstance(node, FunctionCall):
             continue
-        given = {a.name: a.default for a in node.row.arguments} | dict(node.arguments)
-        rate = given.get("p")
+        rate = dict(node.arguments).get("p", node.row.defaults.get("p"))
         kind = kind_of_function(node.function, static_value(rate, place.values))  # type: ignore[arg-type]  # no tensor
         if kind is not None and kind not in seen:
             seen.add(kind)

@@ -11,11 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from specc.harness.kernels import plain_kernels
+from specc.harness.kernels import implementations, plain_kernels
 from specc.harness.machine import random_rounding, threads
 from specc.harness.running import Setting
 from specc.ir import Program
-from specc.mutate.faults.optimizers import ways_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def variants(program: Program, dtype: str, targets: tuple[str, ...]) -> Iterator
         yield Variant("channels_last", replace(plain, layout="channels_last"))
     train = program.train
     if train is not None and any(step.optimizer is not None for step in train.steps):
-        for way in ways_of(program):
+        for way in implementations(program, "cpu"):
             yield Variant(way, replace(plain, optimizer=way))
     for target in targets:
         yield Variant(target, Setting(target, "cpu", dtype, whole=True))

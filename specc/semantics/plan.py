@@ -172,8 +172,7 @@ def _begins(step: ir.Step) -> Iterator[Begin]:
     if optimizer is None:
         return
     row = OPTIMIZERS[optimizer.type]
-    given = {argument.name: argument.default for argument in row.arguments}
-    given |= {name: ir.static_value(value, {}) for name, value in optimizer.arguments}  # type: ignore[arg-type]  # compile-time
+    given = row.defaults | {name: ir.static_value(value, {}) for name, value in optimizer.arguments}  # type: ignore[arg-type]  # compile-time
     groups = [dict(group.arguments) for group in optimizer.groups]
     for own in ({}, *groups) if optimizer.rest.names or not groups else groups:
         changed = {name: ir.static_value(value, {}) for name, value in own.items()}  # type: ignore[arg-type]  # compile-time

@@ -60,7 +60,7 @@ def _reason(row: str, name: str, value: object) -> str | None:
 
 def check_optimizer(type_: str, settings: ir.Arguments, span: Span, collector: Collector) -> bool:
     """Whether the settings of an optimizer (or of one of its groups) go together."""
-    given: dict[str, object] = {each.name: each.default for each in OPTIMIZERS[type_].arguments}
+    given: dict[str, object] = dict(OPTIMIZERS[type_].defaults)
     for name, value in settings:
         given[name] = ir.static_value(value, {})  # type: ignore[arg-type]  # compile-time
     refusal = None

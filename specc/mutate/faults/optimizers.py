@@ -23,7 +23,8 @@ from torch.optim.optimizer import (
 )
 
 from specc.catalog import OPTIMIZERS
-from specc.ir import Optimizer, Program, static_value
+from specc.harness.kernels import implementations
+from specc.ir import Optimizer, static_value
 from specc.mutate.fault import Fault, Injection, Subject
 
 AFTER = ("*/delta/*", "*/state/*")
@@ -48,7 +49,7 @@ class OfSteps(Fault):
             if step.optimizer is not None and step.optimizer.type in self.types:
                 if self.fits(subject, settings_of(step.optimizer)):
                     for way in self.ways:
-                        if not way or way in ways_of(subject.program):
+                        if not way or way in implementations(subject.program, "cpu"):
                             where = step.name or step.optimizer.type
                             yield Injection(
                                 f"{where}, {way}" if way else where,
@@ -106,18 +107,8 @@ class OfSteps(Fault):
 
 def settings_of(optimizer: Optimizer) -> dict[str, Any]:
     """The settings of ``optimizer``, torch's defaults among them."""
-    found = {each.name: each.default for each in OPTIMIZERS[optimizer.type].arguments}
-    return found | {name: static_value(value, {}) for name, value in optimizer.arguments}  # type: ignore[arg-type]  # compile-time
-
-
-def ways_of(program: Program) -> tuple[str, ...]:
-    """The implementations of a step on the CPU that torch has for every optimizer of
-    ``program``."""
-    steps = program.train.steps if program.train is not None else ()
-    rows = [OPTIMIZERS[step.optimizer.type] for step in steps if step.optimizer is not None]
-    foreach = all("foreach" in row.by_name for row in rows)
-    fused = all("cpu" in row.fused_on for row in rows)
-    return (*(("foreach",) if foreach else ()), "for_loop", *(("fused",) if fused else ()))
+    said = {name: static_value(value, {}) for name, value in optimizer.arguments}  # type: ignore[arg-type]  # compile-time
+    return OPTIMIZERS[optimizer.type].defaults | said
 
 
 def updates(subject: Subject) -> int:

@@ -16,8 +16,10 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
+from specc.catalog.optimizers import average_length
+from specc.harness.kernels import implementations
 from specc.mutate.fault import Fault, Injection, Subject
-from specc.mutate.faults.optimizers import AFTER, Before, OfSteps, updates, ways_of
+from specc.mutate.faults.optimizers import AFTER, Before, OfSteps, updates
 
 _KERNELS: Final = ("_fused_sgd_", "_fused_adam_", "_fused_adamw_", "_fused_adagrad_")
 
@@ -129,7 +131,7 @@ class FusedScaled(Fault):
             return
         # A clip has the gradients unscaled before.
         own = [step for step in train.steps if step.optimizer is not None and step.clip is None]
-        if own and "fused" in ways_of(subject.program):
+        if own and "fused" in implementations(subject.program, "cpu"):
             yield Injection("unscaling", AFTER, around=_scaled, optimizer="fused", everywhere=True)
 
 
@@ -170,7 +172,7 @@ def _radam(
     is not ``rectified``; None where the step is none."""
     first, second = group["betas"]
     step = float(now["step"])
-    longest, length = 2 / (1 - second) - 1, _length(second, step)
+    longest, length = 2 / (1 - second) - 1, average_length(second, step)
     if length <= 5:
         return None
     factor = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
@@ -183,14 +185,8 @@ def _radam(
     return moved
 
 
-def _length(decay: float, step: float) -> float:
-    """Of how many squares RAdam takes its average to be made."""
-    power: float = decay**step
-    return 2 / (1 - decay) - 1 - 2 * step * power / (1 - power)
-
-
 def _rectified(decay: float, steps: int) -> bool:
-    return any(_length(decay, step) > 5 for step in range(1, steps + 1))
+    return any(average_length(decay, step) > 5 for step in range(1, steps + 1))
 
 
 FAULTS = (
