@@ -124,6 +124,16 @@ def kind_of_function(name: str, p: object) -> Kind | None:
     return Kind(f"F.{name}", float(p)) if drops else None  # type: ignore[arg-type]  # a number
 
 
+def constants(p: float, alpha: bool) -> tuple[float, float, float]:
+    """(factor, shift, dropped) of dropout at the rate ``p``: x becomes factor * x + shift where it
+    is kept, and dropped elsewhere. ``alpha`` keeps mean and variance of what SELU gives (Klambauer
+    et al., "Self-normalizing neural networks", 2017)."""
+    if not alpha:
+        return 1.0 / (1.0 - p), 0.0, 0.0
+    factor = 1.0 / math.sqrt((_SATURATION**2 * p + 1.0) * (1.0 - p))
+    return factor, _SATURATION * factor * p, -_SATURATION * factor * (1.0 - p)
+
+
 @dataclass(frozen=True, slots=True)
 class DropoutFindings:
     """What was measured of one kind, and ``faults``: empty where it is sound."""
@@ -250,14 +260,9 @@ class _Site:
 
     def _kept(self, output: Tensor, backward: Tensor, faults: list[str]) -> Tensor:
         """What one call kept; ``faults`` are added to where its scale or its backward is wrong."""
-        p, alpha = self.kind.p, _FORMS[self.kind.name].alpha
-        factor = 1.0 / (1.0 - p)
-        law = f"scaled by 1 / (1 - p) = {factor:.6g}"
-        shift = dropped = 0.0
-        if alpha:
-            factor = 1.0 / math.sqrt((_SATURATION**2 * p + 1.0) * (1.0 - p))
-            shift, dropped = _SATURATION * factor * p, -_SATURATION * factor * (1.0 - p)
-            law = f"{factor:.6g} x + {shift:.6g}"
+        alpha = _FORMS[self.kind.name].alpha
+        factor, shift, dropped = constants(self.kind.p, alpha)
+        law = f"{factor:.6g} x + {shift:.6g}" if alpha else f"scaled by 1 / (1 - p) = {factor:.6g}"
         value, gradient = self.value.double(), self.gradient.double()
         wanted = factor * value + shift
         kept: Tensor = output.double() - dropped > (wanted - dropped) / 2

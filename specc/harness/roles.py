@@ -114,14 +114,10 @@ def roles_of(program: Program) -> Roles:
 # Every draw of a case asks for them.
 @lru_cache(maxsize=4)
 def _roles(key: Key) -> Roles:
-    program, train = key.program, key.program.train
-    whole = program.subject()
-    nodes: dict[int, Node] = {id(node): node for node in whole.nodes}
-    if train is not None:
-        following = (*train.shared, *train.nodes, *train.metric_nodes)
-        nodes |= {id(node): node for node in following}
+    program = key.program
     inputs = (*subject.model_inputs(program), *subject.train_inputs(program))
-    return _followed(whole, inputs, nodes.values(), subject.known_sizes(program))
+    nodes = subject.outer_nodes(program)
+    return _followed(program.subject(), inputs, nodes, subject.known_sizes(program))
 
 
 def roles_of_model(program: Program, model: Module) -> Roles:

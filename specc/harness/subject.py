@@ -65,16 +65,22 @@ def known_sizes(program: Program) -> dict[str, Size]:
     return {**program.param_values(subject), **subject.values}
 
 
+def outer_nodes(program: Program) -> tuple[Node, ...]:
+    """The nodes of the model, then those of its training that are no model's; blocks are not
+    entered."""
+    train = program.train
+    found: dict[int, Node] = {id(node): node for node in program.subject().nodes}
+    if train is not None:
+        following = (*train.shared, *train.nodes, *train.metric_nodes)
+        found |= {id(node): node for node in following}
+    return tuple(found.values())
+
+
 def nodes(program: Program, values: dict[str, Size]) -> Iterator[tuple[Leaf, Place]]:
     """Every node of the model and its training, each with its place; blocks are entered.
 
     ``values`` are the sizes of the inputs; those that the spec decides are added."""
-    subject, train = program.subject(), program.train
-    found: dict[int, Node] = {id(node): node for node in subject.nodes}
-    if train is not None:
-        following = (*train.shared, *train.nodes, *train.metric_nodes)
-        found |= {id(node): node for node in following}
-    whole = dataclasses.replace(subject, nodes=tuple(found.values()))
+    whole = dataclasses.replace(program.subject(), nodes=outer_nodes(program))
     yield from walk(whole, {**known_sizes(program), **values})
 
 

@@ -7,7 +7,6 @@ are, gradient included. Non-goals: what else draws.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.harness.native import drops, first_case
+from specc.harness.native_dropout import constants
 from specc.mutate.fault import (
     Fault,
     Injection,
@@ -212,11 +212,7 @@ def _noise(input: Tensor, p: float, channels: bool, alpha: bool) -> tuple[Tensor
     draws = fault.drawn(torch.rand(shape, device=input.device), _State.calls)
     _State.calls += 1
     kept = (draws >= fault.rate(p)).double()
-    saturation = 1.7580993408473766
-    factor, shift, dropped = 1 / (1 - p), 0.0, 0.0
-    if alpha:
-        factor = 1 / math.sqrt((saturation**2 * p + 1) * (1 - p))
-        shift, dropped = saturation * factor * p, -saturation * factor * (1 - p)
+    factor, shift, dropped = constants(p, alpha)
     moved = kept * shift + (1 - kept) * dropped
     return (kept * factor).expand(input.shape), moved.expand(input.shape)
 
