@@ -2,19 +2,18 @@
 
 Both sides run on the same inputs and weights, from the same buffers, with the same draws: in
 evaluation and in training mode, with gradients and under ``no_grad``. Outputs, gradients of a fixed
-random weighting of them, and the buffers that a run leaves are compared. Where the artefact's
-arithmetic may be ordered otherwise, its error is measured against float64 and held to what eager's
-own error shows to be honest. Non-goals: losses, optimizers and several steps, which the harness
+random weighting of them, and the buffers that a run leaves are compared. Non-goals: how far apart
+honest arithmetic may be (``roundoff``); losses, optimizers and several steps, which the harness
 compares on every runnable.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,9 @@ from torch import Tensor, nn
 from specc.errors import TargetError
 from specc.targets import Target
 from specc.targets.draws import Draw, Recorded, Replayed, compiled_as_eager_draws, seeded
+from specc.targets.roundoff import Key, Reference, compare
 from specc.targets.sides import WAYS, Seen, Side, Way
 
-# The error model. An artefact computes the same real function with other roundings: fused,
-# reordered, kept in wider registers. Its error against the exact result therefore has the size of
-# eager's own, which the float64 run shows; but that is one draw, and lucky where sums happen to be
-# exact, so the bound is a small multiple of eager's largest error over the tensor, plus some units
-# in the last place of the tensor's root mean square. A wrong constant, a lost term or a stale
-# weight is thousands of units; a fault of one layer's order of summation is a few.
-_EAGER_ERRORS = 8.0
-_UNITS = 16.0
-# Eager adds many numbers up in pairs or in float64. Added one after the other, as a compiler may,
-# n of one sign lose up to n/2 units of their sum, and n of both signs the root of n times what they
-# lose in pairs. Inductor starts anew after 4,096.
-_MOST_TERMS = 4096
 # A kink (ReLU, max) that lies within a rounding of an input turns a term of a gradient on or off in
 # one side and not in the other. It does not lie there for other inputs; a fault does.
 _ATTEMPTS = 3
@@ -135,7 +123,7 @@ class _Proof:
 
     def way(self, way: Way, inputs: tuple[Tensor, ...]) -> list[Comparison]:
         """Compares one way to run. Raises TargetError (E0904)."""
-        own: dict[str, float] = {}
+        own: dict[Key, float] = {}
         unequal: TargetError | None = None
         for attempt in range(_ATTEMPTS):
             given = tuple(_turned(each, attempt) for each in inputs)
@@ -148,7 +136,10 @@ class _Proof:
                 if unequal is not None:  # the model does not take its inputs in another order
                     break
                 raise
-            reference = _Reference(self, way, given, eager, record.draws, own)
+            reference = None
+            if not self.exact:
+                run_in = partial(self.run_in, way, given, eager, record.draws)
+                reference = Reference(run_in, eager, own)
             found, unequal = self._attempt(way, given, eager, record, attempt, reference)
             if unequal is None:
                 return found
@@ -162,7 +153,7 @@ class _Proof:
         eager: Seen,
         record: Recorded,
         attempt: int,
-        reference: _Reference,
+        reference: Reference | None,
     ) -> tuple[list[Comparison], TargetError | None]:
         """The comparisons on one draw of inputs, and the first gradient that is too far off."""
         # An optimized script moves draws that do not depend on each other.
@@ -177,9 +168,9 @@ class _Proof:
                 what = {"output": "output ", "gradient": "the gradient of ",
                         "buffer": "the buffer "}[kind] + place  # fmt: skip
                 where = f"{what} of {self._path} {way}{self.where}"
-                terms = min(record.terms, _MOST_TERMS)
+                key = kind, place
                 try:
-                    error, bound = _compare(where, (kind, place), expected, found, reference, terms)
+                    error, bound = compare(where, key, expected, found, reference, record.terms)
                 except TargetError as fault:
                     if kind != "gradient" or self.exact:
                         raise
@@ -200,9 +191,13 @@ class _Proof:
         return self._precise[dtype]
 
     def run_in(
-        self, dtype: torch.dtype, way: Way, inputs: tuple[Tensor, ...], eager: Seen,
+        self,
+        way: Way,
+        inputs: tuple[Tensor, ...],
+        eager: Seen,
         draws: Sequence[Draw],
-    ) -> Seen:  # fmt: skip
+        dtype: torch.dtype,
+    ) -> Seen:
         """What eager would have seen in another precision, with its draws."""
         complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
         converted = tuple(
@@ -213,51 +208,6 @@ class _Proof:
         )
         with seeded(self._device, 0), Replayed(draws):
             return self.precise(dtype).run(converted, way, eager.weights, self._learning)
-
-
-class _Reference:
-    """The same run in float64, made when it is first asked for; and eager's own error against it.
-
-    Eager in float64 is itself the reference; its error is then what float32 shows, scaled by the
-    ratio of the rounding units: rounding errors are proportional to the unit.
-    """
-
-    def __init__(
-        self, proof: _Proof, way: Way, inputs: tuple[Tensor, ...], eager: Seen,
-        draws: Sequence[Draw], own: dict[str, float],
-    ) -> None:  # fmt: skip
-        self.exact_wanted = proof.exact
-        self._make = (proof, way, inputs, eager, draws)
-        self._made: tuple[Seen, Seen, float] | None = None
-        self._largest = own
-
-    def of(self, key: tuple[str, str]) -> tuple[Tensor, Tensor]:
-        """The exact value of a tensor, and eager's own error in each element of it."""
-        if self._made is None:
-            proof, way, inputs, eager, draws = self._make
-            outputs = eager.outputs.values()
-            if any(each.dtype in (torch.float64, torch.complex128) for each in outputs):
-                shadow = proof.run_in(torch.float32, way, inputs, eager, draws)
-                scale = torch.finfo(torch.float64).eps / torch.finfo(torch.float32).eps
-                self._made = (eager, shadow, scale)
-            else:
-                exact = proof.run_in(torch.float64, way, inputs, eager, draws)
-                self._made = (exact, eager, 1.0)
-        exact, shadow, scale = self._made
-        value, rounded = _value(exact, key), _value(shadow, key)
-        return value, (_wide(rounded) - _wide(value)).abs() * scale
-
-    def largest(self, key: tuple[str, str], own: float) -> float:
-        """The largest error that eager has made in this tensor, on any inputs so far."""
-        name = "/".join(key)
-        self._largest[name] = max(own, self._largest.get(name, 0.0))
-        return self._largest[name]
-
-
-def _value(seen: Seen, key: tuple[str, str]) -> Tensor:
-    kind, place = key
-    values = {"output": seen.outputs, "gradient": seen.gradients, "buffer": seen.buffers}[kind]
-    return values[place]
 
 
 def _pairs(
@@ -289,73 +239,6 @@ def _pairs(
                 raise TargetError("E0904", f"only {has} has a gradient of {name}")
             continue
         yield "gradient", name, mine, theirs
-
-
-def _compare(
-    where: str,
-    key: tuple[str, str],
-    eager: Tensor,
-    found: Tensor,
-    reference: _Reference,
-    terms: int,
-) -> tuple[float, float]:
-    """The error and the bound of one tensor; an exact one must be equal to the bit. Raises
-    TargetError E0904."""
-    if found.dtype != eager.dtype or found.shape != eager.shape:
-        raise TargetError(
-            "E0904",
-            f"{where} is {found.dtype} {list(found.shape)}, not {eager.dtype} {list(eager.shape)}",
-        )
-    unequal = (found != eager) & ~(torch.isnan(found) & torch.isnan(eager))
-    count = int(unequal.sum())
-    if not count:
-        return 0.0, 0.0
-    floating = eager.is_floating_point() or eager.is_complex()
-    if reference.exact_wanted or not floating:
-        # An index (of a largest element, say) may turn over where eager's turns over in float64.
-        turned = 0 if reference.exact_wanted else int((reference.of(key)[1] != 0).sum())
-        allowed = round(_EAGER_ERRORS) * turned
-        if count > allowed:
-            raise TargetError(
-                "E0904",
-                f"{where} differs from eager in {count} of {eager.numel()} elements"
-                + _most(found, eager),
-            )
-        return float(count), float(allowed)
-
-    finite = torch.isfinite(eager)
-    if (unequal & ~finite).any() or not torch.equal(torch.isfinite(found), finite):
-        raise TargetError(
-            "E0904", f"{where} differs from eager in where it is infinite or not a number"
-        )
-    exact, own_error = reference.of(key)
-    # Where the working precision overflows and float64 does not, there is no error to measure.
-    measured = finite & torch.isfinite(exact) & torch.isfinite(own_error)
-    if not measured.any():
-        return 0.0, 0.0
-    expected = exact[measured]
-    error = (found[measured].to(expected.dtype) - expected).abs().max().item()
-    own = reference.largest(key, own_error[measured].max().item())
-    size = expected.abs().square().mean().sqrt().item()
-    unit = torch.finfo(eager.dtype).eps
-    bound = max(_EAGER_ERRORS, math.sqrt(terms)) * own + max(_UNITS, terms / 2) * unit * size
-    if error > bound:
-        raise TargetError(
-            "E0904",
-            f"{where} differs from float64 by up to {error:.3g}, eager by {own:.3g}; "
-            f"honest rounding stays within {bound:.3g}",
-        )
-    return error, bound
-
-
-def _most(found: Tensor, eager: Tensor) -> str:
-    if eager.dtype == torch.bool:
-        return ""  # how far apart two truth values are says nothing
-    return f", by up to {(_wide(found) - _wide(eager)).abs().max().item():.3g}"
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
 
 
 def _give_weights(artefact: nn.Module, module: nn.Module, path: Path) -> None:
