@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from specc.harness.bless import bless, make
 from specc.harness.blessable import check_observable
 from specc.harness.golden import read
 from specc.harness.judge import judge
-from specc.harness.matrix import Case, cases, cells
+from specc.harness.matrix import cases, cells
 from specc.harness.recorder import Observation
 from specc.harness.spread import Floor
 from specc.harness.stored import Leaf
@@ -131,7 +131,7 @@ def test_a_finite_place_beside_others_is_judged(tmp_path: Path) -> None:
     wrong = emit(project.program).replace("2.0", "2.00001")
     for verdict in project.verdicts(wrong).values():
         assert [finding.what for finding in verdict.findings] == ["values"]
-    elsewhere = emit(project.program).replace("torch.sqrt(x)", "torch.sqrt(x + 0.1)")
+    elsewhere = emit(project.program).replace("torch.sqrt(x)", "torch.sqrt(x + 100.0)")
     assert elsewhere != emit(project.program)
     for verdict in project.verdicts(elsewhere).values():
         assert [finding.what for finding in verdict.findings] == ["nonfinite"]
@@ -235,7 +235,5 @@ def test_a_cell_in_which_nothing_is_judged_does_not_pass(
 def test_a_made_golden_tells_its_notes(tmp_path: Path) -> None:
     program = Project.of(tmp_path, spec("  output sqrt(x)", test="nonfinite allowed")).program
     (case,) = cases(program)
-    assert isinstance(case, Case)
     found = make(program, case, emit(program), ("float32",))
     assert any(note.startswith("not finite in the reference: eval/output") for note in found.notes)
-    assert replace(found, notes=()).leaves == found.leaves

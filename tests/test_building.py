@@ -33,6 +33,8 @@ def test_every_spec_has_two_sets_of_sizes_that_specialise_nothing(spec: Path) ->
             assert all(a != b for (_, a), (_, b) in zip(first.sizes, other.sizes, strict=True))
             name, size = first.sizes[-1]
             pinned = building.other(found, model, first, {name: size})
+            # A model of one size has no other where that is bound.
+            assert (pinned is None) == (len(first.sizes) == 1)
             assert pinned is None or dict(pinned.sizes)[name] == size
 
 

@@ -36,9 +36,13 @@ TORCH_FREE = sorted(
         "specc",
         "specc.targets",
         "specc.harness",
-        "specc.harness.matrix",
-        "specc.harness.place",
-        "specc.harness.verdict",
+        *(
+            f"specc.harness.{name}"
+            for name in (
+                "building demands golden_formats isolated lines matrix place process roles storage"
+                " subject verdict"
+            ).split()
+        ),
         "specc.measure",
         "specc.measure.attribute",
         "specc.measure.lines",
