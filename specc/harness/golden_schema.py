@@ -94,16 +94,15 @@ def validated(raw: dict[str, Any]) -> Header:
     Part by part, and none of more than ``MOST`` values: of a part with a million faults every one
     would be described.
     """
-    lists = {"tensors": raw.get("tensors"), "alone": raw.get("alone")}
     for name in Header.model_fields.keys() - raw.keys():
         raise ValueError(f"{name}: it is missing")
     for name in raw.keys() - Header.model_fields.keys():
         raise ValueError(f"{name[:80]}: nothing is called so")
-    rows, alone = lists["tensors"], lists["alone"]
+    rows, alone = raw["tensors"], raw["alone"]
     if not isinstance(rows, list) or not isinstance(alone, dict):
         raise ValueError("tensors is no list, or alone no object")
     for name, part in raw.items():
-        if name not in lists and _count(part) > MOST:
+        if name not in ("tensors", "alone") and _count(part) > MOST:
             raise ValueError(f"{name}: it holds over {MOST} values")
     head = _part("", Header.model_validate, raw | {"tensors": [], "alone": {}})
     tensors = [_part(f"tensors.{k}", Row.model_validate, row) for k, row in enumerate(rows)]

@@ -131,11 +131,11 @@ class GradientHooks:
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
                     start = given.get(id(parameter))
-                    if start is None or _is(parameter.grad, start):
+                    if start is None or _same_numbers(parameter.grad, start):
                         continue
                     state = optimizer.state.get(parameter, {})
                     honest = _left_behind(optimizer, group, state, start, scale[0])
-                    if honest is None or not _is_close(parameter.grad, honest):
+                    if honest is None or not _same_computation(parameter.grad, honest):
                         found = self.changed.setdefault(step, {})
                         found[self._names[id(parameter)]] = _change(parameter.grad, start)
             given.clear()
@@ -164,7 +164,7 @@ def _left_behind(
     return None
 
 
-def _is(found: Tensor | None, given: Tensor) -> bool:
+def _same_numbers(found: Tensor | None, given: Tensor) -> bool:
     """Whether the two are the same numbers, NaN for NaN."""
     if found is None or found.shape != given.shape or found.dtype != given.dtype:
         return False
@@ -174,14 +174,14 @@ def _is(found: Tensor | None, given: Tensor) -> bool:
         if found.is_sparse:
             one, other = found.detach().coalesce(), given.coalesce()
             same = torch.equal(one.indices(), other.indices())
-            return same and _is(one.values(), other.values())
+            return same and _same_numbers(one.values(), other.values())
         one, other = found.detach(), given
         if torch.equal(one, other):
             return True
         return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
-def _is_close(found: Tensor | None, wanted: Tensor) -> bool:
+def _same_computation(found: Tensor | None, wanted: Tensor) -> bool:
     """Whether the two are the same computation, which another kernel may round otherwise."""
     if found is None or found.shape != wanted.shape or found.dtype != wanted.dtype:
         return False

@@ -28,6 +28,7 @@ PRIME = 7
 # Tried in turn for each other symbol until the program's conditions hold.
 CANDIDATES = (8, 6, 5, 12, 16, 10, 9, 24, 32, 7, 11, 4, 3, 2, 1, 48, 64, 96, 128, 224, 256)
 MAX_ATTEMPTS = 20_000
+# Rows with equal sizes that are held against the conditions: the squarest are the first.
 MOST_SQUARES = 100
 
 

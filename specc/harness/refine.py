@@ -62,23 +62,20 @@ def beside(
     findings = list(comparison.findings)
     worst, compared = comparison.worst, comparison.compared
     for kind, how in WITHOUT_HOOKS.items():
-        names = {with_hooks(item.name): item.name for item in observed if _is_of(item.name, kind)}
-        # What is wrong with hooks as well is told there.
-        leaves = [
+        shown = {with_hooks(item.name): item for item in observed if _is_of(item.name, kind)}
+        # What is wrong with hooks as well is told there, and so is what the golden has not.
+        leaves = tuple(
             leaf
             for leaf in golden.leaves
-            if leaf.reference.name in names and leaf.reference.name not in known
-        ]
-        renamed = [
-            replace(item, name=with_hooks(item.name))
-            for item in observed
-            if _is_of(item.name, kind) and with_hooks(item.name) not in known
-        ]
-        part = replace(golden, leaves=tuple(leaves), partial=True)
+            if leaf.reference.name in shown and leaf.reference.name not in known
+        )
+        names = (leaf.reference.name for leaf in leaves)
+        renamed = [replace(shown[name], name=name) for name in names]
+        part = replace(golden, leaves=leaves)
         found = compare(part, renamed, dtype, spot_of, layers=False)
         worst, compared = max(worst, found.worst), compared + found.compared
         findings += [
-            replace(each, name=names[each.name], message=f"{how}: {each.message}")
+            replace(each, name=shown[each.name].name, message=f"{how}: {each.message}")
             for each in found.findings
         ]
     for item in observed:
@@ -231,8 +228,8 @@ def of_float64(golden: Golden, exact: Sequence[Observation]) -> list[tuple[str, 
 
 def _in_float64(leaf: Leaf, item: Observation, allowed: float) -> tuple[str, str] | None:
     """(kind, message) where ``item`` of a float64 run is further from ``leaf`` than ``allowed``."""
-    beside = WITHOUT_HOOKS.get(item.name.split("/")[1]) if with_hooks(item.name) else None
-    where = f"{beside}, in float64" if beside else "in float64"
+    how = WITHOUT_HOOKS.get(item.name.split("/")[1]) if with_hooks(item.name) else None
+    where = f"{how}, in float64" if how else "in float64"
     difference = structure(leaf, item, "float64")
     if difference is not None:
         return difference[0], f"{where}, {difference[1]}"
