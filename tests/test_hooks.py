@@ -175,6 +175,21 @@ def test_a_step_that_changes_gradients_is_seen(
         assert float(change.square().mean().sqrt()) == pytest.approx(size)
 
 
+def test_small_gradients_that_a_fused_step_changes_are_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Spoiling, "spoil", staticmethod(halve))
+    model = nn.Linear(4, 3)
+    optimizer = Spoiling(model.parameters(), lr=0.1, fused=True)
+    scaler = torch.amp.GradScaler("cpu", init_scale=128.0)
+    hooks = GradientHooks(model, {}, stepping={"": optimizer})
+    with hooks:
+        loss: Any = scaler.scale(1e-9 * model(torch.randn(5, 4)).square().sum())
+        loss.backward()
+        scaler.step(optimizer)
+    assert set(hooks.changed[""]) == {"weight", "bias"}
+
+
 def test_nan_is_no_change() -> None:
     model = nn.Linear(4, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
