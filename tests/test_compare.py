@@ -162,6 +162,15 @@ def test_a_number_that_an_optimizer_keeps_is_one_of_float32(
     assert (not found) == passes
 
 
+def test_in_float64_an_optimizer_keeps_numbers_of_float64() -> None:
+    name = "step3/state/mu_product/fc.weight"
+    kept = item(name, [0.01], dtype="number", exact=True)
+    for value, passes in ((0.01 * (1 + 1e-13), True), (0.01 * (1 + 1e-9), False)):
+        found = item(name, [value], dtype="number", exact=True)
+        result = compare(golden(kept), [found], "float64", spot, layers=True)
+        assert (not result.findings) == passes
+
+
 def test_a_count_is_the_same_count() -> None:
     count = item("step0/state/step/fc.weight", [3.0], dtype="number", exact=True)
     other = item("step0/state/step/fc.weight", [3.000001], dtype="number", exact=True)

@@ -92,7 +92,7 @@ def compare(
         if leaf.reference.exact:
             compared += 1
             settings += leaf.reference.dtype == "number"
-            message = _exact(leaf.reference, found)
+            message = _exact(leaf.reference, found, dtype)
             if message is not None:
                 findings.append(Finding(name, "values", spot.file, spot.line, message))
             continue
@@ -152,12 +152,12 @@ def _concrete(dtype: str, run_dtype: str) -> str:
     return str(dtype_of(run_dtype)).removeprefix("torch.") if dtype == "float" else dtype
 
 
-def _exact(reference: Observation, found: Observation) -> str | None:
+def _exact(reference: Observation, found: Observation, dtype: str) -> str | None:
     assert reference.values is not None and found.values is not None
     if found.values.equal(reference.values):
         return None
     error = (found.values - reference.values).abs()
-    allowed = _tolerance(reference) * reference.values.abs()
+    allowed = _tolerance(reference, dtype) * reference.values.abs()
     if not bool((error > allowed).any()):
         return None
     if error.numel() == 1:
@@ -165,13 +165,13 @@ def _exact(reference: Observation, found: Observation) -> str | None:
     return f"{int((error > allowed).sum())} of {error.numel()} entries differ"
 
 
-def _tolerance(reference: Observation) -> float:
+def _tolerance(reference: Observation, dtype: str) -> float:
     if reference.dtype != "number":
         return 0.0
     assert reference.values is not None
     stage, _, rest = reference.name.partition("/")
     counts = bool((reference.values == reference.values.round()).all())
-    if counts or not rest.startswith("state/"):
+    if dtype == "float64" or counts or not rest.startswith("state/"):
         return EXACT_TOLERANCE
     return KEPT_TOLERANCE * (1 + int(stage.removeprefix("step")))
 
