@@ -32,6 +32,7 @@ from specc.harness.pattern import pattern
 from specc.harness.refine import allowed_in_float64, beside, of_float64
 from specc.harness.sketch import represent
 from specc.harness.spread import error_of
+from specc.harness.stored import Leaf
 from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
 from specc.targets import TARGETS
@@ -40,6 +41,7 @@ from specc.targets import TARGETS
 MUCH = 16.0
 # Layers are compiled one by one for so long.
 SECONDS = 90.0
+_ANOTHER = "in float64 it is off as well: another computation, not worse arithmetic"
 
 
 @dataclass
@@ -67,168 +69,160 @@ def locate(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _look(found, program, closed, golden, source, setting, name)
+            _Look(program, closed, golden, source, setting, name, found).look()
     except (RunFailed, SpeccError) as error:
         found.lines.append(f"it could not be looked at closer: {error}")
     return found
 
 
-def _look(
-    found: Located,
-    program: Program,
-    closed: ClosedCase,
-    golden: Golden,
-    source: str,
-    setting: Setting,
-    name: str,
-) -> None:
-    if "/alone" in name:
-        _look_by_itself(found, program, closed, source, setting, name)
-        return
-    if with_hooks(name):
-        _look_without_hooks(found, program, closed, golden, source, setting, name)
-        return
-    if beside_golden(name):  # a gradient that a step changed: its message says all
-        return
-    run = observe(program, closed, source, replace(setting, whole=True))
-    exact_setting = Setting(
-        "eager", "cpu", "float64", layers=True, whole=True, optimizer=setting.optimizer
-    )
-    exact = observe(program, closed, source, exact_setting)
-    same = right = _agrees(golden, exact, name)
-    shown = run
-    fresh = _emitted(program)
-    if not same and fresh != source:
-        found.meant = fresh
-    if not same and same is not None:
-        found.lines.append(
-            "in float64 it is off as well: another computation, not worse arithmetic"
-        )
-        if found.meant:
-            # What is wrong in float64 is seen there without float32's own noise.
-            shown, exact = exact, observe(program, closed, found.meant, exact_setting)
-            same = _agrees(golden, exact, name)
-    elif same:
-        found.lines.append(_of_target(program, closed, golden, source, setting, run, name))
-    one, other = shown.whole.get(name), exact.whole.get(name)
-    if same and one is not None and other is not None:
-        look = pattern(one, other)
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """At the value ``name`` of a cell; what can be said is added to ``found``."""
+
+    program: Program
+    closed: ClosedCase
+    golden: Golden
+    source: str
+    setting: Setting
+    name: str
+    found: Located
+
+    def look(self) -> None:
+        """At the value where it was seen: in the run, without hooks, or in a layer by itself."""
+        if "/alone" in self.name:
+            self._by_itself()
+        elif with_hooks(self.name):
+            self._without_hooks()
+        elif not beside_golden(self.name):  # of a gradient that a step changed its message says all
+            self._in_the_run()
+
+    def _run(self, setting: Setting, source: str = "") -> Run:
+        return observe(self.program, self.closed, source or self.source, setting)
+
+    def _say(self, line: str) -> None:
+        self.found.lines.append(line)
+
+    def _looks(self, one: Tensor | None, other: Tensor | None) -> None:
+        look = pattern(one, other) if one is not None and other is not None else ""
         if look:
-            found.lines.append(f"how it looks: {look}")
-    if right and setting.target != "eager":
-        _alone(found, program, closed, source, setting)
+            self._say(f"how it looks: {look}")
 
-
-def _of_target(
-    program: Program,
-    closed: ClosedCase,
-    golden: Golden,
-    source: str,
-    setting: Setting,
-    run: Run,
-    name: str,
-) -> str:
-    """Whether ``setting``'s target computes another thing in ``run``, or the same worse, where
-    eager is right in float64: told by the target's own float64 run and by the size of the error."""
-    target, dtype = setting.target, setting.dtype
-    told = "in float64, eager, it is right"
-    if target != "eager":
-        try:
-            wide = replace(setting, dtype="float64", whole=False)
-            differs = of_float64(golden, observe(program, closed, source, wide).observations)
-        except (RunFailed, SpeccError) as error:
-            told += f", and {target} does not run there ({error})"
-        else:
-            if differs:
-                first = "" if differs[0][0] == name else f", first at {differs[0][0]}"
-                return (
-                    f"{told}; {target} is off there as well{first}: another computation, not worse"
-                    " arithmetic"
-                )
-            told = f"in float64 it is right, in eager and in {target}"
-    off, most = _off(golden, run, name), _most(golden, name, dtype)
-    if off > most:
-        return (
-            f"{told}: {target} in {dtype} is off by {off:.2g} of its root-mean-square, which is"
-            f" more than worse arithmetic comes to ({most:.1g}, in bfloat16): another computation"
+    def _in_the_run(self) -> None:
+        setting, name = self.setting, self.name
+        run = self._run(replace(setting, whole=True))
+        exact_setting = Setting(
+            "eager", "cpu", "float64", layers=True, whole=True, optimizer=setting.optimizer
         )
-    return f"{told}: {target} in {dtype} computes it worse"
+        exact = self._run(exact_setting)
+        same = right = _agrees(self.golden, exact, name)
+        shown = run
+        fresh = _emitted(self.program)
+        if not same and fresh != self.source:
+            self.found.meant = fresh
+        if not same and same is not None:
+            self._say(_ANOTHER)
+            if self.found.meant:
+                # What is wrong in float64 is seen there without float32's own noise.
+                shown, exact = exact, self._run(exact_setting, self.found.meant)
+                same = _agrees(self.golden, exact, name)
+        elif same:
+            self._say(self._of_target(run))
+        if same:
+            self._looks(shown.whole.get(name), exact.whole.get(name))
+        if right and setting.target != "eager":
+            self._alone()
+
+    def _of_target(self, run: Run) -> str:
+        """Whether the target computes another thing in ``run``, or the same worse, where eager is
+        right in float64: told by the target's own float64 run and by the size of the error."""
+        target, dtype = self.setting.target, self.setting.dtype
+        told = "in float64, eager, it is right"
+        if target != "eager":
+            try:
+                wide = self._run(replace(self.setting, dtype="float64", whole=False))
+                differs = of_float64(self.golden, wide.observations)
+            except (RunFailed, SpeccError) as error:
+                told += f", and {target} does not run there ({error})"
+            else:
+                if differs:
+                    first = "" if differs[0][0] == self.name else f", first at {differs[0][0]}"
+                    return (
+                        f"{told}; {target} is off there as well{first}: another computation, not"
+                        " worse arithmetic"
+                    )
+                told = f"in float64 it is right, in eager and in {target}"
+        leaf = next(each for each in self.golden.leaves if each.reference.name == self.name)
+        item = next((each for each in run.observations if each.name == self.name), None)
+        off = error_of(leaf.reference, item)
+        most = _most(leaf, dtype)
+        if off is not None and off[0] > most:
+            return (
+                f"{told}: {target} in {dtype} is off by {off[0]:.2g} of its root-mean-square,"
+                f" which is more than worse arithmetic comes to ({most:.1g}, in bfloat16): another"
+                " computation"
+            )
+        return f"{told}: {target} in {dtype} computes it worse"
+
+    def _without_hooks(self) -> None:
+        """A value that is wrong where no hook is installed, and there alone."""
+        name = self.name
+        shown = exactly_without_hooks(self.program, self.closed, self.source)
+        wrong = any(name == each for each, _, _ in of_float64(self.golden, shown))
+        self._say(_ANOTHER if wrong else "in float64, without hooks, it is right")
+        before = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            run = self._run(self.setting)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(before)
+        spot_of = lines_of(self.program).of
+        nothing = Comparison((), (), 0.0, 0)
+        slow = beside(nothing, self.golden, run.observations, self.setting.dtype, spot_of)
+        if all(each.name != name for each in slow.findings):
+            self._say(
+                "it is torch's fast path of attention, taken in evaluation where there are no hooks"
+                " and no gradients: with torch.backends.mha.set_fastpath_enabled(False) it is right"
+            )
+        exact = self._run(Setting("eager", "cpu", "float64", whole=True))
+        made = self._run(replace(self.setting, whole=True))
+        self._looks(made.whole.get(name), exact.whole.get(with_hooks(name)))
+
+    def _by_itself(self) -> None:
+        """The bad value of a layer by itself, and the layer on what it was given there."""
+        setting = self.setting
+        exact = exactly(self.program, self.closed, self.source, optimizer=setting.optimizer)
+        run = self._run(replace(setting, calls=True))
+        for own in run.calls.values():
+            alone = exact.alone(own)
+            if alone is None:
+                continue
+            for wanted, value in alone.values(setting):
+                if wanted.name == self.name and value is not None:
+                    self._looks(value, wanted.value)
+                    self.found.culprit = replace(alone.call, layer=own.layer)
+
+    def _alone(self) -> None:
+        """Layer by layer, as the target runs each: the first that is off."""
+        calls = calls_of(self.program, self.closed, self.source, self.setting)
+        end = time.monotonic() + SECONDS
+        for number, call in enumerate(calls):
+            if time.monotonic() > end:
+                self._say(f"of {len(calls)} layers {number} were run alone, and are right")
+                return
+            what = differs_alone(call, self.setting)
+            if what:
+                self.found.culprit, self.found.what = call, what
+                self._say(f"{call.path} alone, {_text(call.layer)}, shows it: {what}")
+                return
+        if calls:
+            self._say(f"each of the {len(calls)} layers alone is right: it takes several")
 
 
-def _off(golden: Golden, run: Run, name: str) -> float:
-    """How far off ``name`` is in ``run``, relative to the reference's root-mean-square."""
-    leaf = next(each for each in golden.leaves if each.reference.name == name)
-    item = next((each for each in run.observations if each.name == name), None)
-    error = error_of(leaf.reference, item)
-    return 0.0 if error is None else error[0]
-
-
-def _most(golden: Golden, name: str, dtype: str) -> float:
-    """How far off ``name`` can be by arithmetic in the coarsest precision that a kernel would take
+def _most(leaf: Leaf, dtype: str) -> float:
+    """How far off a value can be by arithmetic in the coarsest precision that a kernel would take
     in the place of ``dtype``: the floor, in its units. Infinite where there is none coarser."""
-    leaf = next(each for each in golden.leaves if each.reference.name == name)
     coarser = epsilon_of("bfloat16") / epsilon_of(dtype)
     return K * leaf.floors[dtype].rms * coarser if coarser > 1.0 else math.inf
-
-
-def _look_without_hooks(
-    found: Located,
-    program: Program,
-    closed: ClosedCase,
-    golden: Golden,
-    source: str,
-    setting: Setting,
-    name: str,
-) -> None:
-    """What can be said of a value that is wrong where no hook is installed, and there alone."""
-    shown = {item.name: item for item in exactly_without_hooks(program, closed, source)}
-    if any(name == each for each, _, _ in of_float64(golden, list(shown.values()))):
-        found.lines.append(
-            "in float64 it is off as well: another computation, not worse arithmetic"
-        )
-    else:
-        found.lines.append("in float64, without hooks, it is right")
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        run = observe(program, closed, source, setting)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
-    lines = lines_of(program)
-    nothing = Comparison((), (), 0.0, 0)
-    slow = beside(nothing, golden, run.observations, setting.dtype, lines.of)
-    if all(each.name != name for each in slow.findings):
-        found.lines.append(
-            "it is torch's fast path of attention, taken in evaluation where there are no hooks and"
-            " no gradients: with torch.backends.mha.set_fastpath_enabled(False) it is right"
-        )
-    exact = observe(program, closed, source, Setting("eager", "cpu", "float64", whole=True))
-    made = observe(program, closed, source, replace(setting, whole=True))
-    one, other = made.whole.get(name), exact.whole.get(with_hooks(name))
-    look = pattern(one, other) if one is not None and other is not None else ""
-    found.lines += [f"how it looks: {look}"] if look else []
-
-
-def _look_by_itself(
-    found: Located,
-    program: Program,
-    closed: ClosedCase,
-    source: str,
-    setting: Setting,
-    name: str,
-) -> None:
-    """How the bad value of a layer by itself looks, and the layer on what it was given there."""
-    exact = exactly(program, closed, source, optimizer=setting.optimizer)
-    run = observe(program, closed, source, replace(setting, calls=True))
-    for own in run.calls.values():
-        alone = exact.alone(own)
-        if alone is None:
-            continue
-        for wanted, value in alone.values(setting):
-            if wanted.name == name and value is not None:
-                look = pattern(value, wanted.value)
-                found.lines += [f"how it looks: {look}"] if look else []
-                found.culprit = replace(alone.call, layer=own.layer)
 
 
 def _emitted(program: Program) -> str:
@@ -260,24 +254,6 @@ def _agrees(golden: Golden, exact: Run, name: str) -> bool | None:
 
 
 # ── layer by layer ───────────────────────────────────────────────────────────────────────────────
-
-
-def _alone(
-    found: Located, program: Program, closed: ClosedCase, source: str, setting: Setting
-) -> None:
-    calls = calls_of(program, closed, source, setting)
-    end = time.monotonic() + SECONDS
-    for number, call in enumerate(calls):
-        if time.monotonic() > end:
-            found.lines.append(f"of {len(calls)} layers {number} were run alone, and are right")
-            return
-        what = differs_alone(call, setting)
-        if what:
-            found.culprit, found.what = call, what
-            found.lines.append(f"{call.path} alone, {_text(call.layer)}, shows it: {what}")
-            return
-    if calls:
-        found.lines.append(f"each of the {len(calls)} layers alone is right: it takes several")
 
 
 def calls_of(program: Program, closed: ClosedCase, source: str, setting: Setting) -> list[Call]:
