@@ -24,7 +24,7 @@ from specc.harness import golden as goldens
 from specc.harness import stored
 from specc.harness.compare import Comparison, compare
 from specc.harness.golden import Golden
-from specc.harness.lines import lines_of
+from specc.harness.lines import is_setting, lines_of
 from specc.harness.matrix import Case
 from specc.harness.pattern import pattern
 from specc.harness.recorder import Observation
@@ -33,7 +33,6 @@ from specc.harness.stored import Leaf
 from specc.harness.verdict import Finding
 from specc.ir import Program
 
-_SETTINGS = ("setting/", "option/")
 # Later than any step that is traced.
 _ALL_STEPS = 100_000
 
@@ -236,7 +235,7 @@ class _Bisect:
         leaf = next((each for each in golden.leaves if each.reference.name == first.name), None)
         if leaf is not None and first.what == "values" and not leaf.reference.exact:
             self._sides(leaf, good, bad)
-        if first.name.startswith(_SETTINGS):
+        if is_setting(first.name):
             self.found.lines.append("a setting that the layer or the optimizer is made with")
             return
         self._closer(first.name)
@@ -378,7 +377,7 @@ def _as_reference(golden: Golden, good: tuple[Observation, ...]) -> Golden:
     for leaf in golden.leaves:
         name = leaf.reference.name
         item = values.pop(name, None)
-        if item is None and name.startswith(_SETTINGS):
+        if item is None and is_setting(name):
             continue  # one torch has a setting more than another, which is no value
         item = item or Observation(name, leaf.reference.line)
         if not item.exact:

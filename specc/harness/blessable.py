@@ -10,32 +10,23 @@ precisions that overflow where float64 has a number (``floor``), comparing (``co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from specc.errors import TargetError
-from specc.harness.compare import is_setting, observable
+from specc.harness.compare import observable
 from specc.harness.lines import lines_of
 from specc.harness.matrix import Case
 from specc.harness.recorder import Observation
 from specc.harness.sketch import not_finite
+from specc.harness.soundness import refused
 from specc.ir import Program
 
 if TYPE_CHECKING:
     from specc.harness.stored import Leaf
 
 _SHOWN = 4
-
-
-def refused(program: Program, told: Iterable[tuple[str, str]]) -> list[str]:
-    """The names of what ``program`` does not allow, of (name, ``Observation.nonfinite``)."""
-    if program.test.nonfinite == "allowed":
-        return []
-    return [
-        name
-        for name, which in told
-        if which and ("NaN" in not_finite(which) or not (is_setting(name) or "/layer/" in name))
-    ]
 
 
 def check_finite(
@@ -84,10 +75,7 @@ def check_observable(
 def _told(item: Observation) -> str:
     counts = not_finite(item.nonfinite)
     which = ", ".join(f"{count} {name}" for name, count in counts.items())
-    elements = 1
-    for size in item.shape:
-        elements *= size
-    return f"{item.name} is not finite ({which} of {elements})"
+    return f"{item.name} is not finite ({which} of {math.prod(item.shape)})"
 
 
 def _listed(items: Sequence[Observation]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specc.harness.lines import Spot, beside_golden
+from specc.harness.lines import Spot, beside_golden, is_setting
 from specc.harness.recorder import Observation
 from specc.harness.spread import Floor, error_of
 from specc.harness.tf32 import dtype_of
@@ -113,11 +113,6 @@ def compare(
             message = "the golden has no such value"
             findings.append(Finding(name, "extra", spot.file, spot.line, message))
     return Comparison(tuple(findings), tuple(hidden), worst, compared, settings)
-
-
-def is_setting(name: str) -> bool:
-    """Whether ``name`` is a constructor's setting: another torch may have more or fewer of them."""
-    return name.startswith(("setting/", "option/"))
 
 
 def structure(leaf: Leaf, found: Observation | None, run_dtype: str) -> tuple[str, str] | None:

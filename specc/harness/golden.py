@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import CallError, GoldenCorrupt, GoldenMissing, GoldenStale
-from specc.harness import blessable, samples, soundness, stored
+from specc.harness import samples, soundness, stored
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import METHOD
@@ -313,7 +313,7 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
             if params.get(name) != before
         ]
         changed += moved or ["what the spec computes has changed"]
-    if blessable.refused(program, ((row.name, row.nonfinite) for row in header.tensors)):
+    if soundness.refused(program, ((row.name, row.nonfinite) for row in header.tensors)):
         changed.append("it holds NaN or infinity, which the spec does not allow")
     if changed:
         raise GoldenStale(

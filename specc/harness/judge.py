@@ -25,7 +25,7 @@ from specc.harness.case import ClosedCase, close
 from specc.harness.compare import Comparison
 from specc.harness.golden import Golden
 from specc.harness.kernels import not_implemented
-from specc.harness.lines import Lines, lines_of
+from specc.harness.lines import Lines, is_setting, lines_of
 from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, kept_dropout_check, native_findings
 from specc.harness.native_dropout import native_dropout_check
@@ -188,7 +188,7 @@ class _Look:
         # A setting is what it is: there is nothing to look at but the two numbers.
         if first.what == "nothing":
             return ()
-        if first.name.startswith(("setting/", "option/")):
+        if is_setting(first.name):
             return () if repro is None else ("no script: a setting shows in the source itself",)
         found = locate(
             self.program, self.closed, self.golden, self.source, self.setting, first.name

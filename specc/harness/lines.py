@@ -43,6 +43,11 @@ def beside_golden(name: str) -> bool:
     return bool(with_hooks(name)) or name.split("/")[1:2] == [CHANGED_GRADIENT]
 
 
+def is_setting(name: str) -> bool:
+    """Whether ``name`` is a constructor's setting: another torch may have more or fewer of them."""
+    return name.startswith(("setting/", "option/"))
+
+
 class Lines:
     """Looks up the place of an observation's name (``step0/grad/conv1.weight``) in one program."""
 

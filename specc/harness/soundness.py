@@ -2,21 +2,23 @@
 
 The digest finds what was edited; this holds for whoever makes the digest anew. Every value has a
 floor in every precision, and the floor is one that a blessing can write (``spread.sound``): one of
-1e9, which would pass anything, is not. That a run shows what the golden lacks is for ``compare``
-and ``refine`` to say. Non-goals: the form of the files (``stored``).
+1e9, which would pass anything, is not. NaN and infinity are where the spec allows them. That a run
+shows what the golden lacks is for ``compare`` and ``refine`` to say. Non-goals: the form of the files (``stored``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
 
-from specc.harness.sketch import BUCKETS
+from specc.harness.lines import is_setting
+from specc.harness.sketch import BUCKETS, not_finite
 from specc.harness.spread import sound
 from specc.harness.tf32 import dtype_of
+from specc.ir import Program
 
 if TYPE_CHECKING:
     from specc.harness.golden_schema import Header, Precision, Row
@@ -30,6 +32,18 @@ _MOST = 2**40
 def unsound(header: Header) -> str | None:
     """Why a golden cannot be judged by, or None where it can."""
     return next(_unsound(header), None)
+
+
+def refused(program: Program, told: Iterable[tuple[str, str]]) -> list[str]:
+    """The names of what is not finite and ``program`` does not allow to be, of (name,
+    ``Observation.nonfinite``)."""
+    if program.test.nonfinite == "allowed":
+        return []
+    return [
+        name
+        for name, which in told
+        if which and ("NaN" in not_finite(which) or not (is_setting(name) or "/layer/" in name))
+    ]
 
 
 def _unsound(header: Header) -> Iterator[str]:
