@@ -88,45 +88,68 @@ def build(
 
     ``<stem>.py`` always; ``<stem>_compile.py``, ``<stem>.ts`` or ``<stem>.pt2`` for the targets of
     those. Where the spec has several models each has its artefact, ``<stem>.<model>.pt2``;
-    ``model`` chooses one. What was written is loaded back and compared with eager before this
-    returns the paths. ``say`` is called with what there is to know of an artefact, such as a size
-    that it is bound to. Raises as ``load`` does, and CallError (E0703) where ``output`` cannot be
-    written.
+    ``model`` chooses one. What was written is loaded back and compared with eager before any of it
+    is put into ``output``: where anything is raised, ``output`` is as it was. ``say`` is called
+    with what there is to know of an artefact, such as a size that it is bound to. Raises as
+    ``load`` does, and CallError (E0703) where ``output`` cannot be written.
     """
     from specc.emit import emit
     from specc.harness import building
-    from specc.targets import TARGETS
+    from specc.targets.files import written_together
     from specc.targets.prove import prove
 
     program = front.read(path, params)
-    chosen = _target(target)
+    planned = _planned(program, stem_of(path), model, target)
     source, stem = emit(program), stem_of(path)
-    models = program.models if model is None else (_model(program, model),)
     folder = Path(os.fspath(output))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        reason = fault.strerror or str(fault)
-        raise CallError("E0703", f"cannot make the folder {str(folder)!r}: {reason}") from None
-    written: dict[Path, None] = {}
-    for known in models:
-        module = _module(program, source, stem, known.name, "cpu")
-        case, free = building.first(program, known), free_sizes(program, known)
-        inputs = _inputs(program, known, case, "cpu")
-        for each in dict.fromkeys([TARGETS["eager"], chosen]):
-            named = known.name if len(program.models) > 1 else None
-            artefact = each.artefact(folder, stem, named)
-            for note in each.save(module, inputs, source, artefact, free_sizes=free):
-                say(f"{artefact}: {note}")
-            others = []
-            # Source is run as it is, and compiled anew, for each size: nothing to prove of others.
-            if not each.suffix.endswith(".py"):
-                bound = _bound(known, case, each.facts(artefact))
-                other = building.other(program, known, case, bound)
-                others += [] if other is None else [_inputs(program, known, other, "cpu")]
-            prove(each, module, inputs, artefact, others=others)
-            written[artefact] = None
-    return list(written)
+    with written_together(folder) as aside:
+        for known, artefacts in planned.items():
+            module = _module(program, source, stem, known.name, "cpu")
+            case, free = building.first(program, known), free_sizes(program, known)
+            inputs = _inputs(program, known, case, "cpu")
+            for each, name in artefacts.items():
+                artefact = aside / name
+                for note in each.save(module, inputs, source, artefact, free_sizes=free):
+                    say(f"{folder / name}: {note}")
+                others = []
+                # Source is run as it is, and compiled anew, for each size: nothing to prove of
+                # others.
+                if not each.suffix.endswith(".py"):
+                    bound = _bound(known, case, each.facts(artefact))
+                    other = building.other(program, known, case, bound)
+                    others += [] if other is None else [_inputs(program, known, other, "cpu")]
+                prove(each, module, inputs, artefact, others=others)
+    names = (name for artefacts in planned.values() for name in artefacts.values())
+    return [folder / name for name in dict.fromkeys(names)]
+
+
+def built(
+    path: str | os.PathLike[str],
+    *,
+    model: str | None = None,
+    target: str = "eager",
+    params: Params | None = None,
+) -> list[str]:
+    """The names of the files that ``build`` would write. Raises as ``build`` does of the spec and
+    the call; never imports torch."""
+    planned = _planned(front.read(path, params), stem_of(path), model, target)
+    names = (name for artefacts in planned.values() for name in artefacts.values())
+    return list(dict.fromkeys(names))
+
+
+def _planned(
+    program: ir.Program, stem: str, model: str | None, target: str
+) -> dict[ir.Module, dict[Target, str]]:
+    """What to build: of each model, what each target's artefact is called."""
+    from specc.targets import TARGETS
+
+    several = len(program.models) > 1
+    models = program.models if model is None else (_model(program, model),)
+    targets = dict.fromkeys([TARGETS["eager"], _target(target)])
+    return {
+        known: {each: each.named(stem, known.name if several else None) for each in targets}
+        for known in models
+    }
 
 
 def example_inputs(program: ir.Program, model: ir.Module, device: str) -> tuple[Tensor, ...]:

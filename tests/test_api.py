@@ -196,3 +196,48 @@ def test_every_public_name_is_there() -> None:
     assert {name for name in specc.__all__ if not hasattr(specc, name)} == set()
     with pytest.raises(AttributeError, match="no attribute 'laod'"):
         specc.laod  # noqa: B018  # the access is what is tested
+
+
+def test_a_build_that_fails_leaves_the_folder_as_it_was(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from specc.targets import export
+
+    folder = tmp_path / "out"
+    specc.build(spec, folder, target="export")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert [*before] and sorted(before) == ["net.pt2", "net.py"]
+
+    def wrong(program: torch.export.ExportedProgram) -> torch.nn.Module:
+        made = program.module()
+        for parameter in made.parameters():
+            parameter.data *= 1.01
+        return made
+
+    monkeypatch.setattr(export, "_as_module", wrong)
+    spec.write_text(spec.read_text().replace("width: int = 8", "width: int = 6"))
+    with pytest.raises(specc.SpeccError) as caught:
+        specc.build(spec, folder, target="export")
+    assert caught.value.code == "E0904"
+    assert str(folder / "net.pt2") in caught.value.message
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    with pytest.raises(specc.SpeccError, match="E0904"):
+        specc.build(spec, tmp_path / "new" / "out", target="export")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("target", ["eager", "export"])
+def test_a_folder_in_the_place_of_an_artefact_is_told(
+    spec: Path, tmp_path: Path, target: str
+) -> None:
+    name = "net.py" if target == "eager" else "net.pt2"
+    (tmp_path / "out" / name).mkdir(parents=True)
+    with pytest.raises(specc.SpeccError, match=f"E0703: cannot write .*{name}: it is a folder"):
+        specc.build(spec, tmp_path / "out", target=target)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(spec: Path) -> None:
+    for folder in (spec, spec / "out"):
+        with pytest.raises(specc.SpeccError, match="E0703: cannot write to the folder"):
+            specc.build(spec, folder)

@@ -398,3 +398,32 @@ def test_a_question_that_is_not_answered_is_an_interruption(
     with pytest.raises(typer.Exit) as ended:
         verb(asks)()
     assert ended.value.exit_code == INTERRUPTED and capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "target", "file"),
+    [
+        (("one/net.spec", "two/net.spec"), "eager", "net.py"),
+        (("net-a.spec", "net_a.spec"), "eager", "net_a.py"),
+        (("net.spec", "net_compile.spec"), "compile", "net_compile.py"),
+    ],
+)
+def test_two_specs_that_would_write_one_file_are_an_error(
+    specc: Run, tmp_path: Path, names: tuple[str, str], target: str, file: str
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(GOOD, encoding="utf-8")
+    ended = specc("build", *names, "--target", target, "-o", "out")
+    assert ended.returncode == 2
+    assert f"error[E0720]: {names[0]} and {names[1]} would both be written as {file}" in (
+        ended.stderr
+    )
+    assert not (tmp_path / "out").exists()
+    assert specc("build", names[0], "-o", "out").returncode == 0
+
+
+def test_a_fault_in_the_last_spec_leaves_all_unbuilt(specc: Run, folder: Path) -> None:
+    (folder / "specs" / "zebra.spec").write_text(FAULTY, encoding="utf-8")
+    ended = specc("build", "specs/good.spec", "specs/zebra.spec", "-o", "out")
+    assert ended.returncode == 2 and not (folder / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from specc.cli.paths import spec_files
 from specc.cli.verb import Settings, verb
+from specc.errors import CallError
 
 
 @verb
@@ -30,7 +32,9 @@ def build(
 ) -> int:
     """Write a spec as plain PyTorch, or as a target's artefact.
 
-    An artefact is loaded back and compared with eager before it is called done.
+    An artefact is loaded back and compared with eager before it is put in its place. All specs are
+    read first: a fault in one of them, or two that would write one file, leaves the folder as it
+    was.
 
     \b
     Examples:
@@ -42,11 +46,31 @@ def build(
     from specc.choice import settings as parse
 
     params = parse(settings or ())
-    for file in spec_files(specs):
+    files = spec_files(specs)
+    _check_names(files, model, target, params)
+    for file in files:
         written = specc.build(file, output, model=model, target=target, params=params, say=_note)
         for path in written:
             typer.echo(str(path))
     return 0
+
+
+def _check_names(
+    files: Sequence[Path], model: str | None, target: str, params: Mapping[str, str]
+) -> None:
+    """Raises CallError (E0720) where two of ``files`` would write one file."""
+    from specc.api import built
+
+    of: dict[str, Path] = {}
+    for file in files:
+        for name in built(file, model=model, target=target, params=params):
+            if name in of:
+                raise CallError(
+                    "E0720",
+                    f"{of[name]} and {file} would both be written as {name}",
+                    help="build them into folders of their own, or rename one",
+                )
+            of[name] = file
 
 
 def _note(text: str) -> None:

@@ -170,6 +170,15 @@ ROWS = {
         "specc mutate specs/mlp.spec --faults my_faults",
         "Write FAULTS = (MyFault(),) in a module that can be imported from the current folder.",
     ),
+    "E0720": Code(
+        "two specs that would write one file",
+        (
+            "What is built is called as its spec, whatever folder that is in; characters that no "
+            "Python module has become `_`. Nothing was written."
+        ),
+        "specc build vision/net.spec text/net.spec -o out",
+        "Build them into folders of their own, or rename one.",
+    ),
     "E0801": Code(
         "no golden for this case",
         (

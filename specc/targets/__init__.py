@@ -40,10 +40,14 @@ class Target:
 
         ``model`` names one of several: ``gan.Critic.pt2``, ``gan_Critic_compile.py``, since a file
         of Python is imported by its name. The source has all models, in one file."""
+        return folder / self.named(stem, model)
+
+    def named(self, stem: str, model: str | None = None) -> str:
+        """As ``artefact``, the file's name alone."""
         if model is None or self.name == "eager":
-            return folder / f"{stem}{self.suffix}"
+            return f"{stem}{self.suffix}"
         joint = "_" if self.suffix.endswith(".py") else "."
-        return folder / f"{stem}{joint}{model}{self.suffix}"
+        return f"{stem}{joint}{model}{self.suffix}"
 
     def runnable(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import weakref
 import zipfile
@@ -21,7 +22,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from specc.errors import CallError, TargetError
+from specc.errors import CallError, SpeccError, TargetError
 from specc.targets import FreeSizes
 
 MARKER = "specc.json"
@@ -56,6 +57,53 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_together(folder: Path) -> Iterator[Path]:
+    """A folder to write to, whose files come into ``folder`` when this is left, made if need be.
+
+    Where anything is raised in between, ``folder`` is as it was, and what is raised speaks of the
+    file that there would have been. Raises CallError (E0703) where ``folder`` cannot be written.
+    """
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=".specc-build-", dir=place))
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    try:
+        yield aside
+        _move(aside, folder)
+    except SpeccError as error:
+        error.message = error.message.replace(str(aside), str(folder))
+        error.help = error.help and error.help.replace(str(aside), str(folder))
+        error.args = (error.message,)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move(aside: Path, folder: Path) -> None:
+    """Put the files of ``aside`` into ``folder``, in the place of those that are there."""
+    names = sorted(path.name for path in aside.iterdir())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            if (folder / name).is_dir():  # before any is moved
+                raise CallError("E0703", f"cannot write {folder / name}: it is a folder")
+        for name in names:
+            os.replace(aside / name, folder / name)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> CallError:
+    reason = error.strerror or str(error)
+    return CallError(
+        "E0703",
+        f"cannot write to the folder {str(folder)!r}: {reason}",
+        help="name another folder, or make room",
+    )
 
 
 @dataclass(frozen=True, slots=True)
