@@ -176,11 +176,26 @@ def test_the_words_of_a_spec(said: str, value: str) -> None:
     assert analyse(spec("  output x", test=said), "net.spec").test.nonfinite == value
 
 
-@pytest.mark.parametrize("said", ["nonfinite alowed", "nonfinite allowed, refused", "nonfinite 1"])
-def test_other_words_are_refused(said: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("nonfinite alowed", "did you mean `allowed`?"),
+        ("nonfinite allowed, refused", "keep one of the two"),
+        ("nonfinite 1", "one of allowed, refused"),
+        ("nonfinite true", "`true` is no word for nonfinite"),
+    ],
+)
+def test_other_words_are_refused(said: str, told: str) -> None:
     with pytest.raises(SpecError) as caught:
         analyse(spec("  output x", test=said), "net.spec")
     assert [item.code for item in caught.value.diagnostics()] == ["E0505"]
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["nonfinit allowed", "non_finite allowed"])
+def test_a_misspelt_setting_is_told_with_its_word(said: str) -> None:
+    with pytest.raises(SpecError, match="did you mean `nonfinite`"):
+        analyse(spec("  output x", test=said), "net.spec")
 
 
 # ── nothing to judge ─────────────────────────────────────────────────────────────────────────────

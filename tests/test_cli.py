@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -427,3 +428,81 @@ def test_a_fault_in_the_last_spec_leaves_all_unbuilt(specc: Run, folder: Path) -
     (folder / "specs" / "zebra.spec").write_text(FAULTY, encoding="utf-8")
     ended = specc("build", "specs/good.spec", "specs/zebra.spec", "-o", "out")
     assert ended.returncode == 2 and not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--junitxml", "/proc/specc/report.xml"), "E0703", "cannot write '/proc/specc"),
+        (("--junitxml", "specs"), "E0703", "cannot write 'specs'"),
+        (("--repro", "specs/good.spec"), "E0703", "'specs/good.spec': it is a file"),
+        (("-k", "train and and"), "E0712", "-k takes words"),
+    ],
+)
+def test_what_a_run_could_not_do_at_its_end_is_told_at_once(
+    specc: Run, folder: Path, options: tuple[str, ...], code: str, said: str
+) -> None:
+    ended = specc("test", "specs/good.spec", *options)
+    assert ended.returncode == 2
+    assert f"error[{code}]" in ended.stderr and said in ended.stderr
+    assert "=== specc ===" not in ended.stdout
+
+
+def test_a_cell_that_there_is_not_is_told_with_the_nearest(specc: Run, folder: Path) -> None:
+    ended = specc("test", "specs/good.spec::eager-cpu-float32-trian")
+    assert ended.returncode == 2 and ended.stdout == ""
+    assert "error[E0726]: specs/good.spec has no cell 'eager-cpu-float32-trian'" in ended.stderr
+    assert "did you mean 'eager-cpu-float32-train'?" in ended.stderr
+
+
+def test_a_cell_that_the_call_alone_asks_for_is_run(specc: Run, folder: Path) -> None:
+    name = "specs/good.spec::compile-cpu-float32-train"
+    ended = specc("test", name, "--target", "compile")
+    assert ended.returncode == 3 and "E0801" in ended.stdout
+
+
+def test_times_that_cannot_be_kept_are_no_affair_of_the_run(specc: Run, folder: Path) -> None:
+    (folder / ".pytest_cache" / "v" / "specc" / "times").mkdir(parents=True)
+    specc("bless", "specs/good.spec")
+    ended = specc("test", "specs/good.spec")
+    assert ended.returncode == 0, ended.stdout
+    assert "Warning" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_every_verb_ends_a_signal_as_it_ends_ctrl_c(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: list[str] = []
+
+    @verb
+    def slow() -> int:
+        try:
+            signal.raise_signal(number)
+        finally:
+            kept.append("cleaned up")
+        return 0
+
+    before = signal.getsignal(number)
+    with pytest.raises(typer.Exit) as ended:
+        slow()
+    assert ended.value.exit_code == 130 and kept == ["cleaned up"]
+    assert capsys.readouterr().err == "interrupted\n"
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    @verb
+    def slow() -> int:
+        signal.raise_signal(signal.SIGHUP)
+        return 0
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(typer.Exit) as ended:
+            slow()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert ended.value.exit_code == 0

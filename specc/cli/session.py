@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -201,7 +202,10 @@ class Session:
         }
         cache = getattr(session.config, "cache", None)
         if ran and cache is not None:
-            cache.set(schedule.KEY, schedule.kept(self._times, ran))
+            with warnings.catch_warnings():
+                # Where it cannot be written, the next run knows no times: nothing to warn of.
+                warnings.simplefilter("ignore", pytest.PytestWarning)
+                cache.set(schedule.KEY, schedule.kept(self._times, ran))
         yield
         report = session.config.option.xmlpath
         if self._interrupted and report:

@@ -8,16 +8,21 @@ judging (``specc.harness``), collecting (``specc.pytest_plugin``).
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from specc.cli.paths import default_paths, spec_files
 from specc.cli.verb import Settings, SomePaths, verb
+from specc.errors import CallError, SpeccError
+
+if TYPE_CHECKING:
+    from specc.choice import Choice
 
 
 @verb
@@ -110,7 +115,21 @@ def test(
     params = parse(settings or ())
     source = source and source.absolute()
     seconds("--timeout", timeout, 0.0)
-    choose(target=target, device=device, dtype=dtype, require_device=require_device, source=source)
+    if junitxml is not None:
+        _check_writable(junitxml)
+    if repro is not None and repro.exists() and not repro.is_dir():
+        raise CallError(
+            "E0703", f"cannot write to the folder {str(repro)!r}: it is a file",
+            help="name a folder with --repro",
+        )  # fmt: skip
+    choice = choose(
+        target=target,
+        device=device,
+        dtype=dtype,
+        require_device=require_device,
+        settings=params,
+        source=source,
+    )
     options: list[str] = []
     for name, value in (
         ("--specc-target", target),
@@ -129,7 +148,7 @@ def test(
     options += ["-x"] if first else []
     options += ["--lf"] if last_failed else []
     return run(
-        _with_cells(default_paths(paths)),
+        _with_cells(default_paths(paths), choice),
         options,
         workers="1" if in_process else workers,
         verbose=verbose,
@@ -163,6 +182,7 @@ def run(
         options = [*options, *_spread(count)]
     import pytest
 
+    _check_expression(options)
     from specc.cli.session import Session
 
     session = Session(start, specs, count, verbose=verbose, quiet=quiet, lives=lives)
@@ -179,13 +199,75 @@ def run(
     return session.exit_status(ended)
 
 
-def _with_cells(paths: Iterable[Path]) -> list[str]:
-    """The spec files of ``paths``, where ``file.spec::cell`` keeps its cell."""
+def _with_cells(paths: Iterable[Path], choice: Choice) -> list[str]:
+    """The spec files of ``paths``, where ``file.spec::cell`` keeps its cell. Raises CallError:
+    E0701, E0702, and E0726 where a spec has no such cell."""
     items: list[str] = []
     for path in paths:
         name, separator, cell = str(path).partition("::")
-        items += [f"{file}{separator}{cell}" for file in spec_files([Path(name)])]
+        files = spec_files([Path(name)])
+        if separator:
+            for file in files:
+                _check_cell(file, cell, choice)
+        items += [f"{file}{separator}{cell}" for file in files]
     return list(dict.fromkeys(items))
+
+
+def _check_cell(file: Path, cell: str, choice: Choice) -> None:
+    """Raises CallError (E0726) where the spec, as the call has it, has no cell of this name; what
+    is wrong with the spec itself is told by the run."""
+    from specc import front
+    from specc.catalog import suggest
+    from specc.harness.matrix import cells
+
+    try:
+        program = front.read(file, choice.settings, tested=True)
+        asked = (choice.targets or None, choice.devices or None, choice.dtypes or None)
+        known = [each.id for each in cells(program, *asked)]
+    except SpeccError:
+        return
+    if cell in known:
+        return
+    close = suggest(cell, known)
+    raise CallError(
+        "E0726",
+        f"{file} has no cell {cell!r}",
+        help=f"did you mean {close!r}?" if close else f"its first is {known[0]!r}",
+    )
+
+
+def _check_writable(report: Path) -> None:
+    """Raises CallError (E0703) where ``report`` cannot be written: better now than at the end."""
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        there = report.exists()
+        with report.open("ab"):
+            pass
+        if not there:
+            report.unlink()
+    except OSError as error:
+        raise CallError(
+            "E0703",
+            f"cannot write {str(report)!r}: {error.strerror or error}",
+            help="name another file with --junitxml",
+        ) from None
+
+
+def _check_expression(options: Sequence[str]) -> None:
+    """Raises CallError (E0712) where what follows ``-k`` is no expression of pytest's."""
+    from _pytest.mark import expression
+
+    for option, text in itertools.pairwise(options):
+        if option == "-k":
+            try:
+                expression.Expression.compile(text)
+            except SyntaxError as error:
+                raise CallError(
+                    "E0712",
+                    f"-k takes words with and, or, not between them, and {text!r} is not that:"
+                    f" {error.msg}",
+                    help="write for example -k 'train and not compile'",
+                ) from None
 
 
 def _spread(count: int) -> list[str]:

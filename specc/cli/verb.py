@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from types import FrameType
+from typing import Annotated, NoReturn, ParamSpec
 
 import typer
 
@@ -66,8 +70,9 @@ def verb(function: Callable[_P, int]) -> Callable[_P, None]:
     @functools.wraps(function)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
-            status = function(*args, **kwargs)
-            sys.stdout.flush()
+            with _stopped_by_signals():
+                status = function(*args, **kwargs)
+                sys.stdout.flush()
         except SpeccError as error:
             show_error(error)
             status = error.exit_status
@@ -87,6 +92,32 @@ def verb(function: Callable[_P, int]) -> Callable[_P, None]:
 
     # typer reads the signature of what it is given, and this one's result is not an exit status.
     return guarded
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """While open, SIGTERM and a terminal that closes interrupt as Ctrl-C does, so that what is half
+    written is taken away; the second time they end the process as ever.
+
+    What somebody else deals with, or ignores as ``nohup`` does, is left alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    mine = [number for number in asked if signal.getsignal(number) is signal.SIG_DFL]
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        for each in mine:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    for number in mine:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _defect(error: Exception) -> CallError:

@@ -179,6 +179,15 @@ ROWS = {
         "specc build vision/net.spec text/net.spec -o out",
         "Build them into folders of their own, or rename one.",
     ),
+    "E0726": Code(
+        "a cell that the spec does not have",
+        (
+            "A cell is called by its target, device, precision and mode, and what else its spec "
+            "asks for: specc test -v lists them."
+        ),
+        "specc test specs/mlp.spec::eager-cpu-float32-trian",
+        "Take the name that the message proposes.",
+    ),
     "E0801": Code(
         "no golden for this case",
         (

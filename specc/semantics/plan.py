@@ -260,6 +260,8 @@ def _setting(statement: ast.Setting, graph: Graph) -> Any:
 def _word(written: ast.Expression) -> str | None:
     if isinstance(written, ast.Name):
         return written.name
+    if isinstance(written, ast.Boolean):
+        return str(written.value).lower()
     return written.value if isinstance(written, ast.String) else None
 
 
