@@ -241,3 +241,26 @@ def test_a_file_in_the_place_of_the_folder_is_told(spec: Path) -> None:
     for folder in (spec, spec / "out"):
         with pytest.raises(specc.SpeccError, match="E0703: cannot write to the folder"):
             specc.build(spec, folder)
+
+
+def test_an_artefact_whose_packed_bytes_are_damaged_is_told(spec: Path, tmp_path: Path) -> None:
+    """The code of a script is deflated: damaged, it does not come to a checksum."""
+    import zipfile
+
+    *_, path = specc.build(spec, tmp_path / "out", target="torchscript")
+    good = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        packed = [each for each in archive.infolist() if each.compress_type]
+    assert packed
+    for each in packed:
+        start = (
+            each.header_offset
+            + 30
+            + int.from_bytes(good[each.header_offset + 26 : each.header_offset + 28], "little")
+            + int.from_bytes(good[each.header_offset + 28 : each.header_offset + 30], "little")
+        )
+        path.write_bytes(
+            good[:start] + b"\xff" * each.compress_size + good[start + each.compress_size :]
+        )
+        with pytest.raises(specc.SpeccError, match="E0901"):
+            specc.load(path)

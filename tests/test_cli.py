@@ -506,3 +506,19 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
     finally:
         signal.signal(signal.SIGHUP, before)
     assert ended.value.exit_code == 0
+
+
+def test_ctrl_c_while_the_verbs_are_imported_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from specc import cli
+    from specc.cli import app
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import weakref
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ def check_archive(path: Path, target: str) -> Facts:
             found = json.loads(archive.read(names[0])) if names else None
     except OSError as error:
         raise CallError("E0701", f"cannot read {path}: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError):
         raise TargetError(
             "E0901", f"{path} is truncated or is no {target} artefact", help=remedy
         ) from None
