@@ -15,6 +15,7 @@ import pytest
 from specc import front
 from specc.emit import emit
 from specc.errors import GoldenCorrupt, GoldenStale
+from specc.harness import counter
 from specc.harness import golden as goldens
 from specc.harness.bless import bless
 from specc.harness.golden_formats import FORMAT, STEPS, migrated
@@ -25,6 +26,8 @@ from specc.ir import Program
 
 FORMATS = Path(__file__).with_name("stored_goldens")
 STORED = FORMATS / "format1"
+# Judged by two of the golden's leaves once more: the output and the loss without hooks.
+TWICE = 2
 
 
 def placed(root: Path, stored: Path) -> tuple[Program, Path]:
@@ -35,6 +38,23 @@ def placed(root: Path, stored: Path) -> tuple[Program, Path]:
     for name in ("golden.json", "reference.safetensors"):
         shutil.copy(stored / name, folder)
     return front.read(root / "old.spec"), folder
+
+
+@pytest.fixture(autouse=True)
+def _generator_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers that the stored goldens are of. Their spec has no corner, so that the generators
+    differ in the version that goes into each number alone."""
+    monkeypatch.setattr(counter, "VERSION", 1)
+    monkeypatch.setattr(goldens, "GENERATOR_VERSION", 1)
+
+
+def test_numbers_of_another_generator_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, _ = placed(tmp_path, FORMATS / "format3")
+    monkeypatch.setattr(goldens, "GENERATOR_VERSION", 2)
+    with pytest.raises(GoldenStale, match="the portable generator was version 1 and is 2"):
+        judged(program)
 
 
 @pytest.fixture
@@ -68,7 +88,7 @@ def test_a_golden_of_each_format_judges_and_says_what_it_lacks(number: int, tmp_
     assert verdict.passed
     assert any("has no digest, as before format 4" in note for note in verdict.notes)
     # Layers by themselves are judged from the third format on.
-    assert (verdict.compared > len(raw["tensors"])) == (number == 3)
+    assert (verdict.compared > len(raw["tensors"]) + TWICE) == (number == 3)
     assert not judged(program, emit(program).replace("lr=0.1", "lr=0.1001")).passed
     # Nobody but a blessing gives it a digest.
     (folder / "golden.json").write_text(json.dumps(raw | {"digest": "0" * 64}))
@@ -129,7 +149,7 @@ def test_an_older_observation_is_judged_on_what_it_holds(
     assert judged(program).findings[0].what == "extra"
     path.write_text(json.dumps(raw))
     verdict = judged(program)
-    assert verdict.passed and verdict.compared == len(raw["tensors"])
+    assert verdict.passed and verdict.compared == len(raw["tensors"]) + TWICE
     assert any("observes what version 2 did" in note for note in verdict.notes)
     wrong = emit(program).replace("lr=0.1", "lr=0.1001")
     assert not judged(program, wrong).passed
