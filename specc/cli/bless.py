@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from time import perf_counter
 from typing import Annotated
 
@@ -73,8 +74,12 @@ def bless(
         start = perf_counter()
         try:
             with progress() as told:
-                told(f"{file} ({number} of {len(programs)})")
-                written = bless_program(program, project_root(file))
+                place = f"{file} ({number} of {len(programs)})"
+
+                def say(case: str, told: Callable[[str], None] = told, place: str = place) -> None:
+                    told(f"{place}: {case}")
+
+                written = bless_program(program, project_root(file), say=say)
         except SpeccError as error:
             # One that cannot be blessed keeps no other from it.
             show_error(error)

@@ -7,7 +7,7 @@ Non-goals: reviewing changes (``review``), judging.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -38,21 +38,29 @@ _NOWHERE = (float("inf"), float("inf"), float("inf"))
 
 
 def bless(
-    program: Program, root: Path, source: str | None = None, dtypes: Sequence[str] | None = None
+    program: Program,
+    root: Path,
+    source: str | None = None,
+    dtypes: Sequence[str] | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Write the golden of each case of ``program`` under ``root``; returns their folders.
 
-    All cases run before the first is written. Raises SpecError as ``matrix.cells`` does,
-    TargetError where the case does not run in float64 (E0903), where its reference is not finite
-    (E0810) or nothing of it can be judged (E0811), CallError (E0804) where a golden cannot be
-    written.
+    All cases run before the first is written; which of them runs is told to ``say``. Raises
+    SpecError as ``matrix.cells`` does, TargetError where the case does not run in float64 (E0903),
+    where its reference is not finite (E0810) or nothing of it can be judged (E0811), CallError
+    (E0804) where a golden cannot be written.
     """
     if source is None:
         from specc.emit import emit
 
         source = emit(program)
     chosen = tuple(dtypes or program.test.dtypes)
-    made = [make(program, case, source, chosen) for case in cases(program)]
+    every = cases(program)
+    made = []
+    for number, case in enumerate(every, 1):
+        say(f"case {case.id}, {number} of {len(every)}")
+        made.append(make(program, case, source, chosen))
     return [goldens.write(program, golden, root) for golden in made]
 
 

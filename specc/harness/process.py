@@ -109,7 +109,12 @@ def last_words(said: IO[bytes]) -> str:
     lines = said.read().decode(errors="replace").strip().splitlines()
     # faulthandler says what matters first, a traceback says it last.
     fatal = next((k for k, line in enumerate(lines) if line.startswith(_FATAL)), None)
-    lines = lines[-_SHOWN:] if fatal is None else _crashed(lines[fatal:])[:_SHOWN]
+    if fatal is None:
+        lines = lines[-_SHOWN:]
+    else:
+        # What a library says before it aborts stands right in front.
+        last = [line for line in lines[max(0, fatal - 3) : fatal] if line.strip()]
+        lines = [*last, *_crashed(lines[fatal:])][:_SHOWN]
     return "\n".join(f"    {line[:200]}" for line in lines)
 
 

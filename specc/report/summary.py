@@ -146,10 +146,10 @@ def _reasons(results: Sequence[CellResult], told: Collection[str]) -> Iterator[P
         groups.setdefault(alike(result), []).append(result)
     for result, *others in groups.values():
         more = f" and {len(others)} more" if others else ""
+        # Of a crash the rest is the thread that crashed: the failure itself has shown it.
+        first = result.reason.partition("\n")[0]
         yield Piece(WORDS[result.outcome], STYLES[result.outcome])
-        yield Piece(
-            f" {visible(result.spec)}::{visible(result.cell)}{more}: {visible(result.reason)}\n"
-        )
+        yield Piece(f" {visible(result.spec)}::{visible(result.cell)}{more}: {visible(first)}\n")
     reasons = dict.fromkeys(result.reason for result in results if result.outcome == "skipped")
     for reason in reasons:
         if reason in told:
