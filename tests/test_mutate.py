@@ -206,6 +206,14 @@ def test_honest_variants_pass(folder: Path) -> None:
     assert not any(each.caught["specc"] for each in found)
 
 
+def test_a_target_is_judged_by_what_it_shows(folder: Path) -> None:
+    # It has no second run without hooks, which is nothing that it lacks.
+    program = front.read(blessed(folder, SPECS["tf32"]))
+    found = mutate(program, folder, [], targets=("torchscript",)).honest
+    scripted = [each for each in found if each.what == "torchscript"]
+    assert scripted and not any(any(each.caught.values()) for each in scripted)
+
+
 def test_a_case_that_does_not_pass_cannot_be_measured(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -246,6 +246,25 @@ def test_a_value_that_is_lost_is_found_though_its_floor_is_wide(
     assert found(nothing, LOST).not_observable == (name,)
 
 
+def test_what_floors_hide_whole_numbers_show(project: tuple[Program, Path]) -> None:
+    """A long sum that comes out small errs by more than a wrong factor changes."""
+    program, root = project
+    golden = goldens.read(program, cell_of(program, "eval").case, root)
+    name = "eval/alone/fc1"
+    wide = replace(golden, alone={name: {"float32": AloneFloor(1e-6, 1e-6, 1e-6)}})
+    plain = Comparison((), (), 0.0, 0)
+
+    def found(error: Error) -> Comparison:
+        return refined(plain, wide, (), {name: error}, "float32", lambda name: Spot("x", 1))
+
+    assert found(Error(2e-6, 2e-6, 2e-6)).findings == ()
+    (first,) = found(Error(2e-6, 2e-6, 2e-6, whole=2.1e-6)).findings
+    assert first.name == name and "on small whole numbers" in first.message
+    assert "off by 2.10e-06 at the largest element" in first.message
+    (only,) = found(Error(2e-5, 2e-5, 2e-5, whole=2.1e-5)).findings
+    assert only.floors == pytest.approx(20.0)
+
+
 def test_a_golden_that_lacks_a_precision_of_a_layer_is_refused(
     project: tuple[Program, Path],
 ) -> None:

@@ -31,6 +31,7 @@ from specc.harness.matrix import Case
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.running import untouched
+from specc.harness.whole_numbers import off_on_whole_numbers
 from specc.ir import Program
 
 
@@ -38,13 +39,14 @@ from specc.ir import Program
 class Error:
     """Of one tensor of a layer alone, relative to the root-mean-square of what is expected
     (absolute where that is zero); ``elements`` says how many there are, ``unit`` is the epsilon of
-    its dtype."""
+    its dtype. ``whole`` is how far the layer is off where nothing rounds (``whole_numbers``)."""
 
     rms: float
     largest: float
     gain: float
     elements: int = 0
     unit: float = 0.0
+    whole: float = 0.0
 
 
 # Elements that are compared at a time.
@@ -251,6 +253,10 @@ def errors(exact: Exact, run: Run, setting: Setting) -> dict[str, Error]:
         alone = exact.alone(call)
         if alone is not None:
             found |= alone.errors(setting)
+            own = found.get(f"{exact.stage}/alone/{call.path}", LOST)
+            whole = 0.0 if own is LOST else off_on_whole_numbers(call, setting)
+            if whole:
+                found[f"{exact.stage}/alone/{call.path}"] = replace(own, whole=whole)
     return found
 
 

@@ -134,6 +134,13 @@ def refined(
             spot = spot_of(name)
             message = _message(error, floor, count)
             findings.append(Finding(name, "values", spot.file, spot.line, message, count))
+        elif error.whole:
+            spot = spot_of(name)
+            message = (
+                "by itself, on small whole numbers, which every order of summation adds up exactly,"
+                f" off by {error.whole:.2e} at the largest element"
+            )
+            findings.append(Finding(name, "values", spot.file, spot.line, message))
     place = _Places(golden)
     findings.sort(key=lambda finding: place.of(finding.name))
     return replace(
