@@ -13,7 +13,7 @@ from specc.emit import emit
 from specc.harness.case import ClosedCase, close
 from specc.harness.floor import floors, honest_runs, reference
 from specc.harness.kernels import plain_kernels
-from specc.harness.machine import threads
+from specc.harness.machine import MACHINES, threads
 from specc.harness.matrix import cases
 from specc.harness.observe import Run, Setting
 from specc.harness.spread import Floor
@@ -95,6 +95,10 @@ def test_machines_differ_in_what_cells_may_differ_in(
 
     monkeypatch.setattr(floor, "observe", observe)
     assert len(honest_runs(program, found, source, "float32")) == 12 == len(seen)
+    # Machines of one kind come one after the other, and what they give in the order of all.
+    assert [each.number for each in MACHINES] == list(range(12))
+    numbers = (0, 4, 6, 8, 10, 1, 5, 7, 9, 11, 2, 3)
+    seen = [shown for _, shown in sorted(zip(numbers, seen, strict=True))]
     last = "channels_last" if asked else "contiguous"
     assert [each[0] for each in seen] == ["contiguous"] * 4 + [last] * 2 + ["contiguous"] * 6
     assert [each[1] for each in seen] == [""] * 6 + ["foreach"] * 6

@@ -16,6 +16,7 @@ import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -24,9 +25,10 @@ from specc.harness.alone import LOST, Alone, Error, Exact
 from specc.harness.calls import Call, again
 from specc.harness.floor import JUMP, raised
 from specc.harness.kernels import plain_kernels
-from specc.harness.machine import MACHINES, amplification_of, random_rounding, threads
+from specc.harness.machine import amplification_of, on_machines, random_rounding, threads
 from specc.harness.observe import Run, Setting
 from specc.harness.rounding import RandomRounding
+from specc.harness.side_by_side import may_run, side_by_side
 from specc.harness.spread import floor_from, student_factor, written
 from specc.harness.tf32 import NAME as TF32
 from specc.ir import Program
@@ -63,34 +65,37 @@ def alone_floors(program: Program, exact: Exact, run: Run, dtype: str) -> dict[s
     own = "float32" if dtype == TF32 else dtype
     setting = Setting("eager", "cpu", own)
     found: dict[str, AloneFloor] = {}
+    pairs = may_run(program, dtype, exact.run.seconds_torch, exact.run.notes)
     # One layer after the other, so that the tensors of no more than one are held.
     for call in run.calls.values():
         layer = exact.alone(call, keep=False)
         if layer is not None:
-            found |= _of_layer(program, layer, setting, dtype)
+            found |= _of_layer(program, layer, setting, dtype, pairs)
     return found
 
 
 def _of_layer(
-    program: Program, layer: Alone, setting: Setting, dtype: str
+    program: Program, layer: Alone, setting: Setting, dtype: str, pairs: bool
 ) -> dict[str, AloneFloor]:
-    samples = []
-    for machine in MACHINES:
-        with machine.rounding(program, dtype, 2000) as mode:
-            samples.append(_sample(layer, setting, mode))
+
+    def sample(mode: RandomRounding) -> dict[str, Error]:
+        return layer.errors(replace(setting, around=lambda: mode))
+
+    samples = on_machines(program, dtype, 2000, lambda _, mode: sample(mode), pairs=pairs)
     amplification = amplification_of(program, dtype)
-    pushed = []
-    for scale in (amplification, -amplification):
-        mode = random_rounding(program, dtype, 2900, scale=scale)
-        with threads(1), plain_kernels(dtype == TF32):
-            pushed.append(_sample(layer, setting, mode))
+    amplified = [
+        random_rounding(program, dtype, 2900, scale=scale)
+        for scale in (amplification, -amplification)
+    ]
+    with threads(1), plain_kernels(dtype == TF32):
+        pushed = side_by_side([partial(sample, mode) for mode in amplified], pairs)
     shared = _shares(layer.call, setting)
     found = {}
-    for name in dict.fromkeys(name for sample in samples for name in sample):
-        floor = _floor([sample.get(name, LOST) for sample in samples])
+    for name in dict.fromkeys(name for made in samples for name in made):
+        floor = _floor([made.get(name, LOST) for made in samples])
         if shared:
             floor = replace(floor, gain=max(floor.gain, floor.rms))
-        jumps = [sample.get(name, LOST) for sample in pushed]
+        jumps = [made.get(name, LOST) for made in pushed]
         found[name] = _with_jumps(floor, jumps, JUMP * amplification)
     return found
 
@@ -119,10 +124,6 @@ def _shares(call: Call, setting: Setting) -> bool:
         # A layer that fails by itself has no floors to be widened.
         again(call, call.tensors, call.gradients, {})
     return seen.found
-
-
-def _sample(layer: Alone, setting: Setting, mode: RandomRounding) -> dict[str, Error]:
-    return layer.errors(replace(setting, around=lambda: mode))
 
 
 def _floor(samples: Sequence[Error]) -> AloneFloor:

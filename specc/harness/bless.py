@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from specc import garbage
 from specc.errors import TargetError
 from specc.harness import golden as goldens
 from specc.harness.alone import Exact
@@ -64,6 +65,7 @@ def bless(
     return [goldens.write(program, golden, root) for golden in made]
 
 
+@garbage.settled()
 def make(
     program: Program, case: Case, source: str, dtypes: Sequence[str], draw: int | None = None
 ) -> Golden:

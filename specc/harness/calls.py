@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from specc.harness.hooks import Observer, copied, flat_tensors
+from specc.harness.side_by_side import PROCESS_WIDE
 
 # What a layer may be given beside tensors: values that running it again cannot change.
 _PLAIN = (bool, int, float, str, type(None))
@@ -94,12 +95,14 @@ def _kept(
             call.results.append(tensor.dtype)
             call.gradients.append(None)
             if tensor.requires_grad:
-                tensor.register_hook(_saver(call, position))
+                with PROCESS_WIDE:
+                    tensor.register_hook(_saver(call, position))
 
-    return [
-        layer.register_forward_pre_hook(Observer(before), with_kwargs=True),
-        layer.register_forward_hook(Observer(after)),
-    ]
+    with PROCESS_WIDE:
+        return [
+            layer.register_forward_pre_hook(Observer(before), with_kwargs=True),
+            layer.register_forward_hook(Observer(after)),
+        ]
 
 
 def _saver(call: Call, position: int) -> Callable[[Tensor | None], None]:

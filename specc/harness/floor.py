@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -24,10 +25,17 @@ from specc.harness.build import RunFailed
 from specc.harness.case import ClosedCase
 from specc.harness.decisions import Decisions, differing_decisions
 from specc.harness.kernels import plain_kernels
-from specc.harness.machine import MACHINES, amplification_of, random_rounding, threads
+from specc.harness.machine import (
+    Machine,
+    amplification_of,
+    on_machines,
+    random_rounding,
+    threads,
+)
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.rounding import RandomRounding
+from specc.harness.side_by_side import may_run, side_by_side
 from specc.harness.spread import Floor, error_of, floor_from
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import dtype_of
@@ -56,6 +64,10 @@ class Reference:
     early: dict[str, int] = field(default_factory=dict)
     amplified: dict[str, list[Run]] = field(default_factory=dict)
 
+    def in_pairs(self, program: Program, dtype: str) -> bool:
+        """Whether two of the case's runs in ``dtype`` run side by side."""
+        return may_run(program, dtype, self.run.seconds_torch, self.run.notes)
+
 
 def reference(
     program: Program, closed: ClosedCase, source: str, dtypes: Sequence[str]
@@ -82,10 +94,17 @@ def look_for_kinks(
     with threads(1):
         for name in dtypes:
             amplification = amplification_of(program, name)
-            for scale in (amplification, -amplification):
-                mode = random_rounding(program, name, seed, scale=scale)
-                with plain_kernels(name == TF32):
-                    run = _run(program, found.closed, source, _noisy(name, mode), name)
+            modes = [
+                random_rounding(program, name, seed, scale=scale)
+                for scale in (amplification, -amplification)
+            ]
+            jobs = [
+                partial(_run, program, found.closed, source, _noisy(name, mode), name)
+                for mode in modes
+            ]
+            with plain_kernels(name == TF32):
+                runs = side_by_side(jobs, found.in_pairs(program, name))
+            for mode, run in zip(modes, runs, strict=True):
                 found.amplified.setdefault(name, []).append(run)
                 kinks = differing_decisions(found.decisions, mode.log)
                 found.kinks[name] = max(found.kinks.get(name, 0), kinks)
@@ -140,18 +159,18 @@ def _turned_run(
 def honest_runs(program: Program, found: Reference, source: str, dtype: str) -> list[Run]:
     """What each of the honest machines makes of the reference's case in ``dtype``; the first with
     its layers' calls. Deterministic. Raises RunFailed."""
-    samples: list[Run] = []
-    for machine in MACHINES:
-        with machine.rounding(program, dtype, 1000) as mode:
-            mode.noting = False
-            setting = replace(
-                _noisy(dtype, mode),
-                calls=machine.number == 0,
-                layout=machine.layout(program),
-                optimizer=machine.optimizer,
-            )
-            samples.append(_run(program, found.closed, source, setting, dtype))
-    return samples
+
+    def run(machine: Machine, mode: RandomRounding) -> Run:
+        mode.noting = False
+        setting = replace(
+            _noisy(dtype, mode),
+            calls=machine.number == 0,
+            layout=machine.layout(program),
+            optimizer=machine.optimizer,
+        )
+        return _run(program, found.closed, source, setting, dtype)
+
+    return on_machines(program, dtype, 1000, run, pairs=found.in_pairs(program, dtype))
 
 
 def floors(
@@ -164,10 +183,11 @@ def floors(
     indexed = [_by_name(run) for run in samples]
     amplified = [_by_name(run) for run in found.amplified[dtype]]
     with threads(1):
-        turned = [
-            _by_name(_turned_run(program, found.closed, source, dtype, other))
+        jobs = [
+            partial(_turned_run, program, found.closed, source, dtype, other)
             for other in found.others.get(dtype, ())
         ]
+        turned = [_by_name(run) for run in side_by_side(jobs, found.in_pairs(program, dtype))]
     linear = JUMP * amplification_of(program, dtype)
     result = {}
     for leaf in found.run.observations:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from specc.harness.side_by_side import PROCESS_WIDE
+
 
 class Observer:
     """A hook that looks and changes nothing. A copy of a layer is told by it which of its hooks are
@@ -71,6 +73,10 @@ class GradientHooks:
         self.changed.clear()
 
     def __enter__(self) -> None:
+        with PROCESS_WIDE:
+            self._put_on()
+
+    def _put_on(self) -> None:
         for name, parameter in self._module.named_parameters():
             if parameter.requires_grad:
                 hook = self._saver(name)
@@ -239,7 +245,8 @@ def layer_hooks(
 
     with ExitStack() as stack:
         for name in names:
-            handle = module.get_submodule(name).register_forward_hook(hook(name))
+            with PROCESS_WIDE:
+                handle = module.get_submodule(name).register_forward_hook(hook(name))
             stack.callback(handle.remove)
         yield
 

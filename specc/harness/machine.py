@@ -6,18 +6,22 @@ own cells may differ in. Non-goals: the rounding itself (``rounding``), running 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import torch
 
 from specc.harness.kernels import plain_kernels
 from specc.harness.rounding import RandomRounding
+from specc.harness.side_by_side import side_by_side
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import dtype_of, epsilon_of
 from specc.ir import Program
+
+T = TypeVar("T")
 
 AMPLIFICATION = 16.0
 # In bfloat16 sixteen units are an eighth of the value: more than any rounding comes to, and enough
@@ -49,12 +53,10 @@ class Machine:
         """The implementation of the optimizer's step, where torch has such a one."""
         return "foreach" if self.foreach else ""
 
-    @contextmanager
-    def rounding(self, program: Program, dtype: str, seed: int) -> Iterator[RandomRounding]:
-        """Its rounding, on its threads and kernels."""
-        mode = random_rounding(program, dtype, seed + self.number, lanes=self.lanes)
-        with threads(self.threads), plain_kernels(self.lanes > 0 or dtype == TF32):
-            yield mode
+    @property
+    def kind(self) -> tuple[bool, int]:
+        """What machines that may run side by side have in common: kernels and threads."""
+        return self.lanes > 0, self.threads
 
 
 # Partial sums of those that regroup: compiled code has one over channels-last images, which errs
@@ -73,6 +75,33 @@ MACHINES: Final = tuple(
     )
     for number in range(12)
 )
+
+
+def on_machines(
+    program: Program,
+    dtype: str,
+    seed: int,
+    job: Callable[[Machine, RandomRounding], T],
+    *,
+    pairs: bool,
+) -> list[T]:
+    """What ``job`` makes on each of ``MACHINES``, in their order, on its threads and kernels and
+    given its rounding.
+
+    With ``pairs`` two of a kind run side by side, where one does not need both cores."""
+    found: dict[int, T] = {}
+    for kind in dict.fromkeys(machine.kind for machine in MACHINES):
+        alike = [machine for machine in MACHINES if machine.kind == kind]
+
+        def run(machine: Machine) -> T:
+            mode = random_rounding(program, dtype, seed + machine.number, lanes=machine.lanes)
+            return job(machine, mode)
+
+        regroups, count = kind
+        with threads(count), plain_kernels(regroups or dtype == TF32):
+            made = side_by_side([partial(run, machine) for machine in alike], pairs and count == 1)
+        found.update(zip((machine.number for machine in alike), made, strict=True))
+    return [found[machine.number] for machine in MACHINES]
 
 
 def random_rounding(

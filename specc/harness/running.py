@@ -23,6 +23,7 @@ from specc.harness.case import ClosedCase
 from specc.harness.hooks import copied, flat_tensors, layer_hooks
 from specc.harness.noise import set_step
 from specc.harness.recorder import Observation, Recorder
+from specc.harness.side_by_side import PROCESS_WIDE
 from specc.harness.standin import Captured, stand_in, with_forward
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import NOTE, dtype_of, emulated
@@ -105,7 +106,7 @@ class Running:
         if setting.whole:
             self.seen.unsketched = self.result.whole
         self.captured = Captured(self.seen.looked)
-        with self.stage("build"):
+        with PROCESS_WIDE, self.stage("build"):
             self.module = self._build(source)
             self.shell = self._shell()
 

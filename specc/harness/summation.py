@@ -25,6 +25,10 @@ from torch import Tensor
 # After so many additions inductor begins another partial sum (torch 2.9 and later; before, it
 # never does, and no kernel of theirs sees more terms in a case of a size that is tested).
 CHUNK = 4096
+# So many matrices are turned one by one, where each has so many rows and columns: it is then that
+# torch turns them in blocks.
+_MATRICES = 64
+_BLOCK = 60
 
 _Array = NDArray[np.floating]
 
@@ -49,15 +53,39 @@ class Order:
         kept = [dim for dim in range(value.dim()) if dim not in dims]
         shape = [value.shape[dim] for dim in kept]
         count = math.prod(value.shape[dim] for dim in dims)
-        terms = value.permute(*dims, *kept).reshape(count, -1)
         scale = self.chance.uniform(1.0, 2.0) if self.rescaled else 1.0
-        numbers = (terms * scale if self.rescaled else terms.contiguous()).numpy()
+        own = _turned(value, dims)
+        if own is None:
+            terms = value.permute(*dims, *kept).reshape(count, -1)
+            own = terms * scale if self.rescaled else terms.contiguous()
+        elif self.rescaled:
+            own.mul_(scale)
+        numbers = own.numpy()
         found = added(numbers, self.lanes).astype(np.longdouble)
         exact = numbers.sum(axis=0, dtype=np.longdouble if numbers.itemsize == 8 else np.float64)
         error = torch.from_numpy(((found - exact) / scale).astype(numbers.dtype))
         if keep:
             shape = [1 if dim in dims else value.shape[dim] for dim in range(value.dim())]
         return error.view(shape)
+
+
+def _turned(value: Tensor, dims: Sequence[int]) -> Tensor | None:
+    """The terms of the sum over ``dims`` in the rows of a new matrix, ``[terms, columns]``, where
+    what is kept lies between the first of them and the last, as channels do; else None.
+
+    Matrix by matrix torch turns in blocks that stay in the cache, twice as fast as all at once."""
+    first = next((k for k, dim in enumerate(dims) if dim != k), len(dims))
+    last = value.dim() - (len(dims) - first)
+    if list(dims) != [*range(first), *range(last, value.dim())] or not value.is_contiguous():
+        return None
+    shape = math.prod(value.shape[:first]), math.prod(value.shape[first:last])
+    between = math.prod(value.shape[last:])
+    if not 1 < shape[0] <= _MATRICES or min(shape[1], between) < _BLOCK:
+        return None
+    turned = value.new_empty(shape[0], between, shape[1])
+    for into, matrix in zip(turned, value.view(*shape, between), strict=True):
+        into.copy_(matrix.t())
+    return turned.view(-1, shape[1])
 
 
 def added(terms: _Array, lanes: int) -> _Array:

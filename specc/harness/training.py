@@ -23,6 +23,7 @@ from specc.harness.lines import CHANGED_GRADIENT
 from specc.harness.noise import set_step
 from specc.harness.recorder import Looked
 from specc.harness.running import Running
+from specc.harness.side_by_side import PROCESS_WIDE
 from specc.ir import Step, Train
 
 # By how much weights are enlarged to see a constraint act, and gradients to see a clip act (powers
@@ -55,7 +56,7 @@ class _Training:
         self.first = subject.first_batch(train, len(running.closed.batches))
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.schedules: dict[str, dict[str, Any]] = {}
-        with running.stage("configure"), stepping(running.setting.optimizer):
+        with PROCESS_WIDE, running.stage("configure"), stepping(running.setting.optimizer):
             configured = running.shell.configure_optimizers()
             for name, each in (configured if self.named else {"": configured}).items():
                 self.optimizers[name] = each["optimizer"]
@@ -293,7 +294,8 @@ class _Training:
         with ExitStack() as stack, self.running.stage("clip"):
             for parameter in module.parameters():
                 if parameter.requires_grad:
-                    handle = parameter.register_hook(lambda gradient: gradient * AMPLIFIED)
+                    with PROCESS_WIDE:
+                        handle = parameter.register_hook(lambda gradient: gradient * AMPLIFIED)
                     stack.callback(handle.remove)
             self.idle_step(idle)
         kind = _kind("clipped_grad", step.name)
@@ -332,7 +334,7 @@ class _Training:
         """
         schedule, optimizer = self.schedules[step], self.optimizers[step]
         rates: list[list[float]] = []
-        with self.running.stage("schedule"), warnings.catch_warnings():
+        with PROCESS_WIDE, self.running.stage("schedule"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the optimizer is not stepped in between is meant
             for _ in range(AHEAD):
                 schedule["scheduler"].step(*((1.0,) if "monitor" in schedule else ()))
