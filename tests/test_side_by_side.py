@@ -20,7 +20,8 @@ from specc import garbage
 from specc.errors import TargetError
 from specc.harness import floor, side_by_side
 from specc.harness.bless import bless
-from specc.harness.case import ClosedCase
+from specc.harness.case import ClosedCase, close
+from specc.harness.matrix import cases
 from specc.harness.observe import Run, RunFailed, Setting
 from specc.harness.side_by_side import may_run
 from specc.harness.side_by_side import side_by_side as run
@@ -176,6 +177,25 @@ def test_what_shares_more_than_numbers_runs_alone(two_cores: Callable[[int], Non
 def test_short_cases_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(side_by_side, "cores", lambda: 2)
     assert not may_run(mlp(), "float32", 0.1, ()) and may_run(mlp(), "float32", 0.3, ())
+
+
+def test_a_large_case_runs_alone(
+    monkeypatch: pytest.MonkeyPatch, two_cores: Callable[[int], None]
+) -> None:
+    two_cores(2)
+    program = cnn()
+    for case in cases(program):
+        closed = close(program, case)
+        found = floor.reference(program, closed, CNN_SOURCE, ["float32"])
+        assert found.in_pairs(program, "float32")
+        weights = sum(value.numel() for value in closed.parameters.values())
+        passed = sum(sum(each.numel() for each in call.given) for call in found.run.calls.values())
+        # In training weights have gradients and moments, and what a layer gives has a gradient.
+        least = 4 * (weights + passed)
+        monkeypatch.setattr(floor, "HELD", least - 1)
+        assert not found.in_pairs(program, "float32")
+        monkeypatch.setattr(floor, "HELD", least)
+        assert found.in_pairs(program, "float32") == (case.mode == "eval")
 
 
 def test_what_was_there_is_left_out_of_collections_and_comes_back() -> None:

@@ -46,6 +46,9 @@ from specc.ir import Program
 METHOD = 3
 # An amplified error this many times over its linear expectation is a jump, not noise.
 JUMP = 4.0
+# Two runs at once hold twice as much: of GPT-2 at its published size more than memory there is.
+# Bytes of one run up to which it is done; ResNet-18 at its published width has about half.
+HELD = 1 << 29
 # A jump that an honest run may make counts as so many floors, so that the policy's K holds it.
 JUMP_FLOORS = 2.0
 
@@ -65,8 +68,23 @@ class Reference:
     amplified: dict[str, list[Run]] = field(default_factory=dict)
 
     def in_pairs(self, program: Program, dtype: str) -> bool:
-        """Whether two of the case's runs in ``dtype`` run side by side."""
+        """Whether two of the case's runs in ``dtype`` run side by side: where they may, and a
+        second one is not too large."""
+        if self._held() > HELD:
+            return False
         return may_run(program, dtype, self.run.seconds_torch, self.run.notes)
+
+    def _held(self) -> int:
+        """Bytes that a run in float32 holds, about: weights (in training with gradients and two
+        moments), and what its layers were given and got back."""
+        weights = sum(value.numel() for value in self.closed.parameters.values())
+        passed = sum(
+            each.numel()
+            for call in self.run.calls.values()
+            for each in (*call.tensors, *call.gradients)
+            if each is not None
+        )
+        return 4 * (weights * (4 if self.closed.case.mode == "train" else 1) + passed)
 
 
 def reference(
