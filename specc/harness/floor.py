@@ -47,7 +47,7 @@ METHOD = 3
 # An amplified error this many times over its linear expectation is a jump, not noise.
 JUMP = 4.0
 # Two runs at once hold twice as much: of GPT-2 at its published size more than memory there is.
-# Bytes of one run up to which it is done; ResNet-18 at its published width has about half.
+# Bytes of one run up to which it is done; ResNet-18 at its published width has 0.3 GB.
 HELD = 1 << 29
 # A jump that an honest run may make counts as so many floors, so that the policy's K holds it.
 JUMP_FLOORS = 2.0
