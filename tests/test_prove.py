@@ -228,5 +228,15 @@ def test_a_reference_that_draws_something_else_says_so() -> None:
 )
 def test_how_many_numbers_are_added_into_one(run: Callable[[], Tensor], terms: int) -> None:
     with Recorded() as record:
-        run()
-    assert record.terms == terms
+        found = run()
+    assert record.terms(found) == terms
+
+
+def test_what_comes_from_no_long_sum_is_held_to_no_long_sum() -> None:
+    x = torch.ones(6, 500)
+    with Recorded() as record:
+        total = x.sum(dim=1)
+        beside, behind = x.tanh(), (total * 2).exp()
+        x[0] = total[0]
+    assert record.terms(beside) == 1
+    assert record.terms(behind) == record.terms(x) == record.most_terms() == 500

@@ -66,13 +66,23 @@ class Draw:
 
 
 class Recorded(TorchDispatchMode):
-    """Runs everything as it is. ``draws`` are what was drawn, in order; ``terms`` is how many
-    numbers a single operation added up into one, at most."""
+    """Runs everything as it is. ``draws`` are what was drawn, in order."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no types for it
         self.draws: list[Draw] = []
-        self.terms = 1
+        # By the memory that a tensor lies in, which is held so that no other comes to lie there.
+        self._terms: dict[int, tuple[torch.UntypedStorage, int]] = {}
+
+    def terms(self, tensor: Tensor) -> int:
+        """How many numbers a single operation added up into one, at most, among those that
+        ``tensor`` comes from."""
+        found = self._terms.get(_memory(tensor)._cdata)
+        return found[1] if found is not None else 1
+
+    def most_terms(self) -> int:
+        """Of any tensor of the run: what writes into a buffer need not say so."""
+        return max((terms for _, terms in self._terms.values()), default=1)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
@@ -81,8 +91,13 @@ class Recorded(TorchDispatchMode):
         if _draws(func, args):
             values = tuple(each.clone() for each in _drawn(func, args, result))
             self.draws.append(Draw(str(func), values))
-        else:
-            self.terms = max(self.terms, _terms(func, args, result))
+        before = _flat((args, tuple((kwargs or {}).values())))
+        terms = max([_terms(func, args, result), *map(self.terms, before)])
+        for each in _flat(result):
+            storage = _memory(each)
+            # A view, or what is written in place: the rest of it stays what it was.
+            terms_here = max(terms, self.terms(each))
+            self._terms[storage._cdata] = storage, terms_here
         return result
 
 
@@ -137,6 +152,20 @@ def _drawn(func: Any, args: Sequence[Any], result: Any) -> list[Tensor]:
     if _is_rrelu(func):
         return [result[1] if isinstance(result, tuple) else args[1]]
     return _tensors(result if isinstance(result, (tuple, list)) else (result,))
+
+
+def _memory(tensor: Tensor) -> torch.UntypedStorage:
+    """That of a tensor's numbers; of those of a sparse one."""
+    return (tensor._values() if tensor.is_sparse else tensor).untyped_storage()
+
+
+def _flat(values: Any) -> list[Tensor]:
+    """The tensors of nested lists and tuples."""
+    if isinstance(values, Tensor):
+        return [values]
+    if not isinstance(values, (list, tuple)):
+        return []
+    return [tensor for each in values for tensor in _flat(each)]
 
 
 def _tensors(values: Sequence[Any]) -> list[Tensor]:

@@ -170,7 +170,9 @@ class _Proof:
                 where = f"{what} of {self._path} {way}{self.where}"
                 key = kind, place
                 try:
-                    error, bound = compare(where, key, expected, found, reference, record.terms)
+                    error, bound = compare(
+                        where, key, expected, found, reference, record.terms(expected)
+                    )
                 except TargetError as fault:
                     if kind != "gradient" or self.exact:
                         raise

@@ -87,8 +87,9 @@ def compare(
     terms: int,
 ) -> tuple[float, float]:
     """The error and the bound of one tensor, which messages call ``where``; ``terms`` is how many
-    numbers an operation of the run adds up into one. Without a ``reference`` it must be equal to
-    the bit. Raises TargetError (E0904) where it is another or its error is over the bound."""
+    numbers an operation adds up into one, at most, among those that it comes from. Without a
+    ``reference`` it must be equal to the bit. Raises TargetError (E0904) where it is another or its
+    error is over the bound."""
     if found.dtype != eager.dtype or found.shape != eager.shape:
         raise TargetError(
             "E0904",
