@@ -58,7 +58,7 @@ def build(
 def _check_names(
     files: Sequence[Path], model: str | None, target: str, params: Mapping[str, str]
 ) -> None:
-    """Raises CallError (E0720) where two of ``files`` would write one file."""
+    """Raises CallError (E0731) where two of ``files`` would write one file."""
     from specc.api import built
 
     of: dict[str, Path] = {}
@@ -66,7 +66,7 @@ def _check_names(
         for name in built(file, model=model, target=target, params=params):
             if name in of:
                 raise CallError(
-                    "E0720",
+                    "E0731",
                     f"{of[name]} and {file} would both be written as {name}",
                     help="build them into folders of their own, or rename one",
                 )

@@ -201,7 +201,7 @@ def run(
 
 def _with_cells(paths: Iterable[Path], choice: Choice) -> list[str]:
     """The spec files of ``paths``, where ``file.spec::cell`` keeps its cell. Raises CallError:
-    E0701, E0702, and E0726 where a spec has no such cell."""
+    E0701, E0702, and E0732 where a spec has no such cell."""
     items: list[str] = []
     for path in paths:
         name, separator, cell = str(path).partition("::")
@@ -214,7 +214,7 @@ def _with_cells(paths: Iterable[Path], choice: Choice) -> list[str]:
 
 
 def _check_cell(file: Path, cell: str, choice: Choice) -> None:
-    """Raises CallError (E0726) where the spec, as the call has it, has no cell of this name; what
+    """Raises CallError (E0732) where the spec, as the call has it, has no cell of this name; what
     is wrong with the spec itself is told by the run."""
     from specc import front
     from specc.catalog import suggest
@@ -230,7 +230,7 @@ def _check_cell(file: Path, cell: str, choice: Choice) -> None:
         return
     close = suggest(cell, known)
     raise CallError(
-        "E0726",
+        "E0732",
         f"{file} has no cell {cell!r}",
         help=f"did you mean {close!r}?" if close else f"its first is {known[0]!r}",
     )

@@ -170,7 +170,7 @@ ROWS = {
         "specc mutate specs/mlp.spec --faults my_faults",
         "Write FAULTS = (MyFault(),) in a module that can be imported from the current folder.",
     ),
-    "E0720": Code(
+    "E0731": Code(
         "two specs that would write one file",
         (
             "What is built is called as its spec, whatever folder that is in; characters that no "
@@ -179,7 +179,7 @@ ROWS = {
         "specc build vision/net.spec text/net.spec -o out",
         "Build them into folders of their own, or rename one.",
     ),
-    "E0726": Code(
+    "E0732": Code(
         "a cell that the spec does not have",
         (
             "A cell is called by its target, device, precision and mode, and what else its spec "

@@ -279,6 +279,10 @@ class _SpecFile(pytest.File):
         return item
 
 
+# Set by a run of pytest around this one; with the last pytest-benchmark measures nothing.
+_NOT_THEIRS = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER")
+
+
 def _run(options: Sequence[str], files: Sequence[str], plugin: Benchmarks, verbose: bool) -> str:
     """pytest on the specs with nothing but this plugin and pytest-benchmark; what it printed."""
     # A spec is data: nothing that lies around it is to run.
@@ -286,7 +290,7 @@ def _run(options: Sequence[str], files: Sequence[str], plugin: Benchmarks, verbo
     plugins = ["-p", "pytest_benchmark.plugin"]
     quiet = ["--no-header", "--disable-warnings", "-q", "-s"]
     text = io.StringIO()
-    kept = {name: os.environ.get(name) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    kept = {name: os.environ.get(name) for name in _NOT_THEIRS}
     for name in kept:
         os.environ.pop(name, None)
     kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
