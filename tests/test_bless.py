@@ -177,7 +177,9 @@ def test_a_model_need_not_run_on_images_channels_last(tmp_path: Path) -> None:
     ("early", "kinks", "decisions", "runs"),
     [
         (0, 100, 5000, DRAWS),
-        (MANY, 100, 5000, DRAWS),
+        (2, 100, 5000, DRAWS),
+        (3, 100, 5000, DRAWS - 2),  # with two to come a calm one has a chance of a tenth
+        (MANY, 100, 5000, 2),
         (MANY + 1, 100, 5000, 1),
         (0, APART + 1, 5000, 1),
         (0, 2 * APART, 3 * APART**2, DRAWS),
@@ -205,6 +207,26 @@ def test_no_draw_without_kinks_is_looked_for_where_there_is_none(
     found = blessing._calmest(program, cases(program)[0], "", ["float32"], "float32", None)
     assert drawn == list(range(runs))
     assert found.closed.draw == runs - 1
+
+
+def test_of_draws_without_kinks_one_is_taken_that_sums_in_other_orders_leave_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = plain(tmp_path)
+    turned = [3, 1, 0, 2]
+
+    def reference(program: Program, closed: ClosedCase, *rest: object) -> Reference:
+        log = [torch.zeros(64, dtype=torch.bool)]
+        return Reference(closed, Run(), log, {"float32": 0}, early={"float32": 0})
+
+    def look(program: Program, found: Reference, *rest: object) -> None:
+        found.ordered["float32"] = turned[found.closed.draw]
+
+    monkeypatch.setattr(blessing, "reference", reference)
+    monkeypatch.setattr(blessing, "look_for_kinks", lambda *given, **named: None)
+    monkeypatch.setattr(blessing, "look_in_orders", look)
+    found = blessing._calmest(program, cases(program)[0], "", ["float32"], "float32", None)
+    assert found.closed.draw == 2
 
 
 UNUSED = {

@@ -102,3 +102,26 @@ def test_decisions_are_noted_though_nothing_is_rounded() -> None:
         x.shape,
     ]
     assert torch.equal(mode.log[0], x > 0) and torch.equal(mode.log[3], kept)
+
+
+def test_with_other_orders_the_same_decisions_are_noted() -> None:
+    """Single steps of a fused operation are no decisions of the run's."""
+    x = torch.randn(4, 3, 8, 8)
+    logs = []
+    for lanes in (0, 1):
+        with RandomRounding(1, torch.float32, lanes=lanes, enlarged=4.0) as mode:
+            hidden = torch.relu(torch.nn.functional.batch_norm(x, None, None, training=True))
+            torch.nn.functional.smooth_l1_loss(hidden, x)
+            torch.max_pool2d(hidden, 2)
+        logs.append(mode.log)
+    assert [each.shape for each in logs[0]] == [each.shape for each in logs[1]]
+
+
+def test_what_an_order_loses_is_enlarged() -> None:
+    value = torch.full((20_000, 2), 0.1)
+    exact = value.double().sum(0)
+    errors = []
+    for enlarged in (1.0, 8.0):
+        with RandomRounding(3, torch.float32, scale=0.0, lanes=1, enlarged=enlarged):
+            errors.append(float((value.sum(0).double() - exact).abs().max()))
+    assert errors[1] > 5 * errors[0] > 0

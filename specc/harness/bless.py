@@ -6,6 +6,7 @@ Non-goals: reviewing changes (``review``), judging.
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,14 @@ from specc.harness.alone_floor import NOT_ALONE, AloneFloor, alone_floors
 from specc.harness.blessable import check_finite, check_observable
 from specc.harness.case import DRAWS, close, lowest_precision
 from specc.harness.corners import levels
-from specc.harness.floor import Reference, floors, honest_runs, look_for_kinks, reference
+from specc.harness.floor import (
+    Reference,
+    floors,
+    honest_runs,
+    look_for_kinks,
+    look_in_orders,
+    reference,
+)
 from specc.harness.golden import Golden, Leaf
 from specc.harness.machine import COARSE
 from specc.harness.matrix import Case, cases
@@ -35,6 +43,8 @@ MANY = 8
 # Likewise of a run in which so many decisions turn, and one in a thousand: by its end rounding has
 # come to a thousandth, and no numbers change that. A single kink turns far fewer after it.
 APART = 1000
+# And where the draws so far, two at least, leave less than this chance of a calm one to come.
+CHANCE = 1 / 8
 _NOWHERE = (float("inf"), float("inf"), float("inf"))
 
 
@@ -164,7 +174,8 @@ def _calmest(
 ) -> Reference:
     """The draw that is asked for, else the first of ``_draws`` without kinks, or the one with the
     fewest, whose floors then say what its kinks do. The finest precision has the first word: in a
-    coarse one no draw is without.
+    coarse one no draw is without. Among draws without, one comes first of which sums in other
+    orders turn nothing either.
     """
     best: Reference | None = None
     order = sorted(dtypes, key=epsilon_of)
@@ -173,14 +184,22 @@ def _calmest(
     def count(found: Reference, names: Sequence[str]) -> list[int]:
         return [found.kinks[name] for name in names]
 
+    def rank(found: Reference) -> tuple[list[int], int]:
+        return count(found, order), sum(found.ordered.values())
+
+    early: list[int] = []
     for turned in _draws(program, case, source, grid) if draw is None else (draw,):
         found = reference(program, close(program, case, turned, grid), source, dtypes)
         if draw is not None or not any(count(found, fine)):
             # What one pair of runs does not push over an edge, another may.
             look_for_kinks(program, found, source, dtypes, seed=9001)
-        if best is None or count(found, order) < count(best, order):
+        if draw is None and not any(count(found, fine)):
+            look_in_orders(program, found, source, fine)
+        if best is None or rank(found) < rank(best):
             best = found
-        if not any(count(best, fine)) or any(_hopeless(found, name) for name in fine):
+        calm = not any(count(best, fine)) and not any(best.ordered.values())
+        early.append(sum(found.early[name] for name in fine))
+        if calm or _chance(early) < CHANCE or any(_hopeless(found, name) for name in fine):
             break
     assert best is not None  # DRAWS is positive
     if any(count(best, fine)) and draw is None:
@@ -188,12 +207,22 @@ def _calmest(
     return best
 
 
+def _chance(early: Sequence[int]) -> float:
+    """That one of the draws to come has no kink in its first step, where those so far had these:
+    kinks are rare among many decisions, so that their number is Poisson's."""
+    if len(early) < 2:
+        return 1.0
+    calm = math.exp(-sum(early) / len(early))
+    return 1.0 - (1.0 - calm) ** (DRAWS - len(early))
+
+
 def _hopeless(found: Reference, dtype: str) -> bool:
     """Whether another draw would have kinks as well as this one has."""
     if found.early[dtype] > MANY:
         return True
     decisions = sum(log.numel() for log in found.decisions)
-    return found.kinks[dtype] > max(APART, decisions // APART)
+    turned = max(found.kinks[dtype], found.ordered.get(dtype, 0))
+    return turned > max(APART, decisions // APART)
 
 
 def _draws(program: Program, case: Case, source: str, grid: str) -> range:

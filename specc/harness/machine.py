@@ -111,6 +111,7 @@ def random_rounding(
     *,
     scale: float = 1.0,
     lanes: int = 0,
+    enlarged: float = 1.0,
 ) -> RandomRounding:
     """Random rounding in the run's precision, and in that of autocast where the spec asks for
     one."""
@@ -121,6 +122,7 @@ def random_rounding(
         dtype_of(dtype),
         scale=scale,
         lanes=lanes,
+        enlarged=enlarged,
         lower=lower,
         tf32=dtype == TF32,
         accumulate=lanes > 0 and scale != 0.0,

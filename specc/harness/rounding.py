@@ -59,10 +59,10 @@ class RandomRounding(Decisions):
     A negative ``scale`` gives the mirror image: every move the other way.
 
     With ``lanes`` fused operations are taken apart and sums are added up in so many partial sums;
-    the decisions are then not recorded, because the operations are others. A ``scale`` of 0 moves
-    nothing beside, and adds up the very terms.
+    what that loses counts ``enlarged`` times. A ``scale`` of 0 moves nothing beside, and adds up
+    the very terms.
 
-    ``accumulate`` gives products the noise of kernels that keep few partial sums.
+    ``accumulate`` gives products the noise of kernels that keep few partial sums, ``enlarged`` too.
 
     ``tf32`` cuts the factors of products as TF32 does: at random by up to its unit, or with
     ``lanes`` by dropping their low bits, which is as honest and always errs the same way.
@@ -75,6 +75,7 @@ class RandomRounding(Decisions):
         *,
         scale: float = 1.0,
         lanes: int = 0,
+        enlarged: float = 1.0,
         lower: torch.dtype | None = None,
         tf32: bool = False,
         accumulate: bool = False,
@@ -87,8 +88,10 @@ class RandomRounding(Decisions):
         }
         self._tf32 = Pool(factors(seed, UNIT * scale, torch.float32), places) if tf32 else None
         self._lower = lower
-        self._order = Order(places, lanes, rescaled=scale != 0.0) if lanes else None
-        self._sums = Pool(normals(seed, dtype), random.Random(seed)) if accumulate else None
+        self._order = Order(places, lanes, scale != 0.0, enlarged) if lanes else None
+        self._sums = (
+            Pool(normals(seed, dtype) * enlarged, random.Random(seed)) if accumulate else None
+        )
 
     def __torch_dispatch__(
         self,
@@ -105,8 +108,7 @@ class RandomRounding(Decisions):
             args = with_factors(known.name, args, truncated if self._order else self._cut)
         if self._order is not None:
             if known.taken_apart is not None:
-                with self:
-                    return known.taken_apart(*args, **kwargs)
+                return self._taken_apart(known.taken_apart, args, kwargs)
             if known.regrouped is not None:
                 result = known.regrouped(self._order, func, args, kwargs)
                 if result is not None:
@@ -115,7 +117,7 @@ class RandomRounding(Decisions):
                     return result
         result = func(*args, **kwargs)
         self._accumulate(known, args, result)
-        if known.decides and self._order is None:
+        if known.decides:
             self.note(known.name, args, result)
         kind = known.kind
         if known.name == "_to_copy" and result.dtype == self._lower:
@@ -129,6 +131,17 @@ class RandomRounding(Decisions):
                 elif position < len(args):
                     self._move_all(args[position])
         return result
+
+    def _taken_apart(
+        self, steps: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """What single steps give. None of them is a decision of the run's: it takes none there."""
+        noting, self.noting = self.noting, False
+        try:
+            with self:
+                return steps(*args, **kwargs)
+        finally:
+            self.noting = noting
 
     def _accumulate(self, known: _Operation, args: tuple[Any, ...], result: Any) -> None:
         if self._sums is not None:

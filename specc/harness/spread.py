@@ -37,6 +37,10 @@ _STUDENT = (
     (1000, 4.922),
 )
 
+# Mean squares of six runs each that differ by more are of two kinds: by chance they differ so once
+# in twenty times (the F distribution's quantile at 95 %).
+_ANOTHER_KIND = 4.284
+
 
 # Of a leaf whose floor is no less than itself, and of one that honest runs do not have.
 NOTHING = 1.0
@@ -124,7 +128,8 @@ def floor_of(leaf: Observation, samples: Sequence[Observation | None], unit: flo
     epsilon.
 
     Every second sample is of the regrouped kind. Where that kind errs more, its spread counts:
-    pooled with the others, honest machines of its kind would stand out.
+    pooled with the others, honest machines of its kind would stand out. It is then known from half
+    as many runs.
     """
     assert leaf.values is not None
     sizes = [error_of(leaf, sample) for sample in samples]
@@ -143,15 +148,27 @@ def floor_from(sizes: Sequence[tuple[float, float] | None], elements: int, unit:
     # The final rounding of a value is half a unit at most: no floor is below a quarter.
     rms = unit / 4
     if mean > 0.0:
-        spread = sum((square - mean) ** 2 for square in squares) / max(len(squares) - 1, 1)
-        together = 2.0 * mean**2 / spread if spread > 0.0 else float(elements)
-        freedom = len(squares) * min(max(together / 2, 1.0), float(max(elements, 1)))
-        regrouped = squares[1::2]
-        wider = max(mean, sum(regrouped) / max(len(regrouped), 1))
-        rms = max(rms, math.sqrt(wider) * student_factor(freedom))
+        others, regrouped = _mean(squares[::2]), _mean(squares[1::2])
+        freedom = _freedom(squares, elements)
+        if regrouped > _ANOTHER_KIND * others:
+            freedom = min(freedom, _freedom(squares[1::2], elements))
+        rms = max(rms, math.sqrt(max(mean, regrouped)) * student_factor(freedom))
     # The largest of n normal numbers is about sqrt(2 ln n) of their spread.
     expected = rms * math.sqrt(1.0 + 2.0 * math.log(max(elements, 1)))
     return Floor(rms, max(largest, expected))
+
+
+def _freedom(squares: Sequence[float], elements: int) -> float:
+    """Degrees of freedom of the mean of ``squares``, the runs' mean squares over ``elements``:
+    those that err together count as one."""
+    mean = _mean(squares)
+    spread = sum((square - mean) ** 2 for square in squares) / max(len(squares) - 1, 1)
+    together = 2.0 * mean**2 / spread if spread > 0.0 else float(elements)
+    return len(squares) * min(max(together / 2, 1.0), float(max(elements, 1)))
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / max(len(numbers), 1)
 
 
 def student_factor(freedom: float) -> float:

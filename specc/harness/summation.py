@@ -38,11 +38,12 @@ class Order:
     """``lanes`` partial sums side by side, each added up term by term; ``chance`` chooses where
     sums are cut. With ``rescaled`` the terms are multiplied by a number between 1 and 2 before, and
     the sum divided by it: whether equal terms round badly hangs on their last digits alone, and
-    should not hang on luck."""
+    should not hang on luck. What is lost counts ``enlarged`` times."""
 
     chance: random.Random
     lanes: int = 1
     rescaled: bool = True
+    enlarged: float = 1.0
 
     def lost(self, value: Tensor, dims: Sequence[int], keep: bool) -> Tensor:
         """What adding ``value`` up over ``dims`` in this order is off by, in the sum's shape.
@@ -63,7 +64,7 @@ class Order:
         numbers = own.numpy()
         found = added(numbers, self.lanes).astype(np.longdouble)
         exact = numbers.sum(axis=0, dtype=np.longdouble if numbers.itemsize == 8 else np.float64)
-        error = torch.from_numpy(((found - exact) / scale).astype(numbers.dtype))
+        error = torch.from_numpy(((found - exact) * (self.enlarged / scale)).astype(numbers.dtype))
         if keep:
             shape = [1 if dim in dims else value.shape[dim] for dim in range(value.dim())]
         return error.view(shape)
