@@ -140,8 +140,11 @@ ROWS = {
         "End the model with `output name`.",
     ),
     "E0222": Code(
-        "a model without an input",
-        "A model computes something of what it is given; shapes start from its inputs.",
+        "a model that is given nothing and keeps nothing",
+        (
+            "A model computes something of what it is given, or of parameters and buffers that it "
+            "keeps; of neither it could only give a constant."
+        ),
         ("model Net {\n  output 1\n}"),
         "Write `input x: float[N, 3]`.",
     ),

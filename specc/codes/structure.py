@@ -1,8 +1,19 @@
-"""Rows of the table of codes. E0234 to E0246, W0202: blocks, loops, branches, used files."""
+"""Rows of the table of codes. E0234 to E0246, W0202: blocks, loops, branches, used files.
+E0251: what modules keep."""
 
 from specc.codes.form import Code
 
 ROWS = {
+    "E0251": Code(
+        "a parameter or a buffer that cannot be made",
+        (
+            "A parameter or a buffer comes to be when the module is made, before anything is fed: "
+            "its shape and its value are of numbers, params and sizes that are known there. A "
+            "parameter is of floats of the run's precision; a buffer may be of whole numbers too."
+        ),
+        "parameter gamma = ones_",
+        "Say its type where an initialiser fills it; compute what comes of inputs in `name = ...`.",
+    ),
     "E0234": Code(
         "an `if` that cannot be decided when the model is built",
         (

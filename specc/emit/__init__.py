@@ -19,6 +19,7 @@ from specc.emit.modules import constructor, forward, from_checkpoint, plain
 from specc.emit.names import attribute_names, constant_names, training_names
 from specc.emit.precision import Precision
 from specc.emit.statements import Class, comment, print_class
+from specc.emit.states import kept_in
 from specc.emit.training import methods
 from specc.semantics.names import EMITTED_METHODS, MODULE_ATTRIBUTES
 
@@ -96,6 +97,12 @@ def _constants(program: ir.Program, names: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
+def _buffers(made: EmittedClass) -> list[str]:
+    """The buffers that the class keeps itself: what a type checker cannot know of."""
+    found = (kept.state for kept in kept_in(made.parts) if kept.state.kind == "buffer")
+    return list(dict.fromkeys(identifier(state.name) for state in found))
+
+
 def _class(
     program: ir.Program, made: EmittedClass, classes: Classes, constants: Mapping[str, str]
 ) -> str:
@@ -115,11 +122,15 @@ def _class(
     train = program.train
     if train is not None and not train.members and train.model == module.name:
         body += methods(module, train, training_names(made, program, constants))
-    fields = sorted(flag for flag in made.flags.values() if flag not in made.optional)
+    fields = [f"{name}: Tensor" for name in _buffers(made)]
+    fields += [
+        f"{identifier(flag)}: Final[bool]"
+        for flag in sorted(flag for flag in made.flags.values() if flag not in made.optional)
+    ]
     base = "nn.Sequential" if module.sequential else "nn.Module"
     return print_class(
         Class(
             made.name, base, f"{module.name} of {comment(mark(module.span))}.", body,
-            [f"{identifier(name)}: Final[bool]" for name in fields],
+            fields,
         )
     )  # fmt: skip

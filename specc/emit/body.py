@@ -26,7 +26,7 @@ from specc.emit.expressions import (
 from specc.emit.layout import flat
 from specc.emit.marks import because, mark
 from specc.emit.nesting import Collected, Nesting, Pending
-from specc.emit.plan import Choice, Cycle, Part, Row
+from specc.emit.plan import Choice, Cycle, Kept, Leaf, Part, Row
 from specc.emit.reads import (
     Reader,
     called_names,
@@ -47,7 +47,8 @@ class Body(Nesting):
     ``params`` says how each of the spec's params is written there: ``self.width``, ``WIDTH``;
     ``flags`` are the attributes
     that tell which side of a choice was taken, ``optional`` those that are a layer or None;
-    ``precision`` gives what has the run's precision where no parameter has it."""
+    ``precision`` gives what has the run's precision where no parameter has it; ``making`` says that
+    the function is a constructor, ``kept`` what is written there for values of others."""
 
     def __init__(
         self,
@@ -60,6 +61,8 @@ class Body(Nesting):
         flags: Mapping[int, str] | None = None,
         optional: Iterable[str] = (),
         precision: Callable[[], ast.expr] | None = None,
+        making: bool = False,
+        kept: Mapping[int, ast.expr] | None = None,
     ) -> None:
         self.flags = flags or {}
         self.optional = frozenset(optional)
@@ -69,6 +72,7 @@ class Body(Nesting):
             {*taken, *called_names(parts)},
         )  # fmt: skip
         self._precision = precision or _first_parameter
+        self._elements.update(kept or {})
         self._results = len(results)
         self._parts = parts
         self._parameters = parameters
@@ -88,6 +92,7 @@ class Body(Nesting):
             precision=lambda: self._like(floating=True),
             layer=self.layer,
             sequence=self.sequence,
+            making=making,
         )
 
     def parameter_names(self) -> list[str]:
@@ -122,6 +127,8 @@ class Body(Nesting):
             match part:
                 case ir.Make():
                     continue
+                case Kept():
+                    self._read(part)
                 case Choice():
                     write_choice(self, part)
                 case Cycle() if part.loop.kind == "list":
@@ -131,9 +138,20 @@ class Body(Nesting):
                 case _:
                     self._write(part, id(parts))
 
+    def _read(self, kept: Kept) -> None:
+        """A parameter or buffer of the module itself is ``self.gamma`` wherever it is read; what a
+        parametrization computes is read once, where it stands."""
+        held = path_expression(ast.Name("self"), kept.name)
+        if not kept.wrappers:
+            self._elements[id(kept.state.result)] = held
+            return
+        self.settle()
+        target = self.target(kept.state.result)
+        self.statements.append(Assign(target, held, mark(kept.state.span)))
+
     # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, node: ir.Leaf | Row | Cycle, place: int) -> None:
+    def _write(self, node: Leaf | Row | Cycle, place: int) -> None:
         span = node.loop.span if isinstance(node, Cycle) else node.span
         result: ir.Result
         if isinstance(node, Cycle):
@@ -157,7 +175,7 @@ class Body(Nesting):
         target = self.target(result)
         self.statements.append(Assign(target, expression, mark(span)))
 
-    def _expression(self, node: ir.Leaf | Row | Cycle) -> tuple[ast.expr, Collected]:
+    def _expression(self, node: Leaf | Row | Cycle) -> tuple[ast.expr, Collected]:
         self.collected = found = Collected()
         if isinstance(node, Row):
             expression: ast.expr = call(self.layer(node.path), self.value(node.input))
@@ -170,7 +188,7 @@ class Body(Nesting):
         return expression, found
 
     def _nests(
-        self, value: ir.Result, node: ir.Leaf | Row | Cycle, span: Span, expression: ast.expr,
+        self, value: ir.Result, node: Leaf | Row | Cycle, span: Span, expression: ast.expr,
         place: int,
     ) -> bool:  # fmt: skip
         if not isinstance(value, ir.Value):

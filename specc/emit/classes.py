@@ -15,8 +15,8 @@ from specc.emit.forms import Standpoint
 from specc.emit.grouping import Grouping
 from specc.emit.inherited import Inheritance
 from specc.emit.names import distinct
-from specc.emit.plan import Choice, Cycle, Part, Row
-from specc.emit.reads import symbols_of
+from specc.emit.plan import Choice, Cycle, Kept, Part, Row
+from specc.emit.reads import sizes_read, symbols_of
 
 
 @dataclass(slots=True, eq=False)
@@ -60,11 +60,12 @@ class EmittedClass:
         }
 
     def attributes(self) -> set[str]:
-        """What the layers and the flags are called in the module."""
+        """What the layers, the state and the flags are called in the module."""
         layers = {
             layer.name.partition(".")[0] for variant in self.variants for layer in variant.layers
         }
-        return layers | set(self.flags.values())
+        states = {state.name for variant in self.variants for state in variant.states}
+        return layers | states | set(self.flags.values())
 
     def results(self) -> list[ir.Value]:
         """What ``forward`` returns."""
@@ -210,6 +211,10 @@ def constructor_symbols(parts: Sequence[Part], classes: Classes) -> Iterator[str
                     sizes = dict(layer.sizes)
                     for name in classes.of(layer.module).dimensions:
                         yield from _inside(sizes[name])
+            case Kept():
+                for operand in part.operands():
+                    yield from _inside(operand)
+                yield from sizes_read(part.parts)
             case Row():
                 yield from constructor_symbols(part.parts, classes)
             case Cycle():
@@ -244,7 +249,7 @@ def _find_flags(made: EmittedClass) -> None:
         for variant in made.variants
         for layer in variant.layers
         if layer.parameters or layer.module is not None
-    }
+    } | {state.name for variant in made.variants for state in variant.states}
     for choice in _choices(made.parts):
         if choice.one_sided:
             continue
@@ -277,6 +282,8 @@ def _made(parts: Sequence[Part]) -> list[str]:
         match part:
             case ir.Make():
                 found[part.layer.name.partition(".")[0]] = None
+            case Kept() if part.state.kind == "parameter":
+                found[part.name] = None
             case Row():
                 found[part.path.partition(".")[0]] = None
             case Cycle() if part.loop.path:

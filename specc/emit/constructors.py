@@ -7,7 +7,7 @@ Non-goal: what the layers compute."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from specc import ir
@@ -25,9 +25,10 @@ from specc.emit.layout import identifier
 from specc.emit.limits import ONE_CASE
 from specc.emit.marks import mark
 from specc.emit.names import argument_names
-from specc.emit.plan import Choice, Cycle, Part, Round, Row
+from specc.emit.plan import Choice, Cycle, Kept, Part, Round, Row
 from specc.emit.scopes import Scope
 from specc.emit.statements import Assert, Assign, If, Statement
+from specc.emit.states import state_statements
 from specc.emit.templates import filled
 
 
@@ -45,12 +46,16 @@ class ClassForm:
 class Maker(Asserted):
     """Writes what makes the layers of one class. ``naming`` is how params are called in
     ``__init__``; ``class_of`` gives the class that a block's layer is of; ``order`` is the
-    module's."""
+    module's; ``taken`` are the names that mean something in the constructor."""
 
     def __init__(
-        self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm], order: Sequence[str]
-    ) -> None:
+        self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm], order: Sequence[str],
+        taken: Collection[str] = (),
+    ) -> None:  # fmt: skip
         super().__init__(naming)
+        self._taken = taken
+        # The parameters and buffers made so far, by the identity of the values that they are.
+        self._above: dict[int, ast.expr] = {}
         self.class_of = class_of
         self._ranks = {path: rank for rank, path in enumerate(order)}
 
@@ -59,7 +64,7 @@ class Maker(Asserted):
     def statements(self, parts: Sequence[Part], flags: Mapping[int, str]) -> list[Statement]:
         """The assignments that make the layers of a class. ``flags`` names the attribute that
         ``forward`` asks which side of a choice was taken, by the choice's identity."""
-        found: list[Statement] = []
+        found = [made for part in parts if isinstance(part, Kept) for made in self._kept(part)]
         scope = Scope()
         for part in parts:
             if isinstance(part, Choice):
@@ -68,6 +73,13 @@ class Maker(Asserted):
             for name, value, where in self.entries([part], scope):
                 target = ast.Attribute(ast.Name("self"), identifier(name), ast.Store())
                 found.append(Assign(target, value, where))
+        return found
+
+    def _kept(self, kept: Kept) -> list[Statement]:
+        """What the module keeps itself comes before its layers, as in the ``state_dict``."""
+        found = state_statements(kept, self.naming, self._above, self._taken)
+        held = ast.Attribute(ast.Name("self"), identifier(kept.name), ast.Load())
+        self._above[id(kept.state.result)] = held
         return found
 
     def _choice(self, choice: Choice, flags: Mapping[int, str]) -> list[Statement]:

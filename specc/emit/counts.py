@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
-from specc.emit.plan import Choice, Cycle, Part, Row
+from specc.emit.plan import Choice, Cycle, Kept, Leaf, Part, Row
 from specc.sizes import Poly, Size, symbols
 
 
@@ -117,7 +117,7 @@ class _Follower:
 
     def _takes(self, part: Part) -> bool:
         match part:
-            case ir.Make():
+            case ir.Make() | Kept():
                 return False
             case Row():
                 found = self._any(part.parts)
@@ -145,7 +145,7 @@ class _Follower:
         self._pass_on(carried, cycle.loop.results)
         return found
 
-    def _leaf(self, node: ir.Leaf) -> bool:
+    def _leaf(self, node: Leaf) -> bool:
         read = {id(operand) for operand in ir.node_operands(node) if isinstance(operand, ir.Value)}
         whole = self.cycle.loop.kind == "list" and not self.inside
         followed = bool(read & self.values) or (

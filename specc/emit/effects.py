@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from specc import ir
-from specc.emit.plan import Choice, Cycle, Part, Row
+from specc.emit.plan import Choice, Cycle, Kept, Part, Row
 
 
 class Effects:
@@ -20,7 +20,7 @@ class Effects:
     def of(self, part: Part) -> bool:
         """Whether ``part`` draws noise or changes a state, itself or by what is inside it."""
         match part:
-            case ir.Make():
+            case ir.Make() | Kept():
                 return False
             case Row():
                 return self.among(part.parts)

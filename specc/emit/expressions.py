@@ -12,6 +12,7 @@ from typing import Final, cast
 
 from specc import ir
 from specc.catalog.rows import FunctionRow, Row
+from specc.emit.plan import Leaf
 from specc.sizes import Atom, Power, Size, as_remainder, powers
 
 _OPERATORS: Final[dict[str, type[ast.operator]]] = {
@@ -47,6 +48,8 @@ class Naming:
     # How the layer at a path is reached, and the variable that holds just these values as a list.
     layer: Callable[[str], ast.expr]
     sequence: Callable[[tuple[ir.Operand, ...]], ast.expr | None]
+    # Whether it is a constructor: what is made there has torch's default precision and device.
+    making: bool = False
 
 
 def dotted(path: str) -> ast.expr:
@@ -190,9 +193,9 @@ def of_arguments(
     return positional, keywords
 
 
-def of_node(node: ir.Leaf, naming: Naming) -> ast.expr:
+def of_node(node: Leaf, naming: Naming) -> ast.expr:
     """What computes the node's result."""
-    if _turns_whole_numbers_to_floats(node):
+    if _turns_whole_numbers_to_floats(node) and not (naming.making and _promotes(node)):
         return _in_run_precision(node, naming)
     match node:
         case ir.LayerCall():
@@ -230,7 +233,14 @@ def _tensors(node: ir.Operation | ir.FunctionCall) -> list[ir.Value]:
     return found
 
 
-def _turns_whole_numbers_to_floats(node: ir.Leaf) -> bool:
+def _promotes(node: Leaf) -> bool:
+    """Whether torch itself makes floats of its default precision of whole numbers here."""
+    return isinstance(node, ir.Operation) or (
+        isinstance(node, ir.FunctionCall) and node.row.family in ("elementwise", "pairwise")
+    )
+
+
+def _turns_whole_numbers_to_floats(node: Leaf) -> bool:
     """Whether floats come of tensors that have none: torch makes those of its default precision,
     and the spec means the run's."""
     if not isinstance(node, ir.Operation | ir.FunctionCall) or not isinstance(
@@ -245,11 +255,13 @@ def _turns_whole_numbers_to_floats(node: ir.Leaf) -> bool:
     return bool(tensors) and not any(value.type.differentiable for value in tensors)
 
 
-def _in_run_precision(node: ir.Leaf, naming: Naming) -> ast.expr:
+def _in_run_precision(node: Leaf, naming: Naming) -> ast.expr:
     """The node on operands (or, where none is a number, with a result) cast to the run's
     precision."""
     assert isinstance(node, ir.Operation | ir.FunctionCall)
-    dtype = ast.Attribute(naming.precision(), "dtype", ast.Load())
+    dtype: ast.expr = ast.Attribute(naming.precision(), "dtype", ast.Load())
+    if naming.making:
+        dtype = call(dotted("torch.get_default_dtype"))
 
     def cast(expression: ast.expr) -> ast.expr:
         return call(ast.Attribute(expression, "to", ast.Load()), dtype)
@@ -295,7 +307,7 @@ def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
     positional, keywords = of_arguments(row, node.arguments, naming)
     if row.training:
         keywords.append(ast.keyword("training", dotted("self.training")))
-    if row.family == "creation":
+    if row.family == "creation" and not naming.making:
         type_ = next(iter(ir.result_values(node.result))).type
         if type_.dtype == "float":
             dtype = ast.Attribute(naming.precision(), "dtype", ast.Load())

@@ -151,6 +151,8 @@ class _Outline:
                 return node.kind, node.function
             case ir.Operation():
                 return node.operator
+            case ir.State():
+                return node.kind, node.name, node.initializer
             case _:
                 return type(node).__name__
 

@@ -153,7 +153,9 @@ def _training_step(subject: ir.Module, train: ir.Train, constants: Mapping[str, 
         ]
         given = [ast.Name(names[id(value)]) for value in train.shared_uses]
         result = targets[0] if len(targets) == 1 else ast.Tuple(targets, ast.Store())
-        statements += cast(train, inputs[0], [Assign(result, call(ast.Name("self"), *given))])
+        statements += cast(
+            train, next(iter(inputs), ""), [Assign(result, call(ast.Name("self"), *given))]
+        )
     named = bool(train.steps[0].name)
     terms = "losses" if named else "terms"
     if named:
@@ -164,12 +166,14 @@ def _training_step(subject: ir.Module, train: ir.Train, constants: Mapping[str, 
         uses = [ast.Name(names[id(value)]) for value in step.uses]
         made = Assign(ast.Name(terms, ast.Store()), call(dotted(f"self.{prefix}loss"), *uses))
         if step.optimizer is None:
-            statements += cast(train, inputs[0], [made])
+            statements += cast(train, next(iter(inputs), ""), [made])
         else:
             backward, moves = minimise(subject, train, step, prefix, terms, constants)
             if train.accumulate == 1:
                 statements.append(backward.pop(0))
-            statements += frozen_during(subject, step, [*cast(train, inputs[0], [made]), *backward])
+            statements += frozen_during(
+                subject, step, [*cast(train, next(iter(inputs), ""), [made]), *backward]
+            )
             if computes_the_loss(step):
                 statements = evaluated(step, statements)
             if train.accumulate > 1:

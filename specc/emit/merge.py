@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from specc import ir
 from specc.emit.forms import Different, Standpoint, agree
-from specc.emit.plan import Choice, Cycle, Part, Round, Row
+from specc.emit.plan import Choice, Cycle, Kept, Leaf, Part, Round, Row
 from specc.emit.views import (
     Pair,
     View,
@@ -55,13 +55,15 @@ def _merge_node(pairs: Sequence[Pair]) -> Part:
             return _cycle(pairs)
         case ir.Branch():
             return _choice(pairs)
+        case ir.State():
+            return _kept(pairs)
         case _:
             return _leaf(pairs)
 
 
-def _leaf(pairs: Sequence[Pair]) -> ir.Leaf:
+def _leaf(pairs: Sequence[Pair]) -> Leaf:
     node = pairs[0][1]
-    made: ir.Leaf
+    made: Leaf
     match node:
         case ir.LayerCall():
             _same_place(pairs)
@@ -132,17 +134,41 @@ def _make(pairs: Sequence[Pair]) -> ir.Make:
             raise Different("a block of another class")
     arguments = one_argument_list([(view, layer.arguments) for view, layer in layers])
     sizes = one_argument_list([(view, layer.sizes) for view, layer in layers])
-    wrappers = tuple(
-        replace(
-            wrapper,
-            arguments=one_argument_list(
-                [(view, layer.wrappers[k].arguments) for view, layer in layers]
-            ),
-        )
-        for k, wrapper in enumerate(first.wrappers)
-    )
+    wrappers = _wrappers([(view, layer.wrappers) for view, layer in layers])
     made = replace(first, arguments=arguments, sizes=sizes, wrappers=wrappers)  # type: ignore[arg-type]  # as they were
     return ir.Make(made, node.span)
+
+
+def _wrappers(pairs: Sequence[tuple[View, tuple[ir.Wrapper, ...]]]) -> tuple[ir.Wrapper, ...]:
+    return tuple(
+        replace(
+            wrapper,
+            arguments=one_argument_list([(view, other[k].arguments) for view, other in pairs]),
+        )
+        for k, wrapper in enumerate(pairs[0][1])
+    )
+
+
+def _kept(pairs: Sequence[Pair]) -> Kept:
+    node = pairs[0][1]
+    assert isinstance(node, ir.State)
+    must_equal(pairs, "kind", "name", "initializer", "persistent")
+    states = [(view, other) for view, other in pairs if isinstance(other, ir.State)]
+    if any(
+        [w.type for w in state.wrappers] != [w.type for w in node.wrappers] for _, state in states
+    ):
+        raise Different("another parametrization")
+    types = [(view, state.result.type) for view, state in states]
+    if any(type_.dtype != node.result.type.dtype for _, type_ in types):
+        raise Different("another dtype")
+    shape = agree([(type_.shape, view.at) for view, type_ in types])
+    classes = agree([(type_.classes, view.at) for view, type_ in types])
+    parts = merge([view.inner(state.nodes) for view, state in states])
+    value = one_operand([(view, state.value) for view, state in states])
+    arguments = one_argument_list([(view, state.arguments) for view, state in states])
+    wrappers = _wrappers([(view, state.wrappers) for view, state in states])
+    alias(pairs, [state.result for _, state in states])
+    return Kept(node, shape, classes, arguments, wrappers, parts, value)  # type: ignore[arg-type]  # sizes, as they were
 
 
 def _row(pairs: Sequence[Pair]) -> Row:

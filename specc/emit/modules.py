@@ -48,7 +48,8 @@ def constructor(
     naming = static_naming(
         lambda name: ast.Name(_argument(name, arguments, made, constants), ast.Load())
     )
-    maker = Maker(naming, classes.form, module.order)
+    taken = {*arguments.values(), *made.dimensions, *constants.values()}
+    maker = Maker(naming, classes.form, module.order, taken)
     super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
     body: list[Statement] = maker.limits(
         module, made.fixed(), classes.inherited(made), made.parts, len(made.variants)
@@ -176,10 +177,10 @@ def _shapes(made: EmittedClass) -> str:
         )
         for k, output in enumerate(module.outputs)
     ]
-    line = f"{', '.join(inputs)} -> {', '.join(outputs)}."
+    line = f"{', '.join(inputs)} -> {', '.join(outputs)}.".lstrip()
     if len(line) <= _LONGEST_DOCSTRING:
         return line
-    return ",\n".join(inputs) + "\n-> " + ",\n   ".join(outputs) + "."
+    return (",\n".join(inputs) + "\n-> " + ",\n   ".join(outputs) + ".").lstrip()
 
 
 def _type(made: EmittedClass, types: Sequence[ir.TensorType]) -> ir.TensorType:

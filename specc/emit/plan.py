@@ -4,14 +4,19 @@ Non-goal: finding what several readings have in common (``merge``)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
 from specc import ir
 from specc.errors import Span
-from specc.sizes import Poly
+from specc.sizes import Poly, Size
 
-Part: TypeAlias = Union[ir.Leaf, ir.Make, "Row", "Cycle", "Choice"]
+# What computes in ``forward``; a ``State`` is made in the constructor.
+Leaf: TypeAlias = Union[
+    ir.LayerCall, ir.FunctionCall, ir.Operation, ir.Subscript, ir.ParameterRead, ir.Transpose
+]
+Part: TypeAlias = Union[Leaf, ir.Make, "Row", "Cycle", "Choice", "Kept"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +28,36 @@ class Row:
     input: ir.Value
     result: ir.Value
     span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A parameter or buffer of the class itself: what of ``state`` its arguments tell. ``parts``
+    compute ``value`` in the constructor, where an expression gives it."""
+
+    state: ir.State
+    shape: tuple[Size, ...]
+    classes: Size | None
+    arguments: ir.Arguments
+    wrappers: tuple[ir.Wrapper, ...]
+    parts: tuple[Part, ...]
+    value: ir.Operand
+
+    @property
+    def name(self) -> str:
+        return self.state.name
+
+    @property
+    def span(self) -> Span:
+        return self.state.span
+
+    def operands(self) -> Iterator[ir.Operand]:
+        """What making it speaks of, but for what computes it."""
+        yield from self.shape
+        yield self.classes
+        for arguments in (self.arguments, *(wrapper.arguments for wrapper in self.wrappers)):
+            yield from (value for _, value in arguments)
+        yield self.value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Final
 from specc import ir
 from specc.emit.expressions import call, dotted, path_expression
 from specc.emit.names import distinct
-from specc.emit.plan import Part, Row
+from specc.emit.plan import Kept, Part, Row
 from specc.emit.statements import Evaluate, Statement
 
 _BUFFER: Final = "precision"
@@ -55,8 +55,9 @@ class Precision:
 def _parameters(
     parts: Sequence[Part], parts_of: Callable[[ir.Module], Sequence[Part]]
 ) -> Iterator[str]:
-    """The paths of parameters that are there whatever the arguments: not those in loops, which may
-    be empty, nor in branches; nor what a parametrization computes."""
+    """The paths of parameters, and of floating buffers of the module itself, that are there
+    whatever the arguments: not those in loops, which may be empty, nor in branches; nor what a
+    parametrization computes."""
     for part in parts:
         match part:
             case ir.Make() if part.layer.module is not None:
@@ -67,6 +68,8 @@ def _parameters(
                 for name, _ in part.layer.parameters:
                     if "." not in name:
                         yield f"{part.layer.name}.{name}"
+            case Kept() if part.state.result.type.floating and not part.wrappers:
+                yield part.name
             case Row():
                 yield from _parameters(part.parts, parts_of)
             case _:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from specc import ir
 from specc.catalog.catalogue import head
-from specc.emit.plan import Choice, Cycle, Part, Row
+from specc.emit.plan import Choice, Cycle, Kept, Part, Row
 from specc.emit.scopes import paths
 from specc.sizes import Poly, symbols
 
@@ -21,7 +21,7 @@ Reader: TypeAlias = tuple[Part, int]
 def direct(part: Part) -> Iterator[ir.Operand]:
     """What a part reads itself, before and after what is inside it."""
     match part:
-        case ir.Make():
+        case ir.Make() | Kept():
             return
         case Row():
             yield part.input
@@ -150,6 +150,8 @@ def leaf_values(parts: Iterable[Part]) -> Iterator[ir.Value]:
                 continue
             case Row():
                 yield part.result
+            case Kept():
+                yield part.state.result
             case Cycle():
                 for round_ in part.rounds:
                     yield from round_.entering

@@ -252,7 +252,7 @@ def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, st
     statements: list[Statement] = []
     if train.accumulate == 1:
         statements.append(backward.pop(0))
-    statements += cast(train, inputs[0], forward)
+    statements += cast(train, next(iter(inputs), ""), forward)
     statements += frozen_during(model, step, backward)
     if computes_the_loss(step):
         statements = evaluated(step, statements)

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from specc.catalog.catalogue import is_built_in
 from specc.catalog.used import rows_of
 from specc.extensions.modules import import_modules
+from specc.harness import computed
 from specc.harness.case import ClosedCase
 from specc.harness.noise import integers, make_portable, normal
 from specc.harness.redraw import give_keys, redrawn
@@ -62,6 +63,10 @@ def bare(program: Program, closed: ClosedCase, source: str, dtype: torch.dtype) 
     buffers = dict(module.named_buffers())
     known = {name: buffers[name] for name in closed.buffers if name in buffers}
     _load(known, {name: closed.buffers[name] for name in known}, "buffer")
+    with torch.no_grad():
+        for name, value in computed.values_of(program, source).items():
+            if name in buffers and value.is_floating_point():
+                buffers[name].copy_(value.to(getattr(torch, closed.grid)))
     for name, buffer in buffers.items():
         if ".parametrizations." in f".{name}":
             _fill_parametrization(closed.case.seed, name, buffer)

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from specc.harness import samples, subject
+from specc.harness import computed, samples, subject
 from specc.harness.corners import LEVELS, Corners
 from specc.harness.matrix import Case
 from specc.harness.noise import integers, normal, uniform
 from specc.harness.roles import Role, Roles, roles_of, roles_of_model
 from specc.harness.tf32 import dtype_of
-from specc.ir import Distribution, Module, Program, TensorType, Value
+from specc.ir import Distribution, Module, Program, State, TensorType, Value
 from specc.sizes import Poly, Size, evaluate
 
 JITTER = 0.1
@@ -46,8 +46,9 @@ class Batch:
 class ClosedCase:
     """A case with all its numbers: float64 (or integer) tensors on the CPU.
 
-    ``draw`` counts how often the seed was turned to keep away from kinks, and ``DRAWS`` times the
-    place in ``corners.LEVELS`` of what it holds; a golden records it.
+    ``grid`` is the precision that holds all of them. ``draw`` counts how often the seed was turned
+    to keep away from kinks, and ``DRAWS`` times the place in ``corners.LEVELS`` of what it holds; a
+    golden records it.
     """
 
     case: Case
@@ -55,6 +56,7 @@ class ClosedCase:
     parameters: dict[str, Tensor]
     buffers: dict[str, Tensor]
     batches: tuple[Batch, ...]
+    grid: str = "float32"
 
 
 def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") -> ClosedCase:
@@ -68,21 +70,27 @@ def close(program: Program, case: Case, draw: int = 0, grid: str = "float32") ->
     files = {name: samples.read(program, name) for name, _ in program.test.samples}
     corners = Corners(case.seed + 1_000_003 * turned, LEVELS[min(level, len(LEVELS) - 1)])
     numbers = _Numbers(getattr(torch, grid), sizes, files, roles_of(program), corners)
-    initial = whole.initial
+    initial, given = whole.initial, computed.values_of(program)
     parameters = {
         name: numbers.weight(f"weight/{name}", shape, initial[name])
+        if name in initial
+        else numbers.moved(f"weight/{name}", given[name])
         for name, _, shape in whole.parameters()
     }
     buffers = {}
-    for full, _, shape in whole.buffers():
+    for full, holder, shape in whole.buffers():
         name = full.rpartition(".")[2]
-        if name == "running_mean":
+        if isinstance(holder, State):
+            # A mask, a table of places: as it is said. What an expression gives, the class gives.
+            if full in initial:
+                buffers[full] = numbers.drawn(f"buffer/{full}", shape, initial[full])
+        elif name == "running_mean":
             buffers[full] = numbers.around(full, shape, 0.0)
         elif name == "running_var":
             buffers[full] = numbers.around(full, shape, 1.0)
     steps = range(case.steps if case.mode == "train" else 1)
     batches = tuple(numbers.batch(program, step) for step in steps)
-    return ClosedCase(case, draw, parameters, buffers, batches)
+    return ClosedCase(case, draw, parameters, buffers, batches, grid)
 
 
 def example_batch(program: Program, model: Module, case: Case) -> tuple[Tensor, ...]:
@@ -137,9 +145,21 @@ class _Numbers:
         moved = constant + JITTER * (2.0 * self.unit(name, self.shape(sizes)) - 1.0)
         return self.on_grid(moved)
 
+    def moved(self, name: str, value: Tensor) -> Tensor:
+        """``value`` likewise."""
+        noise = 2.0 * self.unit(name, tuple(value.shape)) - 1.0
+        return self.on_grid(value.double() + JITTER * noise)
+
     def weight(self, name: str, sizes: Sequence[Size], initial: Distribution) -> Tensor:
         if initial.kind == "constant":
             return self.around(name, sizes, initial.low)
+        return self.drawn(name, sizes, initial)
+
+    def drawn(self, name: str, sizes: Sequence[Size], initial: Distribution) -> Tensor:
+        """Numbers of this distribution; a constant is what it is."""
+        if initial.kind == "constant":
+            shape = self.shape(sizes)
+            return self.on_grid(torch.full(shape, initial.low, dtype=torch.float64))
         shape = self.shape(sizes)
         if initial.kind == "uniform":
             width = initial.high - initial.low

@@ -10,7 +10,7 @@ the statistics (``native_laws``), when it runs (``native``).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,10 +19,19 @@ from torch import Tensor, nn
 from specc.catalog import INITS
 from specc.catalog.catalogue import is_built_in
 from specc.errors import Span
-from specc.harness import subject
+from specc.harness import computed, subject
 from specc.harness.native_laws import CHANCE, Continuous, normal, sample, truncated, uniform
-from specc.ir import Distribution, Initializer, Layer, Module, Program, Scalar
-from specc.sizes import Poly, evaluate
+from specc.ir import (
+    Distribution,
+    Initializer,
+    Layer,
+    Module,
+    Program,
+    Scalar,
+    Selection,
+    State,
+)
+from specc.sizes import Poly, Size, evaluate
 
 SEEDS = (20_011, 20_021)
 # Two tensors are told apart by so many of their numbers.
@@ -30,6 +39,8 @@ _TOLD_APART = 64
 # Rounding in the products of unit vectors, times their length.
 _ORTHOGONAL = 64 * 2.0**-24
 _GRAM_ROWS = 64
+# Of an expression's largest number: float32 may lose the rest by subtraction.
+_DIGITS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -62,10 +73,12 @@ def initial_faults(program: Program, make: Callable[[], nn.Module]) -> dict[str,
 
 
 def drawn(make: Callable[[], nn.Module], seed: int) -> dict[str, Tensor]:
-    """The parameters of a module that is made under ``seed``."""
+    """The parameters and buffers of a module that is made under ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return {name: value.detach() for name, value in make().named_parameters()}
+        module = make()
+        tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        return {name: value.detach() for name, value in tensors.items()}
 
 
 def _of_one(want: Wanted, draws: tuple[Tensor, Tensor], again: Tensor) -> Iterator[str]:
@@ -109,7 +122,7 @@ def wanted_of(program: Program) -> dict[str, Wanted]:
     whole = program.subject()
     chosen = _initializers(whole)
     distributions = whole.initial
-    found = {}
+    found = dict(_of_states(program, chosen))
     for path, layer in whole.all_layers:
         shapes = {name: shape for name, shape in _shapes(layer)}
         for name, shape in shapes.items():
@@ -118,7 +131,7 @@ def wanted_of(program: Program) -> dict[str, Wanted]:
             if full in chosen:
                 module, initializer = chosen[full]
                 span = initializer.span
-                law = _of_initializer(initializer, module, given, shape)
+                law = _of_initializer(initializer, module.values, given, shape)
             else:
                 span = layer.span
                 law = _of_layer(layer, name, given)
@@ -129,8 +142,30 @@ def wanted_of(program: Program) -> dict[str, Wanted]:
     return found
 
 
-def _shapes(layer: Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for name, shape in layer.parameters:
+def _of_states(
+    program: Program, chosen: Mapping[str, tuple[Module, Initializer]]
+) -> Iterator[tuple[str, Wanted]]:
+    """What the parameters and buffers that modules keep themselves should be filled with;
+    ``chosen`` are the `init` that have the last word."""
+    whole, given = program.subject(), computed.values_of(program)
+    for prefix, state in whole.all_states:
+        full, span = f"{prefix}{state.name}", state.span
+        if full in chosen:
+            module, initializer = chosen[full]
+            span, shape = initializer.span, dict(_shapes(state))[state.name]
+            law = _of_initializer(initializer, module.values, whole.initial[full], shape)
+        elif state.computed:
+            law = _of_values(given[full])
+        else:
+            law = _of_state(state)
+        if law is not None:
+            faults, single, free = law
+            surprise = min(free, _TOLD_APART) * math.log(single) if free else 0.0
+            yield full, Wanted(faults, surprise, full, span)
+
+
+def _shapes(layer: Layer | State) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for name, shape in (*layer.parameters, *(layer.buffers if isinstance(layer, State) else ())):
         sizes = tuple(evaluate(size, layer.values) for size in shape)
         assert all(isinstance(size, int) for size in sizes), f"{name} is open in a layer"
         yield name, sizes  # type: ignore[misc]  # all ints, as just checked
@@ -166,6 +201,31 @@ def _of_layer(layer: Layer, name: str, given: Distribution) -> _Law | None:
     return _of_distribution(given, math.prod(dict(_shapes(layer))[name]))
 
 
+def _of_state(state: State) -> _Law | None:
+    """The law of a parameter or buffer that its own initialiser fills."""
+    if state.wrappers:
+        return None
+    made = Initializer(
+        state.initializer, state.arguments, Selection(state.name, (state.name,)), state.initial,
+        state.span,
+    )  # fmt: skip
+    shape = dict(_shapes(state))[state.name]
+    return _of_initializer(made, state.values, dict(state.initial)[state.name], shape)
+
+
+def _of_values(wanted: Tensor) -> _Law:
+    """What an expression gives, to the few digits that no machine's arithmetic loses."""
+
+    def faults(draws: Sequence[Tensor]) -> list[str]:
+        given, made = wanted.double(), draws[0].double()
+        if given.shape != made.shape:
+            return [f"has shape {list(made.shape)}, the spec says {list(given.shape)}"]
+        error, largest = float((given - made).abs().max()), float(given.abs().max())
+        return [f"is off by {error:.2g} of {largest:.2g}"] if error > _DIGITS * largest else []
+
+    return faults, 1.0, 0
+
+
 def _of_distribution(given: Distribution, count: int) -> _Law:
     if given.kind == "constant" or (given.kind == "uniform" and given.low == given.high):
         return lambda draws: _constant(given.low, draws), 1.0, 0
@@ -193,9 +253,10 @@ def _padded(given: Distribution, entry: int, shape: tuple[int, ...]) -> _Law:
 
 
 def _of_initializer(
-    initializer: Initializer, module: Module, given: Distribution, shape: tuple[int, ...]
-) -> _Law | None:
-    settings = settings_of(initializer, module)
+    initializer: Initializer, values: Mapping[str, Size], given: Distribution,
+    shape: tuple[int, ...],
+) -> _Law | None:  # fmt: skip
+    settings = settings_of(initializer, values)
     count = math.prod(shape)
     match initializer.type:
         case "trunc_normal_" if given.kind == "normal":
@@ -216,11 +277,12 @@ def _of_initializer(
             return _of_distribution(given, count)
 
 
-def settings_of(initializer: Initializer, module: Module) -> dict[str, float]:
-    """The numbers that an ``init`` of ``module`` is set up with, defaults filled in."""
+def settings_of(initializer: Initializer, values: Mapping[str, Size]) -> dict[str, float]:
+    """The numbers that an ``init`` is set up with, defaults filled in; ``values`` are the sizes
+    known where it stands."""
     row = INITS[initializer.type]
     settings = {a.name: a.default for a in row.arguments if not a.required}
-    settings |= {n: _plain(value, module.values) for n, value in initializer.arguments}
+    settings |= {n: _plain(value, values) for n, value in initializer.arguments}
     return {n: value for n, value in settings.items() if isinstance(value, (int, float))}
 
 

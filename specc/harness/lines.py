@@ -57,6 +57,11 @@ class Lines:
         self._whole = program.subject().span
         self._calls = {path: call.span for path, call in subject.layer_calls(program).items()}
         self._layers = {path: layer.span for path, layer in program.subject().all_layers}
+        self._states = {
+            f"{prefix}{name}": state.span
+            for prefix, state in program.subject().all_states
+            for name, _ in ((state.name, ()), *state.parameters, *state.buffers)
+        }
         train = program.train
         outputs = {output.name: output.value.span for output in program.subject().outputs}
         inputs = [*subject.model_inputs(program), *subject.train_inputs(program)]
@@ -136,7 +141,10 @@ class Lines:
         return self._calls.get(path)
 
     def _layer_of(self, parameter: str) -> Span | None:
-        """The layer that holds ``parameter``; a parametrized one lies deeper than its layer."""
+        """The layer that holds ``parameter``, or its own line; a parametrized one lies deeper than
+        its layer."""
+        if parameter in self._states:
+            return self._states[parameter]
         path = parameter.rpartition(".")[0]
         while path:
             if path in self._layers:

@@ -7,7 +7,6 @@ beyond its key (``recorder``).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -92,7 +91,9 @@ def _operations_autocast_alone() -> Iterator[None]:
 def with_forward(module: nn.Module, forward: Callable[..., Any]) -> Any:
     """A twin of ``module`` on the same dictionaries of parameters and buffers, with its own list of
     submodules and its own ``forward``."""
-    twin = copy.copy(module)
+    # Not by copy(), which a module with a parametrization of its own refuses.
+    twin: Any = object.__new__(type(module))
+    twin.__dict__.update(module.__dict__)
     twin.__dict__["_modules"] = dict(module._modules)
     twin.forward = forward
     return twin

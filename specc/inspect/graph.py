@@ -206,6 +206,8 @@ class _Drawer:
                 made = self.called.get(f"{scope.prefix}{node.layer}")
                 if made is not None:
                     self.canvas.edge(made, vertex, "weight")
+            case ir.State():
+                self._computed("parameter", text, "", "", node, scope)
             case ir.FunctionCall():
                 family = "loss" if node.kind == "loss" else ""
                 if node.kind == "function":

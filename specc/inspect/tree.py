@@ -26,7 +26,7 @@ from specc.errors import Span
 from specc.inspect import multiply, words
 from specc.sizes import Size, evaluate, symbol
 
-Kind = Literal["model", "block", "container", "layer", "operation"]
+Kind = Literal["model", "block", "container", "layer", "operation", "state"]
 
 _BYTES = {
     "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2,
@@ -145,6 +145,9 @@ class _Planter:
     def entry(self) -> Entry:
         for node, place in ir.walk(self.model, self.symbols, inside=words.block_sizes):
             self._count(node, place)
+        for prefix, state in self.model.all_states:
+            if f"{prefix}{state.name}" not in self.planted:
+                self._keep(prefix, state, state.values)
         for path, layer in _made(self.model):
             if path not in self.planted:  # made and never called
                 self._plant(path, layer)
@@ -153,6 +156,27 @@ class _Planter:
         )
         self.root.calls = 1
         return _grown(self.root)
+
+    def _keep(self, path: str, state: ir.State, values: Mapping[str, Size]) -> None:
+        """A parameter or buffer that a block keeps itself, as an entry of the block."""
+        found = self._at(f"{path}{state.name}")
+        found.kind, found.type, found.span, found.calls = "state", state.kind, state.span, 1
+        found.text = words.state(state, values)
+        found.results = (self._tensor(state.result.type, values),)
+        trainable = frozen = buffers = bytes_ = 0
+        for name, shape in state.parameters:
+            count = math.prod(ir.numbers(shape, state.values))
+            if f"{path}{name}" in self.frozen:
+                frozen += count
+            else:
+                trainable += count
+        for _, shape in state.buffers:
+            count = math.prod(ir.numbers(shape, state.values))
+            buffers += count
+            bytes_ += count * self._width(state.result.type.dtype)
+        found.own = Costs(
+            trainable, frozen, buffers, (trainable + frozen) * self._width("float"), bytes_
+        )
 
     def _plant(self, path: str, layer: ir.Layer) -> None:
         self.planted.add(path)
@@ -190,6 +214,10 @@ class _Planter:
         return found
 
     def _count(self, node: ir.Leaf, place: ir.Place) -> None:
+        if isinstance(node, ir.State):
+            self.planted.add(f"{place.prefix}{node.name}")
+            self._keep(place.prefix, node, place.values)
+            return
         results = tuple(
             self._tensor(value.type, place.values) for value in ir.result_values(node.result)
         )
@@ -304,7 +332,7 @@ def _is_view(node: ir.Leaf, made: ir.Layer | None) -> bool:
             return node.function in VIEW_FUNCTIONS
         case ir.Subscript():
             return not any(isinstance(index, ir.Value) for index in node.indices)
-        case ir.Transpose() | ir.ParameterRead():
+        case ir.Transpose() | ir.ParameterRead() | ir.State():
             return True
         case _:
             return False

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 from types import NoneType
 
 from specc import ir
-from specc.catalog import words
+from specc.catalog import INITS, words
 from specc.catalog.rows import LayerRow, Row
 from specc.catalog.signatures import Argument
 from specc.sizes import Poly, Power, Quotient, Size, evaluate, floor_divide, power, symbol
@@ -142,6 +142,20 @@ def layer(made: ir.Layer, sizes: Mapping[str, Size]) -> str:
     return text
 
 
+def state(kept: ir.State, sizes: Mapping[str, Size]) -> str:
+    """A parameter or buffer of a module itself, and what fills it."""
+    if kept.computed:
+        value = kept.value
+        filled = "..." if isinstance(value, ir.Value) else literal(value, sizes)
+    else:
+        filled = call(kept.initializer, kept.arguments, INITS[kept.initializer], sizes)
+    text = f"{kept.kind} = {filled}"
+    for wrapper in kept.wrappers:
+        own = tuple(pair for pair in wrapper.arguments if pair[0] != "name")
+        text += f" with {call(wrapper.type, own, None, sizes)}"
+    return text if kept.persistent else f"{text}, persistent=false"
+
+
 def function(node: ir.FunctionCall, sizes: Mapping[str, Size]) -> str:
     """A function, loss or metric with its arguments that are no tensors."""
     return call(node.function, node.arguments, node.row, sizes)
@@ -188,6 +202,8 @@ def node(computed: ir.Leaf, sizes: Mapping[str, Size]) -> str:
             return f".{computed.attribute}"
         case ir.ParameterRead():
             return f"{computed.layer}.{computed.parameter}"
+        case ir.State():
+            return computed.name
         case ir.LayerCall():
             return computed.layer
 
@@ -251,6 +267,8 @@ def expression(
             return f"{side(node.value, _TIGHTEST)}.{node.attribute}"
         case ir.ParameterRead():
             return f"{node.layer}.{node.parameter}"
+        case ir.State():
+            return node.name
 
 
 def _binding(node: ir.Operation) -> int:

@@ -33,10 +33,12 @@ from specc.ir.nodes import (
     Wrapper,
     flat_nodes,
     made_layers,
+    made_states,
     node_operands,
     result_values,
 )
 from specc.ir.program import Program, TestPlan
+from specc.ir.states import State
 from specc.ir.training import (
     Clip,
     ComposedScheduler,
@@ -93,6 +95,7 @@ __all__ = [
     "Scheduler",
     "Selection",
     "SliceIndex",
+    "State",
     "Static",
     "Step",
     "Subscript",
@@ -106,6 +109,7 @@ __all__ = [
     "input_sizes",
     "joined",
     "made_layers",
+    "made_states",
     "match_shape",
     "node_operands",
     "numbers",

@@ -10,7 +10,16 @@ from functools import cached_property
 from typing import Literal
 
 from specc.errors import Span
-from specc.ir.nodes import Arguments, Distribution, Layer, Node, Value, made_places
+from specc.ir.nodes import (
+    Arguments,
+    Distribution,
+    Layer,
+    Node,
+    Value,
+    made_places,
+    made_states,
+)
+from specc.ir.states import State
 from specc.ir.types import Static
 from specc.sizes import Size, evaluate
 
@@ -140,6 +149,23 @@ class Module:
         return self.by_path[name]
 
     @cached_property
+    def states(self) -> tuple[State, ...]:
+        """The parameters and buffers that this module keeps itself, in torch's order."""
+        own = tuple(made_states(self.nodes))
+        # A parametrization is a module inside, which comes after what is the module's own.
+        return (*(s for s in own if not s.wrappers), *(s for s in own if s.wrappers))
+
+    @cached_property
+    def all_states(self) -> tuple[tuple[str, State], ...]:
+        """Every parameter and buffer that a model or a block inside keeps itself, with the path of
+        what keeps it (empty, or ending with a dot)."""
+        found = [("", state) for state in self.states]
+        for path, layer in self.all_blocks:
+            if layer.module is not None:
+                found += [(f"{path}.", state) for state in layer.module.states]
+        return tuple(found)
+
+    @cached_property
     def all_layers(self) -> tuple[tuple[str, Layer], ...]:
         """Every catalogue layer inside, blocks entered, with its full path, in torch's order."""
         return tuple((path, layer) for path, layer in self._inside() if layer.module is None)
@@ -147,7 +173,7 @@ class Module:
     @cached_property
     def initial(self) -> dict[str, Distribution]:
         """What each parameter is filled with when the module is made, by its full name."""
-        found: dict[str, Distribution] = {}
+        found = {name: of for state in self.states for name, of in state.initial}
         for layer in self.layers:
             inner = dict(layer.initial) if layer.module is None else layer.module.initial
             found.update((f"{layer.name}.{name}", of) for name, of in inner.items())
@@ -183,17 +209,28 @@ class Module:
             if layer.module is not None:
                 stack.append((f"{path}.", iter(layer.module.layers)))
 
-    def parameters(self) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
-        """Each parameter as (its ``state_dict`` name, its layer, its shape), in torch's order."""
-        for path, layer in self.all_layers:
-            for name, shape in layer.parameters:
-                yield f"{path}.{name}", layer, numbers(shape, layer.values)
+    def _holders(self) -> Iterator[tuple[str, Layer | State]]:
+        """What holds parameters and buffers, with the path in front of their names, in torch's
+        order: what a module keeps itself, then what is inside it."""
+        yield from (("", state) for state in self.states)
+        for path, layer in self._inside():
+            if layer.module is None:
+                yield f"{path}.", layer
+            else:
+                yield from ((f"{path}.", state) for state in layer.module.states)
 
-    def buffers(self) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
-        """Each buffer likewise."""
-        for path, layer in self.all_layers:
-            for name, shape in layer.buffers:
-                yield f"{path}.{name}", layer, numbers(shape, layer.values)
+    def parameters(self) -> Iterator[tuple[str, Layer | State, tuple[int, ...]]]:
+        """Each parameter as (its ``state_dict`` name, what holds it, its shape), in torch's
+        order."""
+        for path, holder in self._holders():
+            for name, shape in holder.parameters:
+                yield f"{path}{name}", holder, numbers(shape, holder.values)
+
+    def buffers(self) -> Iterator[tuple[str, Layer | State, tuple[int, ...]]]:
+        """Each buffer likewise, those that are not in the ``state_dict`` among them."""
+        for path, holder in self._holders():
+            for name, shape in holder.buffers:
+                yield f"{path}{name}", holder, numbers(shape, holder.values)
 
 
 def numbers(shape: tuple[Size, ...], values: Mapping[str, Size]) -> tuple[int, ...]:

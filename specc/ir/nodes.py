@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from specc.errors import Span
+from specc.ir.states import State
 from specc.ir.types import Static, TensorType
 from specc.sizes import Size
 
@@ -269,7 +270,9 @@ class Branch:
     span: Span
 
 
-Leaf: TypeAlias = Union[LayerCall, FunctionCall, Operation, Subscript, ParameterRead, Transpose]
+Leaf: TypeAlias = Union[
+    LayerCall, FunctionCall, Operation, Subscript, ParameterRead, Transpose, State
+]
 Node: TypeAlias = Union[Leaf, Make, Chain, Loop, Branch]
 
 
@@ -314,6 +317,19 @@ def made_places(nodes: Iterable[Node]) -> Iterator[tuple[str, Layer | None]]:
                 continue
 
 
+def made_states(nodes: Iterable[Node]) -> Iterator[State]:
+    """The parameters and buffers that a module keeps itself, in the order in which they are made:
+    those in the braces of an ``if`` come after the others."""
+    inner: list[Node] = []
+    for node in nodes:
+        if isinstance(node, State):
+            yield node
+        elif isinstance(node, Branch):
+            inner += node.nodes
+    if inner:
+        yield from made_states(inner)
+
+
 def node_operands(node: Leaf) -> Iterator[Operand]:
     """Everything that a node reads, nested tuples flattened."""
     match node:
@@ -335,7 +351,7 @@ def node_operands(node: Leaf) -> Iterator[Operand]:
                     yield from _flat(index)
         case Transpose():
             yield node.value
-        case ParameterRead():
+        case ParameterRead() | State():
             return
 
 

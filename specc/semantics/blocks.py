@@ -24,6 +24,7 @@ from specc.semantics.entities import (
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key, Library
 from specc.semantics.reports import BlockCollector
+from specc.semantics.sites import keeps_something
 from specc.semantics.substitution import condition_outside, type_outside
 from specc.semantics.values import in_scope
 from specc.sizes import Poly, Size, evaluate
@@ -204,10 +205,8 @@ def _bind_inputs(
 ) -> tuple[ir.Value, ...] | None:  # fmt: skip
     tree = definition.tree
     declared = [statement for statement in tree.body if isinstance(statement, ast.Input)]
-    if not declared and not definition.unread:
-        local.error(
-            "E0222", f"{tree.name} has no input", tree.name_span, "write `input x: float[N, 3]`"
-        )
+    if not declared and not definition.unread and not keeps_something(tree, local.is_layer):
+        no_input(local, tree)
         return None
     if len(declared) != len(inputs):
         wanted = " and ".join(f"`{statement.name}`" for statement in declared) or "nothing"
@@ -225,6 +224,14 @@ def _bind_inputs(
             return None
         values.append(value)
     return tuple(values)
+
+
+def no_input(graph: Graph, tree: ast.Module) -> None:
+    """An E0222 for a model or block that is fed nothing and keeps nothing."""
+    graph.error(
+        "E0222", f"{tree.name} has no input, and no parameter or buffer: it would give a constant",
+        tree.name_span, "write `input x: float[N, 3]`",
+    )  # fmt: skip
 
 
 def _fits(

@@ -16,7 +16,8 @@ def reached(
     subject: ir.Module, nodes: Sequence[ir.Node], loss: ir.Value,
     frozen: Iterable[ir.Selection] = (), only: Sequence[ir.Node] | None = None,
 ) -> set[str]:  # fmt: skip
-    """The paths of the layers with parameters that ``loss`` has a gradient to.
+    """The paths of the layers with parameters, and the own parameters, that ``loss`` has a gradient
+    to.
 
     ``nodes`` compute it; those frozen learn nothing but pass gradients on. ``only`` asks for those
     that are called by these nodes."""
@@ -35,6 +36,8 @@ def reached(
         if isinstance(node, ir.LayerCall | ir.ParameterRead) and node.layer in learning:
             if asked is None or id(node) in asked:
                 found.add(node.layer)
+        if isinstance(node, ir.State) and node.name in learning:
+            found.add(node.name)
         needed.update(id(o) for o in ir.node_operands(node) if isinstance(o, ir.Value))
     return found
 
@@ -83,7 +86,7 @@ def _learning(subject: ir.Module, frozen: Iterable[ir.Selection]) -> set[str]:
         layer.name
         for layer in subject.layers
         if any(name.startswith(f"{layer.name}.") for name in names)
-    }
+    } | {state.name for state in subject.states if {name for name, _ in state.parameters} & names}
 
 
 def _stops(node: ir.FunctionCall) -> bool:

@@ -68,6 +68,8 @@ class Graph:
     size: int = 0
     # Layers declared and not yet fed.
     declared: dict[str, Declaration] = field(default_factory=dict)
+    # The module's own parameters and buffers, by the identity of the value that each is read as.
+    kept: dict[int, ir.State] = field(default_factory=dict)
     # Where each name was last bound, and the names read since.
     assigned: dict[str, Span] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)

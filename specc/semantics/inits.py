@@ -4,11 +4,11 @@ Non-goal: selecting parameters (``selectors``)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from specc import ir
 from specc.catalog import INITS, suggest
-from specc.catalog.rows import RuleError
+from specc.catalog.rows import InitRow, RuleError
 from specc.semantics import static
 from specc.semantics.bind import bind
 from specc.semantics.calls import given_arguments
@@ -38,8 +38,29 @@ def with_inits(
     )
 
 
-def _init(graph: Graph, module: ir.Module, statement: ast.Init) -> ir.Initializer | None:
-    call = statement.call
+@dataclass(frozen=True, slots=True)
+class InitCall:
+    """An initialiser with its settings: as the spec says them, and with the params put in."""
+
+    row: InitRow
+    settings: ir.Arguments
+    plain: dict[str, ir.Static]
+
+
+def initialiser_name(graph: Graph, call: ast.Expression) -> str | None:
+    """The name of the initialiser that ``call`` is meant for; None where it is a value. Only these
+    end with an underscore."""
+    callee = call.callee if isinstance(call, ast.Call) else call
+    if not isinstance(callee, ast.Name) or callee.name in graph.env:
+        return None
+    meant = callee.name in INITS or (
+        callee.name.endswith("_") and callee.name not in graph.catalogue.functions
+    )
+    return callee.name if meant and callee.name not in graph.unread else None
+
+
+def read_initializer(graph: Graph, call: ast.Expression) -> InitCall | None:
+    """``trunc_normal_(std=0.02)``; None where something was reported."""
     callee = call.callee if isinstance(call, ast.Call) else call
     arguments = call.arguments if isinstance(call, ast.Call) else ()
     name = callee.name if isinstance(callee, ast.Name) else ""
@@ -57,23 +78,30 @@ def _init(graph: Graph, module: ir.Module, statement: ast.Init) -> ir.Initialize
     bound = bind(row, given, call.span, graph.collector, graph.params)
     if bound.failed or not check_ranges(row, bound, graph.collector, graph.params):
         return None
-    on = resolve(statement.on, module, graph.collector)
-    if on is None:
-        return None
     settings = tuple(
         (argument.name, to_operand(bound.values[argument.name]))
         for argument in row.arguments
         if argument.name in bound.values
     )
     plain = {name: static.plain(value, graph.params) for name, value in settings}  # type: ignore[arg-type]
+    return InitCall(row, settings, plain)
+
+
+def _init(graph: Graph, module: ir.Module, statement: ast.Init) -> ir.Initializer | None:
+    call = read_initializer(graph, statement.call)
+    if call is None:
+        return None
+    on = resolve(statement.on, module, graph.collector)
+    if on is None:
+        return None
     distributions = []
     chosen = frozenset(on.names)
     for path, _, shape in module.parameters():
         if path not in chosen:
             continue
         try:
-            distributions.append((path, row.distribution(plain, shape)))
+            distributions.append((path, call.row.distribution(call.plain, shape)))
         except RuleError as fault:
             graph.error(fault.code, f"`{path}`: {fault.message}", statement.span, fault.help)
             return None
-    return ir.Initializer(row.name, settings, on, tuple(distributions), statement.span)
+    return ir.Initializer(call.row.name, call.settings, on, tuple(distributions), statement.span)

@@ -15,12 +15,13 @@ from specc.semantics.graph import Graph
 
 
 def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
-    """Warns of a bias before a batch norm, in the model and in its blocks, and of a named value
-    that nothing reads."""
+    """Warns of a bias before a batch norm, in the model and in its blocks, and of a named value, a
+    parameter or a buffer that nothing reads."""
     for module in {id(block.module): block.module for _, block in model.all_blocks}.values():
         if module is not None:
             _bias_before_norm(module, collector)
     _bias_before_norm(model, collector)
+    _unread_states(model, collector)
     made_by = _from_nodes(model.nodes)
     outputs = {output.name for output in model.outputs}
     for name, span in graph.assigned.items():
@@ -35,6 +36,31 @@ def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
                     span,
                     f"use it, put it out, or call it `_{name}`",
                 )
+
+
+def _unread_states(model: ir.Module, collector: Collector) -> None:
+    """Warns of a parameter or buffer that no use of its block reads: nothing trains it."""
+    if collector.failed:
+        return  # what was reported may read it
+    modules = {id(block.module): block.module for _, block in model.all_blocks if block.module}
+    read: dict[Span, bool] = {}
+    named: dict[Span, ir.State] = {}
+    for module in (model, *modules.values()):
+        values = {id(output.value) for output in module.outputs}
+        values.update(id(value) for value in _read(module.nodes))
+        for state in module.states:
+            values.update(id(value) for value in (*_read(state.nodes), state.value))
+        for state in module.states:
+            place = state.result.span
+            named[place] = state
+            read[place] = read.get(place, False) or id(state.result) in values
+    for place, state in named.items():
+        if not read[place] and not state.name.startswith("_"):
+            what = "nothing trains it" if state.kind == "parameter" else "it does nothing"
+            collector.warning(
+                "W0201", f"the {state.kind} `{state.name}` is never read: {what}", place,
+                "use it, put it out, or take it away",
+            )  # fmt: skip
 
 
 def lint_train(model: ir.Module, train: ir.Train, collector: Collector) -> None:
@@ -74,7 +100,7 @@ def _bias_before_norm(module: ir.Module, collector: Collector) -> None:
     for node in ir.flat_nodes(module.nodes):
         if not isinstance(node, ir.LayerCall):
             continue
-        consumer, source = layers[node.layer], node.inputs[0]
+        consumer, source = layers[node.layer], next(iter(node.inputs), None)
         if consumer.type not in BIAS_BEFORE_NORM.consumers or not isinstance(source, ir.Value):
             continue
         producer = made_by.get(id(source))

@@ -200,7 +200,12 @@ def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
         return
     before = {name: graph.env.get(name) for name in names}
     with graph.inside() as nodes:
-        graph.library.run(graph, statement.body if decided else statement.otherwise)
+        side = statement.body if decided else statement.otherwise
+        graph.library.run(graph, side)
+    for name in [item.name for item in side if isinstance(item, ast.State)]:
+        # It is there inside the braces alone; a value that took over its name may leave them.
+        if id(graph.env.get(name)) in graph.kept:
+            del graph.env[name]
     for declaration in graph.declared.values():
         if declaration.nodes is nodes and declaration.path not in graph.layers:
             # Declared inside, fed after it: it comes to be between.

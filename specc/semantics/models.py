@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from specc import ir
 from specc.errors import Span
+from specc.semantics.blocks import no_input
 from specc.semantics.declared import declare
 from specc.semantics.entities import (
     POISON,
@@ -28,7 +29,16 @@ from specc.semantics.names import check_name
 from specc.semantics.operators import COMPARISONS
 from specc.semantics.params import Settings, declare_param
 from specc.semantics.places import Namespace
-from specc.semantics.sites import all_layers, is_pure_chain, leaves, site_names, site_order, sites
+from specc.semantics.sites import (
+    all_layers,
+    is_pure_chain,
+    keeps_something,
+    leaves,
+    site_names,
+    site_order,
+    sites,
+)
+from specc.semantics.states import declare_state
 from specc.semantics.types import tensor_type
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
@@ -143,6 +153,8 @@ def _statement(graph: Graph, statement: ast.Statement, body: _Body) -> None:
             body.weights.append(statement)
         case ast.Freeze():
             body.freezes.append(statement)
+        case ast.State():
+            declare_state(graph, statement, top=True)
         case _:
             run(graph, (statement,))
 
@@ -155,6 +167,8 @@ def run(graph: Graph, statements: tuple[ast.Statement, ...]) -> None:
                 assign(graph, statement)
             case ast.LayerDeclaration():
                 declare(graph, statement, elaborate)
+            case ast.State():
+                declare_state(graph, statement, top=False)
             case ast.If():
                 if_statement(graph, statement, elaborate)
             case ast.For():
@@ -337,10 +351,8 @@ def _require(graph: Graph, module: ast.Module) -> None:
         parameter.type.sizes is not None for parameter in module.parameters
     )
     if not unread and not any(isinstance(statement, ast.Input) for statement in module.body):
-        graph.error(
-            "E0222", f"{module.name} has no input", module.name_span,
-            "write `input x: float[N, 3]`",
-        )  # fmt: skip
+        if not keeps_something(module, graph.is_layer):
+            no_input(graph, module)
     if "output" not in graph.unread and not any(
         isinstance(statement, ast.Output) for statement in module.body
     ):

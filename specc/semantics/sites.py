@@ -149,6 +149,20 @@ def assigned_names(statements: Iterable[ast.Statement]) -> Iterator[str]:
                 yield from assigned_names(statement.body)
 
 
+def keeps_something(module: ast.Module, is_layer: IsLayer) -> bool:
+    """Whether a model or block has a parameter or buffer of its own, or makes what may have some:
+    it can do without an input then."""
+
+    def kept(statements: Iterable[ast.Statement]) -> bool:
+        return any(
+            isinstance(item, ast.State)
+            or (isinstance(item, ast.If) and kept(item.body + item.otherwise))
+            for item in statements
+        )
+
+    return kept(module.body) or any(True for _ in sites(module.body, is_layer))
+
+
 def leaves(targets: Iterable[ast.Target]) -> Iterator[ast.Target]:
     """The names of an assignment, nested ones among them."""
     for target in targets:

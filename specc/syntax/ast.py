@@ -210,6 +210,20 @@ class LayerDeclaration(Statement):
     stage: Stage
 
 
+class State(Statement):
+    """``parameter gamma: float[C] = ones_``, ``buffer mask = tril(ones(T, T)), persistent=false``.
+
+    ``persistent`` is None where it is not said."""
+
+    kind: Literal["parameter", "buffer"]
+    name: str
+    name_span: SkipValidation[Span]
+    type: TypeExpression | None
+    value: Expression
+    wrappers: tuple[Expression, ...]
+    persistent: bool | None
+
+
 class Init(Statement):
     call: Expression
     on: Selector

@@ -124,6 +124,24 @@ class Builder(Expressions):
             span=self.span(keyword).to(stage.span), name=str(name), stage=stage
         )
 
+    def state(self, children: Children) -> ast.State:
+        keyword, name, type_, value, *wrappers, persistence = children
+        persistent, end = persistence or (None, (wrappers or [value])[-1].span)
+        return ast.State(
+            span=self.span(keyword).to(end),
+            kind=str(keyword),  # type: ignore[arg-type]  # one of the two, by the grammar
+            name=str(name),
+            name_span=self.span(name),
+            type=type_,
+            value=value,
+            wrappers=tuple(wrappers),
+            persistent=persistent,
+        )
+
+    def persistence(self, children: Children) -> tuple[bool, Span]:
+        _, truth = children
+        return truth.type == "TRUE", self.span(truth)
+
     def init(self, children: Children) -> ast.Init:
         keyword, call, selector = children
         return ast.Init(span=self.span(keyword).to(selector.span), call=call, on=selector)

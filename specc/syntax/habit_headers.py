@@ -14,9 +14,9 @@ from specc.syntax.lines import Finding, Line, line_at, span_of
 _WORDS_OF_FILES: Final = "model block train test param use".split()
 # Of models, blocks, `train` and `test` alike: which of them a line is in, its words do not tell.
 _WORDS_OF_BODIES: Final = (
-    "input output layer init weights freeze regularize constrain clip optimizer scheduler step copy"
-    " ema accumulate precision metric group sizes seed steps targets devices dtypes modes layouts"
-    " optimizers nonfinite params"
+    "input output parameter buffer layer init weights freeze regularize constrain clip optimizer"
+    " scheduler step copy ema accumulate precision metric group sizes seed steps targets devices"
+    " dtypes modes layouts optimizers nonfinite params"
 ).split()
 # Where a header can be read no other way, its body is read as this.
 _SOME_BODY: Final = "if true {"

@@ -11,10 +11,10 @@ from specc.errors import Diagnostic, Span
 from specc.syntax.newlines import DEEPEST, BracketError
 
 _KEYWORDS: Final = frozenset(
-    "spec use param model block train test input output layer init weights freeze if else for in"
-    " step regularize constrain clip optimizer group scheduler copy ema accumulate precision metric"
-    " sizes seed steps targets devices dtypes modes layouts optimizers repeat on with where per of"
-    " every decay from except and or not true false none".split()
+    "spec use param model block train test input output parameter buffer layer init weights"
+    " freeze if else for in step regularize constrain clip optimizer group scheduler copy ema"
+    " accumulate precision metric sizes seed steps targets devices dtypes modes layouts optimizers"
+    " repeat on with where per of every decay from except and or not true false none".split()
 )
 _SHOWN: Final = {
     "NAME": "a name", "INT": "a whole number", "FLOAT": "a number", "STRING": "a string",

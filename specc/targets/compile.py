@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from specc.errors import TargetError
 from specc.targets import FreeSizes
 from specc.targets.files import RUNNABLE_NOTES, Facts, write_atomically
-from specc.targets.live import live_module, read_source
+from specc.targets.live import class_name, live_module, read_source
 
 # What compiles. Tests put ``aot_eager`` here: traced, differentiated and split as for inductor,
 # then run without generating code.
@@ -63,7 +63,7 @@ def save(
     free_sizes: FreeSizes | None,
 ) -> tuple[str, ...]:
     """Write the source and the factory ``load(**params)``."""
-    text = source.rstrip("\n") + "\n" + _FACTORY.format(name=type(module).__name__)
+    text = source.rstrip("\n") + "\n" + _FACTORY.format(name=class_name(module))
     write_atomically(path, lambda aside: _write(aside, text))
     return ()
 

@@ -37,6 +37,14 @@ class _TextLoader(importlib.abc.ExecutionLoader):
         return self._source
 
 
+def class_name(module: nn.Module) -> str:
+    """What the class of ``module`` is called in its source; a parametrization of the module's own
+    parameters puts it into a class of its own."""
+    from torch.nn.utils.parametrize import type_before_parametrizations
+
+    return type_before_parametrizations(module).__name__
+
+
 def live_module(source: str, stem: str) -> ModuleType:
     """The module that ``source`` defines, executed once: the same source gives the same module.
 

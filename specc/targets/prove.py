@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from specc.errors import TargetError
 from specc.targets import Target
 from specc.targets.draws import Draw, Recorded, Replayed, compiled_as_eager_draws, seeded
+from specc.targets.live import class_name
 from specc.targets.roundoff import Key, Reference, compare
 from specc.targets.sides import WAYS, Seen, Side, Way
 
@@ -76,7 +77,7 @@ def prove(
     trains = target.facts(path).trains
     device = _device_of(module, inputs)
     with seeded(device, 0):  # a source artefact draws weights, which are replaced
-        artefact = target.load(path, class_name=type(module).__name__, params=params).to(device)
+        artefact = target.load(path, class_name=class_name(module), params=params).to(device)
     if target.suffix.endswith(".py"):
         _give_weights(artefact, module, path)
     proof = _Proof(target, module, artefact, path, fixed_mode=not trains)

@@ -115,7 +115,7 @@ def _visibly_cut(subject: Subject) -> Iterator[str]:
         for initializer in module.initializers:
             if initializer.type != "trunc_normal_":
                 continue
-            given = settings_of(initializer, module)
+            given = settings_of(initializer, module.values)
             mean, std, low, high = (given[name] for name in ("mean", "std", "a", "b"))
             beyond = max(
                 math.erfc((mean - low) / std / math.sqrt(2)) / 2,
