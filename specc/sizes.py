@@ -1,21 +1,22 @@
 """Symbolic sizes: exact integer arithmetic on the unknown ``N``, ``T``, ``H`` of a spec.
 
 A size is an ``int``, or a ``Poly``: an integer polynomial over atoms, where an atom is a symbol,
-a floor quotient that does not simplify, or a number to a symbolic power. ``H % 4`` is ``H - 4 * (H
+a floor quotient that does not simplify, a number to a symbolic power, or the largest or smallest of
+several sizes. ``H % 4`` is ``H - 4 * (H
 // 4)``, so two sizes are equal for every value of their symbols exactly when their polynomials are.
 Symbols stand for integers of at least 1. Non-goal: solving; what two polynomials leave open is for
 the caller to state as a condition."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import gcd
-from typing import TypeAlias, Union
+from typing import Literal, TypeAlias, Union
 
 Size: TypeAlias = Union[int, "Poly"]
-Atom: TypeAlias = Union[str, "Quotient", "Power"]
+Atom: TypeAlias = Union[str, "Quotient", "Power", "Extreme"]
 Monomial: TypeAlias = tuple[Atom, ...]
 
 
@@ -41,6 +42,17 @@ class Power:
 
     def __str__(self) -> str:
         return f"{self.base} ** {_grouped(self.exponent)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The largest, or smallest, of sizes none of which always is: ``max(C // 4, 8)``."""
+
+    kind: Literal["max", "min"]
+    sizes: tuple[Size, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(str(size) for size in self.sizes)})"
 
 
 class Poly:
@@ -168,6 +180,38 @@ def power(base: int, exponent: Size) -> Size:
     return Poly({(Power(base, exponent),): 1})
 
 
+def extreme(kind: Literal["max", "min"], sizes: Sequence[Size]) -> Size:
+    """The largest or smallest of ``sizes``, of which there is one at least; one of them where that
+    holds for all symbols."""
+    found: list[Size] = []
+    for size in sizes:
+        inner = _only_atom(size)
+        same = isinstance(inner, Extreme) and inner.kind == kind
+        for each in inner.sizes if same and isinstance(inner, Extreme) else (size,):
+            if not any(_beats(kind, other, each) for other in found):
+                found = [other for other in found if not _beats(kind, each, other)]
+                found.append(each)
+    if len(found) == 1:
+        return found[0]
+    found.sort(key=lambda size: (isinstance(size, int), str(size)))
+    return Poly({(Extreme(kind, tuple(found)),): 1})
+
+
+def _beats(kind: str, left: Size, right: Size) -> bool:
+    """Whether ``left`` is at least as large as ``right`` (as small) whatever the symbols are: the
+    variable of a loop, or a param, may well be 0."""
+    difference = left - right if kind == "max" else right - left
+    return isinstance(difference, int) and difference >= 0
+
+
+def _only_atom(size: Size) -> Atom | None:
+    if isinstance(size, Poly) and len(size.terms) == 1:
+        ((monomial, factor),) = size.terms
+        if factor == 1 and len(monomial) == 1:
+            return monomial[0]
+    return None
+
+
 def floor_divide(left: Size, right: Size) -> Size:
     """``left // right``, divided out as far as it holds for every value of the symbols.
 
@@ -281,6 +325,9 @@ def evaluate(size: Size, values: Mapping[str, Size]) -> Size:
                 product = product * (symbol(atom) if known is None else known)
             elif isinstance(atom, Power):
                 product = product * power(atom.base, evaluate(atom.exponent, values))
+            elif isinstance(atom, Extreme):
+                inner = [evaluate(each, values) for each in atom.sizes]
+                product = product * extreme(atom.kind, inner)
             else:
                 product = product * floor_divide(
                     evaluate(atom.numerator, values), evaluate(atom.denominator, values)
@@ -300,6 +347,8 @@ def symbols(size: Size) -> frozenset[str]:
                 found.add(atom)
             elif isinstance(atom, Power):
                 found |= symbols(atom.exponent)
+            elif isinstance(atom, Extreme):
+                found = found.union(*(symbols(each) for each in atom.sizes))
             else:
                 found |= symbols(atom.numerator) | symbols(atom.denominator)
     return frozenset(found)
@@ -321,6 +370,8 @@ def _grows(size: Size) -> bool:
         for atom in monomial:
             if isinstance(atom, Power) and not _grows(atom.exponent):
                 return False
+            if isinstance(atom, Extreme) and not _extreme_grows(atom, len(monomial)):
+                return False
             if isinstance(atom, Quotient):
                 fixed = isinstance(atom.denominator, int) and atom.denominator > 0
                 # A product with a quotient that may be negative need not grow.
@@ -329,6 +380,13 @@ def _grows(size: Size) -> bool:
                 if len(monomial) > 1 and not never_negative(Poly({(atom,): 1})):
                     return False
     return True
+
+
+def _extreme_grows(extreme_: Extreme, factors: int) -> bool:
+    """Whether a largest or smallest grows; among other factors it must not be negative."""
+    if not all(_grows(size) for size in extreme_.sizes):
+        return False
+    return factors == 1 or never_negative(Poly({(extreme_,): 1}))
 
 
 def _terms(size: Size) -> tuple[tuple[Monomial, int], ...]:
@@ -372,6 +430,6 @@ def _grouped(size: Size) -> str:
         len(size.terms) == 1
         and size.terms[0][1] == 1
         and len(size.terms[0][0]) == 1
-        and isinstance(size.terms[0][0][0], str)
+        and isinstance(size.terms[0][0][0], str | Extreme)
     )
     return str(size) if simple else f"({size})"

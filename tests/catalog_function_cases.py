@@ -15,6 +15,7 @@ from catalog_order_cases import order, reduction
 
 GENERATORS = {
     "elementwise": elementwise,
+    "cast": elementwise,
     "pairwise": pairwise,
     "activation": activation,
     "reduction": reduction,

@@ -150,7 +150,8 @@ def described(result: Any) -> Any:
     """A torch result in the form of ``shown``."""
     if isinstance(result, torch.Tensor):
         names = {value: name for name, value in DTYPES.items()}
-        return names.get(result.dtype, str(result.dtype)), tuple(result.shape)
+        other = str(result.dtype).removeprefix("torch.")
+        return names.get(result.dtype, other), tuple(result.shape)
     return tuple(described(item) for item in result)
 
 

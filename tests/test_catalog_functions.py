@@ -31,6 +31,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specc.catalog import FUNCTIONS
+from specc.catalog.functions.elementwise import CASTS
 from specc.catalog.rows import FunctionRow, RuleError
 from specc.ir import TensorType
 from specc.sizes import symbol
@@ -40,6 +41,11 @@ _SCALAR = "torch takes a scalar"
 _DATA = "torch sees in the data whether an index is too large"
 STRICTER = {
     ("clamp", "E0306"): "torch makes integers of bools",
+    **{
+        (name, "E0306"): "torch drops the imaginary part, with a warning"
+        for name in CASTS
+        if name != "bool"
+    },
     **{
         (name, "E0306"): "torch drops integers too, and cannot scale them"
         for name in (

@@ -115,7 +115,7 @@ METHODS = [
     Habit("output x * «len(x)»", "E0226", "N"),
     Habit("output zeros(«x.shape»)", "E0226", "(N, 8)"),
     Habit("output x -> «view(N, 4, 2)»", "E0201", "reshape(N, 4, 2)"),
-    Habit("y = «x.float()»\n  output x", "E0226", "x", "by_hand", "nothing is converted"),
+    Habit("output «x.float()»", "E0226", "float(x)"),
     Habit("y = «x.zzyzx()»\n  output x", "E0226", "x", "by_hand", "no function `zzyzx`"),
     Habit("output x * «relu(x).size(1)»", "E0226", "8"),
 ]  # fmt: skip

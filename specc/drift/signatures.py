@@ -151,6 +151,8 @@ def _of_loss(row: FunctionRow, function: Any) -> tuple[str, ...]:
 def _of_function(row: FunctionRow, torchs: Any) -> tuple[str, ...]:
     if any(argument.variadic for argument in row.arguments):
         return ()  # torch takes them as *args, which names nothing
+    if row.family == "cast":
+        return ()  # a method of tensors, which has no signature and takes nothing else
     python = python_signature(torchs)
     found = _defaults(python) if python is not None else _schema(row)
     return _compared(row, row.arguments, _kept(row, found))

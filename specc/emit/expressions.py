@@ -6,6 +6,7 @@ else follows from the catalogue's rows. Non-goal: which expressions become state
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, cast
@@ -13,7 +14,7 @@ from typing import Final, cast
 from specc import ir
 from specc.catalog.rows import FunctionRow, Row
 from specc.emit.plan import Leaf
-from specc.sizes import Atom, Power, Size, as_remainder, powers
+from specc.sizes import Atom, Extreme, Power, Size, as_remainder, powers
 
 _OPERATORS: Final[dict[str, type[ast.operator]]] = {
     "+": ast.Add,
@@ -33,6 +34,10 @@ _COMPARISONS: Final[dict[str, type[ast.cmpop]]] = {
     ">": ast.Gt,
     ">=": ast.GtE,
 }
+# The casts that TorchScript knows no method of.
+_NO_METHODS: Final = frozenset(["bfloat16", "bool"])
+# What a compile-time function is written as, where it is not one of Python's module ``math``.
+_BUILT_IN: Final = frozenset(["abs", "float", "int", "max", "min"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,8 @@ def _atom(atom: Atom, power: int, naming: Naming) -> ast.expr:
         return naming.size(atom)
     if isinstance(atom, Power):
         return operation("**", ast.Constant(atom.base), of_size(atom.exponent, naming))
+    if isinstance(atom, Extreme):
+        return call(ast.Name(atom.kind), *(of_size(each, naming) for each in atom.sizes))
     return operation("//", of_size(atom.numerator, naming), of_size(atom.denominator, naming))
 
 
@@ -123,7 +130,7 @@ def of_static(static: ir.Static, naming: Naming) -> ast.expr:
     if isinstance(static, bool) or static is None or isinstance(static, str):
         return ast.Constant(static)
     if isinstance(static, float):
-        if static < 0:
+        if static < 0 and static != -math.inf:  # which is written in one: float("-inf")
             return ast.UnaryOp(ast.USub(), ast.Constant(-static))
         return ast.Constant(static)
     return of_size(static, naming)
@@ -138,6 +145,9 @@ def _form(form: object, naming: Naming) -> ast.expr:
         case ("unary", operator, operand):
             symbol: ast.unaryop = ast.Not() if operator == "not" else ast.USub()
             return ast.UnaryOp(symbol, _form(operand, naming))
+        case ("call", str(function), *operands):
+            name = function if function in _BUILT_IN else f"math.{function}"
+            return call(dotted(name), *(_form(operand, naming) for operand in operands))
         case ("binary", str(operator), left, right):
             return operation(operator, _form(left, naming), _form(right, naming))
     return of_static(cast(ir.Static, form), naming)
@@ -249,7 +259,7 @@ def _turns_whole_numbers_to_floats(node: Leaf) -> bool:
         return False
     if node.result.type.dtype != "float":
         return False
-    if isinstance(node, ir.FunctionCall) and node.kind != "function":
+    if isinstance(node, ir.FunctionCall) and (node.kind != "function" or node.row.family == "cast"):
         return False
     tensors = _tensors(node)
     return bool(tensors) and not any(value.type.differentiable for value in tensors)
@@ -304,6 +314,8 @@ def _layer_input(operand: ir.Operand, naming: Naming) -> ast.expr:
 
 def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
     row = node.row
+    if row.family == "cast":
+        return _cast(node, naming)
     positional, keywords = of_arguments(row, node.arguments, naming)
     if row.training:
         keywords.append(ast.keyword("training", dotted("self.training")))
@@ -315,6 +327,18 @@ def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
         device = ast.Attribute(naming.device(), "device", ast.Load())
         keywords.append(ast.keyword("device", device))
     return ast.Call(dotted(row.torch), positional, keywords)
+
+
+def _cast(node: ir.FunctionCall, naming: Naming) -> ast.expr:
+    """``x.long()``; into the precision that the run chooses, ``x.to(other.dtype)``."""
+    ((_, operand),) = node.arguments
+    value = of_operand(operand, naming)
+    if node.function == "float":
+        dtype = ast.Attribute(naming.precision(), "dtype", ast.Load())
+        return call(ast.Attribute(value, "to", ast.Load()), dtype)
+    if node.function in _NO_METHODS:
+        return call(ast.Attribute(value, "to", ast.Load()), dotted(f"torch.{node.function}"))
+    return call(ast.Attribute(value, node.row.torch.rpartition(".")[2], ast.Load()))
 
 
 def _index(index: ir.Index, naming: Naming) -> ast.expr:

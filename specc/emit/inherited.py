@@ -161,6 +161,8 @@ def _put(form: object, meaning: Mapping[str, ir.Static]) -> object:
             return _joined(word, _put(left, meaning), _put(right, meaning))
         case ("binary", str(sign), left, right):
             return _compared(sign, _put(left, meaning), _put(right, meaning))
+        case ("call", str(name), *operands):
+            return ("call", name, *(_put(operand, meaning) for operand in operands))
         case ("unary", str(sign), operand):
             return ("unary", sign, _put(operand, meaning))
     return form

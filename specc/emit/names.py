@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RESERVED: Final = frozenset(
     "self super torch nn F Tensor Any Final OrderedDict copy float sum dict list tuple set map id"
-    " len range zip enumerate isinstance".split()
+    " len range zip enumerate isinstance abs int max min math".split()
 )
 
 

@@ -15,7 +15,7 @@ from specc.catalog import suggest
 from specc.errors import CallError
 from specc.harness import matrix
 from specc.harness.demands import demands_of
-from specc.sizes import Atom, Power, Size, as_remainder, symbols
+from specc.sizes import Atom, Extreme, Power, Size, as_remainder, symbols
 
 
 def alone(program: ir.Program, model: ir.Module) -> ir.Program:
@@ -96,5 +96,7 @@ def _atom_grows(atom: Atom) -> bool:
         return True
     if isinstance(atom, Power):
         return _grows(atom.exponent)
+    if isinstance(atom, Extreme):
+        return all(_grows(size) for size in atom.sizes)
     below = atom.denominator
     return isinstance(below, int) and below > 0 and _grows(atom.numerator)

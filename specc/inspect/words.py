@@ -13,7 +13,18 @@ from specc import ir
 from specc.catalog import INITS, words
 from specc.catalog.rows import LayerRow, Row
 from specc.catalog.signatures import Argument
-from specc.sizes import Poly, Power, Quotient, Size, evaluate, floor_divide, power, symbol
+from specc.sizes import (
+    Extreme,
+    Poly,
+    Power,
+    Quotient,
+    Size,
+    evaluate,
+    extreme,
+    floor_divide,
+    power,
+    symbol,
+)
 
 HOLE = "·"  # where the tensor goes in ``0.5 * ·``
 
@@ -36,6 +47,8 @@ def tidy(size: Size) -> Size:
                 product *= _quotient(atom)
             elif isinstance(atom, Power):
                 product *= power(atom.base, tidy(atom.exponent))
+            elif isinstance(atom, Extreme):
+                product *= extreme(atom.kind, [tidy(each) for each in atom.sizes])
             else:
                 product *= symbol(atom)
         total += product

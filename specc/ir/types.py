@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, Union
 
 from specc.sizes import Poly, Size, evaluate
@@ -19,12 +19,14 @@ class TensorType:
     the run chooses, in pairs for ``complex``.
 
     ``meaning`` is what LANGUAGE's types add: ``index`` (int64 in 0..classes-1), ``unit`` (in [0,
-    1]), ``normal`` (standard normal noise); ``classes`` is the bound of an ``index``."""
+    1]), ``normal`` (standard normal noise); ``classes`` is the bound of an ``index``, and
+    ``at_most`` says that it was computed: there may be fewer classes."""
 
     dtype: str
     shape: tuple[Size, ...]
     meaning: Meaning = "plain"
     classes: Size | None = None
+    at_most: bool = field(default=False, compare=False)
 
     @property
     def floating(self) -> bool:

@@ -258,7 +258,9 @@ def _fits(
         return False
     pairs = list(zip(wanted.shape, came.shape, strict=True))
     if wanted.classes is not None and came.classes is not None:
-        pairs.append((wanted.classes, came.classes))
+        fewer = came.at_most and _no_more(graph, wanted.classes, came.classes, local, header)
+        if not fewer:
+            pairs.append((wanted.classes, came.classes))
     for size, actual in pairs:
         symbol = str(size)
         if isinstance(size, Poly) and symbol in local.dimensions and symbol not in header.meaning:
@@ -280,6 +282,16 @@ def _fits(
             reason = f"{name} wants `{declared.name}` to be {wanted}"
             graph.conditions.append(ir.Condition(expected, "==", actual, reason, span))
     return True
+
+
+def _no_more(graph: Graph, wanted: Size, came: Size, local: Graph, header: Header) -> bool:
+    """Whether a computed bound is known to stay within what an input wants: no name of the block
+    that it would bind."""
+    if isinstance(wanted, Poly) and str(wanted) in local.dimensions:
+        if str(wanted) not in header.meaning:
+            return False
+    room = evaluate(evaluate(wanted, header.meaning) - came, graph.params)
+    return isinstance(room, int) and room >= 0
 
 
 # ── the body ─────────────────────────────────────────────────────────────────────────────────────

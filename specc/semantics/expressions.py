@@ -6,6 +6,7 @@ calls of rows ``calls``; those that hold expressions are handed ``elaborate``.""
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from specc import ir
@@ -77,6 +78,8 @@ def _name(graph: Graph, expression: ast.Name) -> Entity:
         return graph.env[name]
     if name in graph.unread:
         return POISON
+    if name == "inf":
+        return math.inf
     return unknown(graph, name, expression.span)
 
 

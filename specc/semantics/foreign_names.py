@@ -85,10 +85,8 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }  # fmt: skip
 # Methods that no function stands for.
 METHODS_ELSEWHERE: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        ("float", "double", "half", "long", "int", "bool", "type"),
-        "nothing is converted: the input's type says what it is, as in `input x: float32[N, 8]`",
-    ),
+    "type": "a cast is a function of torch's name: `float(x)`, `long(x)`, `bool(x)`",
+    "to": "a cast is a function of torch's name: `float(x)`, `long(x)`, `bool(x)`",
     **dict.fromkeys(
         ("backward", "step", "zero_grad", "train", "eval"),
         "the steps are made from `loss = ...` and `optimizer ...` in `train`",

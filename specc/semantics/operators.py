@@ -13,6 +13,7 @@ from specc import ir
 from specc.catalog import FUNCTIONS
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes import broadcast, promote
+from specc.catalog.shapes.bounds import computed
 from specc.errors import Span
 from specc.semantics import static
 from specc.semantics.entities import (
@@ -26,7 +27,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Graph, Hint
-from specc.sizes import evaluate
+from specc.sizes import Poly, evaluate
 from specc.syntax import ast
 
 COMPARISONS: Final = frozenset(["==", "!=", "<", "<=", ">", ">="])
@@ -102,7 +103,8 @@ def _tensor_operation(
                 right_type.shape,
                 lambda size: evaluate(size, graph.params),
             )
-            type_ = ir.TensorType(_dtype(symbol, left, right), shape)
+            result = ir.TensorType(_dtype(symbol, left, right), shape)
+            type_ = computed(symbol, result, *_bounds(graph, left, right))
     except RuleError as fault:
         return graph.rule_error(
             fault, span, {}, (f"the left is {left_type}", f"the right is {right_type}")
@@ -111,6 +113,18 @@ def _tensor_operation(
     operands = (_operand(left), _operand(right))
     graph.nodes.append(ir.Operation(symbol, operands, value, span))
     return value
+
+
+def _bounds(graph: Graph, *operands: Entity) -> list[object]:
+    """What is known of the entries of each operand: a type, or a number."""
+    return [
+        each.type
+        if isinstance(each, ir.Value)
+        else evaluate(each, graph.params)
+        if isinstance(each, Poly)
+        else each
+        for each in operands
+    ]
 
 
 def _matmul(graph: Graph, left: Entity, right: Entity, span: Span) -> ir.TensorType:

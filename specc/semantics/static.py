@@ -113,7 +113,7 @@ def _compute(symbol: str, left: Any, right: Any) -> Any:
         result = _ARITHMETIC[symbol](left, right)
     except OverflowError as fault:
         raise StaticError(f"{left} {symbol} {right} is out of range") from fault
-    if isinstance(result, complex):
+    if isinstance(result, complex) or result != result:
         raise StaticError(f"{left} {symbol} {right} is not a real number")
     if isinstance(result, int) and not isinstance(result, bool) and abs(result) >= 2**63:
         raise StaticError(f"{left} {symbol} {right} does not fit in 64 bits")

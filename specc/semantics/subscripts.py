@@ -6,6 +6,8 @@ are functions."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from specc import ir
 from specc.catalog.rows import RuleError
 from specc.errors import Span
@@ -41,7 +43,11 @@ def subscript(
         shape = _shape(graph, value.type, indices, expression.span)
     except RuleError as fault:
         return graph.rule_error(fault, expression.span, {}, (f"the value is {value.type}",))
-    result = graph.value(value.type.with_shape(shape), expression.span, hint)
+    type_ = value.type
+    part = type_.with_shape(shape)
+    if type_.classes is not None:
+        part = replace(type_, shape=shape)  # some of the labels are labels
+    result = graph.value(part, expression.span, hint)
     graph.nodes.append(ir.Subscript(value, tuple(indices), result, expression.span))
     return result
 

@@ -7,6 +7,7 @@ Complex numbers are taken where torch has the function of them. Non-goals: activ
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from specc.catalog.functions.family import Family
 from specc.catalog.rows import FunctionRow
@@ -26,7 +27,33 @@ _REAL = partial(mapped, takes="if")
 _BOOL = partial(mapped, gives="bool")
 _REAL_BOOL = partial(mapped, takes="bif", gives="bool")
 
+# torch's name of each cast, and the dtype that it gives; `float` is of the run's precision.
+CASTS: Final = {
+    "float": "float", "double": "float64", "half": "float16", "bfloat16": "bfloat16",
+    "long": "int64", "int": "int32", "short": "int16", "char": "int8", "byte": "uint8",
+    "bool": "bool",
+}  # fmt: skip
+_FROM_WHOLE: Final = frozenset(["float", "double", "half", "bfloat16"])
+
+
+def _cast(name: str, dtype: str) -> FunctionRow:
+    kind = "the precision of the run" if name == "float" else dtype
+    example = f"x: int[N, 6] | {name}(x)"
+    if name not in _FROM_WHOLE:
+        example = f"x: unit[N, 6] | {name}(9 * x)"  # a negative number has no uint8
+    return FunctionRow(
+        name,
+        f"torch.Tensor.{name}",
+        "input: tensor",
+        f"x as {kind}" + (", without its gradient" if name not in _FROM_WHOLE else ""),
+        example=example,
+        shape=partial(rules.cast, dtype=dtype),
+        family="cast",
+    )
+
+
 ROWS = (
+    *(_cast(name, dtype) for name, dtype in CASTS.items()),
     _row("torch.exp", "e to the power of x"),
     _row("torch.exp2", "2 to the power of x"),
     _row("torch.expm1", "exp(x) - 1, exact near 0"),

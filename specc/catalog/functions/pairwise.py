@@ -10,7 +10,7 @@ from functools import partial
 
 from specc.catalog.functions.family import Family
 from specc.catalog.shapes import elementwise, pairwise
-from specc.catalog.shapes.pairwise import alike, paired
+from specc.catalog.shapes.pairwise import alike, larger_or_smaller, paired
 
 _NUMBER = "input: tensor, other: tensor | float"
 _EITHER = "input: tensor | float, other: tensor | float"
@@ -25,7 +25,6 @@ _row = Family("pairwise", signature=_TWO, example=_FLOATS)
 
 _SAME = partial(paired)
 _REAL = partial(paired, takes="if")
-_ANY_REAL = partial(paired, takes="bif")
 _TO_FLOAT = partial(paired, takes="bif", gives="float")
 _TO_BOOL = partial(paired, gives="bool")
 _ORDER = partial(paired, takes="bif", gives="bool")
@@ -78,10 +77,10 @@ ROWS = (
         "input: tensor | float, exponent: tensor | float",
         example=_ABOVE_0,
     ),
-    _row("torch.maximum", "the larger of two, NaN where one is", _ANY_REAL),
-    _row("torch.minimum", "the smaller of two, NaN where one is", _ANY_REAL),
-    _row("torch.fmax", "the larger of two, the other where one is NaN", _ANY_REAL),
-    _row("torch.fmin", "the smaller of two, the other where one is NaN", _ANY_REAL),
+    _row("torch.maximum", "the larger of two, NaN where one is", larger_or_smaller),
+    _row("torch.minimum", "the smaller of two, NaN where one is", larger_or_smaller),
+    _row("torch.fmax", "the larger of two, the other where one is NaN", larger_or_smaller),
+    _row("torch.fmin", "the smaller of two, the other where one is NaN", larger_or_smaller),
     _row("torch.atan2", "the angle of (other, input)", _TO_FLOAT, example=_ABOVE_0),
     _row("torch.hypot", "the length of (input, other)", _FLOAT, example=_ABOVE_0),
     _row("torch.copysign", "|input| with the sign of other", _TO_FLOAT, _NUMBER),

@@ -6,6 +6,7 @@ Labels stay labels and pixels stay pixels through a rearrangement.
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     Shape,
     as_sizes,
@@ -176,7 +177,9 @@ def together(types: tuple[TensorType, ...], shape: Shape) -> TensorType:
         (t.meaning, t.classes, t.dtype) == (types[0].meaning, types[0].classes, dtype)
         for t in types
     )
-    return rearranged(types[0], shape) if alike else TensorType(dtype, shape)
+    if alike:
+        return rearranged(types[0], shape)
+    return bounds.bounded(TensorType(dtype, shape), types)
 
 
 def concatenated(call: Call) -> TensorType:

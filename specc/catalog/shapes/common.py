@@ -7,11 +7,12 @@ of a single layer or function, and any knowledge of graphs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from specc.catalog.rows import Call, RuleError
-from specc.ir import Static, TensorType, static_value
+from specc.ir import Scalar, Static, TensorType, static_value
 from specc.sizes import Poly, Size
 
 Shape = tuple[Size, ...]
@@ -256,6 +257,20 @@ def product(sizes: Iterable[Size]) -> Size:
     for size in sizes:
         total = total * size
     return total
+
+
+def require_finite(call: Call, tensor: TensorType, name: str) -> None:
+    """E0306 where the number ``name`` is infinite and ``tensor`` is of whole numbers, which have no
+    infinity."""
+    value = call.args.get(name)
+    value = value.value if isinstance(value, Scalar) else value
+    if isinstance(value, float) and math.isinf(value) and not tensor.differentiable:
+        raise RuleError(
+            "E0306",
+            f"{call.name} would put infinity into {tensor}, which holds whole numbers",
+            help="cast it first: `float(x)`",
+            argument=name,
+        )
 
 
 def rearranged(tensor: TensorType, shape: Shape) -> TensorType:

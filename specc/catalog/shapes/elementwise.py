@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     at_least,
     axis,
@@ -21,6 +22,7 @@ from specc.catalog.shapes.common import (
     real_of,
     rearranged,
     require_divisible,
+    require_finite,
     require_floating,
     require_kind,
     require_rank,
@@ -37,8 +39,9 @@ def unchanged(call: Call) -> TensorType:
 
 
 def same(call: Call) -> TensorType:
-    """Any dtype in, the same dtype and shape out."""
+    """Any dtype in, the same dtype and shape out; E0306 for whole numbers filled with infinity."""
     tensor = call.tensor()
+    require_finite(call, tensor, "fill_value")
     return tensor.with_shape(tensor.shape)
 
 
@@ -136,6 +139,24 @@ def hard_tanh(call: Call) -> TensorType:
     return floating(call)
 
 
+def cast(call: Call, *, dtype: str) -> TensorType:
+    """``x.long()`` and its like: the same numbers as ``dtype``; E0306 for complex ones, which have
+    two parts. Labels stay labels, and truth is 0 or 1."""
+    tensor = call.tensor()
+    if tensor.is_complex and dtype != "bool":
+        raise RuleError(
+            "E0306",
+            f"{call.name} would drop the imaginary part of {tensor}",
+            help="take real(z), imag(z) or abs(z) first",
+        )
+    result = TensorType(dtype, tensor.shape)
+    if tensor.dtype == "bool":
+        return replace(result, meaning="unit") if dtype == "float" else bounds.below(result, 2)
+    if dtype == "float" and tensor.meaning == "unit":
+        return replace(result, meaning="unit")
+    return bounds.of_input(call, result)
+
+
 def clamped(call: Call) -> TensorType:
     """``clamp(input, min, max)`` with numbers for bounds; E0307 without either."""
     low, high = plain(call, "min"), plain(call, "max")
@@ -145,7 +166,8 @@ def clamped(call: Call) -> TensorType:
     require_kind(call, tensor, "if")
     whole = all(bound is None or isinstance(bound, int) for bound in (low, high))
     dtype = tensor.dtype if whole or tensor.floating else "float"
-    return TensorType(dtype, tensor.shape)
+    result = TensorType(dtype, tensor.shape)
+    return bounds.cut(result, tensor, bounds.argument(call, "min"), bounds.argument(call, "max"))
 
 
 def chosen(call: Call) -> TensorType:
@@ -168,8 +190,10 @@ def chosen(call: Call) -> TensorType:
         else:
             numbers.append(plain(call, name))
     if len(dtypes) == 2:
-        return TensorType(promote(dtypes[0], dtypes[1]), shape)
-    return TensorType(with_numbers(dtypes, numbers), shape)
+        result = TensorType(promote(dtypes[0], dtypes[1]), shape)
+    else:
+        result = TensorType(with_numbers(dtypes, numbers), shape)
+    return bounds.bounded(result, [bounds.argument(call, name) for name in ("input", "other")])
 
 
 def masked(call: Call) -> TensorType:
@@ -182,8 +206,9 @@ def masked(call: Call) -> TensorType:
             help="write a comparison, such as masked_fill(x, mask == 0, -1e9)",
             argument="mask",
         )
+    require_finite(call, tensor, "value")
     shape = broadcast(call.require_equal, tensor.shape, mask.shape, call.value)
-    return TensorType(tensor.dtype, shape)
+    return bounds.bounded(TensorType(tensor.dtype, shape), (tensor, bounds.argument(call, "value")))
 
 
 def along(call: Call) -> TensorType:

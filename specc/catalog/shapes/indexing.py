@@ -7,6 +7,7 @@ which are the language's own.
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     as_size,
     at_least,
@@ -17,6 +18,7 @@ from specc.catalog.shapes.common import (
     plain,
     product,
     rearranged,
+    require_finite,
     require_kind,
 )
 from specc.ir import TensorType
@@ -58,7 +60,8 @@ def scattered(call: Call) -> TensorType:
     tensor = call.tensor()
     index, _ = _index_like(call, tensor)
     if not call.has("src"):
-        return tensor.with_shape(tensor.shape)
+        require_finite(call, tensor, "src")
+        return _put_into(call, tensor, "src")
     src = call.tensor("src")
     if src.dtype != tensor.dtype:
         raise RuleError(
@@ -69,7 +72,17 @@ def scattered(call: Call) -> TensorType:
             "E0301", f"{call.name} takes a src of its index's rank; got {index} and {src}"
         )
     _require_covered(call, src, index, but=None)
+    return _put_into(call, tensor, "src") if call.name == "scatter" else plain_of(tensor)
+
+
+def plain_of(tensor: TensorType) -> TensorType:
+    """``tensor`` where sums have been put: no longer labels."""
     return tensor.with_shape(tensor.shape)
+
+
+def _put_into(call: Call, tensor: TensorType, name: str) -> TensorType:
+    """``tensor`` with some entries of ``name`` in it: labels where both are."""
+    return bounds.bounded(plain_of(tensor), (tensor, bounds.argument(call, name)))
 
 
 def reduced(call: Call) -> TensorType:
@@ -140,7 +153,8 @@ def filled(call: Call) -> TensorType:
     """``index_fill(input, dim, index, value)``: shape kept; E0304, E0306."""
     tensor = call.tensor()
     _vector_index(call, tensor)
-    return tensor.with_shape(tensor.shape)
+    require_finite(call, tensor, "value")
+    return _put_into(call, tensor, "value")
 
 
 def _vector_index(call: Call, tensor: TensorType) -> tuple[int, Size]:

@@ -181,8 +181,12 @@ def require_labels(call: Call, target: TensorType) -> None:
 
 
 def require_classes(call: Call, target: TensorType, classes: Size, tensor: TensorType) -> None:
-    """E0309 unless labels ``index(k)`` have as many classes as there are scores."""
+    """E0309 unless labels ``index(k)`` have as many classes as there are scores; where k was
+    computed, no more."""
     if target.classes is None:
+        return
+    if target.at_most:
+        require_no_more_classes(call, target, classes, tensor)
         return
     call.require_equal(
         target.classes,

@@ -7,6 +7,7 @@ Non-goal: reductions that know no order (``reduction``).
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     Shape,
     axis,
@@ -29,7 +30,7 @@ from specc.sizes import Size
 def ordered(call: Call) -> ResultType:
     """``sort(input, dim)``: the values in order, and their places; E0304, E0306."""
     tensor = call.tensor()
-    return TensorType(tensor.dtype, tensor.shape), order(call)
+    return bounds.of_input(call, tensor.with_shape(tensor.shape)), order(call)
 
 
 def order(call: Call) -> TensorType:
@@ -43,7 +44,7 @@ def first_ordered(call: Call) -> TensorType:
     """``msort(input)``: the values in order along the first dimension; E0306."""
     tensor = call.tensor()
     require_kind(call, tensor, "bif")
-    return TensorType(tensor.dtype, tensor.shape)
+    return bounds.of_input(call, tensor.with_shape(tensor.shape))
 
 
 def top(call: Call) -> ResultType:
@@ -53,7 +54,8 @@ def top(call: Call) -> ResultType:
     place = axis_of(call, tensor)
     k = _rank(call, tensor.shape[place], tensor, place)
     shape = (*tensor.shape[:place], k, *tensor.shape[place + 1 :])
-    return tensor.with_shape(shape), TensorType("int64", shape, "index", tensor.shape[place])
+    places = TensorType("int64", shape, "index", tensor.shape[place])
+    return bounds.of_input(call, tensor.with_shape(shape)), places
 
 
 def ranked(call: Call) -> ResultType:
@@ -63,7 +65,7 @@ def ranked(call: Call) -> ResultType:
     place = axis(call, len(tensor.shape))
     _rank(call, tensor.shape[place] if tensor.shape else 1, tensor, place)
     shape = without(call, tensor, (place,) if tensor.shape else ())
-    return TensorType(tensor.dtype, shape), index_along(tensor, shape, place)
+    return bounds.of_input(call, tensor.with_shape(shape)), index_along(tensor, shape, place)
 
 
 def _rank(call: Call, size: Size, tensor: TensorType, place: int) -> int:
@@ -102,7 +104,8 @@ def cumulative_extreme(call: Call) -> ResultType:
     tensor = call.tensor()
     require_kind(call, tensor, "bif")
     place = axis(call, len(tensor.shape))
-    return TensorType(tensor.dtype, tensor.shape), index_along(tensor, tensor.shape, place)
+    values = bounds.of_input(call, tensor.with_shape(tensor.shape))
+    return values, index_along(tensor, tensor.shape, place)
 
 
 def differences(call: Call) -> TensorType:

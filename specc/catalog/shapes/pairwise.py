@@ -8,6 +8,7 @@ operators, which are the language's own.
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     Shape,
     broadcast,
@@ -71,6 +72,12 @@ def paired(
     if gives == "float" and not result.differentiable:
         return TensorType("float", shape)
     return result
+
+
+def larger_or_smaller(call: Call) -> TensorType:
+    """``maximum``, ``minimum`` and their like: of labels, labels again."""
+    result = paired(call, takes="bif")
+    return bounds.bounded(result, [bounds.argument(call, name) for name in ("input", "other")])
 
 
 def added(call: Call, *, each: str = "bifc") -> TensorType:
@@ -154,4 +161,8 @@ def scaled_product(call: Call, *, takes: str) -> TensorType:
 
 def bounded(call: Call, *, name: str) -> TensorType:
     """``clamp_min(input, min)``, ``clamp_max(input, max)``: the bound a number or a tensor."""
-    return paired(call, takes="bif" if call.has(name) else "if", each="bif", names=("input", name))
+    takes = "bif" if call.has(name) else "if"
+    result = paired(call, takes=takes, each="bif", names=("input", name))
+    limit = bounds.argument(call, name)
+    low, high = (limit, None) if name == "min" else (None, limit)
+    return bounds.cut(result, call.tensor(), low, high)

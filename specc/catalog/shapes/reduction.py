@@ -6,6 +6,7 @@ The result is 0-dimensional when no dimension is named. Integers are summed as i
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     Shape,
     axes,
@@ -105,7 +106,7 @@ def extreme(call: Call) -> TensorType:
     """``amax``, ``amin``: any dtype but complex; E0306."""
     tensor = call.tensor()
     require_kind(call, tensor, "bif")
-    return TensorType(tensor.dtype, reduced_shape(call, tensor))
+    return bounds.of_input(call, TensorType(tensor.dtype, reduced_shape(call, tensor)))
 
 
 def extremes(call: Call) -> ResultType:
@@ -114,7 +115,7 @@ def extremes(call: Call) -> ResultType:
     require_kind(call, tensor, "bif")
     if call.args["dim"] is not None:
         axis(call, len(tensor.shape))
-    result = TensorType(tensor.dtype, reduced_shape(call, tensor))
+    result = bounds.of_input(call, TensorType(tensor.dtype, reduced_shape(call, tensor)))
     return result, result
 
 
@@ -159,7 +160,8 @@ def found(call: Call, *, takes: str = "bif") -> ResultType:
     tensor = call.tensor()
     require_kind(call, tensor, takes)
     if call.args["dim"] is None:
-        return TensorType(tensor.dtype, reduced_shape(call, tensor, dim_first=True))
+        shape = reduced_shape(call, tensor, dim_first=True)
+        return bounds.of_input(call, TensorType(tensor.dtype, shape))
     return found_along(call, takes=takes)
 
 
@@ -169,7 +171,8 @@ def found_along(call: Call, *, takes: str = "bif") -> ResultType:
     require_kind(call, tensor, takes)
     place = axis(call, len(tensor.shape))
     shape = without(call, tensor, (place,) if tensor.shape else ())
-    return TensorType(tensor.dtype, shape), index_along(tensor, shape, place)
+    values = bounds.of_input(call, TensorType(tensor.dtype, shape))
+    return values, index_along(tensor, shape, place)
 
 
 def multiplied(call: Call) -> TensorType:

@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import floor
 
 from specc.catalog.rows import Call, RuleError
+from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     SPATIAL,
     Shape,
@@ -24,6 +25,7 @@ from specc.catalog.shapes.common import (
     plain,
     positive,
     require_divisible,
+    require_finite,
     require_floating,
     require_rank,
 )
@@ -93,7 +95,12 @@ def _padded(call: Call, tensor: TensorType, pads: Shape, name: str, mode: str) -
             argument=name,
         )
         call.require_at_least(shape[place], 1, error)
-    return tensor.with_shape(tuple(shape))
+    result = tensor.with_shape(tuple(shape))
+    if mode != "constant":
+        return bounds.of_input(call, result)
+    require_finite(call, tensor, "value")
+    filled = bounds.argument(call, "value")
+    return bounds.bounded(result, (tensor, 0 if filled is None else filled))
 
 
 def _require_source(call: Call, size: Size, pads: Shape, name: str, mode: str) -> None:
