@@ -80,7 +80,7 @@ class _Reading:
         before = dict(self.sizes)
         for iteration in loop.iterations:
             self.bind(iteration.entering, carried)
-            self.sizes = {**before, loop.variable: iteration.index}
+            self.sizes = {**before, **loop.bound(iteration.index)}
             self.nodes(iteration.nodes)
             leaving = [self.values[id(value)] for value in iteration.leaving]
             if loop.kind == "list":

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from specc import garbage, ir
 from specc.emit.borrowed import helpers, imports
+from specc.emit.choices import is_hidden
 from specc.emit.classes import Classes, EmittedClass, classes_of
 from specc.emit.layout import identifier
 from specc.emit.marks import mark, told_apart
@@ -44,12 +45,13 @@ def _emit(program: ir.Program) -> str:
         said = _said_in_training(program, classes, constants)
         parts.append(print_class(training_class(program.train, said)))
     body = "\n\n".join(parts)
+    written = _constants(program, constants)
     head = [
         f'"""{names}, from {file}: plain PyTorch, written by specc."""',
-        _imports(program, body),
+        _imports(program, f"{written}\n{body}"),
     ]
-    if program.params:
-        head.append(_constants(program, constants))
+    if written:
+        head.append(written)
     return "\n\n".join(head) + "\n\n\n" + body
 
 
@@ -72,9 +74,15 @@ def _imports(program: ir.Program, body: str) -> str:
     lines = ["import copy"] if "copy" in used else []
     if "OrderedDict" in used:
         lines.append("from collections import OrderedDict")
+    if "Callable" in used:
+        lines.append("from collections.abc import Callable")
+    if "partial" in used:
+        lines.append("from functools import partial")
     typed = [name for name in ("Any", "Final") if name in used]
     if typed:
         lines.append(f"from typing import {', '.join(typed)}")
+    if "math" in used:
+        lines.insert("copy" in used, "import math")
     if lines:
         lines.append("")
     modules = {name: f"import {name}" for name in imports(program, tree)}
@@ -92,6 +100,8 @@ def _imports(program: ir.Program, body: str) -> str:
 def _constants(program: ir.Program, names: Mapping[str, str]) -> str:
     lines = []
     for param in program.params:
+        if is_hidden([param.value]):
+            continue  # a block, which is made by its class's name
         shown = plain(param.value)
         lines.append(f"{identifier(names[param.name])} = {shown}  # {mark(param.span)}")
     return "\n".join(lines)

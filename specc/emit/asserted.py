@@ -12,7 +12,14 @@ from contextlib import contextmanager
 
 from specc import ir
 from specc.emit.counts import counted_loops
-from specc.emit.expressions import Naming, call, of_static, operation, static_naming
+from specc.emit.expressions import (
+    Naming,
+    call,
+    loop_target,
+    of_static,
+    operation,
+    static_naming,
+)
 from specc.emit.limits import ONE_CASE, Fixed, fixed_values, together
 from specc.emit.marks import mark
 from specc.emit.names import argument_names
@@ -46,17 +53,16 @@ class Asserted:
     def round(self, cycle: Cycle, round_: Round) -> Iterator[None]:
         """While open, the loop's variable is what it is in this round, and not what one of the same
         name around it is."""
-        variable = cycle.loop.variable
-        around = self.values.pop(variable, None)
-        there = around is not None
+        variables = cycle.loop.variables
+        around = {name: self.values.pop(name) for name in variables if name in self.values}
         if cycle.unrolled:
-            self.values[variable] = cycle.index(round_)
+            self.values |= cycle.bound(round_)
         try:
             yield
         finally:
-            self.values.pop(variable, None)
-            if there:
-                self.values[variable] = around
+            for name in variables:
+                self.values.pop(name, None)
+            self.values |= around
 
     def rounds_of(self, cycle: Cycle) -> ast.expr:
         """What the loop goes through: ``range(depth)``, ``(16, 32)``."""
@@ -106,13 +112,16 @@ class Asserted:
             test = operation("==", count, ast.Constant(part.times))
             rounds = "1 round" if part.times == 1 else f"{part.times} rounds"
             message = f"built for {rounds}: build the spec again with these params"
-            yield Assert(test, message, mark(part.loop.span))
+            # A count that a row of a table says is a number here.
+            if _names(test) - {"len", "range"}:
+                yield Assert(test, message, mark(part.loop.span))
         for round_ in part.rounds:
             with self.round(part, round_):
                 for inner in round_.parts:
                     for item in self._rounds_counted(inner):
                         # A count of each round is told by the rounds.
-                        if part.unrolled or part.loop.variable not in _names(item.condition):
+                        told = _names(item.condition).intersection(part.loop.variables)
+                        if part.unrolled or not told:
                             yield item
 
     def _decided(self, cycle: Cycle, around: tuple[Cycle, ...] = ()) -> Iterator[Assert]:
@@ -132,11 +141,12 @@ class Asserted:
                 test = ast.UnaryOp(ast.Not(), test)
             variables = set()
             for cycle in reversed(around):
-                own = cycle.loop.variable
-                if cycle.unrolled or own not in _names(test):
+                spoken = _names(test)
+                own = [name if name in spoken else "_" for name in cycle.loop.variables]
+                if cycle.unrolled or not spoken.intersection(own):
                     continue
-                variables.add(own)
-                rounds = ast.comprehension(ast.Name(own, ast.Store()), self.rounds_of(cycle), [], 0)
+                variables.update(own)
+                rounds = ast.comprehension(loop_target(own), self.rounds_of(cycle), [], 0)
                 test = call(ast.Name("all"), ast.GeneratorExp(test, [rounds]))
             # What depends on nothing but the rounds is as it was decided.
             if _names(test) - variables - {"all", "range"}:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
+from specc.emit.choices import is_hidden
 from specc.emit.constructors import ClassForm
 from specc.emit.forms import Standpoint
 from specc.emit.grouping import Grouping
@@ -45,9 +46,14 @@ class EmittedClass:
         names = dict.fromkeys(name for variant in self.variants for name, _ in variant.fixed)
         found: dict[str, dict[str, ir.Static]] = {name: {} for name in names}
         for variant in self.variants:
-            known = {**variant.values, **{param.name: param.value for param in variant.params}}
+            known = {
+                **dict(variant.fixed),
+                **variant.values,
+                **{param.name: param.value for param in variant.params},
+            }
             for name in names:
-                found[name][repr(known[name])] = known[name]
+                if name in known:
+                    found[name][repr(known[name])] = known[name]
         return [(name, tuple(values.values())) for name, values in found.items()]
 
     def defaults(self) -> dict[str, ir.Static]:
@@ -58,6 +64,14 @@ class EmittedClass:
         return {
             param.name: param.default for param in self.module.params if param.default is not None
         }
+
+    def hidden(self) -> frozenset[str]:
+        """The params that the constructor does not take: those that some reading gives a block."""
+        values: dict[str, list[ir.Static]] = {}
+        for variant in self.variants:
+            for param in variant.params:
+                values.setdefault(param.name, []).append(param.value)
+        return frozenset(name for name, found in values.items() if is_hidden(found))
 
     def attributes(self) -> set[str]:
         """What the layers, the state and the flags are called in the module."""
@@ -96,7 +110,7 @@ class Classes:
         """How the class of a block's layer is called."""
         assert layer.module is not None
         found = self.of(layer.module)
-        return ClassForm(found.name, found.dimensions, found.defaults())
+        return ClassForm(found.name, found.dimensions, found.defaults(), found.hidden())
 
 
 def classes_of(models: Sequence[ir.Module]) -> Classes:

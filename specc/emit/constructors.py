@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from specc import ir
 from specc.catalog import WRAPPERS
+from specc.emit import choices
 from specc.emit.asserted import Asserted
 from specc.emit.expressions import (
     Naming,
     call,
     dotted,
+    loop_target,
     of_arguments,
     of_static,
 )
@@ -41,6 +43,8 @@ class ClassForm:
     dimensions: tuple[str, ...]
     # What the constructor's own defaults are.
     defaults: dict[str, ir.Static]
+    # The params that are none of its arguments.
+    hidden: frozenset[str] = frozenset()
 
 
 class Maker(Asserted):
@@ -134,6 +138,8 @@ class Maker(Asserted):
             return self._block(layer)
         row = layer.row
         assert row is not None  # only a block has none
+        if layer.choice is not None:
+            return choices.made(layer, self.naming)
         if row.made:
             made = filled(row.made, row, layer.arguments, self.naming)
         else:
@@ -157,6 +163,8 @@ class Maker(Asserted):
         keywords: list[ast.keyword] = []
         by_place = True
         for param in layer.module.params:
+            if param.name in form.hidden:
+                continue
             if param.name not in given:
                 by_place = False
                 if form.defaults.get(param.name) != param.value:
@@ -268,9 +276,8 @@ class Maker(Asserted):
         return call(dotted("nn.ModuleList"), self._generator(cycle, made[0]))
 
     def _generator(self, cycle: Cycle, element: ast.expr) -> ast.expr:
-        variable = cycle.loop.variable
-        used = any(isinstance(n, ast.Name) and n.id == variable for n in ast.walk(element))
-        target = ast.Name(variable if used else "_", ast.Store())
+        used = {n.id for n in ast.walk(element) if isinstance(n, ast.Name)}
+        target = loop_target([name if name in used else "_" for name in cycle.loop.variables])
         loop = ast.comprehension(target, self.rounds_of(cycle), [], 0)
         return ast.GeneratorExp(element, [loop])
 

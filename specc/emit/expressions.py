@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
@@ -37,7 +37,7 @@ _COMPARISONS: Final[dict[str, type[ast.cmpop]]] = {
 # The casts that TorchScript knows no method of.
 _NO_METHODS: Final = frozenset(["bfloat16", "bool"])
 # What a compile-time function is written as, where it is not one of Python's module ``math``.
-_BUILT_IN: Final = frozenset(["abs", "float", "int", "max", "min"])
+_BUILT_IN: Final = frozenset(["abs", "float", "max", "min", "round"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,12 @@ def call(function: ast.expr, *args: ast.expr, **keywords: ast.expr) -> ast.Call:
     )
 
 
+def loop_target(names: Sequence[str]) -> ast.expr:
+    """What a loop assigns: a name, or one for each place of a row."""
+    stores: list[ast.expr] = [ast.Name(name, ast.Store()) for name in names]
+    return stores[0] if len(stores) == 1 else ast.Tuple(stores, ast.Store())
+
+
 def of_size(size: Size, naming: Naming) -> ast.expr:
     """A symbolic size as Python arithmetic on the names of its symbols."""
     if isinstance(size, int):
@@ -117,6 +123,10 @@ def _atom(atom: Atom, power: int, naming: Naming) -> ast.expr:
     if isinstance(atom, Power):
         return operation("**", ast.Constant(atom.base), of_size(atom.exponent, naming))
     if isinstance(atom, Extreme):
+        if atom.kind == "max" and len(atom.sizes) == 2 and atom.sizes[0] == -atom.sizes[1]:
+            # Of the two, the one that reads better: `abs(depth - 5)`.
+            positive = min(atom.sizes, key=lambda size: str(size).startswith("-"))
+            return call(ast.Name("abs"), of_size(positive, naming))
         return call(ast.Name(atom.kind), *(of_size(each, naming) for each in atom.sizes))
     return operation("//", of_size(atom.numerator, naming), of_size(atom.denominator, naming))
 
@@ -125,6 +135,10 @@ def of_static(static: ir.Static, naming: Naming) -> ast.expr:
     """A compile-time value: a literal, or an expression over params."""
     if isinstance(static, ir.Scalar):
         return _form(static.form, naming)
+    if isinstance(static, ir.LayerChoice):
+        from specc.emit.choices import written  # a circle of two: it writes settings with this
+
+        return written(static, naming)
     if isinstance(static, tuple):
         return ast.Tuple([of_static(item, naming) for item in static], ast.Load())
     if isinstance(static, bool) or static is None or isinstance(static, str):

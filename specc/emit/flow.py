@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from specc import ir
-from specc.emit.expressions import call, of_static, operation, path_expression
+from specc.emit.expressions import (
+    call,
+    loop_target,
+    of_static,
+    operation,
+    path_expression,
+)
 from specc.emit.plan import Choice, Cycle, Part, Round
 from specc.emit.reads import leaf_values, sizes_read, values_read
 from specc.emit.scopes import Scope, local_names
@@ -50,8 +56,8 @@ def write_loop(body: Body, cycle: Cycle) -> None:
                 _round(body, round_, variables)
             body.scope = before
             continue
-        target, iterable, index = _header(body, cycle, scope)
-        with body.stretch(scope) as statements, body.variable(loop.variable, index):
+        target, iterable, meanings = _header(body, cycle, scope)
+        with body.stretch(scope) as statements, _bound(body, meanings):
             _round(body, round_, variables)
         if statements:
             body.statements.append(For(target, iterable, statements))
@@ -64,10 +70,20 @@ def write_loop(body: Body, cycle: Cycle) -> None:
 @contextmanager
 def _alone(body: Body, cycle: Cycle, round_: Round) -> Iterator[None]:
     """While open, the variable of an unrolled loop is written as what it is in this round."""
-    if cycle.loop.variable not in set(sizes_read(round_.parts)):
+    read = set(sizes_read(round_.parts))
+    with ExitStack() as stack:
+        for name, value in cycle.bound(round_).items():
+            if name in read:
+                stack.enter_context(body.variable(name, of_static(value, body.naming)))
         yield
-        return
-    with body.variable(cycle.loop.variable, of_static(cycle.index(round_), body.naming)):
+
+
+@contextmanager
+def _bound(body: Body, meanings: Mapping[str, ast.expr]) -> Iterator[None]:
+    """While open, the variables of a loop are written as ``meanings`` says."""
+    with ExitStack() as stack:
+        for name, meaning in meanings.items():
+            stack.enter_context(body.variable(name, meaning))
         yield
 
 
@@ -127,38 +143,47 @@ def _outside(body: Body, cycle: Cycle) -> set[int]:
     return counts.keys() - made
 
 
-def _header(body: Body, cycle: Cycle, scope: Scope) -> tuple[ast.expr, ast.expr, ast.expr]:
-    """The loop's target, what it goes through, and what its variable is written as."""
+def _header(
+    body: Body, cycle: Cycle, scope: Scope
+) -> tuple[ast.expr, ast.expr, dict[str, ast.expr]]:
+    """The loop's target, what it goes through, and what its variables are written as."""
     loop = cycle.loop
     assert scope.round is not None
     names = local_names(scope.round.parts, scope)
-    counts = loop.variable in set(sizes_read(scope.round.parts))
-    variable = body.reserve(loop.variable) if counts else "_"
-    index: ast.expr = ast.Name(variable)
+    read = set(sizes_read(scope.round.parts))
+    counts = not read.isdisjoint(loop.variables)
+    variables = [body.reserve(name) if name in read else "_" for name in loop.variables]
+    meanings: dict[str, ast.expr] = {
+        name: ast.Name(variable)
+        for name, variable in zip(loop.variables, variables, strict=True)
+        if variable != "_"
+    }
+    own = loop_target(variables)
     if not names:
         items = [of_static(bound, body.naming) for bound in cycle.bounds or ()]
         through: ast.expr = call(ast.Name("range"), *items)
         if cycle.bounds is None:
             through = of_static(cycle.items, body.naming)
-        return ast.Name(variable, ast.Store()), through, index
+        return own, through, meanings
     target, iterable = _through_layers(body, cycle, scope, names)
     if not counts:
-        return target, iterable, index
-    pair = ast.Tuple([ast.Name(variable, ast.Store()), target], ast.Store())
+        return target, iterable, meanings
+    pair = ast.Tuple([own, target], ast.Store())
     if cycle.bounds is None:
         # TorchScript goes through lists of layers together with a tuple, not with a range.
         first = of_static(cycle.items, body.naming)
-        return pair, call(ast.Name("zip"), first, iterable), index
+        return pair, call(ast.Name("zip"), first, iterable), meanings
     start, *_ = cycle.bounds if len(cycle.bounds) > 1 else (0,)
     step = cycle.bounds[2] if len(cycle.bounds) > 2 else 1
     if step == 1 and start != 0:
         enumerated = call(ast.Name("enumerate"), iterable, start=of_static(start, body.naming))
-        return pair, enumerated, index
+        return pair, enumerated, meanings
     if step != 1:
-        index = operation("*", index, of_static(step, body.naming))
+        index = operation("*", meanings[loop.variable], of_static(step, body.naming))
         if start != 0:
             index = operation("+", of_static(start, body.naming), index)
-    return pair, call(ast.Name("enumerate"), iterable), index
+        meanings = {loop.variable: index}
+    return pair, call(ast.Name("enumerate"), iterable), meanings
 
 
 def _through_layers(
@@ -273,8 +298,8 @@ def write_list(body: Body, cycle: Cycle) -> None:
 
 def _comprehension(body: Body, cycle: Cycle, round_: Round, name: str) -> None:
     scope = Scope(body.scope, cycle, round_)
-    target, iterable, index = _header(body, cycle, scope)
-    with body.stretch(scope) as statements, body.variable(cycle.loop.variable, index):
+    target, iterable, meanings = _header(body, cycle, scope)
+    with body.stretch(scope) as statements, _bound(body, meanings):
         body.write(round_.parts)
         (value,) = body.take(round_.leaving[0])
         appended = Evaluate(call(ast.Attribute(ast.Name(name), "append", ast.Load()), value))

@@ -79,6 +79,8 @@ def _alike(left: ir.Static, right: ir.Static) -> bool:
     """Whether two forms are written alike, whatever their values."""
     if isinstance(left, ir.Scalar) and isinstance(right, ir.Scalar):
         return left.form == right.form
+    if isinstance(left, ir.LayerChoice) and isinstance(right, ir.LayerChoice):
+        return left.param == right.param and (bool(left.param) or left == right)
     return left == right and type(left) is type(right)
 
 

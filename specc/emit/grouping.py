@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from specc import ir
+from specc.emit.choices import remaining
 from specc.emit.decisions import Known, known_by
 from specc.emit.forms import Different, Standpoint
 from specc.emit.merge import merge, without_numbers
@@ -159,12 +160,14 @@ class _Outline:
     def _of_layer(self, layer: ir.Layer, in_loop: bool) -> object:
         made = self.classes.get(id(layer.module))
         outline = (
-            layer.type, without_numbers(layer.name), None if made is None else id(made),
+            layer.type if layer.choice is None else ("chosen", layer.choice.param),
+            without_numbers(layer.name), None if made is None else id(made),
             tuple(wrapper.type for wrapper in layer.wrappers),
         )  # fmt: skip
         if not self.forms or in_loop:
             return outline
-        return *outline, repr(layer.arguments), repr(layer.sizes)
+        said = layer.arguments if layer.choice is None else remaining(layer)
+        return *outline, repr(said), repr(layer.sizes)
 
 
 def _has_no_rounds(nodes: Iterable[ir.Node]) -> bool:

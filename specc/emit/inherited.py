@@ -114,7 +114,7 @@ def _meaning(layer: ir.Layer) -> dict[str, ir.Static]:
 def _speaks_of(form: object, module: ir.Module) -> bool:
     """Whether ``form`` speaks of what the module's constructor is given, and of no loop's round."""
     spoken = symbols_of(ir.Scalar(True, (form,)))
-    return bool(spoken) and spoken.isdisjoint(loop.variable for loop in _loops(module.nodes))
+    return bool(spoken) and all(spoken.isdisjoint(loop.variables) for loop in _loops(module.nodes))
 
 
 def _loops(nodes: Iterable[ir.Node]) -> Iterator[ir.Loop]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from specc import ir
+from specc.emit.choices import remaining, with_remaining
 from specc.emit.forms import Different, Standpoint, agree
 from specc.emit.plan import Choice, Cycle, Kept, Leaf, Part, Round, Row
 from specc.emit.views import (
@@ -125,14 +126,22 @@ def _make(pairs: Sequence[Pair]) -> ir.Make:
     assert isinstance(node, ir.Make)
     layers = [(view, other.layer) for view, other in pairs if isinstance(other, ir.Make)]
     first = node.layer
+    chosen = None if first.choice is None else first.choice.param
     for view, layer in layers:
-        if layer.type != first.type or without_numbers(layer.name) != without_numbers(first.name):
+        if chosen != (None if layer.choice is None else layer.choice.param):
+            raise Different("a layer that another param chooses")
+        if (chosen is None and layer.type != first.type) or without_numbers(
+            layer.name
+        ) != without_numbers(first.name):
             raise Different("another layer")
         if [w.type for w in layer.wrappers] != [w.type for w in first.wrappers]:
             raise Different("another parametrization")
         if view.classes.get(id(layer.module)) is not view.classes.get(id(first.module)):
             raise Different("a block of another class")
-    arguments = one_argument_list([(view, layer.arguments) for view, layer in layers])
+    if chosen is None:
+        arguments = one_argument_list([(view, layer.arguments) for view, layer in layers])
+    else:
+        arguments = _chosen_arguments(layers)
     sizes = one_argument_list([(view, layer.sizes) for view, layer in layers])
     wrappers = _wrappers([(view, layer.wrappers) for view, layer in layers])
     made = replace(first, arguments=arguments, sizes=sizes, wrappers=wrappers)  # type: ignore[arg-type]  # as they were
@@ -169,6 +178,19 @@ def _kept(pairs: Sequence[Pair]) -> Kept:
     wrappers = _wrappers([(view, state.wrappers) for view, state in states])
     alias(pairs, [state.result for _, state in states])
     return Kept(node, shape, classes, arguments, wrappers, parts, value)  # type: ignore[arg-type]  # sizes, as they were
+
+
+def _chosen_arguments(layers: Sequence[tuple[View, ir.Layer]]) -> ir.Arguments:
+    """The arguments of a layer that a param chooses: of whatever type, it is made by one call."""
+    listed = [(view, remaining(layer)) for view, layer in layers]
+    if len({len(by_place) for _, (by_place, _) in listed}) > 1:
+        raise Different("another number of arguments")
+    by_place = tuple(
+        one_operand([(view, each[0][k]) for view, each in listed])
+        for k in range(len(listed[0][1][0]))
+    )
+    by_name = one_argument_list([(view, each[1]) for view, each in listed])
+    return with_remaining(layers[0][1], (by_place, by_name))
 
 
 def _row(pairs: Sequence[Pair]) -> Row:
@@ -245,9 +267,7 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
 
 
 def _round_view(view: View, loop: ir.Loop, iteration: ir.Iteration) -> View:
-    rounds = dict(view.at.rounds)
-    if isinstance(iteration.index, int):
-        rounds[loop.variable] = iteration.index
+    rounds = {**view.at.rounds, **loop.numbers(iteration.index)}
     at = Standpoint(view.at.variant, view.at.known, rounds)
     return View(iteration.nodes, at, classes=view.classes, outer=view)
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 
 from specc import ir
 from specc.emit.body import Body
+from specc.emit.choices import annotation, written
 from specc.emit.classes import Classes, EmittedClass
 from specc.emit.constructors import Maker
 from specc.emit.expressions import call, dotted, static_naming
 from specc.emit.forms import Different, agree
 from specc.emit.inits import init_statements
-from specc.emit.layout import literal
+from specc.emit.layout import flat, literal
 from specc.emit.lines import STEP, WIDTH
 from specc.emit.marks import mark
 from specc.emit.names import argument_names
@@ -108,18 +109,28 @@ def _argument(
 
 def _parameters(made: EmittedClass, arguments: Mapping[str, str]) -> list[Parameter]:
     """Sizes first, as torch's layers take them, then what has no default, then what has one."""
-    module, defaults = made.module, made.defaults()
+    defaults, hidden = made.defaults(), made.hidden()
+    params = [param for param in made.module.params if param.name not in hidden]
     sizes = [Parameter(name, "int") for name in made.dimensions]
-    required = [param for param in module.params if param.name not in defaults]
-    optional = [param for param in module.params if param.name in defaults]
+    required = [param for param in params if param.name not in defaults]
+    optional = [param for param in params if param.name in defaults]
     return [
         *sizes,
-        *(Parameter(arguments[param.name], ANNOTATIONS[param.type]) for param in required),
+        *(Parameter(arguments[param.name], _annotation(made, param)) for param in required),
         *(
-            Parameter(arguments[param.name], ANNOTATIONS[param.type], plain(defaults[param.name]))
+            Parameter(arguments[param.name], _annotation(made, param), plain(defaults[param.name]))
             for param in optional
         ),
     ]
+
+
+def _annotation(made: EmittedClass, param: ir.Param) -> str:
+    if param.type != "layer":
+        return ANNOTATIONS[param.type]
+    given = [each.value for variant in made.variants for each in variant.params
+             if each.name == param.name]  # fmt: skip
+    defaults = made.defaults()
+    return annotation([*given, defaults[param.name]] if param.name in defaults else given)
 
 
 def forward(made: EmittedClass, attributes: Mapping[str, str], precision: Precision) -> Function:
@@ -156,6 +167,8 @@ def plain(value: ir.Static) -> str:
     if isinstance(value, tuple):
         items = ", ".join(plain(item) for item in value)
         return f"({items},)" if len(value) == 1 else f"({items})"
+    if isinstance(value, ir.LayerChoice):
+        return flat(written(value))
     assert not isinstance(value, Poly | ir.Scalar)
     return literal(value)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RESERVED: Final = frozenset(
     "self super torch nn F Tensor Any Final OrderedDict copy float sum dict list tuple set map id"
-    " len range zip enumerate isinstance abs int max min math".split()
+    " len range zip enumerate isinstance abs max min round math".split()
 )
 
 
@@ -57,7 +57,7 @@ def loop_variables(nodes: Sequence[ir.Node]) -> Iterator[str]:
     for node in nodes:
         match node:
             case ir.Loop():
-                yield node.variable
+                yield from node.variables
                 for iteration in node.iterations[:1]:
                     yield from loop_variables(iteration.nodes)
             case ir.Branch() | ir.Chain():

@@ -89,6 +89,10 @@ class Cycle:
         assert isinstance(start, int | Poly) and isinstance(by, int | Poly)
         return start + round_.position * by
 
+    def bound(self, round_: Round) -> dict[str, ir.Static]:
+        """Each of the loop's variables likewise."""
+        return self.loop.bound(self.index(round_))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Round:

@@ -100,12 +100,13 @@ def _of_rounds(cycle: Cycle) -> Iterator[str]:
     if cycle.loop.kind == "repeat":
         return
     counts = False
+    variables = set(cycle.loop.variables)
     for round_ in cycle.rounds:
         for name in sizes_read(round_.parts):
-            if name != cycle.loop.variable:
+            if name not in variables:
                 yield name
             elif cycle.unrolled:
-                yield from symbols_of(cycle.index(round_))
+                yield from symbols_of(cycle.bound(round_)[name])
             else:
                 counts = True
     if cycle.rounds and not cycle.unrolled:
@@ -127,6 +128,10 @@ def symbols_of(operand: object) -> set[str]:
         return set(symbols(operand))
     if isinstance(operand, ir.Scalar):
         return _of_form(operand.form)
+    if isinstance(operand, ir.LayerChoice):
+        if operand.param:
+            return {operand.param}
+        return set().union(*(symbols_of(value) for _, value in operand.arguments))
     if isinstance(operand, tuple):
         return set().union(*(symbols_of(item) for item in operand))
     return set()

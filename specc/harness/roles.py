@@ -196,8 +196,7 @@ class _Follower:
         sizes = inside.sizes
         for iteration in node.iterations:
             _hand_over(inside, carried, iteration.entering)
-            if isinstance(iteration.index, int):
-                inside.sizes = {**sizes, node.variable: iteration.index}
+            inside.sizes = {**sizes, **node.numbers(iteration.index)}
             self.go(iteration.nodes, inside)
             carried = iteration.leaving
         inside.sizes = sizes

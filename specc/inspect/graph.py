@@ -132,9 +132,7 @@ class _Drawer:
         carried: Sequence[ir.Value] = () if loop.kind == "list" else loop.initial
         leaving: list[ir.Value] = []
         for position, iteration in enumerate(loop.iterations, loop.offset):
-            values = dict(scope.values)
-            if isinstance(iteration.index, int):
-                values[loop.variable] = iteration.index
+            values = {**scope.values, **loop.numbers(iteration.index)}
             title = f"{loop.path}.{position}" if loop.path else str(position)
             name = title.removeprefix(scope.said)
             cluster = Cluster("round", name, "")

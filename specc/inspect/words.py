@@ -90,6 +90,10 @@ def literal(value: object, sizes: Mapping[str, Size]) -> str:
             return HOLE
         case ir.Scalar():
             return literal(value.value, sizes)
+        case ir.LayerChoice():
+            said = [f"{f'{name}=' if name else ''}{literal(of, sizes)}"
+                    for name, of in value.arguments]  # fmt: skip
+            return f"{value.type}({', '.join(said)})" if said else value.type
         case Poly():
             return str(tidy(evaluate(value, sizes)))
         case float():

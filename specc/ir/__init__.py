@@ -31,6 +31,7 @@ from specc.ir.nodes import (
     Transpose,
     Value,
     Wrapper,
+    bound,
     flat_nodes,
     made_layers,
     made_states,
@@ -52,7 +53,16 @@ from specc.ir.training import (
     Step,
     Train,
 )
-from specc.ir.types import Meaning, ResultType, Scalar, Static, TensorType, static_value
+from specc.ir.types import (
+    LayerChoice,
+    Meaning,
+    ResultType,
+    Scalar,
+    Static,
+    TensorType,
+    static_value,
+    with_arguments,
+)
 from specc.ir.walk import Place, input_sizes, match_shape, walk
 
 __all__ = [
@@ -72,6 +82,7 @@ __all__ = [
     "Iteration",
     "Layer",
     "LayerCall",
+    "LayerChoice",
     "Leaf",
     "Loop",
     "Make",
@@ -105,6 +116,7 @@ __all__ = [
     "Transpose",
     "Value",
     "Wrapper",
+    "bound",
     "flat_nodes",
     "input_sizes",
     "joined",
@@ -116,4 +128,5 @@ __all__ = [
     "result_values",
     "static_value",
     "walk",
+    "with_arguments",
 ]

@@ -7,13 +7,13 @@ identity: two uses of one ``Value`` are two uses of one computed tensor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from specc.errors import Span
 from specc.ir.states import State
-from specc.ir.types import Static, TensorType
+from specc.ir.types import LayerChoice, Static, TensorType
 from specc.sizes import Size
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Layer:
     arguments make of it; ``sizes`` are what its inputs' shape names stand for, in the caller's
     terms. ``values`` are the sizes known where the layer is made (params, the position in a loop):
     ``evaluate`` with them gives the numbers of this very layer. ``row`` is what the catalogue, or
-    an extension of it, says of ``type``; a block has none.
+    an extension of it, says of ``type``; a block has none. ``choice`` is the param by which the
+    type was chosen, if one was.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Layer:
     wrappers: tuple[Wrapper, ...] = ()
     values: Mapping[str, Size] = field(default_factory=dict, compare=False)
     row: LayerRow | None = field(default=None, compare=False, repr=False)
+    choice: LayerChoice | None = field(default=None, compare=False)
 
 
 # ── what computes ────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +239,7 @@ class Loop:
     which ``leaving`` of that iteration gives.
 
     ``bounds`` are ``range``'s arguments as written; None where ``items`` of a tuple are gone
-    through."""
+    through. Where those are rows of a table, ``variable`` names their places, ``c, n, s``."""
 
     kind: Literal["for", "repeat", "list"]
     path: str
@@ -250,6 +252,32 @@ class Loop:
     results: tuple[Value, ...]
     span: Span
     offset: int = 0
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variable, or those for the places of a row."""
+        return tuple(self.variable.split(", "))
+
+    def bound(self, index: Static) -> dict[str, Static]:
+        """What each variable is in the round of ``index``."""
+        return bound(self.variables, index)
+
+    def numbers(self, index: Static) -> dict[str, Size]:
+        """The variables that are whole numbers in the round of ``index``."""
+        found = self.bound(index)
+        return {
+            name: value
+            for name, value in found.items()
+            if isinstance(value, int) and not isinstance(value, bool)
+        }
+
+
+def bound(variables: Sequence[str], index: Static) -> dict[str, Static]:
+    """What each of a loop's variables is where an item is ``index``; `_` is nothing."""
+    if len(variables) == 1:
+        return {variables[0]: index}
+    assert isinstance(index, tuple)
+    return {name: item for name, item in zip(variables, index, strict=True) if name != "_"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

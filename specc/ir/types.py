@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, Union
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from specc.sizes import Poly, Size, evaluate
+
+if TYPE_CHECKING:
+    from specc.catalog.rows import LayerRow
 
 # ── tensors ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -73,7 +76,32 @@ class Scalar:
     form: tuple[object, ...]
 
 
-Static: TypeAlias = Union[int, float, bool, str, Poly, Scalar, tuple["Static", ...], None]
+@dataclass(frozen=True, slots=True, repr=False)
+class LayerChoice:
+    """A layer as a compile-time value, ``act: layer = LeakyReLU(0.1)``: its type, and the settings
+    that come with it, by place (None) or by name.
+
+    ``param`` is the param that it is known by where it stands; ``row`` the catalogue's, which a
+    block has not."""
+
+    type: str
+    arguments: tuple[tuple[str | None, Static], ...] = ()
+    param: str = field(default="", compare=False)
+    row: LayerRow | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"LayerChoice({self.param or self})"
+
+    def __str__(self) -> str:
+        if not self.arguments:
+            return self.type
+        said = (f"{name}={value}" if name else str(value) for name, value in self.arguments)
+        return f"{self.type}({', '.join(said)})"
+
+
+Static: TypeAlias = Union[
+    int, float, bool, str, Poly, Scalar, LayerChoice, tuple["Static", ...], None
+]
 
 
 def static_value(static: Static, params: Mapping[str, Size]) -> Static:
@@ -84,4 +112,11 @@ def static_value(static: Static, params: Mapping[str, Size]) -> Static:
         return evaluate(static, params)
     if isinstance(static, tuple):
         return tuple(static_value(item, params) for item in static)
+    if isinstance(static, LayerChoice):
+        return with_arguments(static, lambda value: static_value(value, params))
     return static
+
+
+def with_arguments(choice: LayerChoice, said: Callable[[Static], Static]) -> LayerChoice:
+    """``choice`` with each of its settings as ``said`` has it."""
+    return replace(choice, arguments=tuple((name, said(value)) for name, value in choice.arguments))

@@ -57,8 +57,9 @@ def _walk(nodes: Iterable[Node], place: Place, inside: Inside) -> Iterator[tuple
             case Loop():
                 for iteration in node.iterations:
                     inner = place
-                    if isinstance(iteration.index, int):
-                        values = {**place.values, node.variable: iteration.index}
+                    numbers = node.numbers(iteration.index)
+                    if numbers:
+                        values = {**place.values, **numbers}
                         inner = Place(place.module, place.prefix, values)
                     yield from _walk(iteration.nodes, inner, inside)
             case LayerCall():

@@ -119,7 +119,7 @@ def signature(row: Row) -> str:
 
 
 def _bind_positional(row: Row, given: list[Given], bound: Bound, collector: Collector) -> None:
-    order = _positional_order(row, len(given))
+    order = positional_order(row, len(given))
     for index, item in enumerate(given):
         if index < len(order) and order[index].variadic:
             _bind_variadic(order[index], given[index:], bound)
@@ -141,7 +141,8 @@ def _bind_positional(row: Row, given: list[Given], bound: Bound, collector: Coll
         bound.spans[order[index].name] = item.span
 
 
-def _positional_order(row: Row, count: int) -> list[Argument]:
+def positional_order(row: Row, count: int) -> list[Argument]:
+    """The arguments that so many values by place are given to, in order."""
     for names in row.positional:
         if len(names) == count:
             return [row.by_name[name] for name in names]

@@ -19,6 +19,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph
+from specc.semantics.layer_choices import literal_choice, read_choice
 from specc.semantics.library import Definition
 from specc.semantics.substitution import static_outside
 from specc.semantics.values import TYPES, article, in_scope, is_of
@@ -93,6 +94,11 @@ def bind_params(
         if kind not in TYPES:
             return None  # reported where the block is declared
         said = bound.get(parameter.name)
+        default = (
+            literal_choice(definition, graph, parameter.default)
+            if kind == "layer"
+            else _literal(parameter)
+        )
         if said is not None:
             value = _given_value(graph, tree.name, parameter, said)
             header.given.append((parameter.name, said.value))
@@ -103,7 +109,7 @@ def bind_params(
         else:
             found = _default_value(graph, definition, parameter, scope, known, span, elaborate)
             value = None if found is None else found[0]
-            if found is not None and _literal(parameter) is None:
+            if found is not None and default is None:
                 header.given.append((parameter.name, static_outside(found[1], header.meaning)))
         if value is None:
             return None
@@ -112,9 +118,7 @@ def bind_params(
             known[parameter.name] = value
             written = dict(header.given).get(parameter.name, value)
             header.meaning[parameter.name] = written if isinstance(written, int | Poly) else value
-        header.params.append(
-            ir.Param(parameter.name, kind, _literal(parameter), value, parameter.span)
-        )
+        header.params.append(ir.Param(parameter.name, kind, default, value, parameter.span))
     return header
 
 
@@ -163,7 +167,11 @@ def _default_value(
         kind="model", collector=graph.collector, params=known, env=scope,
         library=graph.library, unread=definition.unread,
     )  # fmt: skip
-    entity = elaborate(inner, parameter.default)
+    entity = (
+        read_choice(inner, parameter.default, elaborate)
+        if kind == "layer"
+        else elaborate(inner, parameter.default)
+    )
     if is_poisoned(entity):
         return None
     value: object = None

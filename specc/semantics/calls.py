@@ -26,6 +26,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.layer_choices import kind_at, param_kinds, read_choice, with_names
 from specc.semantics.wrappers import wrapped_tensors
 from specc.sizes import Poly, Size, symbols
 from specc.syntax import ast
@@ -42,24 +43,31 @@ def head(target: ast.Expression) -> tuple[str | None, tuple[ast.Argument, ...]]:
 
 
 def given_arguments(
-    graph: Graph, arguments: tuple[ast.Argument, ...], elaborate: Elaborate
+    graph: Graph, arguments: tuple[ast.Argument, ...], elaborate: Elaborate, target: str = ""
 ) -> list[Given]:
-    """The arguments of a call, each elaborated in place."""
-    return [
-        Given(argument.name, elaborate(graph, argument.value), argument.value.span)
-        if argument.name is None
-        else Given(argument.name, elaborate(graph, argument.value), argument.span)
-        for argument in arguments
-    ]
+    """The arguments of a call, each elaborated in place; where ``target`` is a block, what its
+    params are tells a layer from a value."""
+    kinds = param_kinds(graph, target)
+    found: list[Given] = []
+    for position, argument in enumerate(arguments):
+        if kind_at(kinds, position, argument.name) == "layer":
+            value = read_choice(graph, argument.value, elaborate)
+        else:
+            value = elaborate(graph, argument.value)
+        span = argument.value.span if argument.name is None else argument.span
+        found.append(Given(argument.name, value, span))
+    return found
 
 
 def make_layer(
     graph: Graph, row: LayerRow, given: list[Given], inputs: list[Entity], path: str, span: Span,
     *, wrappers: tuple[ir.Wrapper, ...] = (), nodes: list[ir.Node] | None = None,
+    choice: ir.LayerChoice | None = None,
 ) -> bool:  # fmt: skip
     """A new layer at ``path``, sized by its first ``inputs``; whether it could be made.
 
-    ``nodes`` is where it comes to be, if that is not where it is fed."""
+    ``nodes`` is where it comes to be, if that is not where it is fed; ``choice`` is the param's
+    value that it is by."""
     bound = bind(row, given, span, graph.collector, graph.params)
     if bound.failed or any(is_poisoned(item) for item in inputs):
         return False
@@ -79,9 +87,11 @@ def make_layer(
     except RuleError as fault:
         graph.rule_error(fault, span, bound.spans, _incoming(inputs))
         return False
+    if choice is not None:
+        choice = None if row.made else with_names(row, choice, given)
     layer = ir.Layer(
         path, row.name, arguments, parameters, buffers, initial, span,
-        wrappers=wrappers, values=graph.params, row=row,
+        wrappers=wrappers, values=graph.params, row=row, choice=choice,
     )  # fmt: skip
     if not _known_when_built(graph, row, layer, bound):
         return False

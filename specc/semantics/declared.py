@@ -13,9 +13,10 @@ from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.blocks import call_block, instantiate, make_block
 from specc.semantics.calls import apply_layer, given_arguments, head, make_layer
-from specc.semantics.entities import POISON, Entity, LayerHandle, is_poisoned
+from specc.semantics.entities import POISON, Entity, LayerHandle, Poison, is_poisoned
 from specc.semantics.graph import Declaration, Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, report_stage, translated_stage
+from specc.semantics.layer_choices import chosen
 from specc.semantics.missing import unknown
 from specc.semantics.names import check_label
 from specc.semantics.substitution import type_outside
@@ -50,7 +51,11 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
             "make a row of layers a block: `block Row { input x: ... output x -> A -> B }`",
         )
         return
-    if type_ not in graph.catalogue.layers and type_ not in graph.modules:
+    if isinstance(graph.env.get(type_), Poison):
+        graph.env[name] = POISON
+        return
+    by_param = isinstance(graph.env.get(type_), ir.LayerChoice)
+    if not by_param and type_ not in graph.catalogue.layers and type_ not in graph.modules:
         graph.env[name] = (
             unknown(graph, type_, stage.target.span, translated_stage(graph, stage.target, None))
             if type_ not in graph.catalogue.functions
@@ -59,9 +64,10 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
         return
     path = graph.take(name)
     graph.env[name] = LayerHandle(name, path)
-    given = given_arguments(graph, arguments, elaborate)
+    given = given_arguments(graph, arguments, elaborate, type_)
+    choice, type_, given = chosen(graph, type_, given, stage.span)
     graph.declared[path] = Declaration(
-        type_, given, stage, graph.nodes, len(graph.nodes), path, len(graph.variables)
+        type_, given, stage, graph.nodes, len(graph.nodes), path, len(graph.variables), choice
     )
 
 
@@ -105,7 +111,7 @@ def _made(
     made = wrappers is not None and make_layer(
         graph, graph.catalogue.layers[declaration.target], declaration.given,
         _outside(graph, declaration, inputs), handle.path, declaration.stage.span,
-        wrappers=wrappers, nodes=declaration.nodes,
+        wrappers=wrappers, nodes=declaration.nodes, choice=declaration.choice,
     )  # fmt: skip
     if not made:
         del graph.declared[handle.path]

@@ -37,7 +37,18 @@ class Items:
 
 
 Entity: TypeAlias = Union[
-    ir.Value, LayerHandle, Items, Poison, Poly, ir.Scalar, int, float, bool, str, None
+    ir.Value,
+    LayerHandle,
+    Items,
+    Poison,
+    Poly,
+    ir.Scalar,
+    ir.LayerChoice,
+    int,
+    float,
+    bool,
+    str,
+    None,
 ]
 
 
@@ -98,6 +109,8 @@ def describe(entity: Entity) -> str:
             return "something faulty"
         case Poly():
             return f"the size {entity}"
+        case ir.LayerChoice():
+            return f"the layer {entity}"
         case ir.Scalar():
             return describe(entity.value)
         case bool():

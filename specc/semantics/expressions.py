@@ -23,13 +23,16 @@ from specc.semantics.entities import (
     LayerHandle,
     Poison,
     describe,
+    is_poisoned,
 )
 from specc.semantics.graph import Graph, Hint
 from specc.semantics.habits import as_call, is_habit, report_habit
+from specc.semantics.layer_choices import chosen
 from specc.semantics.loops import listing
 from specc.semantics.members import call_member
 from specc.semantics.missing import is_elsewhere, unknown
-from specc.semantics.operators import binary, unary
+from specc.semantics.operators import binary, compile_time, is_compile_time, unary
+from specc.semantics.python_forms import is_length
 from specc.semantics.stages import pipeline
 from specc.semantics.subscripts import subscript
 from specc.syntax import ast
@@ -94,17 +97,31 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
         return unknown(graph, callee.name, callee.span)
     given = given_arguments(graph, expression.arguments, elaborate)
     if isinstance(callee, ast.Name):
+        if is_compile_time(graph, callee.name, given):
+            return compile_time(graph, callee.name, given, expression.span)
+        if is_length(graph, callee):
+            return _length(graph, expression, given[0].value if given else None)
         if callee.name not in graph.env and callee.name in graph.catalogue.layers:
             return _layer_called(graph, expression, given)
         return _call_name(graph, callee, given, expression.span, hint)
     # `Linear(4)(x)`: a layer made and applied in one breath.
     if isinstance(callee, ast.Call) and isinstance(callee.callee, ast.Name):
         name = callee.callee.name
-        if graph.kind == "model" and graph.is_layer(name) and name not in graph.env:
-            settings = given_arguments(graph, callee.arguments, elaborate)
+        by_param = isinstance(graph.env.get(name), ir.LayerChoice)
+        if graph.kind == "model" and graph.is_layer(name) and (by_param or name not in graph.env):
+            settings = given_arguments(graph, callee.arguments, elaborate, name)
             return _made_and_fed(graph, name, settings, given, expression.span, callee.span, hint)
         return _call_name(graph, callee.callee, given, expression.span, hint)
     return graph.error("E0226", "this cannot be called", callee.span)
+
+
+def _length(graph: Graph, expression: ast.Call, value: Entity) -> Entity:
+    """``len`` of what is no compile-time value: of a list of tensors, or Python's of a tensor."""
+    if isinstance(value, Poison):
+        return POISON
+    if isinstance(value, Items) and len(expression.arguments) == 1:
+        return POISON if is_poisoned(value) else len(value.items)
+    return report_habit(graph, expression, elaborate)
 
 
 def _layer_called(graph: Graph, expression: ast.Call, given: list[Given]) -> Entity:
@@ -131,12 +148,14 @@ def _made_and_fed(
 ) -> Entity:  # fmt: skip
     inputs = [item.value for item in given if item.name is None]
     by_name = [item for item in given if item.name is not None]
+    choice, name, settings = chosen(graph, name, settings, place)
     if by_name and name not in graph.catalogue.layers:
         return graph.error("E0208", f"`{name}` takes tensors here", by_name[0].span)
     if name not in graph.catalogue.layers:
         return apply_block(graph, name, settings, inputs, None, span, hint, elaborate)
     path = graph.place(None, span.start)
-    if not make_layer(graph, graph.catalogue.layers[name], settings, inputs, path, place):
+    row = graph.catalogue.layers[name]
+    if not make_layer(graph, row, settings, inputs, path, place, choice=choice):
         return POISON
     return apply_layer(graph, path, inputs, span, hint, by_name)
 

@@ -16,7 +16,7 @@ from specc.catalog.catalogue import Catalogue
 from specc.catalog.rows import RuleError
 from specc.errors import Collector, Span
 from specc.semantics.bind import Given
-from specc.semantics.entities import POISON, Entity
+from specc.semantics.entities import POISON, Entity, Items
 from specc.semantics.places import Namespace
 from specc.semantics.reports import BlockCollector
 from specc.sizes import Poly, Size, evaluate, never_negative, symbols
@@ -40,6 +40,7 @@ class Declaration:
     position: int
     path: str
     depth: int
+    choice: ir.LayerChoice | None = None
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class Graph:
     members: Mapping[str, ir.Member] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
     # What was put in for params and sizes where no symbol could stand for it.
-    fixed: dict[str, int] = field(default_factory=dict)
+    fixed: dict[str, ir.Static] = field(default_factory=dict)
     # The variables of the loops around, and what each is there in the terms of what is around it.
     variables: tuple[str, ...] = ()
     meanings: tuple[Mapping[str, Size], ...] = ()
@@ -94,6 +95,8 @@ class Graph:
 
     def is_layer(self, name: str) -> bool:
         """Whether ``name`` makes a layer: the catalogue's, or one of the spec's blocks."""
+        if isinstance(self.env.get(name), ir.LayerChoice):
+            return True
         return name in self.catalogue.layers or name in self.library.definitions
 
     def is_foreign(self, name: str, span: Span) -> bool:
@@ -142,11 +145,15 @@ class Graph:
     def fix(self, *operands: Entity) -> None:
         """Notes that a number was computed from these operands and has forgotten them."""
         for operand in operands:
-            if isinstance(operand, Poly):
-                for name in symbols(operand):
-                    value = self.params.get(name)
-                    if isinstance(value, int) and name not in self.variables:
-                        self.fixed[name] = value
+            if isinstance(operand, Items):
+                self.fix(*operand.items)
+            for name in _named_in(operand.form if isinstance(operand, ir.Scalar) else operand):
+                value: ir.Static = self.params.get(name)
+                entity = self.env.get(name)
+                if value is None and isinstance(entity, ir.Scalar):
+                    value = entity.value
+                if not isinstance(value, Poly | None) and name not in self.variables:
+                    self.fixed[name] = value
 
     def place(self, label: str | None, start: int) -> str:
         """The path of a new layer: under its label, or under the name of what starts at
@@ -229,6 +236,18 @@ class Graph:
         made = self.result(type_, span, hint)
         assert isinstance(made, ir.Value)
         return made
+
+
+def _named_in(form: object) -> set[str]:
+    """The params and sizes that a compile-time value speaks of."""
+    match form:
+        case Poly():
+            return set(symbols(form))
+        case ("param", str(name)):
+            return {name}
+        case tuple():
+            return set().union(*map(_named_in, form))
+    return set()
 
 
 # How the readers of pipes, calls and subscripts read the expressions inside them.

@@ -22,7 +22,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
-from specc.semantics.rounds import Rounds, Spaces, check_variable, iterable
+from specc.semantics.rounds import Rounds, Spaces, check_variables, iterable
 from specc.semantics.rows import labelled
 from specc.semantics.sites import assigned_names
 from specc.syntax import ast
@@ -34,8 +34,9 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
     """``label: for i in range(n) { ... }``: names rebound level by level."""
     body = statement.body
     names = list(dict.fromkeys(assigned_names(body)))
-    found = iterable(graph, statement.iterable, elaborate)
-    if found is None or not check_variable(graph, statement.variable, statement.iterable.span):
+    variables, place = statement.variables, statement.iterable.span
+    found = iterable(graph, statement.iterable, elaborate, len(variables))
+    if found is None or not check_variables(graph, variables, place):
         _poison(graph, names)
         return
     bounds, items, indices = found
@@ -48,11 +49,13 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
             return
     carried = [name for name in names if isinstance(graph.env.get(name), ir.Value)]
     known = {name for name in names if name in graph.env}
-    initial = tuple(graph.env[name] for name in carried)
-    rounds = Rounds(graph, statement.variable, statement.span)
+    initial = tuple(value for name in carried if isinstance(value := graph.env.get(name), ir.Value))
+    rounds = Rounds(graph, variables, statement.span)
     spaces = Spaces(graph, path, body)
-    current = [rounds.enter(name, value.type, value.span)  # type: ignore[union-attr]  # carried
-               for name, value in zip(carried, initial, strict=True)]  # fmt: skip
+    current = [
+        rounds.enter(name, value.type, value.span)
+        for name, value in zip(carried, initial, strict=True)
+    ]
     for position, (index, form) in enumerate(indices):
         graph.env.update(zip(carried, current, strict=True))
         errors = graph.faults
@@ -84,9 +87,8 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
     graph.env.update(zip(carried, results, strict=True))
     graph.nodes.append(
         ir.Loop(
-            "for", path, statement.variable, bounds, items, tuple(carried),
-            initial,  # type: ignore[arg-type]  # tensors, as told apart above
-            tuple(rounds.iterations), results, statement.span,
+            "for", path, ", ".join(variables), bounds, items, tuple(carried),
+            initial, tuple(rounds.iterations), results, statement.span,
         )
     )  # fmt: skip
 
@@ -127,11 +129,12 @@ def listing(
     graph: Graph, expression: ast.Comprehension, hint: Hint, elaborate: Elaborate
 ) -> Entity:
     """``[x -> Expert(64) for e in range(4)]``: a list of values, each with layers of its own."""
-    found = iterable(graph, expression.iterable, elaborate)
-    if found is None or not check_variable(graph, expression.variable, expression.iterable.span):
+    variables, place = expression.variables, expression.iterable.span
+    found = iterable(graph, expression.iterable, elaborate, len(variables))
+    if found is None or not check_variables(graph, variables, place):
         return POISON
     bounds, items, indices = found
-    rounds = Rounds(graph, expression.variable, expression.span)
+    rounds = Rounds(graph, variables, expression.span)
     spaces = Spaces(graph, "", (ast.Output(span=expression.span, values=(expression.element,)),))
     results: list[Entity] = []
     for position, (index, form) in enumerate(indices):
@@ -161,7 +164,7 @@ def listing(
     name = hint if isinstance(hint, str) else "items"
     graph.nodes.append(
         ir.Loop(
-            "list", "", expression.variable, bounds, items, (name,), (),
+            "list", "", ", ".join(variables), bounds, items, (name,), (),
             tuple(rounds.iterations), tuple(tensors), expression.span,
         )
     )  # fmt: skip

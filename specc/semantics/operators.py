@@ -6,7 +6,7 @@ operands, which is ``expressions``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from specc import ir
@@ -15,7 +15,8 @@ from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes import broadcast, promote
 from specc.catalog.shapes.bounds import computed
 from specc.errors import Span
-from specc.semantics import static
+from specc.semantics import static, static_functions
+from specc.semantics.bind import Given
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -201,6 +202,33 @@ def _no_operator(graph: Graph, symbol: str, entity: Entity, span: Span) -> Entit
         span,
         "name the parts of it" if isinstance(entity, Items) else None,
     )
+
+
+def is_compile_time(graph: Graph, name: str, given: Sequence[Given]) -> bool:
+    """Whether a call of ``name`` is of compile-time values alone, by what is passed."""
+    return (
+        name in static_functions.NAMES
+        and name not in graph.env
+        and bool(given)
+        and all(is_static(item.value) for item in given)
+    )
+
+
+def compile_time(graph: Graph, name: str, given: Sequence[Given], span: Span) -> Entity:
+    """A function of compile-time values, which ``given`` are."""
+    named = next((item for item in given if item.name is not None), None)
+    if named is not None:
+        return graph.error(
+            "E0208", f"`{name}` of numbers takes them by place", named.span,
+            f"write `{name}(...)` without the name",
+        )  # fmt: skip
+    values = [to_static(item.value) for item in given]
+    result = _static(graph, lambda: static_functions.call(name, values, graph.params), span)
+    whole = isinstance(result, int) and not isinstance(result, bool)
+    if whole and name != "len":
+        # Rounded, a float of a param is right for this value of it alone.
+        graph.fix(*(item.value for item in given))
+    return result
 
 
 def _static(graph: Graph, compute: Callable[[], ir.Static], span: Span) -> Entity:

@@ -5,9 +5,7 @@ and must name a param that the spec has. Non-goal: arithmetic on params, which i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Final
 
 from specc import ir
 from specc.catalog import suggest
@@ -22,13 +20,12 @@ from specc.semantics.entities import (
 )
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.layer_choices import named_choice, read_choice
 from specc.semantics.names import check_name
+from specc.semantics.tables import INTEGER, NUMBER, as_tuple, is_table, read_tuple
 from specc.semantics.values import TYPES, article, in_scope, is_of
 from specc.syntax import ast
 from specc.syntax.written import written
-
-_INTEGER: Final = re.compile(r"[+-]?[0-9][0-9_]{0,17}")
-_NUMBER: Final = re.compile(r"[+-]?([0-9][0-9_]*(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
 class Settings:
@@ -91,6 +88,8 @@ def declare_param(
     default = _default(graph, statement, given)
     value = default
     if given:
+        if type_.name == "layer" and isinstance(override, str):
+            override = named_choice(graph, override) or override
         value, problem = converted(override, type_.name)
         if problem is not None:
             graph.error("E0602", f"`{name}` is {article(type_.name)}; {problem}", span)
@@ -115,10 +114,15 @@ def _default(graph: Graph, statement: ast.Parameter, given: bool) -> ir.Static:
                 f" or --set {statement.name}=...",
             )
         return None
-    entity = elaborate(graph, statement.default)
+    kind = statement.type.name
+    read = read_choice if kind == "layer" else None
+    entity = (
+        elaborate(graph, statement.default)
+        if read is None
+        else read(graph, statement.default, elaborate)
+    )
     if is_poisoned(entity):
         return None
-    kind = statement.type.name
     if is_static(entity):
         try:
             value = static.plain(to_static(entity), graph.params)
@@ -144,21 +148,20 @@ def type_advice(statement: ast.Parameter) -> str | None:
 
 def converted(given: object, kind: str) -> tuple[ir.Static, str | None]:
     """A setting as a value of its param's type, or what is wrong with it."""
+    if isinstance(given, str) and kind == "layer":
+        return None, f"there is none called {_printable(repr(given))}"
     if isinstance(given, str) and kind != "str":
         return _read(given, kind)
-    if isinstance(given, list):
-        given = tuple(given)
+    if isinstance(given, list | tuple):
+        given = as_tuple(given)
     if not is_of(given, kind):
         return None, f"{_printable(repr(given))} is not"
     if kind == "float":
         return float(given), None  # type: ignore[arg-type]  # a number, as just checked
     if kind == "int" and abs(given) >= 2**63:  # type: ignore[arg-type]  # likewise
         return None, "it must fit in 64 bits"
-    if kind == "tuple" and not all(
-        isinstance(item, int | float | str)
-        for item in given  # type: ignore[attr-defined]  # likewise
-    ):
-        return None, "its items must be numbers or strings"
+    if kind == "tuple" and not is_table(given):
+        return None, "its items must be numbers, strings or tuples of them"
     return given, None  # type: ignore[return-value]  # likewise
 
 
@@ -167,18 +170,15 @@ def _read(text: str, kind: str) -> tuple[ir.Static, str | None]:
     match kind:
         case "bool" if stripped.lower() in ("true", "false"):
             return stripped.lower() == "true", None
-        case "int" if _INTEGER.fullmatch(stripped):
+        case "int" if INTEGER.fullmatch(stripped):
             return int(stripped), None
-        case "float" if _NUMBER.fullmatch(stripped):
+        case "float" if NUMBER.fullmatch(stripped):
             value = float(stripped)
             return (value, None) if abs(value) != float("inf") else (None, "it is out of range")
         case "tuple":
-            items = [item for item in stripped.strip("()[] ").split(",") if item.strip()]
-            read = [_read(item, "int") for item in items]
-            if any(problem for _, problem in read):
-                read = [_read(item, "float") for item in items]
-            if not any(problem for _, problem in read):
-                return tuple(value for value, _ in read), None
+            found = read_tuple(stripped)
+            if found is not None:
+                return found, None
     return None, f'"{_printable(text)}" is not'
 
 

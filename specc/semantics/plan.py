@@ -19,6 +19,7 @@ from specc.semantics import static
 from specc.semantics.entities import POISON, Entity, describe, is_poisoned, is_static, to_static
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.layer_choices import read_choice
 from specc.semantics.params import converted
 from specc.semantics.values import article
 from specc.syntax import ast
@@ -99,7 +100,12 @@ def test_params(
                 _other_param(name, free, inner),
             )
         else:
-            entity = elaborate(graph, given.value)
+            layer = declared[name] == "layer"
+            entity = (
+                read_choice(graph, given.value, elaborate)
+                if layer
+                else elaborate(graph, given.value)
+            )
             if is_poisoned(entity):
                 continue
             value: ir.Static = None

@@ -23,7 +23,7 @@ def is_habit(graph: Graph, node: ast.Node) -> bool:
         case ast.Call(callee=ast.Call(callee=inner)):
             return isinstance(inner, ast.Attribute) or is_sequential(graph, inner)
         case ast.Call(callee=callee):
-            return is_sequential(graph, callee) or is_length(graph, callee)
+            return is_sequential(graph, callee)
         case ast.Subscript(value=ast.Attribute(name="shape")):
             return True
         case ast.Attribute():

@@ -4,6 +4,8 @@ Non-goal: what is done in a round (``loops``, ``rows``)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from specc import ir
 from specc.errors import Span
 from specc.semantics import static
@@ -11,6 +13,7 @@ from specc.semantics.entities import (
     Entity,
     Items,
     describe,
+    from_static,
     is_poisoned,
     is_static,
     to_static,
@@ -21,51 +24,51 @@ from specc.semantics.names import check_name
 from specc.semantics.places import Namespace
 from specc.semantics.sites import site_names, sites
 from specc.semantics.substitution import condition_outside, static_outside, type_outside
-from specc.sizes import Poly, Size, evaluate, symbol
+from specc.semantics.values import in_scope
+from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
 
 
 class Rounds:
-    """The iterations of one loop. Inside each its variable is a symbol, whose value is known; what
-    leaves it is said without the symbol."""
+    """The iterations of one loop. Inside each its variables are symbols, whose values are known;
+    what leaves it is said without the symbols."""
 
-    def __init__(self, graph: Graph, variable: str, span: Span) -> None:
+    def __init__(self, graph: Graph, variables: Sequence[str], span: Span) -> None:
         self.graph = graph
-        self.variable = variable
+        self.variables = tuple(variables)
         self.span = span
         self.iterations: list[ir.Iteration] = []
         self._outer_params = graph.params
-        self._outer = graph.env.get(variable)
-        self._had = variable in graph.env
+        self._outer = {name: graph.env[name] for name in variables if name in graph.env}
         self._index: ir.Static = None
         self._form: ir.Static = None
 
     def enter(self, name: str, type_: ir.TensorType, span: Span, *, named: bool = True) -> ir.Value:
         """What stands for a carried value at the beginning of a round."""
-        if self.variable in self._outer_params:
-            # The variable of a loop around has the same name, and means something else inside.
-            outer = {self.variable: self._outer_params[self.variable]}
+        # The variable of a loop around has the same name, and means something else inside.
+        known = self._outer_params
+        outer = {name: known[name] for name in self.variables if name in known}
+        if outer:
             type_ = type_outside(type_, outer)
         return ir.Value(name, type_, span, named)
 
     def round(self, index: ir.Static, form: ir.Static) -> Rounds:
-        """The round in which the variable is ``index``, ``form`` in terms of the params."""
+        """The round of ``index``, which is ``form`` in terms of the params."""
         self._index, self._form = index, form
         return self
 
     def __enter__(self) -> None:
-        graph, index = self.graph, self._index
+        graph = self.graph
         self._conditions = len(graph.conditions)
         self._variables, self._meanings = graph.variables, graph.meanings
-        graph.variables = (*graph.variables, self.variable)
+        graph.variables = (*graph.variables, *self.variables)
         graph.meanings = (*graph.meanings, self._meaning())
         graph.params = dict(self._outer_params)
-        if isinstance(index, int) and not isinstance(index, bool):
-            graph.params[self.variable] = index
-            graph.env[self.variable] = symbol(self.variable)
-        elif isinstance(index, float | str | bool):
-            graph.env[self.variable] = ir.Scalar(index, ("param", self.variable))
-        graph.used.add(self.variable)
+        for name, value in ir.bound(self.variables, self._index).items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                graph.params[name] = value
+            graph.env[name] = in_scope(name, value)
+            graph.used.add(name)
 
     def __exit__(self, *exception: object) -> None:
         graph = self.graph
@@ -76,15 +79,16 @@ class Rounds:
             kept = graph.conditions[self._conditions :]
             del graph.conditions[self._conditions :]
             graph.conditions += [condition_outside(item, meaning) for item in kept]
-        if self._had:
-            graph.env[self.variable] = self._outer
-        else:
-            graph.env.pop(self.variable, None)
+        for name in self.variables:
+            graph.env.pop(name, None)
+        graph.env.update(self._outer)
 
     def _meaning(self) -> dict[str, Size]:
-        form = self._form
-        whole = isinstance(form, int | Poly) and not isinstance(form, bool)
-        return {self.variable: form} if whole else {}  # type: ignore[dict-item]  # a size
+        return {
+            name: form
+            for name, form in ir.bound(self.variables, self._form).items()
+            if isinstance(form, int | Poly) and not isinstance(form, bool)
+        }
 
     def settled(self, type_: ir.TensorType) -> ir.TensorType:
         """``type_`` as it is said outside the round."""
@@ -161,8 +165,16 @@ def whole_number(graph: Graph, entity: Entity, span: Span) -> tuple[ir.Static, i
     return entity, number
 
 
-def check_variable(graph: Graph, name: str, span: Span) -> bool:
-    """Whether a loop's variable may be called so here."""
+def check_variables(graph: Graph, names: Sequence[str], span: Span) -> bool:
+    """Whether a loop's variables may be called so here; `_` is for what of a row is not wanted."""
+    wanted = [name for name in names if name != "_" or len(names) == 1]
+    if len(set(wanted)) < len(wanted):
+        graph.error("E0230", "a loop's variables have different names", span)
+        return False
+    return all(_check_variable(graph, name, span) for name in wanted)
+
+
+def _check_variable(graph: Graph, name: str, span: Span) -> bool:
     if not check_name(name, span, graph.collector, "variable", graph.catalogue.globals):
         return False
     if graph.is_foreign(name, span):
@@ -177,15 +189,21 @@ def check_variable(graph: Graph, name: str, span: Span) -> bool:
 
 
 def iterable(
-    graph: Graph, written: ast.Expression, elaborate: Elaborate
+    graph: Graph, written: ast.Expression, elaborate: Elaborate, places: int = 1
 ) -> tuple[tuple[ir.Static, ...] | None, ir.Static, list[tuple[ir.Static, ir.Static]]] | None:
-    """``range``'s bounds or a tuple's items, and the variable in each round: its value, and what it
-    is in terms of the params. None if reported."""
+    """``range``'s bounds or a tuple's items, and what each round is of: its value, and what it is
+    in terms of the params; for several ``places`` a row of as many. None if reported."""
     is_range = (
         isinstance(written, ast.Call)
         and isinstance(written.callee, ast.Name)
         and written.callee.name == "range"
     )
+    if is_range and places > 1:
+        graph.error(
+            "E0235", f"`range` counts, and {places} variables want rows of {places}", written.span,
+            "go through a tuple of tuples: `for c, n in ((16, 1), (24, 2))`",
+        )  # fmt: skip
+        return None
     if is_range:
         assert isinstance(written, ast.Call)
         bounds: list[ir.Static] = []
@@ -230,8 +248,19 @@ def iterable(
     except static.Undecided as open_:
         graph.error("E0235", f"{open_.size} is known only when the model runs", written.span)
         return None
-    if not all(isinstance(item, int | float | str) for item in plain):
-        graph.error("E0235", "a loop goes through numbers or strings", written.span)
-        return None
     assert isinstance(items, tuple)
+    if not counted(graph, len(items), written.span):
+        return None
+    if places == 1:
+        return None, items, list(zip(plain, items, strict=True))
+    for item in plain:
+        if not isinstance(item, tuple) or len(item) != places:
+            said = describe(from_static(item))
+            graph.error(
+                "E0235",
+                f"{places} variables want rows of {places}, and one is {said}",
+                written.span,
+                "name as many variables as a row has places",
+            )
+            return None
     return None, items, list(zip(plain, items, strict=True))

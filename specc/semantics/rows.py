@@ -82,7 +82,7 @@ def repeat(
     offset = graph.namespace.position if spliced else 0
     path = graph.namespace.path if spliced else graph.place(stage.label, target.span.start)
     inner = stage.model_copy(update={"label": None, "target": target.target})
-    rounds = Rounds(graph, "i", target.span)
+    rounds = Rounds(graph, ("i",), target.span)
     current = rounds.enter("x", value.type, value.span, named=False)
     for index in range(times):
         space = Namespace("positions", path, position=offset + index)

@@ -5,6 +5,7 @@ before, which are ``declared``."""
 
 from __future__ import annotations
 
+from specc import ir
 from specc.catalog import suggest
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block, too_many
@@ -21,6 +22,7 @@ from specc.semantics.entities import (
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, rank_of, report_stage, translated_stage
+from specc.semantics.layer_choices import chosen
 from specc.semantics.library import MOST_LAYERS
 from specc.semantics.members import call_member
 from specc.semantics.missing import is_elsewhere, unknown
@@ -77,9 +79,12 @@ def _stage(
         )
     if is_elsewhere(graph, name):
         return unknown(graph, name, target.span)
-    given = given_arguments(graph, arguments, elaborate)
+    given = given_arguments(graph, arguments, elaborate, name)
     span = stage.span
     entity = graph.env.get(name)
+    choice, name, given = chosen(graph, name, given, stage.target.span)
+    if choice is not None:
+        entity = None
     if isinstance(entity, Poison) or (name in graph.unread and entity is None):
         return POISON
     catalogue = graph.catalogue
@@ -100,7 +105,7 @@ def _stage(
             graph, entity, [Given(None, value, span), *given], span, hint, elaborate
         )
     if name in catalogue.layers:
-        return _layer(graph, stage, name, given, value, hint, elaborate)
+        return _layer(graph, stage, name, given, value, hint, elaborate, choice)
     known = entity is not None or any(
         name in table
         for table in (graph.modules, catalogue.functions, catalogue.losses, catalogue.metrics)
@@ -167,7 +172,7 @@ def _label(graph: Graph, stage: ast.Stage) -> bool:
 
 def _layer(
     graph: Graph, stage: ast.Stage, type_: str, given: list[Given], value: Entity, hint: Hint,
-    elaborate: Elaborate,
+    elaborate: Elaborate, choice: ir.LayerChoice | None = None,
 ) -> Entity:  # fmt: skip
     span = stage.span
     if graph.kind == "train":
@@ -186,7 +191,9 @@ def _layer(
     if wrappers is None:
         return POISON
     row = graph.catalogue.layers[type_]
-    made = make_layer(graph, row, given, [value], path, stage.target.span, wrappers=wrappers)
+    made = make_layer(
+        graph, row, given, [value], path, stage.target.span, wrappers=wrappers, choice=choice
+    )
     if not made or is_poisoned(value):
         return POISON
     return apply_layer(graph, path, [value], stage.target.span, hint)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeGuard
 
 from specc import ir
@@ -57,6 +58,8 @@ def plain(value: ir.Static, params: Mapping[str, Size]) -> Any:
         return known
     if isinstance(value, tuple):
         return tuple(plain(item, params) for item in value)
+    if isinstance(value, ir.LayerChoice):
+        return ir.with_arguments(replace(value, param=""), lambda item: plain(item, params))
     return value
 
 
@@ -106,7 +109,7 @@ def _compute(symbol: str, left: Any, right: Any) -> Any:
     tuples = isinstance(left, tuple) and isinstance(right, tuple)
     numbers = _is_number(left) and _is_number(right)
     if not (numbers or ((texts or tuples) and symbol == "+") or (texts and symbol in "<=>=")):
-        raise StaticError(f"`{symbol}` does not go between {_kind(left)} and {_kind(right)}")
+        raise StaticError(f"`{symbol}` does not go between {kind_of(left)} and {kind_of(right)}")
     if symbol == "**" and (abs(right) > _LARGEST_POWER or (left == 0 and right < 0)):
         raise StaticError(f"the power {left} ** {right} is out of range")
     try:
@@ -151,7 +154,8 @@ def _operand(value: ir.Static) -> object:
     return value.form if isinstance(value, ir.Scalar) else value
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What a plain compile-time value is, for a message."""
     match value:
         case bool():
             return "a condition"
@@ -161,5 +165,7 @@ def _kind(value: object) -> str:
             return "a string"
         case tuple():
             return "a tuple"
+        case ir.LayerChoice():
+            return f"the layer {value}"
         case _:
             return "none"

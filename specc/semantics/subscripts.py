@@ -54,8 +54,11 @@ def subscript(
 
 def _pick(graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elaborate) -> Entity:
     index = expression.indices[0]
+    if isinstance(index, ast.Slice) and len(expression.indices) == 1:
+        return _part(graph, value, index, elaborate)
     position = elaborate(graph, index) if isinstance(index, ast.Expression) else None
     if isinstance(position, Poly):
+        graph.fix(position)  # what is picked was picked by this value of it
         position = evaluate(position, graph.params)
     if len(expression.indices) != 1 or not isinstance(position, int):
         return graph.error(
@@ -68,6 +71,25 @@ def _pick(graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elab
             expression.span,
         )
     return value.items[position]
+
+
+def _part(graph: Graph, value: Items, cut: ast.Slice, elaborate: Elaborate) -> Entity:
+    """``widths[1:]``: some of the items."""
+    bounds: list[int | None] = []
+    for written in (cut.lower, cut.upper, cut.step):
+        bound = None if written is None else elaborate(graph, written)
+        if is_poisoned(bound):
+            return POISON
+        if isinstance(bound, Poly):
+            graph.fix(bound)
+            bound = evaluate(bound, graph.params)
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int)):
+            span = cut.span if written is None else written.span
+            return graph.error("E0225", f"items are cut at a number, not {describe(bound)}", span)
+        bounds.append(bound)
+    if bounds[2] == 0:
+        return graph.error("E0225", "the step of a slice cannot be 0", cut.span)
+    return Items(value.items[slice(*bounds)])
 
 
 def _index(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from specc import ir
-from specc.semantics.entities import Entity, Items
+from specc.semantics.entities import Entity, Items, from_static, to_static
 from specc.sizes import Poly, Size, evaluate
 
 
@@ -36,6 +36,10 @@ def static_outside(entity: Entity, meaning: Mapping[str, Size]) -> Entity:
             return evaluate(entity, meaning)
         case ir.Scalar():
             return entity.value
+        case ir.LayerChoice():
+            return ir.with_arguments(
+                entity, lambda item: to_static(static_outside(from_static(item), meaning))
+            )
         case Items():
             return Items(tuple(static_outside(item, meaning) for item in entity.items))
     return entity

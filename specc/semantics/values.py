@@ -4,13 +4,14 @@ Non-goal: reading declarations and settings (``params``), or binding a block's (
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from specc import ir
 from specc.semantics.entities import Entity, from_static
 from specc.sizes import symbol
 
-TYPES: Final = ("int", "float", "bool", "str", "tuple")
+TYPES: Final = ("int", "float", "bool", "str", "tuple", "layer")
 
 
 def in_scope(name: str, value: ir.Static) -> Entity:
@@ -19,6 +20,8 @@ def in_scope(name: str, value: ir.Static) -> Entity:
         return ir.Scalar(value, ("param", name))
     if isinstance(value, int):
         return symbol(name)
+    if isinstance(value, ir.LayerChoice):
+        return replace(value, param=name)
     return from_static(value)
 
 
@@ -33,6 +36,8 @@ def is_of(value: object, kind: str) -> bool:
             return isinstance(value, int | float) and not isinstance(value, bool)
         case "str":
             return isinstance(value, str)
+        case "layer":
+            return isinstance(value, ir.LayerChoice)
         case _:
             return isinstance(value, tuple)
 
@@ -45,4 +50,5 @@ def article(kind: str) -> str:
         "bool": "a bool (true or false)",
         "str": "a string",
         "tuple": "a tuple",
+        "layer": "a layer",
     }[kind]

@@ -60,10 +60,10 @@ class Sequence(Expression):
 
 
 class Comprehension(Expression):
-    """``[element for variable in iterable]``."""
+    """``[element for variables in iterable]``."""
 
     element: Expression
-    variable: str
+    variables: tuple[str, ...]
     iterable: Expression
 
 
@@ -244,8 +244,10 @@ class If(Statement):
 
 
 class For(Statement):
+    """``label: for variables in iterable { }``: one variable, or one for each item of a row."""
+
     label: str | None
-    variable: str
+    variables: tuple[str, ...]
     iterable: Expression
     body: tuple[Statement, ...]
 

@@ -171,11 +171,11 @@ class Builder(Expressions):
         return body
 
     def for_statement(self, children: Children) -> ast.For:
-        label, keyword, variable, iterable, (body, closing) = children
+        label, keyword, variables, iterable, (body, closing) = children
         return ast.For(
             span=self.span(label or keyword).to(closing),
             label=str(label) if label else None,
-            variable=str(variable),
+            variables=variables,
             iterable=iterable,
             body=body,
         )

@@ -113,13 +113,16 @@ class Expressions(Literals):
         return ast.Sequence(span=self._through(opening, closing), kind="list", items=kept)
 
     def comprehension(self, children: Children) -> ast.Comprehension:
-        opening, element, variable, iterable, closing = children
+        opening, element, variables, iterable, closing = children
         return ast.Comprehension(
             span=self._through(opening, closing),
             element=element,
-            variable=str(variable),
+            variables=variables,
             iterable=iterable,
         )
+
+    def variables(self, children: Children) -> tuple[str, ...]:
+        return tuple(str(child) for child in children)
 
     # ── selectors, types ─────────────────────────────────────────────────────────────────────────
 
