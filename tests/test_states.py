@@ -320,3 +320,8 @@ def test_sizes_of_what_is_fed_are_numbers_by_then() -> None:
     assert [shape for _, _, shape in program.model().parameters()] == [(3, 5)]
     kept = "input x: float[N, 5]\nparameter g: float[n] = ones_\noutput sum(g) * x"
     assert [shape for _, _, shape in model_of(kept, "(n: int = 7)").parameters()] == [(7,)]
+
+
+def test_an_index_that_holds_too_much_is_refused() -> None:
+    body = "input x: float[N, 4]\nbuffer places: index(3)[4] = arange(4)\n"
+    assert faults(body + "output x + (places -> Embedding(4))[0]") == [("E0251", 4)]

@@ -91,8 +91,7 @@ def _register(kept: Kept, tensor: ast.expr, where: str) -> Statement:
 
 def _bounds(kept: Kept, naming: Naming, where: str) -> list[Statement]:
     """What is declared an ``index(k)`` is below k, which nothing but its numbers tell."""
-    told = isinstance(kept.value, ir.Value) and kept.value.type.meaning == "index"
-    if kept.classes is None or told:
+    if kept.classes is None or _told(kept):
         return []
     tensor = _self(kept.name)
 
@@ -108,6 +107,15 @@ def _bounds(kept: Kept, naming: Naming, where: str) -> list[Statement]:
         ],
     )
     return [Assert(test, f"{kept.name} goes beyond 0 to {kept.classes} - 1", where)]
+
+
+def _told(kept: Kept) -> bool:
+    """Whether the value's own type says that it is below the classes, whatever the params are."""
+    known = kept.value.type.classes if isinstance(kept.value, ir.Value) else None
+    if known is None or kept.classes is None:
+        return False
+    excess = known - kept.classes
+    return isinstance(excess, int) and excess <= 0
 
 
 def _self(name: str, *, store: bool = False) -> ast.expr:

@@ -85,6 +85,14 @@ def agreed_type(
             "nothing is converted silently: change one of them",
         )  # fmt: skip
         return None
+    if declared.classes is not None and given.classes is not None and not given.at_most:
+        excess = evaluate(given.classes - declared.classes, graph.params)
+        if isinstance(excess, int) and excess > 0:
+            graph.error(
+                "E0251", f"`{name}` is declared {declared}, and this is {given}", span,
+                "change one of them",
+            )  # fmt: skip
+            return None
     pairs = list(zip(declared.shape, given.shape, strict=False))
     wrong = len(declared.shape) != len(given.shape)
     if wrong or any(evaluate(a - b, graph.params) != 0 for a, b in pairs):
