@@ -47,6 +47,16 @@ def test_the_bound_is_of_units_of_eagers_own_error_and_of_terms(
     assert caught.value.code == "E0904"
 
 
+def test_terms_that_cancel_are_told_apart_from_their_sum() -> None:
+    exact = torch.full((4,), 0.01, dtype=torch.float64)
+    eager, found = exact.float(), exact.float()
+    found[0] += 40 * UNIT
+    held = reference(exact, eager)
+    assert compare("it", KEY, eager, found, held, 100, 1.0)[1] >= 50 * UNIT
+    with pytest.raises(TargetError):
+        compare("it", KEY, eager, found, held, 100)
+
+
 def test_eagers_error_on_other_inputs_counts() -> None:
     exact = torch.ones(4, dtype=torch.float64)
     eager, found = exact.float(), exact.float()

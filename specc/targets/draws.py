@@ -73,6 +73,7 @@ class Recorded(TorchDispatchMode):
         self.draws: list[Draw] = []
         # By the memory that a tensor lies in, which is held so that no other comes to lie there.
         self._terms: dict[int, tuple[torch.UntypedStorage, int]] = {}
+        self._sizes: dict[int, float] = {}
 
     def terms(self, tensor: Tensor) -> int:
         """How many numbers a single operation added up into one, at most, among those that
@@ -80,9 +81,10 @@ class Recorded(TorchDispatchMode):
         found = self._terms.get(_memory(tensor)._cdata)
         return found[1] if found is not None else 1
 
-    def most_terms(self) -> int:
-        """Of any tensor of the run: what writes into a buffer need not say so."""
-        return max((terms for _, terms in self._terms.values()), default=1)
+    def size(self, tensor: Tensor) -> float:
+        """The root mean square of the terms of a sum that cancels, where eager's own error does not
+        tell it: BatchNorm's running mean, which eager adds up in float64. Else 0."""
+        return self._sizes.get(_memory(tensor)._cdata, 0.0)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
@@ -98,6 +100,11 @@ class Recorded(TorchDispatchMode):
             # A view, or what is written in place: the rest of it stays what it was.
             terms_here = max(terms, self.terms(each))
             self._terms[storage._cdata] = storage, terms_here
+            self._sizes[storage._cdata] = max(map(self.size, [each, *_same(func, before)]))
+        for place, (each, size) in enumerate(_statistics(func, args)):
+            storage = _memory(each)
+            self._terms[storage._cdata] = storage, terms
+            self._sizes[storage._cdata] = size if place == 0 else 0.0
         return result
 
 
@@ -157,6 +164,21 @@ def _drawn(func: Any, args: Sequence[Any], result: Any) -> list[Tensor]:
 def _memory(tensor: Tensor) -> torch.UntypedStorage:
     """That of a tensor's numbers; of those of a sparse one."""
     return (tensor._values() if tensor.is_sparse else tensor).untyped_storage()
+
+
+def _same(func: Any, given: list[Tensor]) -> list[Tensor]:
+    """What a result has the numbers of: that which is copied."""
+    return given if _name(func) in ("clone", "detach", "_to_copy", "copy_") else []
+
+
+def _statistics(func: Any, args: Sequence[Any]) -> list[tuple[Tensor, float]]:
+    """The running mean and variance that a BatchNorm in training writes, which its schema need not
+    say, with the size of what it adds to them."""
+    # (input, weight, bias, running_mean, running_var, training, momentum, eps)
+    if not _name(func).endswith("batch_norm") or len(args) < 8 or not args[5]:
+        return []
+    size = float(args[6]) * float(args[0].square().mean().sqrt())
+    return [(each, size) for each in args[3:5] if isinstance(each, Tensor)]
 
 
 def _flat(values: Any) -> list[Tensor]:

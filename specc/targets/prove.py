@@ -172,8 +172,9 @@ class _Proof:
                 key = kind, place
                 try:
                     error, bound = compare(
-                        where, key, expected, found, reference, record.terms(expected)
-                    )
+                        where, key, expected, found, reference,
+                        record.terms(expected), record.size(expected),
+                    )  # fmt: skip
                 except TargetError as fault:
                     if kind != "gradient" or self.exact:
                         raise

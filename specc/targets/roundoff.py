@@ -85,9 +85,11 @@ def compare(
     found: Tensor,
     reference: Reference | None,
     terms: int,
+    summed: float = 0.0,
 ) -> tuple[float, float]:
     """The error and the bound of one tensor, which messages call ``where``; ``terms`` is how many
-    numbers an operation adds up into one, at most, among those that it comes from. Without a
+    numbers an operation adds up into one, at most, among those that it comes from, and ``summed``
+    their root mean square where they cancel. Without a
     ``reference`` it must be equal to the bit. Raises TargetError (E0904) where it is another or its
     error is over the bound."""
     if found.dtype != eager.dtype or found.shape != eager.shape:
@@ -125,7 +127,7 @@ def compare(
     expected = exact[measured]
     error = (found[measured].to(expected.dtype) - expected).abs().max().item()
     own = reference.largest(key, own_error[measured].max().item())
-    size = expected.abs().square().mean().sqrt().item()
+    size = max(summed, expected.abs().square().mean().sqrt().item())
     unit = torch.finfo(eager.dtype).eps
     terms = min(terms, _MOST_TERMS)
     bound = max(_EAGER_ERRORS, math.sqrt(terms)) * own + max(_UNITS, terms / 2) * unit * size
