@@ -357,7 +357,9 @@ def symbols(size: Size) -> frozenset[str]:
 def never_negative(size: Size) -> bool:
     """Whether ``size`` is at least 0 for all symbols of at least 1, as far as its form shows it."""
     if not _grows(size):
-        return False
+        # What is left of a division by something positive.
+        remainder = as_remainder(size)
+        return remainder is not None and _positive(remainder[1])
     lowest = evaluate(size, dict.fromkeys(symbols(size), 1))
     return isinstance(lowest, int) and lowest >= 0
 

@@ -101,7 +101,7 @@ model M(unit: layer = Deep(act=Tanh)) {
     made = class_of(source)()
     said = {path: layer.type for path, layer in program.model().all_layers}
     real = {name: type(item).__name__ for name, item in made.named_modules() if name in said}
-    assert real == said and said["last.unit_1.0.1"] == "Tanh"
+    assert real == said and said["last.0.1"] == "Tanh"
 
 
 def test_a_setting_names_a_layer() -> None:

@@ -34,6 +34,7 @@ _COMPARISONS: Final[dict[str, type[ast.cmpop]]] = {
     ">": ast.Gt,
     ">=": ast.GtE,
 }
+_LARGEST_PRODUCT: Final = 4
 # The casts that TorchScript knows no method of.
 _NO_METHODS: Final = frozenset(["bfloat16", "bool"])
 # What a compile-time function is written as, where it is not one of Python's module ``math``.
@@ -101,12 +102,16 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
         return operation("%", of_size(remainder[0], naming), of_size(remainder[1], naming))
     total: ast.expr | None = None
     for monomial, factor in size.terms:
-        atoms = [_atom(atom, power, naming) for atom, power in powers(monomial)]
+        atoms: list[ast.expr] = []
+        for atom, power in powers(monomial):
+            # A power of a size is a product: TorchScript makes floats of the powers of ints.
+            short = isinstance(atom, str) and power <= _LARGEST_PRODUCT
+            atoms += [_atom(atom, 1, naming)] * power if short else [_atom(atom, power, naming)]
         if abs(factor) != 1 or not atoms:
             atoms.insert(0, ast.Constant(abs(factor)))
         product = atoms[0]
-        for atom in atoms[1:]:
-            product = ast.BinOp(product, ast.Mult(), atom)
+        for factor_ in atoms[1:]:
+            product = ast.BinOp(product, ast.Mult(), factor_)
         if total is None:
             total = product if factor > 0 else ast.UnaryOp(ast.USub(), product)
         else:
@@ -121,7 +126,10 @@ def _atom(atom: Atom, power: int, naming: Naming) -> ast.expr:
     if isinstance(atom, str):
         return naming.size(atom)
     if isinstance(atom, Power):
-        return operation("**", ast.Constant(atom.base), of_size(atom.exponent, naming))
+        exponent = of_size(atom.exponent, naming)
+        if isinstance(exponent, ast.Constant) and isinstance(exponent.value, int):
+            return ast.Constant(atom.base**exponent.value)  # in a round that stands alone
+        return operation("**", ast.Constant(atom.base), exponent)
     if isinstance(atom, Extreme):
         if atom.kind == "max" and len(atom.sizes) == 2 and atom.sizes[0] == -atom.sizes[1]:
             # Of the two, the one that reads better: `abs(depth - 5)`.

@@ -99,6 +99,9 @@ class Grouping:
             for module, at in zip(modules, self.standpoints(modules), strict=True)
         ]
         first = modules[0]
+        # A list may be of another length in another reading.
+        if len({(len(module.inputs), module.lists) for module in modules}) > 1:
+            return None
         for view, module in zip(views[1:], modules[1:], strict=True):
             for mine, canonical in zip(module.inputs, first.inputs, strict=True):
                 view.canonical[id(mine)] = canonical

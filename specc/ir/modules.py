@@ -123,6 +123,8 @@ class Module:
     initializers: tuple[Initializer, ...] = ()
     frozen: tuple[Selection, ...] = ()
     weights: str | None = None
+    # Of each result of a block: how many outputs it is, where it is a list; else None.
+    lists: tuple[int | None, ...] = field(default=(), compare=False)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

@@ -16,19 +16,25 @@ from specc.semantics.block_params import Header, bind_params
 from specc.semantics.entities import (
     POISON,
     Entity,
+    Items,
     describe,
+    flat,
     from_result,
     is_poisoned,
+    is_tensors,
     to_operand,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key, Library
+from specc.semantics.names import check_name
 from specc.semantics.reports import BlockCollector
-from specc.semantics.sites import keeps_something
+from specc.semantics.rounds import Rounds, check_variables, iterable
+from specc.semantics.sites import keeps_something, operands_named
 from specc.semantics.substitution import condition_outside, type_outside
 from specc.semantics.values import in_scope
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Poly, Size, evaluate, symbol
 from specc.syntax import ast
+from specc.syntax.written import written
 
 
 @dataclass(slots=True)
@@ -75,10 +81,38 @@ def call_block(
     types = tuple(type_outside(output.value.type, use.meaning) for output in use.module.outputs)
     if not types:
         return POISON
-    result = graph.result(types[0] if len(types) == 1 else types, span, hint)
-    operands = tuple(to_operand(item) for item in inputs)
+    lists = use.module.lists
+    said = _flat_hint(lists, hint) if any(lists) else hint
+    result = graph.result(types[0] if len(types) == 1 else types, span, said)
+    operands = tuple(to_operand(item) for item in flat(inputs))
     graph.nodes.append(ir.LayerCall(path, operands, result, span))
-    return from_result(result)
+    return _listed(result, lists) if any(lists) else from_result(result)
+
+
+def _flat_hint(lists: tuple[int | None, ...], hint: Hint) -> Hint:
+    """The names of the results, where some are lists: ``low``, ``branches_0``, ``branches_1``."""
+    hints = (hint,) if len(lists) == 1 else hint
+    if not isinstance(hints, tuple) or len(hints) != len(lists):
+        return None
+    found: list[Hint] = []
+    for count, each in zip(lists, hints, strict=True):
+        if count is None:
+            found.append(each)
+        elif isinstance(each, str):
+            found += [f"{each}_{k}" for k in range(count)]
+        else:
+            found += each if isinstance(each, tuple) and len(each) == count else [None] * count
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _listed(result: ir.Result, lists: tuple[int | None, ...]) -> Entity:
+    """The results of a block, those that are lists as such."""
+    values = iter(ir.result_values(result))
+    found: list[Entity] = [
+        next(values) if count is None else Items(tuple(next(values) for _ in range(count)))
+        for count in lists
+    ]
+    return found[0] if len(found) == 1 else Items(tuple(found))
 
 
 def state_inner(
@@ -125,7 +159,7 @@ def instantiate(
     if header is None or any(is_poisoned(item) for item in inputs):
         return None
     local = _scope(graph, definition, header, span)
-    values = _bind_inputs(graph, local, definition, inputs, header, span)
+    values = _bind_inputs(graph, local, definition, inputs, header, span, elaborate)
     if values is None:
         return None
     dimensions = tuple(local.dimensions)
@@ -201,7 +235,7 @@ def collector_of(graph: Graph, trail: tuple[str, ...]) -> BlockCollector:
 
 def _bind_inputs(
     graph: Graph, local: Graph, definition: Definition, inputs: list[Entity], header: Header,
-    span: Span,
+    span: Span, elaborate: Elaborate,
 ) -> tuple[ir.Value, ...] | None:  # fmt: skip
     tree = definition.tree
     declared = [statement for statement in tree.body if isinstance(statement, ast.Input)]
@@ -214,8 +248,19 @@ def _bind_inputs(
         return None
     values: list[ir.Value] = []
     for statement, given in zip(declared, inputs, strict=True):
+        if statement.iterable is not None:
+            items = _bind_list(graph, local, tree.name, statement, given, header, span, elaborate)
+            if items is None:
+                return None
+            values += items
+            continue
         if not isinstance(given, ir.Value):
-            graph.error("E0224", f"{tree.name} takes a tensor, not {describe(given)}", span)
+            graph.error(
+                "E0224", f"{tree.name} takes a tensor, not {describe(given)}", span,
+                "an input that is a list says so:"
+                f" `input {statement.name}: [{written(statement.type)} for k in range(2)]`"
+                if is_tensors(given) else None,
+            )  # fmt: skip
             return None
         value = graph.library.declare_input(local, statement)
         if value is None:
@@ -232,6 +277,70 @@ def no_input(graph: Graph, tree: ast.Module) -> None:
         "E0222", f"{tree.name} has no input, and no parameter or buffer: it would give a constant",
         tree.name_span, "write `input x: float[N, 3]`",
     )  # fmt: skip
+
+
+def _bind_list(
+    graph: Graph, local: Graph, name: str, statement: ast.Input, given: Entity, header: Header,
+    span: Span, elaborate: Elaborate,
+) -> list[ir.Value] | None:  # fmt: skip
+    """The tensors of an input that is a list, each bound as an input of its own."""
+    assert statement.iterable is not None
+    found = iterable(local, statement.iterable, elaborate, len(statement.variables))
+    place = statement.iterable.span
+    if found is None or not check_variables(local, statement.variables, place):
+        return None
+    indices = found.indices
+    if not isinstance(given, Items) or not is_tensors(given):
+        graph.error(
+            "E0224", f"`{statement.name}` of {name} is a list of tensors, not {describe(given)}",
+            span, "write one out: `[a, b]`",
+        )  # fmt: skip
+        return None
+    if len(given.items) != len(indices):
+        graph.error(
+            "E0224",
+            f"`{statement.name}` of {name} is a list of {len(indices)}; {len(given.items)} come in",
+            span,
+            "feed it as many as it says, or let a param say how many",
+        )
+        return None
+    if not check_name(statement.name, statement.span, local.collector, "value"):
+        return None
+    names = [
+        each
+        for size in statement.type.sizes or ()
+        for each in operands_named(size)
+        if each.name not in local.env and each.name not in statement.variables
+    ]
+    for each in names:
+        if not check_name(each.name, each.span, local.collector, "size"):
+            return None
+        local.env[each.name] = symbol(each.name)
+        local.dimensions[each.name] = each.span
+    rounds = Rounds(local, statement.variables, statement.span)
+    values: list[ir.Value] = []
+    for position, (item, (index, form)) in enumerate(zip(given.items, indices, strict=True)):
+        one = {"name": f"{statement.name}_{position}", "iterable": None, "variables": ()}
+        with rounds.round(index, form):
+            said = graph.library.declare_input(local, statement.model_copy(update=one))
+        if said is None:
+            return None
+        del local.env[said.name]  # known as an item of the list alone
+        value = ir.Value(said.name, rounds.settled(said.type), statement.span)
+        assert isinstance(item, ir.Value)
+        if not _fits(graph, local, name, value, item, header, span):
+            return None
+        values.append(value)
+    for each in names:
+        if each.name not in header.meaning:
+            local.error(
+                "E0223", f"the items of `{statement.name}` do not tell what `{each.name}` is",
+                each.span, f"let the first item's size be `{each.name}`, as `{each.name} // 2 ** k`"
+                " from k = 0 is",
+            )  # fmt: skip
+            return None
+    local.env[statement.name] = Items(tuple(values))
+    return values
 
 
 def _fits(

@@ -13,7 +13,7 @@ from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.blocks import call_block, instantiate, make_block
 from specc.semantics.calls import apply_layer, given_arguments, head, make_layer
-from specc.semantics.entities import POISON, Entity, LayerHandle, Poison, is_poisoned
+from specc.semantics.entities import POISON, Entity, Items, LayerHandle, Poison, is_poisoned
 from specc.semantics.graph import Declaration, Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, report_stage, translated_stage
 from specc.semantics.layer_choices import chosen
@@ -124,9 +124,11 @@ def _made(
 def _outside(graph: Graph, declaration: Declaration, inputs: list[Entity]) -> list[Entity]:
     """What the layer is fed first, in the terms of where it was declared: the variables of the
     loops since then mean nothing there."""
-    found = []
+    found: list[Entity] = []
     for item in inputs:
-        if isinstance(item, ir.Value):
+        if isinstance(item, Items):
+            item = Items(tuple(_outside(graph, declaration, [*item.items])))
+        elif isinstance(item, ir.Value):
             type_ = item.type
             for meaning in reversed(graph.meanings[declaration.depth :]):
                 type_ = type_outside(type_, meaning)

@@ -6,6 +6,7 @@ An entity is a tensor (``ir.Value``), a nest of them, a compile-time value, a de
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
@@ -64,6 +65,26 @@ def is_static(entity: Entity) -> bool:
     if isinstance(entity, Items):
         return all(is_static(item) for item in entity.items)
     return not isinstance(entity, ir.Value | LayerHandle | Poison)
+
+
+def is_tensors(entity: Entity) -> bool:
+    """Whether the entity is a list of tensors, of one at least."""
+    return (
+        isinstance(entity, Items)
+        and bool(entity.items)
+        and all(isinstance(item, ir.Value) for item in entity.items)
+    )
+
+
+def flat(entities: Iterable[Entity]) -> list[Entity]:
+    """The entities, with the items of lists of tensors in their places."""
+    found: list[Entity] = []
+    for entity in entities:
+        if isinstance(entity, Items) and is_tensors(entity):
+            found += entity.items
+        else:
+            found.append(entity)
+    return found
 
 
 def to_static(entity: Entity) -> ir.Static:

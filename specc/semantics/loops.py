@@ -11,6 +11,7 @@ from dataclasses import replace
 from specc import ir
 from specc.errors import Span
 from specc.semantics import static
+from specc.semantics.carried import Carried
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -39,7 +40,7 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
     if found is None or not check_variables(graph, variables, place):
         _poison(graph, names)
         return
-    bounds, items, indices = found
+    bounds, items, indices, tensors = found
     path = ""
     if statement.label is not None:
         place = statement.span._replace(end=statement.span.start + len(statement.label))
@@ -47,21 +48,21 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
         if not path:
             _poison(graph, names)
             return
-    carried = [name for name in names if isinstance(graph.env.get(name), ir.Value)]
     known = {name for name in names if name in graph.env}
-    initial = tuple(value for name in carried if isinstance(value := graph.env.get(name), ir.Value))
-    rounds = Rounds(graph, variables, statement.span)
+    held = Carried(graph.env, names)
+    carried, initial = held.names, held.values(graph.env)
+    rounds = Rounds(graph, variables, statement.span, tensors)
     spaces = Spaces(graph, path, body)
     current = [
         rounds.enter(name, value.type, value.span)
         for name, value in zip(carried, initial, strict=True)
     ]
     for position, (index, form) in enumerate(indices):
-        graph.env.update(zip(carried, current, strict=True))
+        graph.env.update(held.bound(current))
         errors = graph.faults
         with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
             graph.library.run(graph, body)
-            leaving = [graph.env.get(name) for name in carried]
+            leaving = held.entities(graph.env)
             if graph.faults > errors or not all(isinstance(v, ir.Value) for v in leaving):
                 _not_carried(graph, carried, leaving, statement.span, errors)
                 _poison(graph, names)
@@ -74,7 +75,7 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
             for name in names:
                 if name not in known:
                     graph.env.pop(name, None)
-                elif name not in carried:
+                elif name not in held.counts:
                     if not _is_compile_time(graph, name, statement.span):
                         _poison(graph, names)
                         return
@@ -84,7 +85,7 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
             for name, value in zip(carried, values, strict=True)
         ]
     results = tuple(current)
-    graph.env.update(zip(carried, results, strict=True))
+    graph.env.update(held.bound(results))
     graph.nodes.append(
         ir.Loop(
             "for", path, ", ".join(variables), bounds, items, tuple(carried),
@@ -113,6 +114,16 @@ def _not_carried(
     if graph.faults > errors:
         return
     for name, value in zip(carried, leaving, strict=True):
+        if isinstance(value, Items):
+            whole, _, _ = name.rpartition("_")
+            graph.error(
+                "E0238",
+                f"`{whole}` is a list of tensors when the loop begins, and at its end it is not one"
+                " of as many",
+                span,
+                "give what is made in the loop another name, or write the rounds out",
+            )
+            return
         if not isinstance(value, ir.Value | Poison):
             graph.error(
                 "E0238",
@@ -133,8 +144,8 @@ def listing(
     found = iterable(graph, expression.iterable, elaborate, len(variables))
     if found is None or not check_variables(graph, variables, place):
         return POISON
-    bounds, items, indices = found
-    rounds = Rounds(graph, variables, expression.span)
+    bounds, items, indices, tensors = found
+    rounds = Rounds(graph, variables, expression.span, tensors)
     spaces = Spaces(graph, "", (ast.Output(span=expression.span, values=(expression.element,)),))
     results: list[Entity] = []
     for position, (index, form) in enumerate(indices):
@@ -156,16 +167,16 @@ def listing(
                 results.append(ir.Value(value.name, type_, value.span, named=False))
             else:
                 results.append(rounds.settled_static(value))
-    tensors = [item for item in results if isinstance(item, ir.Value)]
-    if not tensors:
+    made = [item for item in results if isinstance(item, ir.Value)]
+    if not made:
         return Items(tuple(results))
-    if len(tensors) < len(results):
+    if len(made) < len(results):
         return graph.error("E0238", "a list is of tensors or of numbers", expression.span)
     name = hint if isinstance(hint, str) else "items"
     graph.nodes.append(
         ir.Loop(
             "list", "", ", ".join(variables), bounds, items, (name,), (),
-            tuple(rounds.iterations), tuple(tensors), expression.span,
+            tuple(rounds.iterations), tuple(made), expression.span,
         )
     )  # fmt: skip
     return Items(tuple(results))
@@ -216,27 +227,18 @@ def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
     if not isinstance(condition, ir.Scalar):
         graph.nodes += nodes  # nobody will decide it again
         return
-    for name in names:
-        if name in before and before[name] is not None:
-            if graph.env.get(name) is not before[name] and not _is_compile_time(
-                graph, name, statement.span
-            ):
-                graph.env[name] = POISON
-    changed = [name for name in names if isinstance(graph.env.get(name), ir.Value)]
-    after = [graph.env[name] for name in changed]
-    results = []
-    for name in changed:
-        value = graph.env[name]
-        assert isinstance(value, ir.Value)
-        results.append(ir.Value(name, value.type, value.span))
-        graph.env[name] = results[-1]
-    earlier = [before[name] for name in changed]
+    held, ahead = Carried(graph.env, names), Carried(before, names)
+    changed, after = held.names, held.values(graph.env)
+    results = [
+        ir.Value(name, value.type, value.span) for name, value in zip(changed, after, strict=True)
+    ]
+    graph.env.update(held.bound(results))
+    known_before = dict(zip(ahead.names, ahead.values(before), strict=True))
+    earlier = [known_before.get(name) for name in changed]
     graph.nodes.append(
         ir.Branch(
             condition, decided, tuple(nodes), tuple(changed),
-            tuple(value if isinstance(value, ir.Value) else None for value in earlier),
-            tuple(value for value in after if isinstance(value, ir.Value)), tuple(results),
-            statement.span,
+            tuple(earlier), after, tuple(results), statement.span,
         )
     )  # fmt: skip
 

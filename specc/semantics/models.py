@@ -20,6 +20,7 @@ from specc.semantics.entities import (
     Poison,
     describe,
     is_poisoned,
+    is_tensors,
 )
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph, Hint
@@ -49,6 +50,8 @@ class _Body:
     """What stands at the top level of a model or block, and nowhere inside it."""
 
     inputs: list[ir.Value]
+    kind: str = "model"
+    lists: list[int | None] = field(default_factory=list)
     outputs: list[ir.Output] = field(default_factory=list)
     inits: list[ast.Init] = field(default_factory=list)
     freezes: list[ast.Freeze] = field(default_factory=list)
@@ -96,7 +99,7 @@ def build_module(
     graph.namespace = (
         Namespace("positions", splices=True) if sequential else Namespace(names=site_names(made))
     )
-    body = _Body(list(inputs or ()))
+    body = _Body(list(inputs or ()), tree.kind)
     for statement in tree.body:
         if tree.kind == "block" and isinstance(statement, ast.Weights):
             graph.error(
@@ -125,6 +128,7 @@ def build_module(
         sequential=sequential,
         order=tuple(dict.fromkeys(site_order(made))),
         weights=body.weights[0].path if body.weights else None,
+        lists=tuple(body.lists),
     )
     return with_inits(graph, module, body.inits, body.freezes)
 
@@ -142,7 +146,7 @@ def _statement(graph: Graph, statement: ast.Statement, body: _Body) -> None:
             if value is not None:
                 body.inputs.append(value)
         case ast.Output():
-            _output(graph, statement, body.outputs)
+            _output(graph, statement, body)
         case ast.Init():
             body.inits.append(statement)
         case ast.Weights():
@@ -197,6 +201,12 @@ def declare_input(graph: Graph, statement: ast.Input) -> ir.Value | None:
         graph.error(
             "E0230", f"there is already something called `{name}`", statement.span,
             "give the input another name",
+        )  # fmt: skip
+        return None
+    if statement.iterable is not None:
+        graph.env[name] = graph.error(
+            "E0204", "a list goes into a block; a model's inputs are what a batch brings",
+            statement.span, "declare each tensor of it as an input, and list them: `[a, b]`",
         )  # fmt: skip
         return None
     type_ = tensor_type(graph, statement.type)
@@ -315,7 +325,8 @@ def _target_names(targets: tuple[ast.Target, ...]) -> Iterator[str]:
 # ── outputs ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _output(graph: Graph, statement: ast.Output, outputs: list[ir.Output]) -> None:
+def _output(graph: Graph, statement: ast.Output, body: _Body) -> None:
+    outputs = body.outputs
     for index, written in enumerate(statement.values):
         if isinstance(written, ast.Name):
             name = written.name
@@ -329,6 +340,16 @@ def _output(graph: Graph, statement: ast.Output, outputs: list[ir.Output]) -> No
             outputs.append(
                 ir.Output(name, ir.Value(name, ir.TensorType("float", ()), written.span))
             )
+            body.lists.append(None)
+            continue
+        if isinstance(value, Items) and body.kind == "block" and is_tensors(value):
+            # A list goes out item by item, and is one result where the block is used.
+            outputs += [
+                ir.Output(f"{name}_{k}", item)
+                for k, item in enumerate(value.items)
+                if isinstance(item, ir.Value)
+            ]
+            body.lists.append(len(value.items))
             continue
         if not isinstance(value, ir.Value):
             graph.error(
@@ -342,6 +363,7 @@ def _output(graph: Graph, statement: ast.Output, outputs: list[ir.Output]) -> No
             graph.error("E0233", f"`{name}` is put out twice", statement.values[index].span)
             continue
         outputs.append(ir.Output(name, value))
+        body.lists.append(None)
 
 
 def _require(graph: Graph, module: ast.Module) -> None:

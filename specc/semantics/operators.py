@@ -25,6 +25,7 @@ from specc.semantics.entities import (
     from_static,
     is_poisoned,
     is_static,
+    is_tensors,
     to_static,
 )
 from specc.semantics.graph import Graph, Hint
@@ -70,6 +71,9 @@ def binary(graph: Graph, expression: ast.Binary, left: Entity, right: Entity, hi
             if not isinstance(side, ir.Value) and not _is_scalar(side):
                 return _no_operator(graph, symbol, side, span)
         return _tensor_operation(graph, symbol, left, right, span, hint)
+    if symbol == "+" and isinstance(left, Items) and isinstance(right, Items):
+        if is_tensors(left) or is_tensors(right):
+            return Items((*left.items, *right.items))
     for side in (left, right):
         if not is_static(side):
             return _no_operator(graph, symbol, side, span)

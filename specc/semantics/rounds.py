@@ -5,6 +5,7 @@ Non-goal: what is done in a round (``loops``, ``rows``)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from specc import ir
 from specc.errors import Span
@@ -16,6 +17,7 @@ from specc.semantics.entities import (
     from_static,
     is_poisoned,
     is_static,
+    is_tensors,
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph
@@ -33,8 +35,12 @@ class Rounds:
     """The iterations of one loop. Inside each its variables are symbols, whose values are known;
     what leaves it is said without the symbols."""
 
-    def __init__(self, graph: Graph, variables: Sequence[str], span: Span) -> None:
+    def __init__(
+        self, graph: Graph, variables: Sequence[str], span: Span,
+        tensors: tuple[ir.Value, ...] = (),
+    ) -> None:  # fmt: skip
         self.graph = graph
+        self.tensors = tensors
         self.variables = tuple(variables)
         self.span = span
         self.iterations: list[ir.Iteration] = []
@@ -64,6 +70,11 @@ class Rounds:
         graph.variables = (*graph.variables, *self.variables)
         graph.meanings = (*graph.meanings, self._meaning())
         graph.params = dict(self._outer_params)
+        if self.tensors:
+            assert isinstance(self._index, int)
+            graph.env[self.variables[0]] = self.tensors[self._index]
+            graph.used.add(self.variables[0])
+            return
         for name, value in ir.bound(self.variables, self._index).items():
             if isinstance(value, int) and not isinstance(value, bool):
                 graph.params[name] = value
@@ -84,6 +95,8 @@ class Rounds:
         graph.env.update(self._outer)
 
     def _meaning(self) -> dict[str, Size]:
+        if self.tensors:
+            return {}
         return {
             name: form
             for name, form in ir.bound(self.variables, self._form).items()
@@ -131,6 +144,16 @@ class Spaces:
         if self._path:
             return Namespace("members", self._path, index, names=self._names)
         return Namespace("each", "", index, self._outer)
+
+
+class Passed(NamedTuple):
+    """What a loop goes through: ``range``'s bounds or a tuple's items, and of each round its value
+    and what it is in terms of the params. Of a list of ``tensors`` the rounds are counted."""
+
+    bounds: tuple[ir.Static, ...] | None
+    items: ir.Static
+    indices: list[tuple[ir.Static, ir.Static]]
+    tensors: tuple[ir.Value, ...] = ()
 
 
 # ── how often ────────────────────────────────────────────────────────────────────────────────────
@@ -190,9 +213,8 @@ def _check_variable(graph: Graph, name: str, span: Span) -> bool:
 
 def iterable(
     graph: Graph, written: ast.Expression, elaborate: Elaborate, places: int = 1
-) -> tuple[tuple[ir.Static, ...] | None, ir.Static, list[tuple[ir.Static, ir.Static]]] | None:
-    """``range``'s bounds or a tuple's items, and what each round is of: its value, and what it is
-    in terms of the params; for several ``places`` a row of as many. None if reported."""
+) -> Passed | None:
+    """What a loop goes through; for several ``places`` rows of as many. None if reported."""
     is_range = (
         isinstance(written, ast.Call)
         and isinstance(written.callee, ast.Name)
@@ -230,10 +252,15 @@ def iterable(
         step = bounds[2] if len(bounds) > 2 else 1
         assert isinstance(first, int | Poly) and isinstance(step, int | Poly)
         forms = [first + position * step for position in range(len(indices))]
-        return tuple(bounds), None, list(zip(indices, forms, strict=True))
+        return Passed(tuple(bounds), None, list(zip(indices, forms, strict=True)))
     entity = elaborate(graph, written)
     if is_poisoned(entity):
         return None
+    if isinstance(entity, Items) and is_tensors(entity) and places == 1:
+        # The graph counts the rounds; in each, the variable is one of the tensors.
+        counted_ = list(zip(range(len(entity.items)), range(len(entity.items)), strict=True))
+        tensors = tuple(item for item in entity.items if isinstance(item, ir.Value))
+        return Passed((len(tensors),), None, [*counted_], tensors)
     if not isinstance(entity, Items) or not is_static(entity):
         graph.error(
             "E0235",
@@ -252,7 +279,7 @@ def iterable(
     if not counted(graph, len(items), written.span):
         return None
     if places == 1:
-        return None, items, list(zip(plain, items, strict=True))
+        return Passed(None, items, list(zip(plain, items, strict=True)))
     for item in plain:
         if not isinstance(item, tuple) or len(item) != places:
             said = describe(from_static(item))
@@ -263,4 +290,4 @@ def iterable(
                 "name as many variables as a row has places",
             )
             return None
-    return None, items, list(zip(plain, items, strict=True))
+    return Passed(None, items, list(zip(plain, items, strict=True)))

@@ -163,6 +163,18 @@ def keeps_something(module: ast.Module, is_layer: IsLayer) -> bool:
     return kept(module.body) or any(True for _ in sites(module.body, is_layer))
 
 
+def operands_named(expression: ast.Expression) -> Iterator[ast.Name]:
+    """The names that arithmetic is done on, in order."""
+    match expression:
+        case ast.Name():
+            yield expression
+        case ast.Binary():
+            yield from operands_named(expression.left)
+            yield from operands_named(expression.right)
+        case ast.Unary():
+            yield from operands_named(expression.operand)
+
+
 def leaves(targets: Iterable[ast.Target]) -> Iterator[ast.Target]:
     """The names of an assignment, nested ones among them."""
     for target in targets:
@@ -177,6 +189,8 @@ def is_pure_chain(module: ast.Module) -> bool:
     inputs = [item for item in module.body if isinstance(item, ast.Input)]
     outputs = [item for item in module.body if isinstance(item, ast.Output)]
     if len(inputs) != 1 or len(outputs) != 1 or len(module.body) != 2:
+        return False
+    if inputs[0].iterable is not None:
         return False
     if len(outputs[0].values) != 1:
         return False

@@ -36,7 +36,7 @@ def pipeline(graph: Graph, expression: ast.Pipeline, hint: Hint, elaborate: Elab
     value = elaborate(graph, expression.source)
     last = len(expression.stages) - 1
     for index, stage in enumerate(expression.stages):
-        if isinstance(value, Items) and index > 0:
+        if isinstance(value, Items) and index > 0 and not _takes_list(graph, stage):
             value = graph.error(
                 "E0228",
                 f"the stage before gives {len(value.items)} results; a pipe carries one",
@@ -138,6 +138,16 @@ def _stage(
         )
     translation = translated_stage(graph, target, rank_of(value))
     return unknown(graph, name, target.span, translation)
+
+
+def _takes_list(graph: Graph, stage: ast.Stage) -> bool:
+    """Whether a stage is a block whose one input is a list."""
+    name, _ = head(stage.target)
+    definition = graph.modules.get(name or "")
+    if definition is None:
+        return False
+    inputs = [item for item in definition.tree.body if isinstance(item, ast.Input)]
+    return len(inputs) == 1 and inputs[0].iterable is not None
 
 
 def _makes_layers(graph: Graph, stage: ast.Stage) -> bool:

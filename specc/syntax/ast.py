@@ -182,9 +182,13 @@ class Parameter(Statement):
 
 
 class Input(Statement):
+    """``name: float[N, 3]``; a list is ``name: [float[N, k] for variables in iterable]``."""
+
     name: str
     type: TypeExpression
     conditions: tuple[Expression, ...]
+    variables: tuple[str, ...] = ()
+    iterable: Expression | None = None
 
 
 class Output(Statement):

@@ -89,13 +89,24 @@ class Builder(Expressions):
     # ── statements of models ─────────────────────────────────────────────────────────────────────
 
     def input(self, children: Children) -> ast.Input:
-        keyword, name, type_, conditions = children
+        keyword, name, said, conditions = children
+        type_, variables, iterable, end = (
+            said if isinstance(said, tuple) else (said, (), None, said.span)
+        )
         return ast.Input(
-            span=self.span(keyword).to(type_.span),
+            span=self.span(keyword).to(end),
             name=str(name),
             type=type_,
             conditions=conditions or (),
+            variables=variables,
+            iterable=iterable,
         )
+
+    def list_type(
+        self, children: Children
+    ) -> tuple[ast.TypeExpression, tuple[str, ...], ast.Expression, Span]:
+        _, type_, variables, iterable, closing = children
+        return type_, variables, iterable, self.span(closing)
 
     def where(self, children: Children) -> tuple[ast.Expression, ...]:
         return tuple(children)

@@ -119,7 +119,7 @@ ROWS = (
         "torch.roll",
         "places shifted around",
         moves.moved,
-        "input: tensor, shifts: int | ints, dims: int | ints | none = None",
+        "input: tensor, shifts: size | sizes, dims: int | ints | none = None",
         example="x -> roll(1, dims=1)",
     ),
     _row(

@@ -176,7 +176,7 @@ ROWS = (
         "F.pad",
         "elements around, in pairs from the last dimension on",
         resampling.padded,
-        "input: tensor, pad: ints, mode: str = 'constant', value: float | none = None",
+        "input: tensor, pad: sizes, mode: str = 'constant', value: float | none = None",
         choices={"mode": ("constant", "reflect", "replicate", "circular")},
         example=f"{_IMAGES} | pad(x, (1, 2, 0, 1))",
     ),
@@ -184,7 +184,7 @@ ROWS = (
         "F.interpolate",
         "resamples to a size, or by a factor",
         resampling.resampled,
-        "input: tensor, size: int | ints | none = None, "
+        "input: tensor, size: size | sizes | none = None, "
         "scale_factor: float | floats | none = None, mode: str = 'nearest', "
         "align_corners: bool | none = None, *, antialias: bool = False",
         choices={"mode": MODES},

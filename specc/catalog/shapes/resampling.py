@@ -30,7 +30,7 @@ from specc.catalog.shapes.common import (
     require_rank,
 )
 from specc.ir import TensorType
-from specc.sizes import Size
+from specc.sizes import Size, never_negative
 
 _RANKS = {
     "nearest": (3, 4, 5),
@@ -88,6 +88,8 @@ def _padded(call: Call, tensor: TensorType, pads: Shape, name: str, mode: str) -
         before, after = pads[2 * pair], pads[2 * pair + 1]
         _require_source(call, tensor.shape[place], (before, after), name, mode)
         shape[place] = shape[place] + before + after
+        if all(never_negative(pad) for pad in (before, after)):
+            continue  # nothing is cut off
         error = RuleError(
             "E0305",
             f"{name} {before}, {after} of {call.name} leaves {shape[place]} of the "
