@@ -142,3 +142,24 @@ def test_an_extreme_is_pythons(kind: str, lines: list[tuple[int, int]], at: int)
     known = [a * at + b for a, b in lines]
     assert evaluate(found, {"i": at}) == (min(known) if kind == "min" else max(known))
     assert static_functions.call(kind, [a * i + b for a, b in lines] * 2, {}) == found
+
+
+def test_a_list_of_floats_keeps_the_params_it_is_made_of() -> None:
+    source = emitted(
+        "spec 1\nmodel M(rate: float = 0.2, depth: int = 3) {\n  input x: float[N, 8]\n"
+        "  rates = [rate * k / (depth - 1) for k in range(depth)]\n"
+        "  for k in range(depth) { x = x -> Dropout(rates[k]) -> Linear(8) }\n"
+        "  output x * max(rates)\n}\n"
+    )
+    made = class_of(source)(rate=0.4)
+    assert [layer.p for layer in made.dropout_1] == [0.0, 0.2, 0.4]
+
+
+def test_a_default_that_is_computed_follows_what_the_caller_gives() -> None:
+    source = emitted(
+        "spec 1\nblock B(rate: float = 0.1, half: float = rate / 2) {\n  input x: float[N, D]\n"
+        "  output x -> Dropout(rate) -> Dropout(half)\n}\n"
+        "model M(rate: float = 0.2) {\n  input x: float[N, 8]\n  output x -> B(rate) -> B\n}\n"
+    )
+    made = class_of(source)(rate=0.4)
+    assert [made.b_1[0].p, made.b_1[1].p, made.b_2[1].p] == [0.4, 0.2, 0.05]

@@ -14,6 +14,7 @@ from specc.semantics.bind import Given
 from specc.semantics.entities import (
     Entity,
     describe,
+    from_static,
     is_poisoned,
     is_static,
     to_static,
@@ -110,7 +111,9 @@ def bind_params(
             found = _default_value(graph, definition, parameter, scope, known, span, elaborate)
             value = None if found is None else found[0]
             if found is not None and default is None:
-                header.given.append((parameter.name, static_outside(found[1], header.meaning)))
+                here = {param.name: from_static(param.value) for param in header.params}
+                outside = static_outside(found[1], header.meaning, here | dict(header.given))
+                header.given.append((parameter.name, outside))
         if value is None:
             return None
         scope[parameter.name] = in_scope(parameter.name, value)

@@ -109,7 +109,9 @@ class Rounds:
 
     def settled_static(self, entity: Entity) -> Entity:
         """A compile-time value likewise."""
-        return static_outside(entity, self._meaning())
+        said = {} if self.tensors else ir.bound(self.variables, self._form)
+        scalars = {name: from_static(value) for name, value in said.items()}
+        return static_outside(entity, self._meaning(), scalars)
 
     def keep(
         self, index: ir.Static, nodes: list[ir.Node], entering: tuple[ir.Value, ...],

@@ -29,17 +29,50 @@ def condition_outside(condition: ir.Condition, meaning: Mapping[str, Size]) -> i
     return replace(condition, left=left, right=right)
 
 
-def static_outside(entity: Entity, meaning: Mapping[str, Size]) -> Entity:
-    """A compile-time value likewise; anything else is left as it is."""
+def static_outside(
+    entity: Entity, meaning: Mapping[str, Size], scalars: Mapping[str, Entity] | None = None
+) -> Entity:
+    """A compile-time value likewise; anything else is left as it is. ``scalars`` are what names
+    stand for that are no sizes: a float keeps the form that a param outside gives it."""
+    said = scalars or {}
     match entity:
         case Poly():
             return evaluate(entity, meaning)
         case ir.Scalar():
-            return entity.value
+            form = _form_outside(entity.form, meaning, said)
+            if not _speaks(form):
+                return entity.value
+            return ir.Scalar(entity.value, form if isinstance(form, tuple) else ("literal", form))
         case ir.LayerChoice():
             return ir.with_arguments(
-                entity, lambda item: to_static(static_outside(from_static(item), meaning))
+                entity, lambda item: to_static(static_outside(from_static(item), meaning, said))
             )
         case Items():
-            return Items(tuple(static_outside(item, meaning) for item in entity.items))
+            return Items(tuple(static_outside(item, meaning, said) for item in entity.items))
     return entity
+
+
+def _form_outside(
+    form: object, meaning: Mapping[str, Size], scalars: Mapping[str, Entity]
+) -> object:
+    match form:
+        case Poly():
+            return evaluate(form, meaning)
+        case ("param", str(name)):
+            if name in scalars:
+                found = scalars[name]
+                return found.form if isinstance(found, ir.Scalar) else found
+            return meaning.get(name, form)
+        case (str(head), *rest):
+            return (head, *(_form_outside(part, meaning, scalars) for part in rest))
+    return form
+
+
+def _speaks(form: object) -> bool:
+    """Whether a form speaks of a param or of a size."""
+    match form:
+        case Poly() | ("param", str()):
+            return True
+        case tuple():
+            return any(_speaks(part) for part in form)
+    return False
