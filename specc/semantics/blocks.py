@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from specc import ir
 from specc.errors import Span
 from specc.semantics.bind import Given
+from specc.semantics.block_lists import bind_list, flat_hint, listed
 from specc.semantics.block_params import Header, bind_params
 from specc.semantics.entities import (
     POISON,
     Entity,
-    Items,
     describe,
     flat,
     from_result,
@@ -26,13 +26,11 @@ from specc.semantics.entities import (
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key, Library
-from specc.semantics.names import check_name
 from specc.semantics.reports import BlockCollector
-from specc.semantics.rounds import Rounds, check_variables, iterable
-from specc.semantics.sites import keeps_something, operands_named
+from specc.semantics.sites import keeps_something
 from specc.semantics.substitution import condition_outside, type_outside
 from specc.semantics.values import in_scope
-from specc.sizes import Poly, Size, evaluate, symbol
+from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
 from specc.syntax.written import written
 
@@ -82,37 +80,11 @@ def call_block(
     if not types:
         return POISON
     lists = use.module.lists
-    said = _flat_hint(lists, hint) if any(lists) else hint
+    said = flat_hint(lists, hint) if any(lists) else hint
     result = graph.result(types[0] if len(types) == 1 else types, span, said)
     operands = tuple(to_operand(item) for item in flat(inputs))
     graph.nodes.append(ir.LayerCall(path, operands, result, span))
-    return _listed(result, lists) if any(lists) else from_result(result)
-
-
-def _flat_hint(lists: tuple[int | None, ...], hint: Hint) -> Hint:
-    """The names of the results, where some are lists: ``low``, ``branches_0``, ``branches_1``."""
-    hints = (hint,) if len(lists) == 1 else hint
-    if not isinstance(hints, tuple) or len(hints) != len(lists):
-        return None
-    found: list[Hint] = []
-    for count, each in zip(lists, hints, strict=True):
-        if count is None:
-            found.append(each)
-        elif isinstance(each, str):
-            found += [f"{each}_{k}" for k in range(count)]
-        else:
-            found += each if isinstance(each, tuple) and len(each) == count else [None] * count
-    return found[0] if len(found) == 1 else tuple(found)
-
-
-def _listed(result: ir.Result, lists: tuple[int | None, ...]) -> Entity:
-    """The results of a block, those that are lists as such."""
-    values = iter(ir.result_values(result))
-    found: list[Entity] = [
-        next(values) if count is None else Items(tuple(next(values) for _ in range(count)))
-        for count in lists
-    ]
-    return found[0] if len(found) == 1 else Items(tuple(found))
+    return listed(result, lists) if any(lists) else from_result(result)
 
 
 def state_inner(
@@ -249,7 +221,9 @@ def _bind_inputs(
     values: list[ir.Value] = []
     for statement, given in zip(declared, inputs, strict=True):
         if statement.iterable is not None:
-            items = _bind_list(graph, local, tree.name, statement, given, header, span, elaborate)
+            items = bind_list(
+                graph, local, tree.name, statement, given, header, span, elaborate, _fits
+            )
             if items is None:
                 return None
             values += items
@@ -277,70 +251,6 @@ def no_input(graph: Graph, tree: ast.Module) -> None:
         "E0222", f"{tree.name} has no input, and no parameter or buffer: it would give a constant",
         tree.name_span, "write `input x: float[N, 3]`",
     )  # fmt: skip
-
-
-def _bind_list(
-    graph: Graph, local: Graph, name: str, statement: ast.Input, given: Entity, header: Header,
-    span: Span, elaborate: Elaborate,
-) -> list[ir.Value] | None:  # fmt: skip
-    """The tensors of an input that is a list, each bound as an input of its own."""
-    assert statement.iterable is not None
-    found = iterable(local, statement.iterable, elaborate, len(statement.variables))
-    place = statement.iterable.span
-    if found is None or not check_variables(local, statement.variables, place):
-        return None
-    indices = found.indices
-    if not isinstance(given, Items) or not is_tensors(given):
-        graph.error(
-            "E0224", f"`{statement.name}` of {name} is a list of tensors, not {describe(given)}",
-            span, "write one out: `[a, b]`",
-        )  # fmt: skip
-        return None
-    if len(given.items) != len(indices):
-        graph.error(
-            "E0224",
-            f"`{statement.name}` of {name} is a list of {len(indices)}; {len(given.items)} come in",
-            span,
-            "feed it as many as it says, or let a param say how many",
-        )
-        return None
-    if not check_name(statement.name, statement.span, local.collector, "value"):
-        return None
-    names = [
-        each
-        for size in statement.type.sizes or ()
-        for each in operands_named(size)
-        if each.name not in local.env and each.name not in statement.variables
-    ]
-    for each in names:
-        if not check_name(each.name, each.span, local.collector, "size"):
-            return None
-        local.env[each.name] = symbol(each.name)
-        local.dimensions[each.name] = each.span
-    rounds = Rounds(local, statement.variables, statement.span)
-    values: list[ir.Value] = []
-    for position, (item, (index, form)) in enumerate(zip(given.items, indices, strict=True)):
-        one = {"name": f"{statement.name}_{position}", "iterable": None, "variables": ()}
-        with rounds.round(index, form):
-            said = graph.library.declare_input(local, statement.model_copy(update=one))
-        if said is None:
-            return None
-        del local.env[said.name]  # known as an item of the list alone
-        value = ir.Value(said.name, rounds.settled(said.type), statement.span)
-        assert isinstance(item, ir.Value)
-        if not _fits(graph, local, name, value, item, header, span):
-            return None
-        values.append(value)
-    for each in names:
-        if each.name not in header.meaning:
-            local.error(
-                "E0223", f"the items of `{statement.name}` do not tell what `{each.name}` is",
-                each.span, f"let the first item's size be `{each.name}`, as `{each.name} // 2 ** k`"
-                " from k = 0 is",
-            )  # fmt: skip
-            return None
-    local.env[statement.name] = Items(tuple(values))
-    return values
 
 
 def _fits(
