@@ -384,7 +384,9 @@ def told_by_use(tree: ast.Module) -> Iterator[str]:
 
 
 def _shown(value: ir.Static) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
 def _use(definition: Definition, header: Header, span: Span) -> str:
