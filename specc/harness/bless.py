@@ -202,7 +202,7 @@ def _calmest(
         if calm or _chance(early) < CHANCE or any(_hopeless(found, name) for name in fine):
             break
     assert best is not None  # DRAWS is positive
-    if any(count(best, fine)) and draw is None:
+    if any(count(best, fine)) and draw is None and not any(_many(best, name) for name in fine):
         look_for_kinks(program, best, source, dtypes, seed=9001)
     return best
 
@@ -218,8 +218,11 @@ def _chance(early: Sequence[int]) -> float:
 
 def _hopeless(found: Reference, dtype: str) -> bool:
     """Whether another draw would have kinks as well as this one has."""
-    if found.early[dtype] > MANY:
-        return True
+    return found.early[dtype] > MANY or _many(found, dtype)
+
+
+def _many(found: Reference, dtype: str) -> bool:
+    """Whether so many decisions turn that no further run shows more than these do."""
     decisions = sum(log.numel() for log in found.decisions)
     turned = max(found.kinks[dtype], found.ordered.get(dtype, 0))
     return turned > max(APART, decisions // APART)
