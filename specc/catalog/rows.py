@@ -19,16 +19,24 @@ from specc.sizes import Size, evaluate
 
 class RuleError(Exception):
     """A shape rule refuses: ``message`` in the spec's terms; ``argument`` names the one to point
-    at."""
+    at. ``by_torch`` says that torch refuses as well, in clear words and on every device, what a run
+    brings: what is open while compiling need then not be asserted."""
 
     def __init__(
-        self, code: str, message: str, *, help: str | None = None, argument: str | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        help: str | None = None,
+        argument: str | None = None,
+        by_torch: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.help = help
         self.argument = argument
+        self.by_torch = by_torch
 
 
 Decide: TypeAlias = Callable[[Size, Size, RuleError], None]

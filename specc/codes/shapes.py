@@ -72,6 +72,27 @@ ROWS = {
         "loss = MSELoss(logits, label)",
         "Bring both to one shape: `logits[:, 0]`, or a label of shape [N, 1].",
     ),
+    "E0311": Code(
+        "a size that the computation ties down, and no input says so",
+        (
+            "An input leaves the size open, and the line computes for one value of it alone, or "
+            "for inputs of equal sizes alone: a `.mT` that was forgotten often reads so."
+        ),
+        "scores = q @ k",
+        (
+            "Mend the line, as the message proposes where that checks; or state the equality at "
+            "the input: `where T == dim`."
+        ),
+    ),
+    "E0312": Code(
+        "a size whose name is another name typed wrong",
+        (
+            "A name in a shape that nothing has is a new size, which a run may choose. One letter "
+            "away from a param it was most likely meant to be that."
+        ),
+        "input x: float[N, boservations]",
+        "Write the name that was meant, or give the size a name that is less like it.",
+    ),
     "W0201": Code(
         "a value that nothing uses",
         "It is computed, and does not reach an output: often a sign of a name typed wrong.",

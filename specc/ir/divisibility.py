@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from math import lcm
 from typing import Final
 
+from specc.ir.bounds import strongest
 from specc.ir.modules import Condition
 from specc.sizes import Poly, Quotient, Size, as_remainder
 
@@ -27,17 +28,20 @@ class _Divided:
 
 def joined(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     """``conditions`` in their order without repeats, where ``H == 2 * (H // 2)`` and ``H // 2 == 2
-    * (H // 4)`` are the one condition ``H % 4 == 0``, in the place of the first."""
+    * (H // 4)`` are the one condition ``H % 4 == 0``, in the place of the first; of bounds the
+    strongest."""
     found: list[Condition | _Divided] = []
     for condition in dict.fromkeys(conditions):
         divided = _divided(condition)
         found.append(condition if divided is None else divided)
     while _join(found):
         continue
-    return tuple(
+    least = {item.size: item.divisor for item in found if isinstance(item, _Divided)}
+    whole = [
         item if isinstance(item, Condition) else _stated(item.size, item.divisor, item.condition)
         for item in found
-    )
+    ]
+    return tuple(strongest(whole, least))
 
 
 def _divided(condition: Condition) -> _Divided | None:

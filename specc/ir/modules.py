@@ -46,6 +46,10 @@ class Condition:
     span: Span
     # Whether torch itself refuses what breaks it, in clear words: nothing need be asserted.
     refused_by_torch: bool = False
+    # Whether a `where` of the module itself says it, so that its author knows of it.
+    stated: bool = False
+    # Where the blocks are used that it comes out of, the innermost first.
+    uses: tuple[Span, ...] = field(default=(), compare=False)
 
     def holds(self, values: Mapping[str, Size]) -> bool | None:
         """Whether it holds of ``values``; None where they leave a symbol open."""

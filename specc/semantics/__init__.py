@@ -16,6 +16,8 @@ from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span, SpecError
 from specc.semantics.files import ReadUsed
 from specc.semantics.program import build_program
+from specc.semantics.tie_fixes import settle_ties
+from specc.semantics.ties import TIE
 from specc.syntax.parse import parse
 
 
@@ -47,6 +49,15 @@ def analyse_into(
         with garbage.paused(), deep_recursion():
             parsed = parse(text, file, collector)
             program = build_program(parsed, file, params, collector, read_used, catalogue, tested)
+            if any(item.code == TIE for item in collector.items):
+
+                def checked(changed: str) -> Collector:
+                    found = Collector()
+                    tree = parse(changed, file, found)
+                    build_program(tree, file, params, found, read_used, catalogue, tested)
+                    return found
+
+                settle_ties(collector, parsed.tree, text, file, checked)
     except RecursionError:
         collector.error(
             "E0104",

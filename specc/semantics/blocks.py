@@ -7,10 +7,11 @@ Non-goal: what a body says, which ``models`` reads."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specc import ir
 from specc.errors import Span
+from specc.ir.relations import never_zero
 from specc.semantics.bind import Given
 from specc.semantics.block_lists import bind_list, flat_hint, listed
 from specc.semantics.block_params import Header, bind_params
@@ -96,11 +97,15 @@ def state_inner(
     except ZeroDivisionError:
         graph.error("E0303", f"{condition} divides by zero here", span)
         return
-    holds = inner.holds(graph.params)
+    inner = replace(inner, stated=False, uses=(*inner.uses, span))
+    holds = inner.holds(graph.deciding)
     if holds is None:
-        if inner.left != inner.right or inner.relation in ("!=", "<", ">"):
+        open_ = graph.decided(inner.left) - graph.decided(inner.right)
+        if inner.relation == "==" and never_zero(open_):
+            holds = False
+        elif open_ != 0 or inner.relation in ("!=", "<", ">"):
             graph.conditions.append(inner)
-    elif not holds:
+    if holds is False:
         graph.error(
             "E0242",
             f"the block needs {condition}, and here that would be {inner}",
@@ -289,15 +294,14 @@ def _fits(
                 local.params[symbol] = known
             continue
         expected = evaluate(size, header.meaning)
-        difference = evaluate(expected, graph.params) - evaluate(actual, graph.params)
-        if isinstance(difference, int):
-            if difference:
-                graph.error(
-                    "E0242", f"{said}: {actual} where {expected} is wanted", span,
-                    "reshape the value, or change what the block's input says",
-                )  # fmt: skip
-                return False
-        else:
+        difference = graph.decided(expected) - graph.decided(actual)
+        if never_zero(difference):
+            graph.error(
+                "E0242", f"{said}: {actual} where {expected} is wanted", span,
+                "reshape the value, or change what the block's input says",
+            )  # fmt: skip
+            return False
+        if difference != 0:
             reason = f"{name} wants `{declared.name}` to be {wanted}"
             graph.conditions.append(ir.Condition(expected, "==", actual, reason, span))
     return True

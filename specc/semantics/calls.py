@@ -125,7 +125,7 @@ def apply_layer(
             **switches,
         },
         tensors=tensors,
-        params=graph.params,
+        params=graph.deciding,
         require_equal=graph.require_equal(span),
         require_at_least=graph.require_at_least(span),
     )
@@ -261,7 +261,7 @@ def _call(
         name=row.name,
         args={**_defaults(row), **given},
         tensors=tensors,
-        params=graph.params,
+        params=graph.deciding,
         require_equal=graph.require_equal(span),
         require_at_least=graph.require_at_least(span),
     )

@@ -15,6 +15,8 @@ from specc import ir
 from specc.catalog.catalogue import Catalogue
 from specc.catalog.rows import RuleError
 from specc.errors import Collector, Span
+from specc.ir.bounds import is_plain
+from specc.ir.relations import never_zero
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity, Items
 from specc.semantics.places import Namespace
@@ -64,6 +66,10 @@ class Graph:
     # The paths of the lists that loops without a label make.
     lists: set[str] = field(default_factory=set)
     conditions: list[ir.Condition] = field(default_factory=list)
+    # What `where` says that a size is, with the params put in: ``T`` is 8, ``S`` is ``T``.
+    equal: dict[str, Size] = field(default_factory=dict)
+    # The sizes of results that are at least 1, or were made a condition.
+    filled: set[Size] = field(default_factory=set)
     dimensions: dict[str, Span] = field(default_factory=dict)
     # How many layers there are here, blocks entered.
     size: int = 0
@@ -185,17 +191,26 @@ class Graph:
         finally:
             self.nodes, self.namespace = before
 
+    @property
+    def deciding(self) -> Mapping[str, Size]:
+        """What sizes are where something has to be decided: the params' values, and what `where`
+        says that a size is equal to."""
+        return {**self.equal, **self.params} if self.equal else self.params
+
+    def decided(self, size: Size) -> Size:
+        """``size`` in terms of what is really open."""
+        return evaluate(size, self.deciding)
+
     def require_equal(self, span: Span) -> Callable[[Size, Size, RuleError], None]:
         """A rule's ``require_equal`` that states its open conditions at ``span``."""
 
         def require(left: Size, right: Size, refusal: RuleError) -> None:
             # Poly subtraction is exact: a remaining constant means equal never, zero means always.
-            difference = evaluate(left, self.params) - evaluate(right, self.params)
-            if isinstance(difference, int):
-                if difference != 0:
-                    raise refusal
-                return
-            self.conditions.append(ir.Condition(left, "==", right, refusal.message, span))
+            difference = self.decided(left) - self.decided(right)
+            if never_zero(difference):
+                raise refusal
+            if difference != 0:
+                self.conditions.append(ir.Condition(left, "==", right, refusal.message, span))
 
         return require
 
@@ -203,15 +218,12 @@ class Graph:
         """A rule's ``require_at_least``, likewise."""
 
         def require(left: Size, right: Size, refusal: RuleError) -> None:
-            difference = evaluate(left, self.params) - evaluate(right, self.params)
-            if isinstance(difference, int):
-                if difference < 0:
-                    raise refusal
-                return
+            difference = self.decided(left) - self.decided(right)
+            if never_negative(-difference - 1):
+                raise refusal
             if not never_negative(difference):
-                self.conditions.append(
-                    ir.Condition(left, ">=", right, refusal.message, span, refused_by_torch=True)
-                )
+                reason, by_torch = refusal.message, refusal.by_torch
+                self.conditions.append(ir.Condition(left, ">=", right, reason, span, by_torch))
 
         return require
 
@@ -227,9 +239,24 @@ class Graph:
                 self.result(item, span, item_hint)
                 for item, item_hint in zip(type_, hints, strict=True)
             )
+        for place, size in enumerate(type_.shape):
+            if isinstance(size, Poly):
+                self._require_filled(size, place, type_, span)
         if isinstance(hint, str):
             return ir.Value(hint, type_, span, named=True)
         return ir.Value("x", type_, span, named=False)
+
+    def _require_filled(self, size: Size, place: int, type_: ir.TensorType, span: Span) -> None:
+        """A condition that a result has something in it, where its sizes leave that open: torch
+        goes on with nothing, and gives another shape, or a mean that is no number."""
+        known = self.decided(size)
+        if known in self.filled:
+            return
+        self.filled.add(known)
+        if never_negative(known - 1) or not is_plain(known):
+            return
+        reason = f"nothing is left of dimension {place} of {type_}"
+        self.conditions.append(ir.Condition(size, ">=", 1, reason, span))
 
     def value(self, type_: ir.TensorType, span: Span, hint: Hint) -> ir.Value:
         """One fresh value."""

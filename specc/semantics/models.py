@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from specc import ir
 from specc.errors import Span
+from specc.ir.relations import never_zero
 from specc.semantics.blocks import no_input
 from specc.semantics.declared import declare
 from specc.semantics.entities import (
@@ -40,8 +41,9 @@ from specc.semantics.sites import (
     sites,
 )
 from specc.semantics.states import declare_state
+from specc.semantics.ties import equate, without_ties
 from specc.semantics.types import tensor_type
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Poly, Size
 from specc.syntax import ast
 
 
@@ -109,13 +111,17 @@ def build_module(
         elif inputs is None or not isinstance(statement, ast.Input):
             _statement(graph, statement, body)
     _require(graph, tree)
+    conditions = graph.conditions
+    if inputs is None:
+        declared = [item for item in tree.body if isinstance(item, ast.Input)]
+        conditions = without_ties(graph, declared)
     module = ir.Module(
         name=tree.name,
         params=params,
         inputs=tuple(body.inputs),
         nodes=tuple(graph.nodes),
         outputs=tuple(body.outputs),
-        conditions=ir.joined(graph.conditions),
+        conditions=ir.joined(conditions),
         span=tree.name_span,
         kind=tree.kind,
         dimensions=tuple(graph.dimensions),
@@ -244,12 +250,18 @@ def state_condition(
     graph: Graph, relation: str, left: Size, right: Size, reason: str, span: Span
 ) -> None:
     """Keeps an open condition; reports one that can never hold."""
-    known_left, known_right = evaluate(left, graph.params), evaluate(right, graph.params)
-    condition = ir.Condition(left, relation, right, reason, span)  # type: ignore[arg-type]  # parsed
+    known_left, known_right = graph.decided(left), graph.decided(right)
+    condition = ir.Condition(left, relation, right, reason, span, stated=True)  # type: ignore[arg-type]  # parsed
     if isinstance(known_left, int) and isinstance(known_right, int):
-        if not condition.holds({**graph.params}):
+        if not condition.holds(graph.deciding):
             graph.error("E0231", f"{known_left} {relation} {known_right} does not hold", span)
         return
+    difference = known_left - known_right
+    if relation == "==":
+        if never_zero(difference):
+            graph.error("E0231", f"no sizes hold {left} == {right}", span)
+            return
+        equate(graph, difference)
     graph.conditions.append(condition)
 
 

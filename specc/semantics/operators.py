@@ -106,7 +106,7 @@ def _tensor_operation(
                 graph.require_equal(span),
                 left_type.shape,
                 right_type.shape,
-                lambda size: evaluate(size, graph.params),
+                graph.decided,
             )
             result = ir.TensorType(_dtype(symbol, left, right), shape)
             type_ = computed(symbol, result, *_bounds(graph, left, right))
@@ -140,7 +140,7 @@ def _matmul(graph: Graph, left: Entity, right: Entity, span: Span) -> ir.TensorT
         "@",
         {},
         {"input": left.type, "other": right.type},
-        graph.params,
+        graph.deciding,
         graph.require_equal(span),
     )
     type_ = row.shape(call)

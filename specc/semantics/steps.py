@@ -97,7 +97,7 @@ class StepBuilder:
                 "give this term another name",
             )
         nodes = tuple(self.graph.nodes)
-        conditions = tuple(dict.fromkeys(self.graph.conditions))
+        conditions = ir.joined(self.graph.conditions)
         terms = {name: value for name, value in self.terms.items() if name != "loss"}
         if "loss" in self.terms:
             terms["loss"] = self.terms["loss"]

@@ -24,6 +24,7 @@ from specc.semantics.selectors import Among
 from specc.semantics.settings import check_closure
 from specc.semantics.step_checks import apart, check_gradient, check_shared_once
 from specc.semantics.steps import StepBuilder, find_row
+from specc.semantics.ties import without_ties
 from specc.semantics.twins import named_members, training_module, whole_number
 from specc.semantics.uses import closure, visible_uses
 from specc.syntax import ast
@@ -95,9 +96,12 @@ class TrainBuilder:
             if not step.take(statement):
                 self._statement(graph, statement)
         visible = (*(output.value for output in model.outputs), *model.inputs, *self.inputs)
+        declared = (*_declared(self._tree(scope, model)), *_declared(block))
+        graph.conditions = without_ties(graph, declared, model.conditions)
         made = step.finish(visible)
         check_gradient(step, (*model.nodes, *made.nodes), model)
         metrics, metric_nodes = self._metrics(graph, made.nodes)
+        without_ties(graph, declared, model.conditions)
         self._check_device((*model.inputs, *self.inputs), block)
         return ir.Train(
             model=model.name,
@@ -115,7 +119,7 @@ class TrainBuilder:
     def _of_the_model(self, scope: Graph, model: ir.Module) -> dict[str, Entity]:
         """What is known of the one model beside its inputs and outputs: its params, the sizes of
         its inputs, and that something was reported of either."""
-        names = [*told_by_use(scope.library.definitions[model.name].tree), *scope.dimensions]
+        names = [*told_by_use(self._tree(scope, model)), *scope.dimensions]
         found = {name: scope.env[name] for name in names if name in scope.env}
         return {
             name: entity
@@ -126,8 +130,12 @@ class TrainBuilder:
     def _graph(self, scope: Graph, env: dict[str, Entity]) -> Graph:
         return Graph(
             kind="train", collector=self.collector, params=dict(scope.params), env=env,
-            library=scope.library, unread=scope.unread,
+            library=scope.library, unread=scope.unread, dimensions=dict(scope.dimensions),
+            equal=dict(scope.equal),
         )  # fmt: skip
+
+    def _tree(self, scope: Graph, model: ir.Module) -> ast.Module:
+        return scope.library.definitions[model.name].tree
 
     # ── several models, several steps ────────────────────────────────────────────────────────────
 
@@ -139,6 +147,7 @@ class TrainBuilder:
             graph.params = {
                 name: value for name, value in graph.params.items() if name in self.file_env
             }
+            graph.dimensions, graph.equal = {}, {}
         model, home = self.models[names[0]]
         known = {} if explicit else self._of_the_model(home, model)
         members = named_members(block, names, self.models, {**self.file_env, **known})
@@ -169,6 +178,11 @@ class TrainBuilder:
                 )
             elif not whole.take(statement):
                 self._statement(graph, statement)
+        # The sizes of the one model's inputs are the batch's, and what it says of them is said.
+        declared = (*(() if explicit else _declared(self._tree(home, model))), *_declared(block))
+        beside = (*(() if explicit else model.conditions), *graph.conditions)
+        for each in (graph, *(builder.graph for builder, _ in built)):
+            each.conditions = without_ties(each, declared, beside)
         shared: tuple[ir.Node, ...] = ()
         values: tuple[ir.Value, ...] = ()
         if steps:
@@ -192,8 +206,9 @@ class TrainBuilder:
             made = apart(made, members, subject, self.collector)
         everything = (*shared, *(node for step in made for node in step.nodes))
         metrics, metric_nodes = self._metrics(graph, everything)
+        without_ties(graph, declared, beside)
         of_steps = [condition for step in made for condition in step.conditions]
-        conditions = tuple(dict.fromkeys((*graph.conditions, *of_steps)))
+        conditions = ir.joined((*graph.conditions, *of_steps))
         inputs = tuple(self.inputs)
         self._check_device(inputs, block)
         return ir.Train(
@@ -333,3 +348,7 @@ class TrainBuilder:
                 name = f"{row.name}_{sum(known.startswith(row.name) for known in names) + 1}"
             names.add(name)
             yield ir.Metric(name, value, statement.span)
+
+
+def _declared(tree: ast.Module | ast.Train) -> tuple[ast.Input, ...]:
+    return tuple(item for item in tree.body if isinstance(item, ast.Input))

@@ -13,6 +13,7 @@ from specc.semantics.entities import POISON, Poison, describe, is_poisoned
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
 from specc.semantics.names import check_name
+from specc.semantics.size_names import meant
 from specc.sizes import Poly, Size, evaluate, symbol
 from specc.syntax import ast
 
@@ -106,6 +107,26 @@ def _classes(graph: Graph, written: ast.TypeExpression) -> Size | Poison | None:
     return value
 
 
+def _intended(graph: Graph, written: ast.Name) -> Size | None:
+    """What a new name was meant to be, where it is another one typed wrong, which is reported:
+    E0312. It stands for that from here on."""
+    sizes = [name for name in graph.env if name in graph.dimensions]
+    params = [name for name, entity in graph.env.items()
+              if isinstance(entity, int | Poly) and name not in graph.dimensions]  # fmt: skip
+    name = meant(written.name, params, sizes)
+    if name is None:
+        return None
+    what = "size" if name in graph.dimensions else "param"
+    graph.error(
+        "E0312",
+        f"`{written.name}` would be a new size, and there is a {what} `{name}`",
+        written.span,
+        f"did you mean `{name}`? A size of its own wants a name that is less like it",
+    )
+    found = graph.env[written.name] = graph.env[name]
+    return found if isinstance(found, int | Poly) else None
+
+
 def _size(graph: Graph, written: ast.Expression) -> Size | None:
     if isinstance(written, ast.Name) and written.name not in graph.env:
         if not check_name(
@@ -114,6 +135,9 @@ def _size(graph: Graph, written: ast.Expression) -> Size | None:
             return None
         if graph.is_foreign(written.name, written.span):
             return None
+        intended = _intended(graph, written)
+        if intended is not None:
+            return intended
         graph.env[written.name] = symbol(written.name)
         graph.dimensions[written.name] = written.span
         return symbol(written.name)

@@ -233,6 +233,19 @@ def require_divisible(
     return size // by
 
 
+def require_within(
+    call: Call, index: TensorType, entries: Size, where: str, argument: str, help: str | None = None
+) -> None:
+    """E0309 where an ``index(k)`` goes beyond ``entries`` of ``where``; open is a condition. What
+    another integer goes up to only the run knows."""
+    if index.classes is None:
+        return
+    last = index.classes - 1
+    message = f"{where} has {entries} entries, and {index} goes up to {last}"
+    error = RuleError("E0309", message, help=help, argument=argument)
+    call.require_at_least(entries, index.classes, error)
+
+
 def known(call: Call, size: Size) -> int | None:
     """The value of ``size`` where it does not depend on an input's unknown sizes."""
     value = call.value(size)

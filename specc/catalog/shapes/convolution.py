@@ -81,6 +81,7 @@ def require_window(
             f"{name} = {before} of {tensor}{leaves}",
             help="use a smaller kernel, more padding, or fewer poolings before it",
             argument="kernel_size",
+            by_torch=True,
         )
         call.require_at_least(have, wanted, error)
 
@@ -195,6 +196,7 @@ def _require_paddable(call: Call, tensor: TensorType, padding: Shape) -> None:
                 f'padding {pad} of {call.name} with padding_mode="{mode}" needs a larger input '
                 f"than {size} of {tensor}",
                 argument="padding",
+                by_torch=True,
             )
             call.require_at_least(size, pad + 1 if mode == "reflect" else pad, error)
 

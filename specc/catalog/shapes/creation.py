@@ -62,7 +62,8 @@ def counted(call: Call) -> TensorType:
     length = (end - start + step - (1 if step > 0 else -1)) // step
     count = known(call, length)
     ahead, behind = (end, start) if step > 0 else (start, end)
-    error = RuleError("E0307", f"arange from {start} never reaches {end} in steps of {step}")
+    message = f"arange from {start} never reaches {end} in steps of {step}"
+    error = RuleError("E0307", message, by_torch=True)
     call.require_at_least(ahead, behind, error)
     if start == 0 and step == 1 and count != 0:
         return TensorType("int64", (length,), "index", end)

@@ -187,7 +187,8 @@ def batch_norm(call: Call) -> TensorType:
     _vectors(call, ("running_mean", "running_var", "weight", "bias"), channels, tensor)
     if not _own_statistics(call, "training"):
         return tensor.with_shape(tensor.shape)
-    error = RuleError("E0302", f"batch_norm over {tensor} has a single value a channel")
+    message = f"batch_norm over {tensor} has a single value a channel"
+    error = RuleError("E0302", message, by_torch=True)
     call.require_at_least(product(tensor.shape) // channels, 2, error)
     return tensor.with_shape(tensor.shape)
 
@@ -221,6 +222,7 @@ def instance_norm(call: Call) -> TensorType:
     error = RuleError(
         "E0302",
         f"instance_norm normalizes over the places of a channel, and {tensor} has a single one",
+        by_torch=True,
     )
     call.require_at_least(product(tensor.shape[2:]), 2, error)
     return tensor.with_shape(tensor.shape)
@@ -234,7 +236,8 @@ def group_norm(call: Call) -> TensorType:
     message = f"channels {channels} is not divisible by groups {groups}"
     require_divisible(call, channels, groups, message, argument="num_groups")
     _vectors(call, ("weight", "bias"), channels, tensor)
-    error = RuleError("E0302", f"group_norm over {tensor} has a single value in each group")
+    message = f"group_norm over {tensor} has a single value in each group"
+    error = RuleError("E0302", message, by_torch=True)
     call.require_at_least(product(tensor.shape) // groups, 2, error)
     return tensor.with_shape(tensor.shape)
 

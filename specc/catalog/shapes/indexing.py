@@ -14,12 +14,12 @@ from specc.catalog.shapes.common import (
     axis,
     axis_of,
     broadcast,
-    known,
     plain,
     product,
     rearranged,
     require_finite,
     require_kind,
+    require_within,
 )
 from specc.ir import TensorType
 from specc.sizes import Size
@@ -36,6 +36,8 @@ def _index_like(call: Call, tensor: TensorType) -> tuple[TensorType, int]:
         )
     place = axis(call, len(tensor.shape))
     _require_covered(call, tensor, index, but=place)
+    if tensor.shape:
+        require_within(call, index, tensor.shape[place], f"dimension {place} of {tensor}", "index")
     return index, place
 
 
@@ -43,7 +45,7 @@ def _require_covered(call: Call, tensor: TensorType, index: TensorType, *, but: 
     for dim, (size, wanted) in enumerate(zip(tensor.shape, index.shape, strict=True)):
         if dim != but:
             message = f"{call.name}: {index} is larger than {tensor} in dimension {dim}"
-            call.require_at_least(size, wanted, RuleError("E0302", message))
+            call.require_at_least(size, wanted, RuleError("E0302", message, by_torch=True))
 
 
 def gathered(call: Call) -> TensorType:
@@ -111,6 +113,8 @@ def taken_along(call: Call) -> TensorType:
             "E0301", f"{call.name} takes indices of its input's rank; got {tensor} and {indices}"
         )
     place = axis(call, len(tensor.shape))
+    size = tensor.shape[place]
+    require_within(call, indices, size, f"dimension {place} of {tensor}", "indices")
     have = (*tensor.shape[:place], 1, *tensor.shape[place + 1 :])
     wanted = (*indices.shape[:place], 1, *indices.shape[place + 1 :])
     shape = broadcast(call.require_equal, have, wanted, call.value)
@@ -122,6 +126,7 @@ def taken(call: Call) -> TensorType:
     index = call.tensor("index")
     if index.dtype != "int64":
         raise RuleError("E0306", f"take takes an int64 index; got {index}", argument="index")
+    require_within(call, index, product(call.tensor().shape), str(call.tensor()), "index")
     return rearranged(call.tensor(), index.shape)
 
 
@@ -164,6 +169,7 @@ def _vector_index(call: Call, tensor: TensorType) -> tuple[int, Size]:
         raise RuleError("E0306", f"{call.name} takes an int64 index; got {index}", argument="index")
     if len(index.shape) != 1:
         raise RuleError("E0301", f"{call.name} takes a vector; got {index}", argument="index")
+    require_within(call, index, tensor.shape[place], f"dimension {place} of {tensor}", "index")
     return place, index.shape[0]
 
 
@@ -178,15 +184,7 @@ def selected(call: Call) -> TensorType:
     if len(index.shape) != 1:
         raise RuleError("E0301", f"index_select takes a vector; got {index}", argument="index")
     size = tensor.shape[place]
-    if index.classes is not None:
-        have, wanted = known(call, size), known(call, index.classes)
-        if have is not None and wanted is not None and wanted > have:
-            raise RuleError(
-                "E0309",
-                f"index_select: {index} goes up to {wanted - 1}, and dimension {place} of {tensor} "
-                f"has {have}",
-                argument="index",
-            )
+    require_within(call, index, size, f"dimension {place} of {tensor}", "index")
     return rearranged(tensor, (*tensor.shape[:place], index.shape[0], *tensor.shape[place + 1 :]))
 
 

@@ -20,6 +20,7 @@ from specc.catalog.shapes.common import (
     require_floating,
     require_rank,
     require_same_dtype,
+    require_within,
     told,
 )
 from specc.ir import Distribution, TensorType
@@ -195,14 +196,10 @@ def embedding_entries(call: Call) -> Size:
     if written is None:
         return told(call, "num_embeddings", tensor.classes, tensor)
     entries = as_size(call, "num_embeddings", written)
-    table, classes = known(call, entries), known(call, tensor.classes)
-    if table is not None and classes is not None and table < classes:
-        raise RuleError(
-            "E0309",
-            f"{call.name} has {entries} entries, and {tensor} goes up to {classes - 1}",
-            help=f"write {call.name}({tensor.classes}, ...), or leave num_embeddings out",
-            argument="num_embeddings",
-        )
+    advice = None
+    if known(call, tensor.classes) is not None:
+        advice = f"write {call.name}({tensor.classes}, ...), or leave num_embeddings out"
+    require_within(call, tensor, entries, call.name, "num_embeddings", advice)
     return entries
 
 
@@ -271,18 +268,9 @@ def embedding_function(call: Call) -> TensorType:
 
 def require_entries(call: Call, tensor: TensorType, weight: TensorType) -> None:
     """E0309 where an index of ``tensor`` may be outside the table ``weight [K, D]``, E0307 where
-    ``padding_idx`` is; a K that is not known leaves both open."""
-    entries = known(call, weight.shape[0])
-    if entries is None:
-        return
-    classes = None if tensor.classes is None else known(call, tensor.classes)
-    if classes is not None and entries < classes:
-        raise RuleError(
-            "E0309",
-            f"the table {weight} has {entries} entries, and {tensor} goes up to {classes - 1}",
-            argument="weight",
-        )
-    _require_padding_entry(call, entries)
+    ``padding_idx`` is."""
+    require_within(call, tensor, weight.shape[0], f"the table {weight}", "weight")
+    _require_padding_entry(call, known(call, weight.shape[0]))
 
 
 def one_hot(call: Call) -> TensorType:
@@ -293,12 +281,8 @@ def one_hot(call: Call) -> TensorType:
     classes = size_of(call, "num_classes")
     at_least(call, "num_classes", 1, (classes,))
     if tensor.classes is not None:
-        wanted, given = known(call, tensor.classes), known(call, classes)
-        if wanted is not None and given is not None and given < wanted:
-            raise RuleError(
-                "E0309",
-                f"one_hot has {classes} classes, and {tensor} has {tensor.classes}",
-                help=f"write one_hot(x, {tensor.classes})",
-                argument="num_classes",
-            )
+        message = f"one_hot has {classes} classes, and {tensor} has {tensor.classes}"
+        advice = f"write one_hot(x, {tensor.classes})"
+        error = RuleError("E0309", message, help=advice, argument="num_classes")
+        call.require_at_least(classes, tensor.classes, error)
     return TensorType("int64", (*tensor.shape, classes))

@@ -119,6 +119,7 @@ def instance_norm(call: Call, *, dims: int) -> TensorType:
         "E0302",
         f"{call.name} normalizes over the places of a channel, and {tensor} has a single one",
         help="put it before the pooling that leaves one place, or use LayerNorm",
+        by_torch=True,
     )
     call.require_at_least(product(tensor.shape[2:]), 2, error)
     return tensor.with_shape(tensor.shape)
@@ -173,7 +174,8 @@ def group_norm(call: Call) -> TensorType:
         f"channels {channels} is not divisible by groups {groups}",
         argument="num_groups",
     )
-    error = RuleError("E0302", f"GroupNorm over {tensor} has a single value in each group")
+    message = f"GroupNorm over {tensor} has a single value in each group"
+    error = RuleError("E0302", message, by_torch=True)
     call.require_at_least(product(tensor.shape) // groups, 2, error)
     return tensor.with_shape(tensor.shape)
 

@@ -74,6 +74,7 @@ def _rank(call: Call, size: Size, tensor: TensorType, place: int) -> int:
         "E0307",
         f"{call.name} asks for {k} of the {size} in dimension {place} of {bracketed(tensor.shape)}",
         argument="k",
+        by_torch=True,
     )
     if k < 1:
         raise error

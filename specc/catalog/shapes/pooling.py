@@ -131,7 +131,9 @@ def fractional(call: Call, *, dims: int) -> ResultType:
         spatial = scaled(call, tensor, "output_ratio", dims)
     for before, after, width in zip(tensor.shape[2:], spatial, kernel, strict=True):
         message = f"{call.name} cannot place {after} windows of {width} in {before} of {tensor}"
-        error = RuleError("E0305", message, help="use a smaller kernel", argument="kernel_size")
+        error = RuleError(
+            "E0305", message, help="use a smaller kernel", argument="kernel_size", by_torch=True
+        )
         call.require_at_least(after, 1, error)
         call.require_at_least(before, after + width - (1 if dims == 2 else 0), error)
     result = tensor.with_shape((*tensor.shape[:2], *spatial))

@@ -113,6 +113,7 @@ def _require_source(call: Call, size: Size, pads: Shape, name: str, mode: str) -
                 "E0305",
                 f"{name} {pad} of {call.name} needs a larger input than {size} for a {mode}",
                 argument=name,
+                by_torch=True,
             )
             call.require_at_least(size, pad + 1 if mode == "reflect" else pad, error)
 
@@ -161,7 +162,8 @@ def resampled(call: Call) -> TensorType:
         else scaled(call, tensor, "scale_factor", dims)
     )
     for name, before, after in zip(SPATIAL[dims], tensor.shape[2:], spatial, strict=True):
-        error = RuleError("E0305", f"{call.name} leaves {after} of {name} = {before}")
+        message = f"{call.name} leaves {after} of {name} = {before}"
+        error = RuleError("E0305", message, by_torch=True)
         call.require_at_least(after, 1, error)
     return tensor.with_shape((*tensor.shape[:2], *spatial))
 
@@ -279,7 +281,7 @@ def _windows(call: Call, tensor: TensorType, image: Shape) -> tuple[Size, Size]:
     for size, width, step, pad, gap in zip(image, kernel, stride, padding, dilation, strict=True):
         have, wanted = size + 2 * pad, gap * (width - 1) + 1
         message = f"the window of {call.name} is larger than its input: {wanted} over {have}"
-        error = RuleError("E0305", f"{message} of {tensor}", argument="kernel_size")
+        error = RuleError("E0305", f"{message} of {tensor}", argument="kernel_size", by_torch=True)
         call.require_at_least(have, wanted, error)
         count = count * ((have - wanted) // step + 1)
     return count, kernel[0] * kernel[1]

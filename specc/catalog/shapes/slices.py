@@ -30,7 +30,8 @@ def narrowed(call: Call) -> TensorType:
     at_least(call, "length", 0, (length,))
     size = tensor.shape[place]
     message = f"narrow takes {length} from {start} on, and dimension {place} of {tensor} has {size}"
-    call.require_at_least(size, start + length, RuleError("E0305", message, argument="length"))
+    error = RuleError("E0305", message, argument="length", by_torch=True)
+    call.require_at_least(size, start + length, error)
     return rearranged(tensor, (*tensor.shape[:place], length, *tensor.shape[place + 1 :]))
 
 
@@ -48,6 +49,7 @@ def _require_inside(call: Call, tensor: TensorType, place: int) -> None:
         "E0305",
         f"index {index} of {call.name} is not in the {size} of dimension {place} of {tensor}",
         argument="index",
+        by_torch=True,
     )
     call.require_at_least(size, index + 1 if index >= 0 else -index, error)
 

@@ -100,6 +100,7 @@ def _result(
             f"{call.name} of {tensor} leaves nothing of dimension {last}",
             help=f"say how many places there are: {name}=8",
             argument=name,
+            by_torch=True,
         )
         call.require_at_least(shape[last], 1, error)
     return TensorType(real_of(tensor.dtype), tuple(shape))

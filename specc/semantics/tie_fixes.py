@@ -1,0 +1,133 @@
+"""What the line of a tie may have meant: another operand's dimensions exchanged, proposed where
+that, put in its place, checks.
+
+Non-goals: which equalities are ties (``ties``), and what else a message proposes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from specc.errors import Collector, Diagnostic, Span
+from specc.semantics.ties import TIE
+from specc.syntax import ast
+from specc.syntax.written import written
+
+# What checks a changed text, and gives what it reports.
+Check = Callable[[str], Collector]
+
+_PRODUCTS: Final = frozenset(["matmul", "bmm", "mm", "mv", "addmm", "addbmm", "baddbmm"])
+_TENSORS: Final = (ast.Name, ast.Call, ast.Subscript, ast.Attribute, ast.Binary)
+_MOST_TIES: Final = 4
+_MOST_LINES: Final = 5
+# The trials of one file take no longer than reading it a few times would.
+_SECONDS: Final = 0.5
+
+
+def settle_ties(
+    collector: Collector, tree: ast.SpecFile, text: str, file: str, check: Check
+) -> None:
+    """Leaves of the ties of one equality the first, which says where the others are, and puts into
+    its help what makes its line check, if something does."""
+    deadline = time.monotonic() + _SECONDS
+    ties: dict[tuple[str, str | None], list[Diagnostic]] = {}
+    for item in dict.fromkeys(collector.items):
+        if item.code == TIE:
+            ties.setdefault((item.message, item.help), []).append(item)
+    settled: dict[Diagnostic, Diagnostic] = {}
+    for first, *others in ties.values():
+        made = first
+        place = _at(tree, first.span) if first.span is not None else None
+        if len(settled) < _MOST_TIES and place is not None and place.span.file == file:
+            mended = _mended(place, collector, text, check, deadline)
+            if mended:
+                said = " or ".join(f"`{each}`" for each in mended)
+                made = replace(made, help=f"write {said}; {made.help}")
+        lines = dict.fromkeys(item.span.line for item in others if item.span is not None)
+        if lines:
+            made = replace(made, notes=(*made.notes, f"so does what stands in {_listed(lines)}"))
+        settled[first] = made
+    collector.items[:] = [settled.get(item, item) for item in collector.items
+                          if item.code != TIE or item in settled]  # fmt: skip
+
+
+def _listed(lines: Iterable[int]) -> str:
+    shown = [str(line) for line in lines]
+    more = f" and {len(shown) - _MOST_LINES} more" if len(shown) > _MOST_LINES else ""
+    return f"line{'s' if len(shown) > 1 else ''} {', '.join(shown[:_MOST_LINES])}{more}"
+
+
+def _mended(
+    place: ast.Expression, before: Collector, text: str, check: Check, deadline: float
+) -> list[str]:
+    """The forms of the expression at ``place`` with which the fewest ties are left, and nothing
+    else is wrong that was not before."""
+    found: list[str] = []
+    least = _ties(before)
+    for candidate in _exchanged(place):
+        if time.monotonic() > deadline:
+            break
+        said = written(candidate)
+        after = check(text[: place.span.start] + said + text[place.span.end :])
+        if not _others(after) <= _others(before):
+            continue
+        count = _ties(after)
+        if count < least:
+            least, found = count, []
+        if count == least < _ties(before):
+            found.append(said)
+    return found
+
+
+def _ties(collector: Collector) -> int:
+    return sum(item.code == TIE for item in dict.fromkeys(collector.items))
+
+
+def _others(collector: Collector) -> Counter[tuple[str, str]]:
+    return Counter((item.code, item.message) for item in dict.fromkeys(collector.items)
+                   if item.severity == "error" and item.code != TIE)  # fmt: skip
+
+
+def _at(node: ast.Node, span: Span) -> ast.Expression | None:
+    """The expression that stands at ``span``, the innermost."""
+    for inner in _children(node):
+        if inner.span.file == span.file and inner.span.start <= span.start <= inner.span.end:
+            found = _at(inner, span)
+            if found is not None:
+                return found
+    return node if isinstance(node, ast.Expression) and node.span == span else None
+
+
+def _children(node: ast.Node) -> Iterator[ast.Node]:
+    for value in node.__dict__.values():
+        if isinstance(value, ast.Node):
+            yield value
+        elif isinstance(value, tuple) and not isinstance(value, Span):
+            yield from (item for item in value if isinstance(item, ast.Node))
+
+
+def _exchanged(expression: ast.Expression) -> Iterator[ast.Expression]:
+    """``expression`` with the last two dimensions of one operand exchanged, the last operand
+    first: of a product, or where an exchange that is written goes."""
+    if isinstance(expression, ast.Binary):
+        for side in ("right", "left"):
+            for other in _transposed(getattr(expression, side), expression.operator == "@"):
+                yield expression.model_copy(update={side: other})
+    elif isinstance(expression, ast.Call):
+        multiplies = isinstance(expression.callee, ast.Name) and expression.callee.name in _PRODUCTS
+        for place, argument in reversed([*enumerate(expression.arguments)]):
+            for other in _transposed(argument.value, multiplies):
+                changed = argument.model_copy(update={"value": other})
+                listed = expression.arguments
+                arguments = (*listed[:place], changed, *listed[place + 1 :])
+                yield expression.model_copy(update={"arguments": arguments})
+
+
+def _transposed(operand: ast.Expression, multiplies: bool) -> Iterator[ast.Expression]:
+    if isinstance(operand, ast.Attribute) and operand.name in ("T", "mT"):
+        yield operand.value
+    elif multiplies and isinstance(operand, _TENSORS):
+        yield ast.Attribute(span=operand.span, value=operand, name="mT")
