@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from specc import front, ir
 from specc.catalog import suggest
 from specc.errors import CallError, Diagnostic, SpecError
+from specc.harness import checked
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,11 +29,11 @@ Params = Mapping[str, object]
 
 def check(path: str | os.PathLike[str], params: Params | None = None) -> list[Diagnostic]:
     """Every fault and warning of the spec at ``path``, in the order of the file; empty if there is
-    none.
+    none: what ``specc check`` finds.
 
     ``params`` are set as by ``--set``. Never imports torch. Raises CallError where the file cannot
     be read at all."""
-    return front.check(path, params)[1]
+    return checked.check(path, params)[1]
 
 
 def load(
@@ -56,7 +57,7 @@ def load(
     made = _artefact(Path(os.fspath(path)), device)
     if made is not None:
         return made
-    program = front.read(path, params)
+    program = _read(path, params)
     return _live(program, Path(os.fspath(path)).stem, model, target, device)
 
 
@@ -70,6 +71,8 @@ def loads(
 ) -> nn.Module:
     """As ``load``, of the spec ``text`` itself."""
     program, diagnostics, sources = front.check_text(text, params=params)
+    if not params:
+        program, diagnostics, sources = checked.held(program, diagnostics, sources)
     if program is None:
         raise SpecError(diagnostics, sources)
     return _live(program, "spec", model, target, device)
@@ -98,7 +101,7 @@ def build(
     from specc.targets.files import written_together
     from specc.targets.prove import prove
 
-    program = front.read(path, params)
+    program = _read(path, params)
     planned = _planned(program, stem_of(path), model, target)
     source, stem = emit(program), stem_of(path)
     folder = Path(os.fspath(output))
@@ -132,9 +135,20 @@ def built(
 ) -> list[str]:
     """The names of the files that ``build`` would write. Raises as ``build`` does of the spec and
     the call; never imports torch."""
-    planned = _planned(front.read(path, params), stem_of(path), model, target)
+    planned = _planned(_read(path, params), stem_of(path), model, target)
     names = (name for artefacts in planned.values() for name in artefacts.values())
     return list(dict.fromkeys(names))
+
+
+def _read(path: str | os.PathLike[str], params: Params | None) -> ir.Program:
+    """The program of the spec at ``path``. What its test says is of the params that it says or
+    leaves: the sizes there are not held against ``params`` of a call."""
+    if params:
+        return front.read(path, params)
+    program, diagnostics, sources = checked.check(path)
+    if program is None:
+        raise SpecError(diagnostics, sources)
+    return front.read(path) if program.test.params else program
 
 
 def _planned(

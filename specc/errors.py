@@ -44,7 +44,7 @@ Severity = Literal["error", "warning"]
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One message: what is wrong (``message``), where (``span``), what to write instead
-    (``help``)."""
+    (``help``); ``related`` are other places that have to do with it."""
 
     code: str
     message: str
@@ -52,6 +52,7 @@ class Diagnostic:
     help: str | None = None
     notes: tuple[str, ...] = ()
     severity: Severity = "error"
+    related: tuple[Span, ...] = ()
 
 
 class SpeccError(Exception):

@@ -405,7 +405,7 @@ def _simplest(terms: Mapping[Monomial, int]) -> Size:
 
 
 def _quotient(numerator: Size, denominator: Size) -> Size:
-    if isinstance(numerator, Poly) and _positive(denominator):
+    if isinstance(numerator, Poly) and is_positive(denominator):
         # A number beside the inner quotient goes into it: x // a + c is (x + a * c) // a.
         terms = dict(numerator.terms)
         more = terms.pop((), 0)
@@ -419,7 +419,7 @@ def _quotient(numerator: Size, denominator: Size) -> Size:
     return Poly({(Quotient(numerator, denominator),): 1})
 
 
-def _positive(size: Size) -> bool:
+def is_positive(size: Size) -> bool:
     """Whether ``size`` is at least 1 for all symbols of at least 1, as far as its form shows it."""
     return all(
         factor > 0 and all(isinstance(atom, str) for atom in monomial)

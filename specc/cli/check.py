@@ -8,7 +8,7 @@ from specc.cli.verb import Paths, Settings, verb
 
 @verb
 def check(paths: Paths, settings: Settings = None) -> int:
-    """Find every fault in the given specs, without torch.
+    """Find every fault in the given specs, and say what each asks of its sizes, without torch.
 
     Ends with 0 if there is none (warnings are no faults), with 2 otherwise.
 
@@ -17,10 +17,10 @@ def check(paths: Paths, settings: Settings = None) -> int:
       specc check specs
       specc check specs/mlp.spec --set width=256
     """
-    from specc import front
     from specc.choice import settings as parse
-    from specc.errors import SpecError
-    from specc.harness import matrix
+    from specc.harness import checked
+    from specc.inspect.sizes import asked
+    from specc.report.conditions import listed
     from specc.report.diagnostics import closing_line, pieces
     from specc.report.style import Piece, show, terminal_width
 
@@ -28,15 +28,12 @@ def check(paths: Paths, settings: Settings = None) -> int:
     files = spec_files(paths)
     found = []
     for file in files:
-        program, diagnostics, sources = front.check(file, params, tested=True)
-        try:
-            # Whether the sizes of `test` fit the model is the matrix's to say.
-            matrix.cases(program) if program is not None else ()
-        except SpecError as error:
-            diagnostics = [*diagnostics, *error.diagnostics()]
+        program, diagnostics, sources = checked.check(file, params)
         if diagnostics:
             show(pieces(diagnostics, sources, terminal_width()))
             show([Piece("\n")])
+        if program is not None:
+            show(listed(file, asked(program)))
         found += diagnostics
     failed = any(item.severity == "error" for item in found)
     show([Piece(closing_line(found, len(files)) + "\n", "bold red" if failed else "bold green")])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from specc.errors import Collector, Diagnostic, Span
 from specc.harness import subject
@@ -74,7 +74,7 @@ def demands_of(program: Program) -> Demands:
 def _state(found: Demands, conditions: Sequence[Condition], values: Sizes) -> None:
     for condition in conditions:
         left, right = _seen((condition.left, condition.right), values)
-        stated = Condition(left, condition.relation, right, condition.reason, condition.span)
+        stated = replace(condition, left=left, right=right)
         found.conditions.setdefault((left, condition.relation, right), stated)
 
 
@@ -96,7 +96,8 @@ def sizes_text(sizes: Mapping[str, int]) -> str:
 
 
 def violations(program: Program, demands: Demands, sizes: dict[str, int]) -> list[Diagnostic]:
-    """E0501 for each condition and each shape that does not hold on ``sizes``."""
+    """E0501 for each condition and each shape that does not hold on ``sizes``: where the test says
+    them, if it does, and where the model asks for something else."""
     text = sizes_text(sizes)
     values: dict[str, Size] = {**demands.known, **sizes}
     collector = Collector()
@@ -108,15 +109,33 @@ def violations(program: Program, demands: Demands, sizes: dict[str, int]) -> lis
                 program.subject().span,
                 f"try {name}=4",
             )
-    if collector.failed:
-        return collector.sorted()
+    if not collector.failed:
+        _check_demands(demands, values, text, collector)
+    said = program.test.place_of(tuple(sizes.items()))
+    if said is not None:
+        return [told_at(item, said) for item in collector.sorted()]
+    return collector.sorted()
+
+
+def told_at(fault: Diagnostic, said: Span) -> Diagnostic:
+    """``fault`` where the test says the sizes, and in second place where the model does."""
+    related = () if fault.span is None else (fault.span,)
+    return replace(fault, span=said, related=related)
+
+
+def _check_demands(
+    demands: Demands, values: dict[str, Size], text: str, collector: Collector
+) -> None:
+    broken: set[Span] = set()
     for condition in demands.conditions.values():
-        _check_condition(condition, values, text, collector)
+        if _check_condition(condition, values, text, collector):
+            broken.add(condition.span)
     for shape, value in demands.shapes.items():
-        _check_shape(shape, value, values, text, collector)
+        # What a condition says of the line is not said twice.
+        if value.span not in broken:
+            _check_shape(shape, value, values, text, collector)
     if not collector.failed:
         _check_memory(demands, values, text, collector)
-    return collector.sorted()
 
 
 def _refuse(collector: Collector, message: str, span: Span, help: str) -> None:
@@ -125,20 +144,14 @@ def _refuse(collector: Collector, message: str, span: Span, help: str) -> None:
 
 def _check_condition(
     condition: Condition, values: dict[str, Size], text: str, collector: Collector
-) -> None:
-    try:
-        holds = condition.holds(values)
-        left, right = evaluate(condition.left, values), evaluate(condition.right, values)
-        numbers = f"{left} {condition.relation} {right} is false"
-    except ZeroDivisionError:
-        holds, numbers = False, "it divides by zero"
-    if holds is False:
-        _refuse(
-            collector,
-            f"sizes {text} break {condition}: {numbers}",
-            condition.span,
-            condition.reason,
-        )
+) -> bool:
+    """Whether ``condition`` is broken, which is reported."""
+    numbers = condition.broken_by(values)
+    if numbers is None:
+        return False
+    message = f"sizes {text} break {condition}: {numbers}"
+    _refuse(collector, message, condition.span, condition.reason)
+    return True
 
 
 def _check_shape(

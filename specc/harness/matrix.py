@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from specc.errors import Collector, Diagnostic, SpecError
 from specc.harness import subject
 from specc.harness.demands import Demands, demands_of, sizes_text, violations
 from specc.ir import Program
-from specc.sizes import Size, symbols
+from specc.ir.relations import is_tie, solved
+from specc.sizes import Size, evaluate, symbols
 
 # A batch of four shows a reduction over the batch; one and a prime show what four hides (a squeezed
 # dimension, a block size that happens to divide). With the prime go other sizes that are equal.
@@ -141,9 +142,10 @@ def _written_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, i
     names = input_symbols(program)
     collector = Collector()
     rows = []
-    span = program.train.span if program.train else program.subject().span
+    whole = program.train.span if program.train else program.subject().span
     for row in program.test.sizes:
         values = dict(row)
+        span = program.test.place_of(row) or whole
         text = sizes_text(values)
         for name in values.keys() - set(names):
             near = difflib.get_close_matches(name, names, 1, 0.3)
@@ -182,26 +184,75 @@ def _default_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, i
         if faults:
             raise SpecError(faults)
         return [()]
-    batch = "N" if "N" in names else names[0]
-    others = [name for name in names if name != batch]
-    first_faults: list[Diagnostic] | None = None
+    told = _told_sizes(demands, names)
+    free = [name for name in names if name not in told]
+    batch = "N" if "N" in free else next(iter(free), "")
+    others = [name for name in free if name != batch]
+    sizes = _fitting(program, demands, others, {batch: DEFAULT_BATCH} if batch else {}, told)
+    found = [sizes]
+    if batch:
+        single = _whole(sizes | {batch: SINGLE}, told)
+        found += [] if violations(program, demands, single) else [single]
+        # Some faults show on a square alone: an axis that is taken for another.
+        last = sizes | {batch: PRIME}
+        squares = itertools.islice(_squares(last, others), MOST_SQUARES)
+        tried = (_whole(row, told) for row in itertools.chain(squares, [last]))
+        fitting = (row for row in tried if not violations(program, demands, row))
+        found += itertools.islice(fitting, 1)
+    return list(dict.fromkeys(tuple((name, row[name]) for name in names) for row in found))
+
+
+def _fitting(
+    program: Program,
+    demands: Demands,
+    others: Sequence[str],
+    first: Mapping[str, int],
+    told: Mapping[str, Size],
+) -> dict[str, int]:
+    """Sizes that the program takes: ``first``, what is tried for ``others``, and what these tell.
+
+    Raises SpecError: E0501 where there are none."""
+    faults: list[Diagnostic] | None = None
     for choice in itertools.islice(_choices(len(others)), MAX_ATTEMPTS):
-        sizes = dict(zip(others, choice, strict=True)) | {batch: DEFAULT_BATCH}
-        faults = violations(program, demands, sizes)
-        if not faults:
-            break
-        first_faults = first_faults or faults
-    else:
-        assert first_faults is not None
-        raise SpecError(first_faults)
-    rows = [sizes, sizes | {batch: SINGLE}]
-    found = [row for row in rows if not violations(program, demands, row)]
-    # Some faults show on a square alone: an axis that is taken for another.
-    last = sizes | {batch: PRIME}
-    tried = itertools.chain(itertools.islice(_squares(last, others), MOST_SQUARES), [last])
-    fitting = (row for row in tried if not violations(program, demands, row))
-    found += itertools.islice(fitting, 1)
-    return [tuple((name, row[name]) for name in names) for row in found]
+        sizes = _whole({**first, **dict(zip(others, choice, strict=True))}, told)
+        found = violations(program, demands, sizes)
+        if not found:
+            return sizes
+        faults = faults or found
+    assert faults is not None
+    raise SpecError([_of_no_row(fault) for fault in faults])
+
+
+def _of_no_row(fault: Diagnostic) -> Diagnostic:
+    """``fault`` of sizes that nobody wrote: none that were tried are right for the model."""
+    return replace(
+        fault,
+        message=f"no sizes were found that the model takes: {fault.message}",
+        notes=(*fault.notes, *((fault.help,) if fault.help else ())),
+        help="change what asks for it, or write sizes that fit: `test { sizes ... }`",
+    )
+
+
+def _told_sizes(demands: Demands, names: Sequence[str]) -> dict[str, Size]:
+    """The sizes that an equality gives, such as `where T == 8`, in terms of the others."""
+    told: dict[str, Size] = {}
+    for condition in demands.conditions.values():
+        if condition.relation != "==":
+            continue
+        known = {**demands.known, **told}
+        difference = evaluate(condition.left, known) - evaluate(condition.right, known)
+        found = solved(difference, reversed(names))
+        if found is not None and is_tie(difference):
+            name, size = found
+            told = {each: evaluate(of, {name: size}) for each, of in told.items()}
+            told[name] = size
+    return told
+
+
+def _whole(sizes: Mapping[str, int], told: Mapping[str, Size]) -> dict[str, int]:
+    """``sizes`` with those that are ``told`` by them; 0, which nothing takes, for what is none."""
+    found = {name: evaluate(size, sizes) for name, size in told.items()}
+    return {**sizes, **{name: size if isinstance(size, int) else 0 for name, size in found.items()}}
 
 
 def _squares(row: dict[str, int], others: Sequence[str]) -> Iterator[dict[str, int]]:
@@ -210,7 +261,7 @@ def _squares(row: dict[str, int], others: Sequence[str]) -> Iterator[dict[str, i
     largest = max(row.values())
     near = (size for size in CANDIDATES if size <= 2 * largest)
     alike = tuple(dict.fromkeys([*(row[name] for name in others), *near]))
-    yield dict.fromkeys(row, PRIME)
+    yield row | dict.fromkeys(others, PRIME)
     for value in alike:
         yield row | dict.fromkeys(others, value)
     for pair in itertools.combinations(others, 2):

@@ -7,7 +7,7 @@ Non-goals: reading the call's words (``specc.choice``), which rows a test has
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from specc import ir
@@ -15,7 +15,8 @@ from specc.catalog import suggest
 from specc.errors import CallError
 from specc.harness import matrix
 from specc.harness.demands import demands_of
-from specc.sizes import Atom, Extreme, Power, Size, as_remainder, symbols
+from specc.ir.bounds import margin
+from specc.sizes import Atom, Extreme, Power, Size, as_remainder, evaluate, symbols
 
 
 def alone(program: ir.Program, model: ir.Module) -> ir.Program:
@@ -63,13 +64,46 @@ def choose(whole: ir.Program, program: ir.Program, asked: Mapping[str, int]) -> 
 def conditions(program: ir.Program) -> tuple[ir.Condition, ...]:
     """What is asked of the sizes of ``program``, its blocks' conditions in its inputs' terms; what
     no sizes can break is left out."""
-    stated = ir.joined(demands_of(program).conditions.values())
+    demands = demands_of(program)
+    return _distinct(ir.joined(demands.conditions.values()), demands.known)
+
+
+def asked(program: ir.Program) -> dict[str, tuple[ir.Condition, ...]]:
+    """What each model of ``program`` asks of the sizes of its inputs, and what its training asks of
+    a batch, by the name of the model or of the class that trains; without those that ask
+    nothing."""
+    train = program.train
+    whole = train.module if train is not None and train.module is not None else None
+    found: dict[str, tuple[ir.Condition, ...]] = {}
+    for module in (*program.models, *(() if whole is None else (whole,))):
+        stated = module.conditions
+        if train is not None and whole is None and module.name == train.model:
+            stated = ir.joined((*stated, *train.conditions))
+        conditions = _distinct(stated, module.values)
+        if conditions:
+            found[module.name] = conditions
+    return found
+
+
+def _distinct(
+    stated: Sequence[ir.Condition], known: Mapping[str, Size]
+) -> tuple[ir.Condition, ...]:
+    """``stated`` without what always holds, and each once: a block says of numbers what the model
+    says of its params."""
     least: dict[str, Size] = {}
     for condition in stated:
         remainder = as_remainder(condition.left)
         if remainder is not None and condition.relation == "==" and condition.right == 0:
             least[str(remainder[0])] = remainder[1]
-    return tuple(condition for condition in stated if not _always(condition, least))
+    said: dict[object, ir.Condition] = {}
+    for condition in stated:
+        left, right = (evaluate(size, known) for size in (condition.left, condition.right))
+        inner = replace(condition, left=left, right=right)
+        bound = margin(inner)
+        if inner.holds({}) is None and not _always(condition, least):
+            key = (condition.relation, left - right) if bound is None else bound
+            said.setdefault(key, condition)
+    return tuple(said.values())
 
 
 def _always(condition: ir.Condition, least: Mapping[str, Size]) -> bool:

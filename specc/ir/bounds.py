@@ -129,7 +129,7 @@ def strongest(conditions: Iterable[Condition], least: Mapping[Size, int]) -> lis
             continue
         room = _constant(difference)
         size = difference - room
-        sure = never_negative(difference) or -room <= least.get(size, room - 1)
+        sure = never_negative(difference) or -room <= least.get(size, -room - 1)
         if sure and not condition.stated:
             continue
         if size not in found:
@@ -157,10 +157,9 @@ def _said(condition: Condition, difference: Size) -> Condition:
         left, relation, right = size, ">=", -room
     own = condition.left, condition.relation, condition.right
     turned = (condition.right, _TURNED.get(condition.relation, ""), condition.left)
-    if (left, relation, right) in (own, turned) or len(_apart_size(size)) != 1:
+    plain = len(_apart(size)) == 1 if isinstance(size, Poly) else False
+    if not plain or (left, relation, right) == own:
         return condition
-    return replace(condition, left=left, relation=relation, right=right)  # type: ignore[arg-type]
-
-
-def _apart_size(size: Size) -> dict[Monomial, int]:
-    return _apart(size) if isinstance(size, Poly) else {}
+    if (left, relation, right) == turned and not isinstance(condition.left, int):
+        return condition
+    return replace(condition, left=left, relation=relation, right=right)  # type: ignore[arg-type]  # one of two

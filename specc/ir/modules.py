@@ -65,6 +65,16 @@ class Condition:
             ">=": left >= right,
         }[self.relation]
 
+    def broken_by(self, values: Mapping[str, Size]) -> str | None:
+        """How ``values`` break it, in numbers: ``1 == 0 is false``; None where they do not."""
+        try:
+            if self.holds(values) is not False:
+                return None
+            left, right = evaluate(self.left, values), evaluate(self.right, values)
+        except ZeroDivisionError:
+            return "it divides by zero"
+        return f"{left} {self.relation} {right} is false"
+
     def __str__(self) -> str:
         return f"{self.left} {self.relation} {self.right}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from specc.errors import Span
 from specc.ir.modules import Module, Param
 from specc.ir.training import Train
 from specc.ir.types import Static
@@ -22,6 +23,8 @@ class TestPlan:
     # What the spec's params are while it is tested, in place of their defaults.
     params: tuple[tuple[str, Static], ...] = ()
     sizes: tuple[tuple[tuple[str, int], ...], ...] = ()
+    # Where each row of sizes is written.
+    rows: tuple[tuple[tuple[tuple[str, int], ...], Span], ...] = field(default=(), compare=False)
     seed: int = 0
     steps: int = 3
     targets: tuple[str, ...] = ("eager", "compile", "torchscript", "export")
@@ -35,6 +38,11 @@ class TestPlan:
     nonfinite: str = "refused"
     # Inputs that are read from a file: (input's name, path from the spec's folder).
     samples: tuple[tuple[str, str], ...] = ()
+
+    def place_of(self, row: tuple[tuple[str, int], ...]) -> Span | None:
+        """Where ``row``, in whatever order, is written; None of one that is not."""
+        wanted = dict(row)
+        return next((span for each, span in self.rows if dict(each) == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ those that ask for remainders (``divisibility``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import product
 from math import gcd, lcm
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from specc.sizes import (
+    Extreme,
     Poly,
     Power,
     Quotient,
@@ -26,6 +25,9 @@ from specc.sizes import (
     symbol,
     symbols,
 )
+
+if TYPE_CHECKING:
+    from fractions import Fraction  # for what ties alone
 
 # As many random points tell a polynomial of sizes from a constant; the chance of an error is nil.
 _POINTS: Final = 4
@@ -42,6 +44,9 @@ def is_tie(difference: Size) -> bool:
     left of ``H - 4 * (H // 4)`` is 0. What is left of a tie depends on the symbols still."""
     if isinstance(difference, int):
         return False
+    from fractions import Fraction
+    from random import Random
+
     random = Random(0)
     names = sorted(symbols(difference))
     found = set()
@@ -55,6 +60,8 @@ def is_tie(difference: Size) -> bool:
 
 
 def _exact(size: Size, values: Mapping[str, Fraction]) -> Fraction:
+    from fractions import Fraction
+
     if isinstance(size, int):
         return Fraction(size)
     total = Fraction(0)
@@ -67,6 +74,9 @@ def _exact(size: Size, values: Mapping[str, Fraction]) -> Fraction:
                 # A number beyond is one that no size has; it differs from the others all the same.
                 exponent = int(_exact(atom.exponent, values)) % _MOST_POWER
                 term *= Fraction(atom.base) ** exponent
+            elif isinstance(atom, Extreme):
+                choose = max if atom.kind == "max" else min
+                term *= choose(_exact(each, values) for each in atom.sizes)
             else:
                 term *= _exact(atom.numerator, values) / _exact(atom.denominator, values)
         total += term
@@ -113,12 +123,27 @@ def _no_remainder_fits(difference: Poly) -> bool:
 def _quotients(size: Size) -> Iterator[Quotient | None]:
     """The quotients of a sum; None for a term of another form than a multiple of one atom."""
     for monomial, _ in size.terms if isinstance(size, Poly) else ():
-        if len(monomial) > 1 or any(isinstance(atom, Power) for atom in monomial):
+        if len(monomial) > 1 or any(isinstance(atom, Power | Extreme) for atom in monomial):
             yield None
         for atom in monomial:
             if isinstance(atom, Quotient):
                 fixed = isinstance(atom.denominator, int) and atom.denominator > 0
                 yield atom if fixed else None
+
+
+def without_shared(left: Size, right: Size, names: Container[str]) -> tuple[Size, Size]:
+    """``left == right`` without the sizes among ``names`` that divide both, which are at least 1:
+    ``64 * N == 8 * N * T`` is ``64 == 8 * T``."""
+    for name in sorted(symbols(left) & symbols(right) if right != 0 else symbols(left)):
+        while name in names and _divisible(left, name) and _divisible(right, name):
+            left, right = (floor_divide(size, symbol(name)) for size in (left, right))
+    return left, right
+
+
+def _divisible(size: Size, name: str) -> bool:
+    return size == 0 or (
+        isinstance(size, Poly) and all(name in monomial for monomial, _ in size.terms)
+    )
 
 
 def solved(difference: Size, names: Iterable[str]) -> tuple[str, Size] | None:

@@ -54,14 +54,15 @@ def _one(diagnostic: Diagnostic, sources: Mapping[str, str], columns: int) -> It
     style = _STYLE[diagnostic.severity]
     span = diagnostic.span
     yield Piece(f"{diagnostic.severity}[{diagnostic.code}]", style)
-    gutter = " " * (len(str(span.line)) if span else 1)
+    places = [place for place in (span, *diagnostic.related) if place is not None]
+    gutter = " " * max((len(str(place.line)) for place in places), default=1)
     yield Piece(": " + _indented(diagnostic.message, " " * 4) + "\n", "bold")
-    if span is not None:
-        yield Piece(f"{gutter} --> ", _MARGIN)
-        yield Piece(f"{visible(span.file)}:{span.line}:{span.column}\n")
-        source = sources.get(span.file)
+    for place in places:
+        yield Piece(f"{gutter} {'-->' if place is span else ':::'} ", _MARGIN)
+        yield Piece(f"{visible(place.file)}:{place.line}:{place.column}\n")
+        source = sources.get(place.file)
         if source is not None:
-            yield from _excerpt(span, source, gutter, style, columns)
+            yield from _excerpt(place, source, gutter, style, columns)
     for label, texts in (("note", diagnostic.notes), ("help", (diagnostic.help,))):
         for text in texts:
             if text:
@@ -83,7 +84,7 @@ def _excerpt(span: Span, source: str, gutter: str, style: str, columns: int) -> 
     carets = max(1, sum(width(piece) for piece in shown[left:right]))
     before, text, room = _window(shown, left, right, max(20, columns - _MARGIN_COLUMNS))
     yield Piece(f"{gutter} |\n", _MARGIN)
-    yield Piece(f"{span.line} | ", _MARGIN)
+    yield Piece(f"{span.line:>{len(gutter)}} | ", _MARGIN)
     yield Piece(text + "\n")
     yield Piece(f"{gutter} | ", _MARGIN)
     yield Piece(" " * before + "^" * max(1, min(carets, room)) + "\n", style)

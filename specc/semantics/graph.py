@@ -16,12 +16,12 @@ from specc.catalog.catalogue import Catalogue
 from specc.catalog.rows import RuleError
 from specc.errors import Collector, Span
 from specc.ir.bounds import is_plain
-from specc.ir.relations import never_zero
+from specc.ir.relations import never_zero, without_shared
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity, Items
 from specc.semantics.places import Namespace
 from specc.semantics.reports import BlockCollector
-from specc.sizes import Poly, Size, evaluate, never_negative, symbols
+from specc.sizes import Poly, Size, evaluate, is_positive, never_negative, symbols
 from specc.syntax import ast
 
 if TYPE_CHECKING:
@@ -210,6 +210,7 @@ class Graph:
             if never_zero(difference):
                 raise refusal
             if difference != 0:
+                left, right = without_shared(left, right, self.dimensions)
                 self.conditions.append(ir.Condition(left, "==", right, refusal.message, span))
 
         return require
@@ -240,7 +241,7 @@ class Graph:
                 for item, item_hint in zip(type_, hints, strict=True)
             )
         for place, size in enumerate(type_.shape):
-            if isinstance(size, Poly):
+            if isinstance(size, Poly) and not is_positive(size):
                 self._require_filled(size, place, type_, span)
         if isinstance(hint, str):
             return ir.Value(hint, type_, span, named=True)

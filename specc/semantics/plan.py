@@ -14,7 +14,7 @@ from specc import ir
 from specc.catalog import OPTIMIZERS, suggest
 from specc.catalog.optimizers import SOON
 from specc.catalog.rows import Begin
-from specc.errors import Collector
+from specc.errors import Collector, Span
 from specc.semantics import static
 from specc.semantics.entities import POISON, Entity, describe, is_poisoned, is_static, to_static
 from specc.semantics.expressions import elaborate
@@ -50,7 +50,7 @@ def build_plan(
 ) -> ir.TestPlan:
     """The plan; ``graph`` has the file's params in scope, ``inputs`` are what a test draws,
     ``params`` what ``test_params`` gave."""
-    rows: list[tuple[tuple[str, int], ...]] = []
+    rows: list[tuple[tuple[tuple[str, int], ...], Span]] = []
     settings: dict[str, Any] = {}
     samples: dict[str, str] = {}
     for statement in block.body:
@@ -58,7 +58,7 @@ def build_plan(
             case ast.Sizes():
                 row = _row(statement, graph)
                 if row is not None:
-                    rows.append(row)
+                    rows.append((row, statement.span))
             case ast.Setting():
                 if statement.name in settings:
                     graph.error(
@@ -72,7 +72,8 @@ def build_plan(
                 _sample(statement, graph, inputs, samples)
     return ir.TestPlan(
         params=tuple(params.items()),
-        sizes=tuple(dict.fromkeys(rows)),
+        sizes=tuple(dict.fromkeys(row for row, _ in rows)),
+        rows=tuple(rows),
         samples=tuple(samples.items()),
         **settings,
     )

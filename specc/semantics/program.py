@@ -17,6 +17,7 @@ from specc.semantics.models import build_model, build_module, declare_input, run
 from specc.semantics.names import check_name, check_type_name
 from specc.semantics.params import Settings, declare_param, type_advice
 from specc.semantics.plan import build_plan, test_params, with_steps
+from specc.semantics.rows_of_sizes import check_conditions, check_names
 from specc.semantics.train import TrainBuilder
 from specc.semantics.values import TYPES
 from specc.syntax import ast
@@ -220,13 +221,42 @@ def _plan(
         )
     plan = ir.TestPlan()
     if blocks:
-        model, _ = models[0]
-        given = model.inputs if train is None or train.module is None else ()
-        inputs = (*given, *(train.inputs if train is not None else ()))
+        # What a test runs: the one model that is trained, the training of several, or the last.
+        name = train.model if train is not None else models[-1][0].name
+        model = next(model for model, _ in models if model.name == name)
+        alone = train is None or train.module is None
+        inputs = (*(model.inputs if alone else ()), *(train.inputs if train is not None else ()))
         plan = build_plan(blocks[0], scope, inputs, of_test, collector)
+        subject = model if train is None or train.module is None else train.module
+        trained = any(isinstance(item, ast.Train) for item in tree.items)
+        if train is not None or not trained:
+            _check_rows(tree, blocks[0], plan, subject, inputs, train, collector)
     if train is None or collector.failed:
         return plan
     return with_steps(plan, blocks[0] if blocks else None, train, collector)
+
+
+def _check_rows(
+    tree: ast.SpecFile,
+    block: ast.Test,
+    plan: ir.TestPlan,
+    subject: ir.Module,
+    inputs: Sequence[ir.Value],
+    train: ir.Train | None,
+    collector: Collector,
+) -> None:
+    """Holds the rows of sizes against what could be read of the program, faulty or not."""
+    read = {value.name for value in inputs}
+    bodies = [item.body for item in tree.items if isinstance(item, ast.Module | ast.Train)]
+    unread = [item for body in bodies for item in body
+              if isinstance(item, ast.Input) and item.name not in read]  # fmt: skip
+    hidden = {size.name for item in unread for size in item.type.sizes or ()
+              if isinstance(size, ast.Name)}  # fmt: skip
+    failed = collector.failed
+    check_names(block, inputs, subject.values, hidden if failed else (), collector)
+    if failed:
+        conditions = (*subject.conditions, *(train.conditions if train is not None else ()))
+        check_conditions(plan.rows, conditions, subject.values, collector)
 
 
 def _test_params(

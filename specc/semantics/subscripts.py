@@ -21,7 +21,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Poly, Size, evaluate, never_negative
 from specc.syntax import ast
 
 
@@ -149,6 +149,8 @@ def _shape(
                 shape.append(_sliced(graph, type_.shape[position], item, span))
                 position += 1
             case ir.Value():
+                if item.type.classes is not None:
+                    _covered(graph, type_.shape[position], item.type, position, span)
                 shape.extend(item.type.shape)
                 position += 1
             case _:
@@ -174,6 +176,20 @@ def _in_range(graph: Graph, size: Size, index: object, dimension: int, span: Spa
         return
     _state(graph, 0, known, reason, span)
     _state(graph, known + 1, length, reason, span)
+
+
+def _covered(graph: Graph, size: Size, index: ir.TensorType, dimension: int, span: Span) -> None:
+    """E0309 for an ``index(k)`` known to go beyond the dimension; a condition where that is
+    open."""
+    assert index.classes is not None
+    known, length = graph.decided(index.classes), graph.decided(size)
+    message = f"dimension {dimension} has {size} entries, and {index} goes up to"
+    last = index.classes - 1
+    if never_negative(known - length - 1):
+        raise RuleError(
+            "E0309", f"{message} {last}", help="an index(k) picks from a dimension of k or more"
+        )
+    _state(graph, known, length, f"{message} {last}", span)
 
 
 def _state(graph: Graph, least: Size, most: Size, reason: str, span: Span) -> None:

@@ -290,3 +290,23 @@ def tell_loss(line: Line, match: re.Match[str]) -> Finding:
         match, "whole", "the loss is a name that is bound",
         f"write `loss = {match['value'].strip()}`", words=("loss",),
     )  # fmt: skip
+
+
+def tell_setting(line: Line, match: re.Match[str]) -> Finding | None:
+    """``steps=5``, ``targets = ["eager", "compile"]`` of a test, read as ``steps 5`` and ``targets
+    eager, compile``."""
+    word, value = match["word"], match["value"].strip()
+    if word in ("sizes", "params"):
+        inside = re.fullmatch(r"[\w.]*\((.*)\)", value)
+        said = inside[1].strip() if inside is not None else value
+        if not re.match(r"\w+[ \t]*=", said):
+            return None
+    elif re.fullmatch(r"[\s\w,\"'()\[\]]+", value):
+        said = ", ".join(re.findall(r"\w+", value))
+    else:
+        said = value
+    start, end = line.place(match, "whole")
+    return line.finding(
+        match, "whole", f"`{word}` is a word of the language here: what it says follows it",
+        f"write `{word} {said}`", edits=((start, end, f"{word} {said}"),),
+    )  # fmt: skip

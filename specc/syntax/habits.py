@@ -53,6 +53,11 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
         r"(?P<value>[^=].*)",
         statements.tell_assigned_word,
     ),
+    (
+        r"[ \t]*(?P<whole>(?P<word>sizes|params|seed|steps|targets|devices|dtypes|modes|layouts"
+        r"|optimizers|nonfinite|accumulate)[ \t]*[=:](?P<value>[^=].*))",
+        statements.tell_setting,
+    ),
     (r"[ \t]*(?P<whole>loss(?:[ \t]*:[ \t]*|[ \t]+)(?P<value>[A-Za-z_].*))", statements.tell_loss),
     (rf"[ \t]*(?P<name>{_NAME})[ \t]*(?P<sign>:=)(?P<value>.*)", statements.tell_walrus),
     (

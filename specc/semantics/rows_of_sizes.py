@@ -1,0 +1,75 @@
+"""The rows of sizes that ``test`` writes, held against the inputs: every unknown size is said, and
+no other. Where the file has faults, what is known of its conditions is held against them too, so
+that one fault does not hide another.
+
+Non-goals: what a row leaves of each value and choosing rows, which the test matrix does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from specc import ir
+from specc.catalog import suggest
+from specc.errors import Collector, Diagnostic, Span
+from specc.sizes import Size, symbols
+from specc.syntax import ast
+
+Row = tuple[tuple[str, int], ...]
+
+
+def check_names(
+    block: ast.Test,
+    inputs: Iterable[ir.Value],
+    known: Collection[str],
+    hidden: Collection[str],
+    collector: Collector,
+) -> None:
+    """E0502 for a size that no input has, and for one that a row does not say. ``known`` are the
+    params, ``hidden`` the sizes of inputs that could not be read."""
+    sizes = [size for value in inputs for size in value.type.shape]
+    names = list(dict.fromkeys(name for size in sizes for name in sorted(symbols(size) - {*known})))
+    for row in (item for item in block.body if isinstance(item, ast.Sizes)):
+        said = [each.name for each in row.sizes]
+        missing = [name for name in names if name not in said]
+        for each in row.sizes:
+            if each.name in names or each.name in hidden:
+                continue
+            close = suggest(each.name, missing)
+            collector.error(
+                "E0502",
+                f"no input has a size called `{each.name}`",
+                each.span,
+                f"did you mean `{close}`?" if close else _listed(names),
+            )
+        for name in missing:
+            collector.error(
+                "E0502",
+                f"this row does not say what {name} is",
+                row.span,
+                f"add `{name}=4`",
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    if not names:
+        return "every size of the inputs is a number"
+    return f"the inputs' sizes are {', '.join(names)}"
+
+
+def check_conditions(
+    rows: Iterable[tuple[Row, Span]],
+    conditions: Iterable[ir.Condition],
+    known: Mapping[str, Size],
+    collector: Collector,
+) -> None:
+    """E0501 for each row that breaks one of ``conditions``; ``known`` are the params' values."""
+    for row, span in rows:
+        text = ", ".join(f"{name}={value}" for name, value in row)
+        for condition in conditions:
+            numbers = condition.broken_by({**known, **dict(row)})
+            if numbers is not None:
+                message = f"sizes {text} break {condition}: {numbers}"
+                related = (condition.span,)
+                collector.items.append(
+                    Diagnostic("E0501", message, span, condition.reason, related=related)
+                )
