@@ -359,7 +359,7 @@ def never_negative(size: Size) -> bool:
     if not _grows(size):
         # What is left of a division by something positive.
         remainder = as_remainder(size)
-        return remainder is not None and _positive(remainder[1])
+        return remainder is not None and is_positive(remainder[1])
     lowest = evaluate(size, dict.fromkeys(symbols(size), 1))
     return isinstance(lowest, int) and lowest >= 0
 

@@ -66,8 +66,8 @@ TIED = (
     ("input x: float[N, 1]\n  output squeeze(x, 0)", "N == 1"),
     ("input x: float[N, T]\n  input y: float[N, S]\n  output x[:, 1:] + y", "S == T - 1"),
     ("input x: float[N, T]\n  a, b = split(x, (3, 4), dim=1)\n  output a, b", "T == 7"),
-    ("input x: float[N, T, 8]\n  layer fc = Linear(8)\n  y = fc(x)\n  output y @ fc.weight, y.mT @ x"
-     " + x", "T == 8"),
+    ("input x: float[N, T, 8]\n  layer fc = Linear(8)\n  y = fc(x)\n"
+     "  output y @ fc.weight, y.mT @ x + x", "T == 8"),
     ("input x: float[N, 4]\n  input y: float[M, 4]\n  output cat([x, y], dim=1)", "M == N"),
     ("input x: float[N, 2, T]\n  output reshape(x, N, 4, 5)", "T == 10"),
     ("input q: float[N, T, 8]\n  input m: bool[N, S]\n"

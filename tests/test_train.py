@@ -172,7 +172,8 @@ def test_a_loss_that_no_step_can_lower_is_refused(loss: str, code: str) -> None:
 def test_what_the_loss_asks_of_the_sizes_is_kept() -> None:
     text = (
         "spec 1\nmodel M {\n input x: float[N, 4]\n output tile(x, 2, 1)\n}\n"
-        "train {\n input label: index(4)[M]\n loss = CrossEntropyLoss(output, label)\n}\n"
+        "train {\n input label: index(4)[M] where M == 2 * N\n"
+        " loss = CrossEntropyLoss(output, label)\n}\n"
     )
     train = analyse(text, "m.spec").train
     assert train is not None

@@ -9,6 +9,7 @@ those that ask for remainders (``divisibility``)."""
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Final
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
 _POINTS: Final = 4
 _LARGEST: Final = 4096
 # So many remainders of all symbols together are tried one by one.
-_MOST_REMAINDERS: Final = 4096
+_MOST_REMAINDERS: Final = 256
 _MOST_POWER: Final = 4096
 
 
+@lru_cache(maxsize=1024)
 def is_tie(difference: Size) -> bool:
     """Whether ``difference == 0`` leaves its symbols no range of values.
 
@@ -83,6 +85,8 @@ def _exact(size: Size, values: Mapping[str, Fraction]) -> Fraction:
     return total
 
 
+# A block that is used a thousand times asks the same a thousand times.
+@lru_cache(maxsize=1024)
 def never_zero(difference: Size) -> bool:
     """Whether no symbols of at least 1 make ``difference`` 0, as far as its form shows it."""
     if isinstance(difference, int):

@@ -186,9 +186,7 @@ def _covered(graph: Graph, size: Size, index: ir.TensorType, dimension: int, spa
     message = f"dimension {dimension} has {size} entries, and {index} goes up to"
     last = index.classes - 1
     if never_negative(known - length - 1):
-        raise RuleError(
-            "E0309", f"{message} {last}", help="an index(k) picks from a dimension of k or more"
-        )
+        raise RuleError("E0309", f"{message} {last}", help="pick from k or more")
     _state(graph, known, length, f"{message} {last}", span)
 
 

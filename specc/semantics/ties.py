@@ -42,7 +42,7 @@ def without_ties(
             equate(graph, graph.decided(item.left) - graph.decided(item.right))
     said = [item.left - item.right for item in stated if item.relation == "=="]
     kept: list[ir.Condition] = []
-    for condition in graph.conditions:
+    for condition in dict.fromkeys(graph.conditions):
         if condition.relation != "==" or condition.stated:
             kept.append(condition)
             continue
@@ -67,7 +67,9 @@ def _report(graph: Graph, condition: ir.Condition, inputs: Sequence[ast.Input]) 
     found = solved(difference, reversed(free)) or solved(
         evaluate(difference, graph.params), reversed(free)
     )
-    left, right = found or (str(condition.left), condition.right)
+    left, right = found or (condition.left, condition.right)
+    if isinstance(left, int):
+        left, right = right, left
     equality = f"{left} == {right}"
     told = evaluate(right, graph.params)
     value = f", which is {told}" if isinstance(told, int) and told != right else ""

@@ -196,11 +196,10 @@ def embedding_entries(call: Call) -> Size:
     if written is None:
         return told(call, "num_embeddings", tensor.classes, tensor)
     entries = as_size(call, "num_embeddings", written)
-    advice = None
     if known(call, tensor.classes) is not None:
         advice = f"write {call.name}({tensor.classes}, ...), or leave num_embeddings out"
-    require_within(call, tensor, entries, call.name, "num_embeddings", advice)
-    return entries
+        require_within(call, tensor, entries, call.name, "num_embeddings", advice)
+    return entries  # what is open is a condition of the use, where ``embedding`` states it
 
 
 def embedding(call: Call) -> TensorType:
@@ -208,6 +207,7 @@ def embedding(call: Call) -> TensorType:
     tensor = call.tensor()
     _require_index(call, tensor)
     positive(call, "num_embeddings", "embedding_dim")
+    require_within(call, tensor, size_of(call, "num_embeddings"), call.name, "num_embeddings")
     _require_padding_entry(call, known(call, size_of(call, "num_embeddings")))
     return TensorType("float", (*tensor.shape, size_of(call, "embedding_dim")))
 
