@@ -271,7 +271,7 @@ def test_any_chain_is_emitted_formatted_and_runs(stages: list[str], breaks: list
 def test_what_the_loss_asks_of_the_sizes_is_asserted() -> None:
     source = emitted(
         "spec 1\nmodel M {\n input x: float[N, 4]\n y = tile(x, 2, 1) -> Linear(4)\n output y\n}\n"
-        "train {\n input label: index(4)[B]\n loss = CrossEntropyLoss(y, label)\n"
+        "train {\n input label: index(4)[B] where B == 2 * N\n loss = CrossEntropyLoss(y, label)\n"
         " optimizer SGD(lr=0.1)\n}\n"
     )
     model = class_of(source)()
