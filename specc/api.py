@@ -264,7 +264,7 @@ def _module(
     elif known.weights is not None:
         from specc.targets.weights import start_from
 
-        start_from(module, known.weights, program.file)
+        start_from(module, known, program.file)
     return module.to(device)
 
 

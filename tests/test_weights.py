@@ -169,6 +169,7 @@ BROKEN: list[tuple[str, Callable[[Path], object], str]] = [
     ("a.safetensors", _cut, "cannot read"),
     ("a.safetensors", lambda p: _header(p, b"{}", 2**62), "cannot read.*header"),
     ("a.safetensors", lambda p: _header(p, b"[" * 9000), "cannot read"),
+    ("a.safetensors", lambda p: _header(p, b"{}" + b" " * (17 << 20)), "header.*17,825,794 bytes"),
     ("a.safetensors", lambda p: _header(p, _one("WAT"), body=2), "cannot read"),
     ("a.safetensors", lambda p: _header(p, _one("F8_E4M3"), body=2), "it lacks body.weight"),
     ("a.safetensors", lambda p: p.mkdir(), "no checkpoint"),

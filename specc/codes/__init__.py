@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from specc.codes import calls, extensions, names, shapes, structure, text, training
+from specc.codes import calls, checkpoints, extensions, names, shapes, structure, text, training
 from specc.codes.form import Code
 
 CODES: Final[Mapping[str, Code]] = {
     **text.ROWS,
     **names.ROWS,
     **structure.ROWS,
+    **checkpoints.ROWS,
     **shapes.ROWS,
     **training.ROWS,
     **calls.ROWS,

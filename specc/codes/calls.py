@@ -88,11 +88,12 @@ ROWS = {
         "a checkpoint that cannot be started from",
         (
             "`weights` names a file inside the project, from the spec's folder: safetensors, or "
-            "torch's own format, which is read without running its code. Its names, shapes and "
-            "dtypes are those of the model's state_dict."
+            "torch's own format, which is read without running its code. Its names, as the map "
+            "changes them, its shapes and dtypes are those of the model's state_dict; every tensor "
+            "of both is accounted for."
         ),
         'weights "../elsewhere/resnet18.safetensors"',
-        "Put the file there, or label the layers as the checkpoint names them.",
+        "Put the file there; label the layers as the checkpoint names them, or write a map.",
     ),
     "E0711": Code(
         "a code that there is not",

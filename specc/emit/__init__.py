@@ -11,12 +11,13 @@ from collections.abc import Mapping
 
 from specc import garbage, ir
 from specc.emit.borrowed import helpers, imports
+from specc.emit.checkpoints import from_checkpoint
 from specc.emit.choices import is_hidden
 from specc.emit.classes import Classes, EmittedClass, classes_of
 from specc.emit.layout import identifier
 from specc.emit.marks import mark, told_apart
 from specc.emit.members import training_class
-from specc.emit.modules import constructor, forward, from_checkpoint, plain
+from specc.emit.modules import constructor, forward, plain
 from specc.emit.names import attribute_names, constant_names, training_names
 from specc.emit.precision import Precision
 from specc.emit.statements import Class, comment, print_class
@@ -71,7 +72,7 @@ def _imports(program: ir.Program, body: str) -> str:
     """The imports that the source below uses, and no others."""
     tree = ast.parse(body)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    lines = ["import copy"] if "copy" in used else []
+    lines = [f"import {name}" for name in ("copy", "re") if name in used]
     if "OrderedDict" in used:
         lines.append("from collections import OrderedDict")
     if "Callable" in used:

@@ -73,6 +73,13 @@ def literal(value: object) -> str:
             raise ValueError(f"not a literal: {value!r}")
 
 
+def _raw(value: object) -> str:
+    """A string as ``r"..."``, or in plain quotes where it cannot stand so."""
+    text = str(value)
+    plain = text.isascii() and text.isprintable() and '"' not in text
+    return f'r"{text}"' if plain and not text.endswith("\\") else literal(text)
+
+
 def _quoted(text: str) -> str:
     """The string in the quotes that need fewer escapes, as formatters prefer; ASCII throughout."""
     quote = "'" if '"' in text and "'" not in text else '"'
@@ -98,6 +105,8 @@ def text_and_strength(node: ast.expr) -> tuple[str, int]:
     match node:
         case ast.Name():
             return identifier(node.id), _ATOM
+        case ast.Constant(kind="r"):
+            return _raw(node.value), _ATOM
         case ast.Constant():
             text = literal(node.value)
             return text, 14 if text.startswith("-") else _ATOM

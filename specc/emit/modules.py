@@ -15,7 +15,7 @@ from specc.emit.body import Body
 from specc.emit.choices import annotation, written
 from specc.emit.classes import Classes, EmittedClass
 from specc.emit.constructors import Maker
-from specc.emit.expressions import call, dotted, static_naming
+from specc.emit.expressions import call, static_naming
 from specc.emit.forms import Different, agree
 from specc.emit.inits import init_statements
 from specc.emit.layout import flat, literal
@@ -67,35 +67,6 @@ def constructor(
         body += maker.statements(made.parts, made.flags)
     body += init_statements(module, naming)
     return Function("__init__", _parameters(made, arguments), "None", "", body)
-
-
-def from_checkpoint(module: ir.Module) -> Function:
-    """The constructor that starts from the checkpoint which the spec names."""
-    assert module.weights is not None
-    path = ast.Name("path")
-    safe = module.weights.endswith(".safetensors")
-    state = (
-        call(ast.Name("load_file"), path)
-        if safe
-        else call(
-            dotted("torch.load"), path, map_location=ast.Constant("cpu"),
-            weights_only=ast.Constant(True),
-        )
-    )  # fmt: skip
-    model = ast.Name("model")
-    return Function(
-        "from_checkpoint",
-        [Parameter("path", "str", literal(module.weights))],
-        f'"{module.name}"',
-        "The model with the weights that its spec starts from.",
-        [
-            Assign(model, call(ast.Name("cls"))),
-            Evaluate(call(dotted("model.load_state_dict"), state)),
-            Return(model),
-        ],
-        decorators=["classmethod"],
-        receiver="cls",
-    )
 
 
 def _argument(

@@ -83,7 +83,12 @@ class Closure:
     body: Sequence[Statement]
 
 
-Statement = Assign | Evaluate | Return | Assert | For | If | With | Closure
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """``continue``, in a loop."""
+
+
+Statement = Assign | Continue | Evaluate | Return | Assert | For | If | With | Closure
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,8 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
             for inner in statement.body:
                 lines += print_statement(inner, indent + STEP)
             return [*lines, ""]
+        case Continue():
+            return [f"{indent}continue"]
         case Assign():
             lines = lay_out_value(statement.value, indent, f"{target(statement.target)} = ")
         case Evaluate():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from specc import front, ir
 from specc.catalog import suggest
 from specc.errors import CallError
-from specc.inspect import graph, sizes, training, tree
+from specc.inspect import checkpoint, graph, sizes, training, tree
 from specc.inspect.alike import Graph
 from specc.sizes import Size
 
@@ -30,6 +30,7 @@ class ModelView:
     dtype: str
     tree: tree.Entry
     conditions: tuple[ir.Condition, ...]
+    checkpoint: checkpoint.CheckpointFacts | None = None
 
     @property
     def values(self) -> dict[str, Size]:
@@ -92,6 +93,7 @@ def view(
                 precision,
                 tree.tree(each, chosen_sizes, precision),
                 sizes.conditions(program_of_one),
+                checkpoint.facts(each, program.file),
             )
         )
     trained = chosen is None or (program.train is not None and program.train.model == chosen.name)

@@ -5,6 +5,7 @@ filled in, every shape known symbolically. Frozen dataclasses of plain data and 
 torch, no printing, no passes (those are ``specc.semantics``), so that each stage may rely on it.
 """
 
+from specc.ir.checkpoints import MapLine
 from specc.ir.divisibility import joined
 from specc.ir.modules import Condition, Initializer, Module, Output, Param, Selection, numbers
 from specc.ir.nodes import (
@@ -86,6 +87,7 @@ __all__ = [
     "Leaf",
     "Loop",
     "Make",
+    "MapLine",
     "Meaning",
     "Member",
     "Metric",

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from specc.errors import Span
+from specc.ir import checkpoints
 from specc.ir.nodes import (
     Arguments,
     Distribution,
@@ -116,8 +117,9 @@ class Module:
     ``dimensions`` are the names that a block's inputs give to their sizes. ``values`` are the
     params and dimensions that are known here, for evaluating sizes. ``sequential`` says that it is
     nothing but a row of unlabelled layers: an ``nn.Sequential``. ``weights`` is the checkpoint that
-    a model starts from. ``fixed`` are params and dimensions whose value went into a number of this
-    module, so that it is right for that value alone."""
+    a model starts from, ``weight_map`` what becomes of the names in it. ``fixed`` are params and
+    dimensions whose value went into a number of this module, so that it is right for that value
+    alone."""
 
     name: str
     params: tuple[Param, ...]
@@ -139,6 +141,8 @@ class Module:
     weights: str | None = None
     # Of each result of a block: how many outputs it is, where it is a list; else None.
     lists: tuple[int | None, ...] = field(default=(), compare=False)
+    # Says how a file is read, and nothing of what is computed.
+    weight_map: tuple[checkpoints.MapLine, ...] = field(default=(), compare=False)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

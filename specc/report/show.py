@@ -201,6 +201,9 @@ def _params(view: ModelView) -> Iterator[Piece]:
         texts.append(text)
     if texts:
         yield from _listed([("params", ", ".join(texts))], 0)
+    if view.checkpoint is not None:
+        text = f"{view.checkpoint.file}: {view.checkpoint.summary}"
+        yield from _listed([("weights", visible(text))], 0)
 
 
 def _conditions(view: ModelView) -> Iterator[Piece]:

@@ -40,6 +40,7 @@ def _model(view: ModelView) -> dict[str, object]:
             }
             for one in view.conditions
         ],
+        "weights": None if view.checkpoint is None else asdict(view.checkpoint),
         "tree": _entry(view.tree),
     }
 

@@ -6,12 +6,13 @@ model."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from specc import ir
 from specc.errors import Span
 from specc.ir.relations import never_zero
 from specc.semantics.blocks import no_input
+from specc.semantics.checkpoints import read_map
 from specc.semantics.declared import declare
 from specc.semantics.entities import (
     POISON,
@@ -136,6 +137,8 @@ def build_module(
         weights=body.weights[0].path if body.weights else None,
         lists=tuple(body.lists),
     )
+    if body.weights:
+        module = replace(module, weight_map=read_map(graph, module, body.weights[0].mappings))
     return with_inits(graph, module, body.inits, body.freezes)
 
 

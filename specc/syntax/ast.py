@@ -233,8 +233,18 @@ class Init(Statement):
     on: Selector
 
 
+class MapLine(Statement):
+    """One line of the map of ``weights``: ``"from" -> "to"``, ``copy "from" -> "to"``, or ``drop``,
+    ``transpose`` or ``fresh`` with the paths that it picks, in which case ``target`` is None."""
+
+    verb: Literal["rename", "copy", "drop", "transpose", "fresh"]
+    paths: tuple[Pattern, ...]
+    target: Pattern | None
+
+
 class Weights(Statement):
     path: str
+    mappings: tuple[MapLine, ...]
 
 
 class Freeze(Statement):

@@ -158,8 +158,34 @@ class Builder(Expressions):
         return ast.Init(span=self.span(keyword).to(selector.span), call=call, on=selector)
 
     def weights(self, children: Children) -> ast.Weights:
-        keyword, path = children
-        return ast.Weights(span=self._through(keyword, path), path=self._text(path))
+        keyword, path, mappings = children
+        return ast.Weights(
+            span=self._through(keyword, path), path=self._text(path), mappings=mappings or ()
+        )
+
+    def weight_map(self, children: Children) -> tuple[ast.MapLine, ...]:
+        return tuple(children[1:-1])
+
+    def renamed(self, children: Children) -> ast.MapLine:
+        path, target = children
+        return self._line_of_map("rename", path.span, (path,), target)
+
+    def copied(self, children: Children) -> ast.MapLine:
+        keyword, path, target = children
+        return self._line_of_map("copy", self.span(keyword), (path,), target)
+
+    def picked(self, children: Children) -> ast.MapLine:
+        keyword, *paths = children
+        return self._line_of_map(str(keyword), self.span(keyword), tuple(paths), None)
+
+    def _line_of_map(
+        self, verb: Any, start: Span, paths: tuple[ast.Pattern, ...], target: ast.Pattern | None
+    ) -> ast.MapLine:
+        end = target or paths[-1]
+        return ast.MapLine(span=start.to(end.span), verb=verb, paths=paths, target=target)
+
+    def path(self, children: Children) -> ast.Pattern:
+        return ast.Pattern(span=self.span(children[0]), text=self._text(children[0]))
 
     def freeze(self, children: Children) -> ast.Freeze:
         keyword, selector = children

@@ -1,26 +1,31 @@
 """The checkpoint that a model starts from: found inside the project, read as data, held against
-the model.
+the model, as the spec's map names its tensors.
 
 A checkpoint is untrusted: safetensors, or torch's own format read without its code. What it holds
-is compared before it is read into memory, as far as its format allows. Non-goal: writing
-checkpoints."""
+is compared before it is read into memory, as far as its format allows. Non-goals: writing
+checkpoints, and what becomes of a name
+(``specc.semantics.mapping``)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from specc.catalog import suggest
 from specc.errors import CallError
-from specc.ir import Program
-from specc.roots import project_root
+from specc.ir import MapLine, Module, Program
+from specc.semantics.mapping import LONGEST_HEADER, Account, Source, account, inside
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_LABELS: Final = "labels are the names of the state_dict: give the layers the checkpoint's names"
+_LABELS: Final = (
+    "labels are the names of the state_dict: give the layers the checkpoint's names, or say in a"
+    " map what they are called"
+)
 _SHOWN: Final = 4
 # By how much a file of torch's may be larger than the numbers in it.
 _OVERHEAD: Final = 16 << 20
@@ -33,20 +38,27 @@ class _Form(NamedTuple):
     dtype: str
 
 
-def start_from(module: nn.Module, written: str, spec: str | os.PathLike[str]) -> None:
-    """Loads the checkpoint ``written`` in the spec at ``spec`` into ``module``.
+def start_from(module: nn.Module, model: Module, spec: str | os.PathLike[str]) -> Account:
+    """Loads the checkpoint that ``model`` of the spec at ``spec`` starts from into ``module``, and
+    gives an account of its tensors.
 
     Raises CallError (E0709) where the file is not there, lies outside the project, cannot be read,
-    or holds other names, shapes or dtypes than the module: the message names the tensors."""
-    path = _inside(written, spec)
+    or holds, once its map has been gone through, other names, shapes or dtypes than the module:
+    the message names the tensors. Warns of a square matrix that the map leaves as it is, where it
+    transposes others of its kind: no shape would tell."""
+    written = model.weights
+    assert written is not None
+    path = inside(written, spec)
     state = module.state_dict()
     wanted = {name: _form(tensor) for name, tensor in state.items()}
     if path.suffix == ".safetensors":
-        found = _read_safetensors(path, written, wanted)
+        found, names = _read_safetensors(path, written, model.weight_map, wanted)
     else:
         most = 2 * sum(t.numel() * t.element_size() for t in state.values()) + _OVERHEAD
-        found = _read_torch(path, written, wanted, most)
-    module.load_state_dict(found)
+        found, names = _read_torch(path, written, model.weight_map, wanted, most)
+    module.load_state_dict({**{name: state[name] for name in names.fresh}, **found})
+    _warn_of_squares(module, written, names)
+    return names
 
 
 def start_training(module: nn.Module, program: Program) -> None:
@@ -56,9 +68,9 @@ def start_training(module: nn.Module, program: Program) -> None:
     assert train is not None
     loaded: set[str] = set()
     for member in train.members:
-        weights = program.model(member.model).weights
-        if member.kind == "model" and weights is not None:
-            start_from(module.get_submodule(member.attribute), weights, program.file)
+        model = program.model(member.model)
+        if member.kind == "model" and model.weights is not None:
+            start_from(module.get_submodule(member.attribute), model, program.file)
             loaded.add(member.attribute)
     for member in train.members:
         if member.kind != "model" and member.of in loaded:
@@ -73,15 +85,33 @@ def _form(tensor: Tensor) -> _Form:
     return _Form(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
 
 
-def _require_fit(written: str, wanted: Mapping[str, _Form], found: Mapping[str, _Form]) -> None:
-    """E0709, with the tensors that differ, unless ``found`` is what is ``wanted``."""
-    missing = [name for name in wanted if name not in found]
-    extra = [name for name in found if name not in wanted]
-    both = [(name, wanted[name], found[name]) for name in wanted if name in found]
+def _require_fit(
+    written: str, wanted: Mapping[str, _Form], found: Mapping[str, _Form],
+    lines: Sequence[MapLine],
+) -> Account:  # fmt: skip
+    """E0709, with the tensors that differ, unless ``found``, called as ``lines`` say, is what is
+    ``wanted``."""
+    names = account(lines, found, wanted, written)
+    missing = [name for name in wanted if name not in names.taken and name not in names.fresh]
+    extra = [name for name in names.taken if name not in wanted]
+    # Each with the form that is wanted and the one that comes.
+    both = [
+        (name, wanted[name], _turned(found[source.name], source))
+        for name, sources in names.taken.items()
+        if name in wanted
+        for source in sources
+    ]
     shapes = [(name, of, came) for name, of, came in both if of.shape != came.shape]
     dtypes = [(name, of, came) for name, of, came in both if of.dtype != came.dtype]
-    problems = [f"it lacks {name}" for name in missing]
-    problems += [f"the model has no {name[:80]!r}" for name in extra]
+    problems = list(names.problems)
+    problems += [
+        f"{source.name[:80]!r} is {list(found[source.name].shape)}, and a matrix is transposed"
+        for sources in names.taken.values()
+        for source in sources
+        if source.transposed and len(found[source.name].shape) != 2
+    ]
+    problems += [f"it lacks {name}" for name in missing]
+    problems += [_not_in_model(name, names.taken[name]) for name in extra]
     problems += [
         f"{name} is {list(came.shape)}, and {list(of.shape)} in the model"
         for name, of, came in shapes
@@ -89,65 +119,124 @@ def _require_fit(written: str, wanted: Mapping[str, _Form], found: Mapping[str, 
     problems += [
         f"{name} is {came.dtype}, and {of.dtype} in the model" for name, of, came in dtypes
     ]
+    if not problems and wanted and not names.taken:
+        problems.append("the model takes nothing of it")
     if not problems:
-        return
+        return names
     more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    turned = next((name for name, of, came in shapes if of.shape == came.shape[::-1]), None)
     raise CallError(
         "E0709",
         f"the checkpoint {written!r} does not fit: {'; '.join(problems[:_SHOWN])}{more}",
-        help=_advice(missing, extra, bool(shapes), bool(dtypes)),
+        help=_advice(missing, extra, bool(dtypes), shapes[0][0] if shapes else None, turned)
+        if missing or extra or shapes or dtypes
+        else "a map speaks of the names in the checkpoint as the lines above left them",
     )
 
 
-def _advice(missing: Sequence[str], extra: Sequence[str], shapes: bool, dtypes: bool) -> str:
+def _not_in_model(name: str, sources: Sequence[Source]) -> str:
+    before = next((source.name for source in sources if source.name != name), None)
+    return f"the model has no {name[:80]!r}" + (f" ({before[:80]!r} in it)" if before else "")
+
+
+def _turned(form: _Form, source: Source) -> _Form:
+    return form._replace(shape=form.shape[::-1]) if source.transposed else form
+
+
+def _advice(
+    missing: Sequence[str], extra: Sequence[str], dtypes: bool, shape: str | None,
+    turned: str | None,
+) -> str:  # fmt: skip
     if extra and missing:
         close = suggest(extra[0], missing)
         return f"{_LABELS}; is {extra[0][:80]!r} what the spec calls {close}?" if close else _LABELS
-    if missing or extra:
-        return _LABELS
-    if shapes:
+    if missing:
+        return f'{_LABELS}; what is not in the checkpoint is `fresh "{missing[0]}"`'
+    if extra:
+        return f'{_LABELS}; what the model does not have is `drop "..."`, by its name there'
+    if turned is not None:
+        return f'kernels that are stored the other way round are named: `transpose "..."`: {turned}'
+    if shape is not None:
         return "give the layers the checkpoint's sizes, or take a checkpoint of this model"
     return "nothing is converted silently: save the tensors in the model's own dtypes"
+
+
+def _warn_of_squares(module: nn.Module, written: str, names: Account) -> None:
+    from torch import nn
+
+    if not names.transposed:
+        return
+    kept = [
+        f"{path}.weight"
+        for path, layer in module.named_modules()
+        if isinstance(layer, nn.Linear)
+        and layer.weight.shape[0] == layer.weight.shape[1]
+        and any(not source.transposed for source in names.taken.get(f"{path}.weight", ()))
+    ]
+    if kept:
+        warnings.warn(
+            f"{written}: the map transposes matrices, but not {kept[0]}, which is square: no shape"
+            " tells which way round it is stored",
+            stacklevel=2,
+        )
+
+
+# ── what one tensor of the model is made of ──────────────────────────────────────────────────────
+
+
+def _tensors(written: str, names: Account, read: Callable[[str], Tensor]) -> dict[str, Tensor]:
+    """What the model takes, by its own names; E0709 where the two tensors of one name differ."""
+    import torch
+
+    found = {}
+    for name, sources in names.taken.items():
+        tensors = [_read_turned(source, read) for source in sources]
+        first, *others = (tensor.contiguous().reshape(-1) for tensor in tensors)
+        for source, other in zip(sources[1:], others, strict=True):
+            # To the bit, so that a NaN is equal to itself.
+            if not torch.equal(first.view(torch.uint8), other.view(torch.uint8)):
+                raise CallError(
+                    "E0709",
+                    f"the checkpoint {written!r} has two tensors for {name}, which differ:"
+                    f" {sources[0].name[:80]!r} and {source.name[:80]!r}",
+                    help='keep one of them: `drop "..."` the other',
+                )
+        found[name] = tensors[0]
+    return found
+
+
+def _read_turned(source: Source, read: Callable[[str], Tensor]) -> Tensor:
+    tensor = read(source.name)
+    return tensor.T if source.transposed else tensor
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _inside(written: str, spec: str | os.PathLike[str]) -> Path:
-    root = project_root(Path(os.fspath(spec)))
-    try:
-        path = (Path(os.fspath(spec)).resolve().parent / written).resolve()
-        there = path.is_file()
-    except (OSError, ValueError) as fault:
-        raise CallError("E0709", f"{written!r} is no path: {fault}") from None
-    if Path(written).is_absolute() or not path.is_relative_to(root):
-        raise CallError(
-            "E0709",
-            f"the checkpoint {written!r} lies outside the project",
-            help="copy it into the project, and name it from the spec's folder",
-        )
-    if not there:
-        raise CallError(
-            "E0709",
-            f"there is no checkpoint {written!r} beside the spec",
-            help="put it there, or take `weights` away to start from fresh ones",
-        )
-    return path
-
-
-def _read_safetensors(path: Path, written: str, wanted: Mapping[str, _Form]) -> dict[str, Tensor]:
+def _read_safetensors(
+    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, _Form]
+) -> tuple[dict[str, Tensor], Account]:
     """The tensors of a file whose header says that they fit."""
     from safetensors import safe_open
 
     try:
+        with open(path, "rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+        if LONGEST_HEADER < header <= path.stat().st_size:
+            raise CallError(
+                "E0709",
+                f"the header of the checkpoint {written!r} has {header:,} bytes, more than"
+                f" {LONGEST_HEADER:,}",
+                help="save the model's state_dict alone",
+            )
         with safe_open(path, framework="pt") as opened:
             slices = {name: opened.get_slice(name) for name in opened.keys()}
             found = {
                 name: _Form(tuple(each.get_shape()), _torch_name(each.get_dtype()))
                 for name, each in slices.items()
             }
-            _require_fit(written, wanted, found)
-            return {name: opened.get_tensor(name) for name in wanted}
+            names = _require_fit(written, wanted, found, lines)
+            return _tensors(written, names, opened.get_tensor), names
     except CallError:
         raise
     except Exception as fault:  # whatever a broken or hostile file makes its reader raise
@@ -175,8 +264,8 @@ def _torch_name(dtype: str) -> str:
 
 
 def _read_torch(
-    path: Path, written: str, wanted: Mapping[str, _Form], most: int
-) -> dict[str, Tensor]:
+    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, _Form], most: int
+) -> tuple[dict[str, Tensor], Account]:
     """The tensors of a file of torch's own format, which is read whole: not where it is much larger
     than the model's ``most`` bytes."""
     import torch
@@ -204,8 +293,9 @@ def _read_torch(
         plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
         if not plain or tensor.is_quantized:
             raise _no_state_dict(written, f"{name[:80]!r} is no plain tensor of numbers")
-    _require_fit(written, wanted, {name: _form(tensor) for name, tensor in state.items()})
-    return dict(state)
+    found = {name: _form(tensor) for name, tensor in state.items()}
+    names = _require_fit(written, wanted, found, lines)
+    return _tensors(written, names, lambda name: state[name]), names
 
 
 def _size(path: Path) -> int:

@@ -1,0 +1,136 @@
+"""The map of ``weights``: paths in a checkpoint, and what they are called in the model.
+
+A path is a glob that stands for the tensors it matches and for all that is inside the modules it
+matches: ``h.*.attn`` is ``h.0.attn.weight`` too. ``*`` is as few characters as will do, dots among
+them, ``?`` is one; what they stand for goes to the other side of ``->``. Non-goal: reading a
+checkpoint (``specc.targets.mapping``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from specc import ir
+from specc.catalog import suggest
+from specc.semantics.graph import Graph
+from specc.syntax import ast
+
+_MOST_STARS = 8
+_LONGEST = 200
+_WILD = re.compile(r"[*?]")
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A path that is compared with names; see the file's head."""
+
+    text: str
+    expression: re.Pattern[str]
+
+    def matches(self, name: str) -> bool:
+        return self.expression.match(name) is not None
+
+    def renamed(self, name: str, target: str) -> str | None:
+        """``name`` with ``target`` for what the path stands for; None where it does not match."""
+        found = self.expression.match(name)
+        if found is None:
+            return None
+        held = iter(found.groups())
+        return _WILD.sub(lambda _: next(held), target) + name[found.end() :]
+
+
+@lru_cache(maxsize=512)
+def glob(path: str) -> Glob:
+    """The glob that ``path`` writes."""
+    return Glob(path, re.compile(expression(path, atomic=True), re.DOTALL))
+
+
+def expression(path: str, *, atomic: bool = False) -> str:
+    """The regular expression of ``path``, from the beginning of a name to the end of one of its
+    parts, a group for each wildcard.
+
+    Each piece after a star is looked for where it comes first. No later piece can want it further
+    on, for the star before that piece takes what lies between: ``atomic`` says so to the engine,
+    which then never goes back, however long the name."""
+    end = r"(?=\.|$)" if not atomic else r"(?=\.|\Z)"
+    pieces = [re.escape(piece).replace(r"\?", "(.)") for piece in path.split("*")]
+    pieces[-1] += end
+    open_, close = ("(?>", ")") if atomic else ("", "")
+    return pieces[0] + "".join(f"{open_}(.+?){piece}{close}" for piece in pieces[1:])
+
+
+def read_map(
+    graph: Graph, model: ir.Module, lines: Sequence[ast.MapLine]
+) -> tuple[ir.MapLine, ...]:
+    """The lines as far as they can be read; E0260 for a path that is none, E0261 for one that
+    names nothing of ``model``."""
+    names = [name for name, _, _ in (*model.parameters(), *model.buffers())]
+    # What was reported may be missing from the model.
+    told = graph.collector.failed
+    found = []
+    for line in lines:
+        patterns = (*line.paths, *([] if line.target is None else [line.target]))
+        # All are looked at, so that each is reported.
+        fits = [_is_path(graph, pattern) for pattern in patterns]
+        if not all(fits) or not _is_pair(graph, line):
+            continue
+        own = line.paths if line.verb == "fresh" else patterns if line.verb == "copy" else ()
+        if not told and not all([_is_known(graph, pattern, names, model) for pattern in own]):
+            continue
+        target = "" if line.target is None else line.target.text
+        paths = tuple(pattern.text for pattern in line.paths)
+        found.append(ir.MapLine(line.verb, paths, target, line.span))
+    return tuple(found)
+
+
+def _is_path(graph: Graph, pattern: ast.Pattern) -> bool:
+    text = pattern.text
+    if not text or len(text) > _LONGEST or not text.isprintable():
+        problem = f"this is no path: it has 1 to {_LONGEST} printable characters"
+    elif "**" in text:
+        problem = "two `*` side by side say no more than one"
+    elif len(_WILD.findall(text)) > _MOST_STARS:
+        problem = f"this path has more than {_MOST_STARS} wildcards"
+    elif "" in text.split("."):
+        problem = "between two dots of a path stands a name"
+    else:
+        return True
+    graph.error(
+        "E0260", problem, pattern.span,
+        'a path is the name of a tensor or of a module, such as `"encoder.*.norm"`',
+    )  # fmt: skip
+    return False
+
+
+def _is_pair(graph: Graph, line: ast.MapLine) -> bool:
+    """Whether both sides of ``->`` have the same wildcards and are not the same."""
+    if line.target is None:
+        return True
+    left, right = line.paths[0].text, line.target.text
+    if left == right:
+        problem = f"both sides are `{left}`: this changes nothing"
+        help_ = "take the line away: what no line names keeps its name"
+    elif _WILD.findall(left) != _WILD.findall(right):
+        problem = f"`{left}` and `{right}` do not have the same wildcards in the same order"
+        help_ = 'what a `*` stands for goes to the other side: `"encoder.*" -> "*"`'
+    else:
+        return True
+    graph.error("E0260", problem, line.span, help_)
+    return False
+
+
+def _is_known(
+    graph: Graph, pattern: ast.Pattern, names: Sequence[str], model: ir.Module
+) -> bool:  # fmt: skip
+    """Whether ``pattern`` names something of the model."""
+    if any(glob(pattern.text).matches(name) for name in names):
+        return True
+    modules = {name.rpartition(".")[0] for name in names}
+    close = suggest(pattern.text, [*sorted(modules), *names])
+    graph.error(
+        "E0261", f"`{pattern.text}` names no tensor of {model.name}", pattern.span,
+        f"did you mean `{close}`?" if close else "`specc show` lists its layers",
+    )  # fmt: skip
+    return False

@@ -1,0 +1,168 @@
+"""Which file a checkpoint is, and which tensor of it becomes which of the model's: an account of
+every name.
+
+Non-goals: reading files and comparing tensors (``specc.targets.weights``), what a path stands for
+(``checkpoints``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from specc import ir
+from specc.catalog import suggest
+from specc.errors import CallError
+from specc.roots import project_root
+from specc.semantics.checkpoints import glob
+
+# So many comparisons of a name with a path take about a second.
+_MOST_COMPARISONS: Final = 1_000_000
+# The names of a hundred thousand tensors.
+LONGEST_HEADER: Final = 16 << 20
+
+
+def inside(written: str, spec: str | os.PathLike[str]) -> Path:
+    """The file that is ``written`` in the spec at ``spec``; E0709 where it is outside of the
+    project or not there."""
+    root = project_root(Path(os.fspath(spec)))
+    try:
+        path = (Path(os.fspath(spec)).resolve().parent / written).resolve()
+        there = path.is_file()
+    except (OSError, ValueError) as fault:
+        raise CallError("E0709", f"{written!r} is no path: {fault}") from None
+    if Path(written).is_absolute() or not path.is_relative_to(root):
+        raise CallError(
+            "E0709",
+            f"the checkpoint {written!r} lies outside the project",
+            help="copy it into the project, and name it from the spec's folder",
+        )
+    if not there:
+        raise CallError(
+            "E0709",
+            f"there is no checkpoint {written!r} beside the spec",
+            help="put it there, or take `weights` away to start from fresh ones",
+        )
+    return path
+
+
+class Source(NamedTuple):
+    """A tensor of a checkpoint, and whether its transpose is meant."""
+
+    name: str
+    transposed: bool = False
+
+
+@dataclass(slots=True)
+class Account:
+    """Every tensor of a checkpoint and of a model, and what becomes of it.
+
+    ``taken`` gives for each name in the model its tensors in the file: several are one tensor that
+    the file has twice. ``dropped`` are the file's, ``fresh`` the model's own, ``problems`` what of
+    the map does not go with the file."""
+
+    taken: dict[str, tuple[Source, ...]] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+    fresh: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def transposed(self) -> set[str]:
+        """The file's tensors whose transpose the model takes."""
+        return {s.name for sources in self.taken.values() for s in sources if s.transposed}
+
+    def summary(self, own: Collection[str]) -> str:
+        """What the model, whose names are ``own``, takes and leaves: ``148 tensors used, 48 of them
+        transposed, 12 dropped; 2 of the model's are fresh``."""
+        taken = {name: sources for name, sources in self.taken.items() if name in own}
+        used = {source for sources in taken.values() for source in sources}
+        turned = sum(source.transposed for source in used)
+        twice = sum(len(sources) - 1 for sources in taken.values())
+        parts = [f"{len(used)} tensor{'s' if len(used) != 1 else ''} used"]
+        parts += [f"{turned} of them transposed"] if turned else []
+        parts += [f"{twice} of them twice"] if twice else []
+        if self.dropped:
+            parts.append(f"{len(self.dropped)} dropped")
+        line = ", ".join(parts)
+        return f"{line}; {len(self.fresh)} of the model's are fresh" if self.fresh else line
+
+
+def account(
+    lines: Sequence[ir.MapLine], names: Collection[str], wanted: Iterable[str], written: str
+) -> Account:
+    """What ``lines`` make of the ``names`` in the checkpoint ``written``, for a model whose tensors
+    are called ``wanted``.
+
+    Raises CallError (E0709) where that would take too long."""
+    paths = sum(len(line.paths) for line in lines)
+    if paths * len(names) > _MOST_COMPARISONS:
+        raise CallError(
+            "E0709",
+            f"the checkpoint {written!r} has {len(names):,} tensors, too many for a map of"
+            f" {len(lines)} lines",
+            help="save the part of it that the model has",
+        )
+    found = Account()
+    called: dict[Source, str] = {Source(name): name for name in names}
+    for line in lines:
+        if line.verb not in ("copy", "fresh"):
+            called = _in_file(line, called, found)
+    for source, name in called.items():
+        found.taken[name] = (*found.taken.get(name, ()), source)
+    own = list(wanted)
+    for line in lines:
+        if line.verb == "copy":
+            _copied(line, found)
+        elif line.verb == "fresh":
+            kept = [name for name in own if any(glob(path).matches(name) for path in line.paths)]
+            found.fresh += [name for name in kept if name not in found.fresh]
+    found.problems += [
+        f"{name} is fresh by the map, and the checkpoint has it"
+        for name in found.fresh
+        if name in found.taken
+    ]
+    return found
+
+
+def _in_file(line: ir.MapLine, called: dict[Source, str], found: Account) -> dict[Source, str]:
+    """What the tensors are called after ``line``, those it drops left out."""
+    after: dict[Source, str] = {}
+    unmatched = dict.fromkeys(line.paths)
+    for source, name in called.items():
+        hits = [path for path in line.paths if glob(path).matches(name)]
+        for path in hits:
+            unmatched.pop(path, None)
+        if not hits:
+            after[source] = name
+        elif line.verb == "drop":
+            found.dropped.append(source.name)
+        elif line.verb == "transpose":
+            after[source._replace(transposed=not source.transposed)] = name
+        else:
+            after[source] = glob(hits[0]).renamed(name, line.target) or name
+    found.problems += [_unmatched(line, path, called.values()) for path in unmatched]
+    return after
+
+
+def _copied(line: ir.MapLine, found: Account) -> None:
+    path = line.paths[0]
+    copies = {
+        new: sources
+        for name, sources in found.taken.items()
+        if (new := glob(path).renamed(name, line.target)) is not None
+    }
+    if not copies:
+        found.problems.append(_unmatched(line, path, found.taken))
+    for name, sources in copies.items():
+        found.taken[name] = (*found.taken.get(name, ()), *sources)
+
+
+def _unmatched(line: ir.MapLine, path: str, names: Iterable[str]) -> str:
+    known = [name for name in names if len(name) < 200]
+    modules = dict.fromkeys(name.rpartition(".")[0] for name in known)
+    # Nearness among more would take long.
+    close = suggest(path, [*modules, *known]) if len(known) < 2000 else None
+    more = f" (is it {close[:80]!r}?)" if close else ""
+    return f"line {line.span.line}: {path!r} matches nothing in it{more}"
