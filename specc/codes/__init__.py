@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from specc.codes import calls, checkpoints, extensions, names, shapes, structure, text, training
+from specc.codes import (
+    calls,
+    checkpoints,
+    derivatives,
+    extensions,
+    names,
+    shapes,
+    structure,
+    text,
+    training,
+)
 from specc.codes.form import Code
 
 CODES: Final[Mapping[str, Code]] = {
@@ -19,6 +29,7 @@ CODES: Final[Mapping[str, Code]] = {
     **names.ROWS,
     **structure.ROWS,
     **checkpoints.ROWS,
+    **derivatives.ROWS,
     **shapes.ROWS,
     **training.ROWS,
     **calls.ROWS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -30,11 +30,12 @@ from specc.emit.plan import Choice, Cycle, Kept, Leaf, Part, Row
 from specc.emit.reads import (
     Reader,
     called_names,
+    differentiated,
     readers,
     sizes_read,
 )
 from specc.emit.scopes import Scope
-from specc.emit.statements import Assert, Assign, Statement
+from specc.emit.statements import Assert, Assign, Evaluate, Statement
 from specc.errors import Span
 from specc.sizes import symbols
 
@@ -48,7 +49,8 @@ class Body(Nesting):
     ``flags`` are the attributes
     that tell which side of a choice was taken, ``optional`` those that are a layer or None;
     ``precision`` gives what has the run's precision where no parameter has it; ``making`` says that
-    the function is a constructor, ``kept`` what is written there for values of others."""
+    the function is a constructor, ``kept`` what is written there for values of others; ``inputs``
+    are the parameters that the caller made, and whose own gradients are the caller's business."""
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Body(Nesting):
         precision: Callable[[], ast.expr] | None = None,
         making: bool = False,
         kept: Mapping[int, ast.expr] | None = None,
+        inputs: Collection[ir.Value] = (),
     ) -> None:
         self.flags = flags or {}
         self.optional = frozenset(optional)
@@ -81,6 +84,8 @@ class Body(Nesting):
         readers(parts, self._readers)
         for value in parameters:
             self.claim(value, value.name)
+        self._inputs = {id(value) for value in inputs}
+        self._differentiated = differentiated(parts)
         self._sizes: dict[str, str] = {}
         # The variables of the loops around, as they are written.
         self._bound: dict[str, ast.expr] = {}
@@ -117,7 +122,21 @@ class Body(Nesting):
     def build(self) -> None:
         """Writes every node; what is left pending is written by ``expression``."""
         self.bind_sizes(sizes_read(self._parts))
+        for value in self._parameters:
+            if id(value) in self._inputs & self._differentiated:
+                detached = call(dotted(f"{self._names[id(value)]}.detach"))
+                name = ast.Name(self._names[id(value)], ast.Store())
+                self.statements.append(Assign(name, _followed(detached)))
+            else:
+                self._follow(value)
         self.write(self._parts)
+
+    def _follow(self, *values: ir.Value) -> None:
+        """Lets derivatives by those of ``values`` be taken that one is taken by."""
+        for value in values:
+            if id(value) in self._differentiated:
+                name = self._elements.get(id(value)) or ast.Name(self._names[id(value)], ast.Load())
+                self.statements.append(Evaluate(_followed(name)))
 
     def write(self, parts: Sequence[Part]) -> None:
         """Writes ``parts`` where ``statements`` stands now."""
@@ -131,10 +150,13 @@ class Body(Nesting):
                     self._read(part)
                 case Choice():
                     write_choice(self, part)
+                    self._follow(*(() if part.one_sided else part.branch.results))
                 case Cycle() if part.loop.kind == "list":
                     write_list(self, part)
+                    self._follow(*part.loop.results)
                 case Cycle() if part.loop.kind == "for":
                     write_loop(self, part)
+                    self._follow(*part.loop.results)
                 case _:
                     self._write(part, id(parts))
 
@@ -174,6 +196,7 @@ class Body(Nesting):
             self.reads[read] -= 1
         target = self.target(result)
         self.statements.append(Assign(target, expression, mark(span)))
+        self._follow(*ir.result_values(result))
 
     def _expression(self, node: Leaf | Row | Cycle) -> tuple[ast.expr, Collected]:
         self.collected = found = Collected()
@@ -311,6 +334,10 @@ class Body(Nesting):
                 name = ast.Name(self._names[id(parameter)], ast.Load())
                 return ast.Attribute(name, "real", ast.Load())
         return self._precision()
+
+
+def _followed(tensor: ast.expr) -> ast.expr:
+    return call(ast.Attribute(tensor, "requires_grad_", ast.Load()))
 
 
 def _first_parameter() -> ast.expr:

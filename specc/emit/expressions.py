@@ -253,6 +253,10 @@ def of_node(node: Leaf, naming: Naming) -> ast.expr:
             return path_expression(naming.layer(node.layer), node.parameter)
         case ir.Transpose():
             return ast.Attribute(naming.value(node.value), node.attribute, ast.Load())
+        case ir.Derivative():
+            both = naming.value(node.of), naming.value(node.by)
+            found = call(dotted("torch.autograd.grad"), *both, create_graph=ast.Constant(True))
+            return ast.Subscript(found, ast.Constant(0), ast.Load())
 
 
 def _tensors(node: ir.Operation | ir.FunctionCall) -> list[ir.Value]:

@@ -34,6 +34,9 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
                 f"{identifier(item.arg or '')}=" for item in node.keywords
             ]
             return _bracketed(items, heads, indent, opening, f"){tail}")
+        case ast.Subscript(value=ast.Call()):
+            index = flat(node).removeprefix(flat(node.value))
+            return lay_out(node.value, indent, head, f"{index}{tail}")
         case ast.List() | ast.Tuple() if node.elts:
             left, right = ("[", "]") if isinstance(node, ast.List) else ("(", ")")
             heads = [""] * len(node.elts)

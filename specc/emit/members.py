@@ -30,12 +30,15 @@ from specc.emit.statements import (
 from specc.emit.training import (
     cast,
     computes_the_loss,
+    decided,
+    differentiating,
     evaluated,
     every,
     frozen_during,
     metrics,
     minimise,
     result_of,
+    rounds,
     step_methods,
     step_parameters,
     update,
@@ -47,12 +50,12 @@ def training_class(train: ir.Train, constants: Mapping[str, str]) -> Class:
     """The class that trains the members of ``train``."""
     subject = train.module
     assert subject is not None
-    body = [_constructor(train)]
+    body = [_constructor(train, constants)]
     if train.shared:
         body.append(_forward(train, constants))
     for step in train.steps:
         prefix = f"{step.name}_" if step.name else ""
-        body += step_methods(subject, step, prefix, constants)
+        body += step_methods(subject, step, prefix, constants, train.inputs)
     if train.metrics:
         body.append(metrics(train, constants))
     body += [_update(member, constants) for member in train.members if member.kind == "ema"]
@@ -65,7 +68,7 @@ def training_class(train: ir.Train, constants: Mapping[str, str]) -> Class:
     return Class(subject.name, "nn.Module", f"How {' and '.join(models)} {learn}, {where}.", body)
 
 
-def _constructor(train: ir.Train) -> Function:
+def _constructor(train: ir.Train, constants: Mapping[str, str]) -> Function:
     body: list[Statement] = [
         Evaluate(call(ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())))
     ]
@@ -77,11 +80,16 @@ def _constructor(train: ir.Train) -> Function:
             made = call(ast.Attribute(twin, "requires_grad_", ast.Load()), ast.Constant(False))
         where = mark(member.span) if member.span is not None and member.kind != "model" else ""
         body.append(Assign(target, made, where))
+    body += decided(train.decisions, constants)
     return Function("__init__", [], "None", "", body)
 
 
 def _forward(train: ir.Train, constants: Mapping[str, str]) -> Function:
-    body = Body(train.shared_uses, as_parts(train.shared), list(train.shared_values), constants)
+    body = Body(
+        train.shared_uses, as_parts(train.shared), list(train.shared_values), constants,
+        inputs=train.inputs,
+    )  # fmt: skip
+    body.statements += rounds(as_parts(train.shared), constants)
     body.build()
     results = body.expressions(train.shared_values)
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())
@@ -92,6 +100,7 @@ def _forward(train: ir.Train, constants: Mapping[str, str]) -> Function:
         "Tensor" if len(results) == 1 else f"tuple[{tensors}]",
         "What the steps have in common.",
         [*body.statements, Return(value)],
+        decorators=differentiating(train.shared),
     )
 
 

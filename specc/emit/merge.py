@@ -99,6 +99,8 @@ def _leaf(pairs: Sequence[Pair]) -> Leaf:
         case ir.Transpose():
             must_equal(pairs, "attribute")
             made = replace(node, value=one_value(pairs, "value"))
+        case ir.Derivative():
+            made = replace(node, of=one_value(pairs, "of"), by=one_value(pairs, "by"))
         case _:
             raise TypeError(f"no leaf: {type(node).__name__}")
     alias(pairs, [other.result for _, other in pairs])  # type: ignore[union-attr]  # leaves

@@ -109,6 +109,9 @@ def _said_in_training(train: ir.Train) -> Iterator[str]:
     for node in ir.flat_nodes(nodes):
         for operand in ir.node_operands(node):
             yield from symbols_of(operand)
+    yield from _said_in_structure(nodes)
+    for decision in train.decisions:
+        yield from symbols_of(decision.condition)
     for condition in train.conditions:
         yield from symbols_of(condition.left) | symbols_of(condition.right)
     for member in train.members:
@@ -117,6 +120,22 @@ def _said_in_training(train: ir.Train) -> Iterator[str]:
         for arguments in _settings(step):
             for _, value in arguments:
                 yield from symbols_of(value)
+
+
+def _said_in_structure(nodes: Sequence[ir.Node]) -> Iterator[str]:
+    """What loops go through, and what branches in them were decided by."""
+    for node in nodes:
+        match node:
+            case ir.Loop():
+                yield from symbols_of(node.bounds)
+                yield from symbols_of(node.items)
+                for iteration in node.iterations:
+                    yield from _said_in_structure(iteration.nodes)
+            case ir.Branch():
+                yield from symbols_of(node.condition)
+                yield from _said_in_structure(node.nodes)
+            case _:
+                continue
 
 
 def _settings(step: ir.Step) -> Iterator[ir.Arguments]:

@@ -83,6 +83,17 @@ def called_names(parts: Iterable[Part]) -> set[str]:
     return found
 
 
+def differentiated(parts: Iterable[Part]) -> set[int]:
+    """The values, by identity, that derivatives are taken by."""
+    found: set[int] = set()
+    for part in parts:
+        if isinstance(part, ir.Derivative):
+            found.add(id(part.by))
+        for inner, _ in bodies(part):
+            found |= differentiated(inner)
+    return found
+
+
 def sizes_read(parts: Iterable[Part]) -> Iterator[str]:
     """The symbols that the nodes of ``forward`` speak of, outside the loops that bind them."""
     for part in parts:

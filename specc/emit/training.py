@@ -11,15 +11,19 @@ from collections.abc import Mapping, Sequence
 
 from specc import ir
 from specc.catalog import OPTIMIZERS
+from specc.emit.asserted import Asserted
 from specc.emit.body import Body
-from specc.emit.expressions import call, dotted
+from specc.emit.expressions import call, dotted, of_static
+from specc.emit.limits import ONE_CASE
 from specc.emit.marks import mark
 from specc.emit.merge import as_parts
 from specc.emit.names import RESERVED
 from specc.emit.optimizers import configure
-from specc.emit.penalties import clipping, constrain, penalty
+from specc.emit.penalties import clipping, constant_naming, constrain, penalty
+from specc.emit.plan import Part
 from specc.emit.selections import parameters
 from specc.emit.statements import (
+    Assert,
     Assign,
     Closure,
     Evaluate,
@@ -42,7 +46,7 @@ def methods(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> 
     """The methods of a model that trains itself, in the order in which a step runs through
     them."""
     step = train.steps[0]
-    found = step_methods(model, step, "", constants)
+    found = step_methods(model, step, "", constants, decisions=train.decisions)
     if train.metrics:
         found.insert(2 if step.regularizers else 1, metrics(train, constants))
     if step.optimizer:
@@ -52,10 +56,11 @@ def methods(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> 
 
 
 def step_methods(
-    model: ir.Module, step: ir.Step, prefix: str, constants: Mapping[str, str]
-) -> list[Function]:
+    model: ir.Module, step: ir.Step, prefix: str, constants: Mapping[str, str],
+    inputs: Sequence[ir.Value] = (), decisions: Sequence[ir.Decision] = (),
+) -> list[Function]:  # fmt: skip
     """The loss of a step and what goes with it."""
-    found = [loss(step, prefix, constants)]
+    found = [loss(step, prefix, constants, inputs, decisions)]
     if step.regularizers:
         found.append(penalty(model, step, prefix, constants))
     if step.constraints:
@@ -66,10 +71,16 @@ def step_methods(
 # ── the loss, the metrics ────────────────────────────────────────────────────────────────────────
 
 
-def loss(step: ir.Step, prefix: str, constants: Mapping[str, str]) -> Function:
-    """``loss``: the terms by name."""
+def loss(
+    step: ir.Step, prefix: str, constants: Mapping[str, str], inputs: Sequence[ir.Value],
+    decisions: Sequence[ir.Decision] = (),
+) -> Function:  # fmt: skip
+    """``loss``: the terms by name. ``inputs`` are what a batch brings, ``decisions`` what it is
+    right for alone."""
     terms = [value for _, value in step.terms]
-    body = Body(step.uses, as_parts(step.nodes), terms, constants)
+    parts = as_parts(step.nodes)
+    body = Body(step.uses, parts, terms, constants, inputs=inputs)
+    body.statements += [*decided(decisions, constants), *rounds(parts, constants)]
     body.state(step.conditions)
     body.build()
     result = ast.Dict(
@@ -82,7 +93,32 @@ def loss(step: ir.Step, prefix: str, constants: Mapping[str, str]) -> Function:
         "dict[str, Tensor]",
         "The named terms of the loss; the last is what is minimised.",
         [*body.statements, Return(result)],
+        decorators=differentiating(step.nodes),
     )
+
+
+def decided(decisions: Sequence[ir.Decision], constants: Mapping[str, str]) -> list[Statement]:
+    """Asserts what the ``if``s of ``train`` were decided by."""
+    naming = constant_naming(constants)
+    found: dict[str, Statement] = {}
+    for decision in decisions:
+        test = of_static(decision.condition, naming)
+        if not decision.taken:
+            test = ast.UnaryOp(ast.Not(), test)
+        found.setdefault(ast.unparse(test), Assert(test, ONE_CASE, mark(decision.span)))
+    return list(found.values())
+
+
+def rounds(parts: Sequence[Part], constants: Mapping[str, str]) -> list[Statement]:
+    """Asserts the rounds of loops that are written one by one, and what was decided in them."""
+    return Asserted(constant_naming(constants)).counted(parts)
+
+
+def differentiating(nodes: Sequence[ir.Node]) -> list[str]:
+    """The decorators of a method that takes derivatives, which evaluation without gradients may
+    call."""
+    takes = any(isinstance(node, ir.Derivative) for node in ir.flat_nodes(nodes))
+    return ["torch.enable_grad()"] if takes else []
 
 
 def metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
@@ -93,6 +129,7 @@ def metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
         as_parts(train.metric_nodes),
         values,
         constants,
+        inputs=train.inputs,
     )
     body.build()
     result = ast.Dict(
@@ -105,7 +142,7 @@ def metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
         "dict[str, Tensor]",
         "The metrics of one batch.",
         [*body.statements, Return(result)],
-        decorators=["torch.no_grad()"],
+        decorators=differentiating(train.metric_nodes) or ["torch.no_grad()"],
     )
 
 

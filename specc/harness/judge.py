@@ -32,7 +32,7 @@ from specc.harness.native_dropout import native_dropout_check
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.refine import held, not_alone
-from specc.harness.subject import Key, steps
+from specc.harness.subject import Key, derivatives, steps
 from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
@@ -221,6 +221,9 @@ def unavailable(program: Program, cell: Cell) -> str | None:
     lacking = not_implemented(program, cell.optimizer, cell.device)
     if lacking is not None:
         return lacking
+    deep = 1 if cell.case.mode == "train" else 2
+    if cell.target == "compile" and derivatives(program) >= deep:
+        return "torch.compile has no second derivatives: its backward cannot be differentiated"
     if cell.dtype == TF32:
         if cell.device == "cpu" and cell.target != "eager":
             return "TF32 is a GPU's: on the CPU it is emulated, in eager alone"

@@ -188,7 +188,7 @@ class _Follower:
                             self._read(inside.of(index))
                 case Operation():
                     self._operation(node, inside)
-                case _:  # a parameter that is read
+                case _:  # a parameter that is read, a derivative
                     continue
 
     def _loop(self, node: Loop, inside: _Inside) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from specc.ir import (
+    Derivative,
     LayerCall,
     Leaf,
     Module,
@@ -26,6 +27,7 @@ from specc.ir import (
     node_operands,
     walk,
 )
+from specc.semantics.gradients import depends
 from specc.sizes import Size
 
 
@@ -105,14 +107,30 @@ def reaching_inputs(program: Program) -> frozenset[str]:
     train = of_several(program)
     if train is None:
         return frozenset()
-    inputs = {id(value): value.name for value in train.inputs}
+    following = list(flat_nodes((*train.shared, *train.nodes)))
+    # What a derivative is taken by is a tensor of the loss's own.
+    apart = {id(node.by) for node in following if isinstance(node, Derivative)}
+    inputs = {id(value): value.name for value in train.inputs if id(value) not in apart}
     return frozenset(
         inputs[id(operand)]
-        for node in flat_nodes((*train.shared, *train.nodes))
+        for node in following
         if isinstance(node, LayerCall)
         for operand in node_operands(node)
         if id(operand) in inputs
     )
+
+
+def derivatives(program: Program) -> int:
+    """How many times, one of the other, losses take derivatives before training takes its own: 0,
+    1, or 2 for more than one."""
+    train = program.train
+    sections = () if train is None else (train.shared, *(step.nodes for step in train.steps))
+    most = 0
+    for section in sections:
+        taken = [node for node in flat_nodes(section) if isinstance(node, Derivative)]
+        again = any(depends(section, a.of, b.result) for a in taken for b in taken)
+        most = max(most, 2 if again else bool(taken))
+    return most
 
 
 def steps(program: Program) -> tuple[Step, ...]:

@@ -221,6 +221,8 @@ def node(computed: ir.Leaf, sizes: Mapping[str, Size]) -> str:
             return f"{computed.layer}.{computed.parameter}"
         case ir.State():
             return computed.name
+        case ir.Derivative():
+            return f"grad by {computed.by.name}"
         case ir.LayerCall():
             return computed.layer
 
@@ -286,6 +288,8 @@ def expression(
             return f"{node.layer}.{node.parameter}"
         case ir.State():
             return node.name
+        case ir.Derivative():
+            return f"grad({inner(node.of)}, {inner(node.by)})"
 
 
 def _binding(node: ir.Operation) -> int:

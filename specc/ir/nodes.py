@@ -189,6 +189,17 @@ class Transpose:
     span: Span
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Derivative:
+    """``grad(of, by)``: the derivative of the number ``of`` by each entry of ``by``, of its shape,
+    which can be differentiated again. Stands in training alone."""
+
+    of: Value
+    by: Value
+    result: Value
+    span: Span
+
+
 # ── structure ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -299,7 +310,7 @@ class Branch:
 
 
 Leaf: TypeAlias = Union[
-    LayerCall, FunctionCall, Operation, Subscript, ParameterRead, Transpose, State
+    LayerCall, FunctionCall, Operation, Subscript, ParameterRead, Transpose, State, Derivative
 ]
 Node: TypeAlias = Union[Leaf, Make, Chain, Loop, Branch]
 
@@ -379,6 +390,9 @@ def node_operands(node: Leaf) -> Iterator[Operand]:
                     yield from _flat(index)
         case Transpose():
             yield node.value
+        case Derivative():
+            yield node.of
+            yield node.by
         case ParameterRead() | State():
             return
 

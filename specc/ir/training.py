@@ -10,7 +10,7 @@ from typing import Literal
 from specc.errors import Span
 from specc.ir.modules import Condition, Module, Selection
 from specc.ir.nodes import Arguments, Node, Value
-from specc.ir.types import Static
+from specc.ir.types import Scalar, Static
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,15 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """An ``if`` of ``train``: what it was decided by, and whether that held."""
+
+    condition: Scalar
+    taken: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A module that training holds: ``attribute`` is its name in the training module.
 
@@ -158,6 +167,8 @@ class Train:
     accumulate: int = 1
     precision: Literal["", "bfloat16", "float16"] = ""
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
+    # What was decided by params, whose values are part of what is computed.
+    decisions: tuple[Decision, ...] = field(default=(), compare=False)
 
     # The one step of a training that has one.
 

@@ -16,6 +16,7 @@ from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block
 from specc.semantics.calls import apply_layer, call_function, given_arguments, make_layer
 from specc.semantics.declared import apply_handle
+from specc.semantics.derivatives import derivative, is_derivative
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -29,7 +30,7 @@ from specc.semantics.graph import Graph, Hint
 from specc.semantics.habits import as_call, is_habit, report_habit
 from specc.semantics.layer_choices import chosen
 from specc.semantics.loops import listing
-from specc.semantics.members import call_member
+from specc.semantics.members import call_member, weights_as_values
 from specc.semantics.missing import is_elsewhere, unknown
 from specc.semantics.operators import binary, compile_time, is_compile_time, unary
 from specc.semantics.python_forms import is_length
@@ -83,6 +84,8 @@ def _name(graph: Graph, expression: ast.Name) -> Entity:
         return POISON
     if name == "inf":
         return math.inf
+    if name in graph.members:
+        return weights_as_values(graph, name, expression.span)
     return unknown(graph, name, expression.span)
 
 
@@ -166,7 +169,7 @@ def _call_name(
     name = callee.name
     entity = graph.env.get(name)
     if name in graph.members:
-        return call_member(graph, name, [item.value for item in given], [], None, span, hint)
+        return call_member(graph, name, [], given, None, span, hint)
     if isinstance(entity, LayerHandle):
         graph.used.add(name)
         return apply_handle(graph, entity, given, span, hint, elaborate)
@@ -174,13 +177,15 @@ def _call_name(
         return POISON
     if name in graph.modules:
         if graph.kind == "train":
-            return call_member(graph, name, [item.value for item in given], [], None, span, hint)
+            return call_member(graph, name, [], given, None, span, hint)
         return graph.error(
             "E0202",
             f"`{name}` is a {graph.modules[name].kind}: it is made, then fed",
             callee.span,
             f"write `x -> {name}(...)`, or `{name}(...)(x)`",
         )
+    if is_derivative(graph, name):
+        return derivative(graph, given, span, hint)
     catalogue = graph.catalogue
     if name in catalogue.functions:
         return call_function(graph, "function", catalogue.functions[name], given, span, hint)

@@ -82,6 +82,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "print": "nothing is printed: `specc show` lists every value and its shape",
     "self": "layers and values are known by their names alone",
     "no_grad": "`detach(x)` stops gradients",
+    "functional_call": "a model is called with the weights that it has: `y = Net(x)`",
 }  # fmt: skip
 # Methods that no function stands for.
 METHODS_ELSEWHERE: Final[Mapping[str, str]] = {

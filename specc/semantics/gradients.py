@@ -42,6 +42,20 @@ def reached(
     return found
 
 
+def depends(nodes: Sequence[ir.Node], of: ir.Value, by: ir.Value) -> bool:
+    """Whether ``nodes`` compute ``of`` from ``by`` such that a gradient goes back."""
+    aliases = _aliases(nodes)
+    needed = {id(of)}
+    for node in reversed(list(ir.flat_nodes(nodes))):
+        made = [value for value in ir.result_values(node.result) if value.type.differentiable]
+        if not any(id(value) in needed or aliases.get(id(value), set()) & needed for value in made):
+            continue
+        if isinstance(node, ir.FunctionCall) and _stops(node):
+            continue
+        needed.update(id(o) for o in ir.node_operands(node) if isinstance(o, ir.Value))
+    return id(by) in needed or bool(aliases.get(id(by), set()) & needed)
+
+
 def _aliases(nodes: Sequence[ir.Node]) -> dict[int, set[int]]:
     """What else each value is called: at the end of a chain, a loop or a branch, in a round."""
     found: dict[int, set[int]] = {}

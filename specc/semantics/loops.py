@@ -188,30 +188,11 @@ def listing(
 def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
     """``if cond { } else { }``: decided now; only the side taken is read."""
     names = list(dict.fromkeys(assigned_names(statement.body + statement.otherwise)))
-    known = len(graph.collector.items)
-    condition = elaborate(graph, statement.condition)
-    _undecided(graph, known)
-    place = statement.condition.span
-    if is_poisoned(condition):
+    decision = decide(graph, statement, elaborate)
+    if decision is None:
         _poison(graph, names)
         return
-    try:
-        decided = static.plain(to_static(condition), graph.params) if is_static(condition) else None
-    except static.Undecided as open_:
-        graph.error(
-            "E0234", f"this is decided when the model is built, and {open_.size} is not known then",
-            place, "decide by a param, or by a size that is a number",
-        )  # fmt: skip
-        _poison(graph, names)
-        return
-    if not isinstance(decided, bool):
-        graph.error(
-            "E0234", f"`if` wants true or false, not {describe(condition)}", place,
-            "an `if` is decided when the model is built; tensors are chosen from by"
-            " `where(condition, a, b)`",
-        )  # fmt: skip
-        _poison(graph, names)
-        return
+    condition, decided = decision
     before = {name: graph.env.get(name) for name in names}
     with graph.inside() as nodes:
         side = statement.body if decided else statement.otherwise
@@ -241,6 +222,34 @@ def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
             tuple(earlier), after, tuple(results), statement.span,
         )
     )  # fmt: skip
+
+
+def decide(
+    graph: Graph, statement: ast.If, elaborate: Elaborate
+) -> tuple[Entity, bool] | None:  # fmt: skip
+    """The condition of ``statement`` and whether it holds; None where it was reported."""
+    known = len(graph.collector.items)
+    condition = elaborate(graph, statement.condition)
+    _undecided(graph, known)
+    place = statement.condition.span
+    if is_poisoned(condition):
+        return None
+    try:
+        decided = static.plain(to_static(condition), graph.params) if is_static(condition) else None
+    except static.Undecided as open_:
+        graph.error(
+            "E0234", f"this is decided when the model is built, and {open_.size} is not known then",
+            place, "decide by a param, or by a size that is a number",
+        )  # fmt: skip
+        return None
+    if not isinstance(decided, bool):
+        graph.error(
+            "E0234", f"`if` wants true or false, not {describe(condition)}", place,
+            "an `if` is decided when the model is built; tensors are chosen from by"
+            " `where(condition, a, b)`",
+        )  # fmt: skip
+        return None
+    return condition, decided
 
 
 def _undecided(graph: Graph, known: int) -> None:

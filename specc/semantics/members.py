@@ -5,7 +5,8 @@ done with the results (``train``)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from specc.errors import Span
 from specc.semantics.bind import Given
@@ -13,6 +14,9 @@ from specc.semantics.blocks import call_block, instantiate
 from specc.semantics.entities import POISON, Entity, is_poisoned
 from specc.semantics.graph import Graph, Hint
 from specc.syntax import ast
+
+# What callers of torch give a model's weights as.
+_WEIGHTS: Final = frozenset("weights weight params parameters state state_dict buffers".split())
 
 
 def call_member(
@@ -29,6 +33,8 @@ def call_member(
             span, "take the label away",
         )  # fmt: skip
     named = next((item for item in given if item.name is not None), None)
+    if named is not None and named.name in _WEIGHTS:
+        return weights_as_values(graph, name, named.span)
     if named is not None:
         return graph.error("E0208", f"`{name}` takes tensors here", named.span)
     member = graph.members.get(name)
@@ -45,6 +51,16 @@ def call_member(
     return call_block(graph, member.attribute, use, inputs, span, hint)
 
 
+def weights_as_values(graph: Graph, name: str, span: Span) -> Entity:
+    """An E0433: the weights of ``name`` are taken for values, or values for its weights."""
+    return graph.error(
+        "E0433",
+        f"`{name}` is called with the weights that it has, which are no values in `train`",
+        span,
+        "weights that are computed are arguments of functions: `linear(x, weight)`",
+    )
+
+
 def no_expressions(graph: Graph, expression: object, hint: Hint = None) -> Entity:
     """Params of a model are known before ``train`` begins: there is nothing to read."""
     raise AssertionError("a model's params have values")
@@ -52,15 +68,28 @@ def no_expressions(graph: Graph, expression: object, hint: Hint = None) -> Entit
 
 def mentioned(block: ast.Train, models: Mapping[str, object]) -> list[str]:
     """The models that ``train`` calls by name, in the order of their declaration."""
-    found: set[str] = set()
-    for statement in block.body:
-        inner = statement.body if isinstance(statement, ast.Step) else (statement,)
-        for item in inner:
-            if isinstance(item, ast.Assign):
-                _callees(item.value, found)
-            elif isinstance(item, ast.Metric):
-                _callees(item.call, found)
+    found = called(block)
     return [name for name in models if name in found]
+
+
+def called(block: ast.Train) -> set[str]:
+    """The names that ``train`` calls."""
+    found: set[str] = set()
+    _called(block.body, found)
+    return found
+
+
+def _called(statements: Iterable[ast.Statement], found: set[str]) -> None:
+    for statement in statements:
+        match statement:
+            case ast.Step() | ast.For():
+                _called(statement.body, found)
+            case ast.If():
+                _called(statement.body + statement.otherwise, found)
+            case ast.Assign():
+                _callees(statement.value, found)
+            case ast.Metric():
+                _callees(statement.call, found)
 
 
 def selected(block: ast.Train, models: Mapping[str, object]) -> set[str]:

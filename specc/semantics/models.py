@@ -186,6 +186,14 @@ def run(graph: Graph, statements: tuple[ast.Statement, ...]) -> None:
                 if_statement(graph, statement, elaborate)
             case ast.For():
                 for_loop(graph, statement, elaborate)
+            case _ if graph.kind == "train":
+                word = type(statement).__name__.lower()
+                graph.error(
+                    "E0204",
+                    f"`{word}` stands in `train` or in a step, not in a `for` there",
+                    statement.span,
+                    "in a `for` of `train` stand values: `loss = loss + ...`",
+                )
             case _:
                 word = type(statement).__name__.lower()
                 graph.error(

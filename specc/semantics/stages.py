@@ -11,6 +11,7 @@ from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block, too_many
 from specc.semantics.calls import apply_layer, call_function, given_arguments, head, make_layer
 from specc.semantics.declared import apply_handle
+from specc.semantics.derivatives import derivative, is_derivative
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -106,9 +107,13 @@ def _stage(
         )
     if name in catalogue.layers:
         return _layer(graph, stage, name, given, value, hint, elaborate, choice)
-    known = entity is not None or any(
-        name in table
-        for table in (graph.modules, catalogue.functions, catalogue.losses, catalogue.metrics)
+    known = (
+        entity is not None
+        or is_derivative(graph, name)
+        or any(
+            name in table
+            for table in (graph.modules, catalogue.functions, catalogue.losses, catalogue.metrics)
+        )
     )
     if isinstance(value, Poison) and known:
         if name in graph.modules:
@@ -122,6 +127,9 @@ def _stage(
         return apply_block(
             graph, name, given, [value], stage.label, stage.target.span, hint, elaborate
         )
+    if is_derivative(graph, name):
+        _no_label(graph, stage, "a derivative has no state to name")
+        return derivative(graph, [Given(None, value, span), *given], span, hint)
     if name in catalogue.functions:
         _no_label(graph, stage, "a function has no state to name")
         row = catalogue.functions[name]

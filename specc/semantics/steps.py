@@ -19,6 +19,7 @@ from specc.semantics.entities import describe, is_poisoned, to_operand
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
 from specc.semantics.habits import last_name, without_prefix
+from specc.semantics.loops import for_loop
 from specc.semantics.missing import not_named
 from specc.semantics.models import assign
 from specc.semantics.schedules import Reader
@@ -29,7 +30,7 @@ from specc.semantics.settings import (
     check_ranges,
     check_scheduler,
 )
-from specc.semantics.sites import leaves
+from specc.semantics.sites import assigned_names, leaves
 from specc.semantics.uses import visible_uses
 from specc.syntax import ast
 
@@ -68,6 +69,10 @@ class StepBuilder:
         match statement:
             case ast.Assign():
                 self._assign(statement)
+            case ast.For():
+                for_loop(self.graph, statement, elaborate)
+                for name in dict.fromkeys(assigned_names((statement,))):
+                    self._bound(name, statement.span)
             case ast.Regularize():
                 self._penalty(statement)
             case ast.Constrain():
@@ -122,11 +127,17 @@ class StepBuilder:
         assign(self.graph, statement)
         for target in leaves(statement.targets):
             assert target.name is not None
-            self.assigned[target.name] = target.span.to(statement.value.span)
-            self.terms.pop(target.name, None)
-            value = self.graph.env.get(target.name)
-            if isinstance(value, ir.Value) and value.type.shape == () and value.type.floating:
-                self.terms[target.name] = value
+            self._bound(target.name, target.span.to(statement.value.span))
+
+    def _bound(self, name: str, span: Span) -> None:
+        """Notes what ``name`` is from here on: a term, if it is one number."""
+        self.terms.pop(name, None)
+        if name not in self.graph.env:
+            return  # of a round alone
+        self.assigned[name] = span
+        value = self.graph.env[name]
+        if isinstance(value, ir.Value) and value.type.shape == () and value.type.floating:
+            self.terms[name] = value
 
     def _check_loss(self) -> None:
         """Reports a loss that there is not, or that is not one number."""

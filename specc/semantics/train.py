@@ -14,10 +14,13 @@ from specc import ir
 from specc.errors import Collector, Span
 from specc.semantics.blocks import told_by_use
 from specc.semantics.calls import call_function, given_arguments
+from specc.semantics.choices import chosen
+from specc.semantics.derivatives import GRAD, check_derivatives
 from specc.semantics.entities import POISON, Entity, Items, is_poisoned, is_static
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
-from specc.semantics.members import call_member, mentioned, selected
+from specc.semantics.loops import for_loop
+from specc.semantics.members import call_member, called, mentioned, selected
 from specc.semantics.models import assign, declare_input
 from specc.semantics.names import check_name
 from specc.semantics.selectors import Among
@@ -26,7 +29,7 @@ from specc.semantics.step_checks import apart, check_gradient, check_shared_once
 from specc.semantics.steps import StepBuilder, find_row
 from specc.semantics.ties import without_ties
 from specc.semantics.twins import named_members, training_module, whole_number
-from specc.semantics.uses import closure, visible_uses
+from specc.semantics.uses import closure, made_by, visible_uses
 from specc.syntax import ast
 
 
@@ -49,11 +52,18 @@ class TrainBuilder:
         self.accumulate = 1
         self.precision: Literal["", "bfloat16", "float16"] = ""
         self.said: set[str] = set()
+        self.unread: frozenset[str] = frozenset()
 
     def build(self, block: ast.Train) -> ir.Train | None:
         """The training that ``block`` says; None where it could not be read at all."""
-        train = self._built(block)
+        first = next(iter(self.models.values()))
+        free = self._free()
+        known = self._of_the_model(free[0][1], free[0][0]) if len(free) == 1 else {}
+        found = chosen(block, self._graph(first[1], {**self.file_env, **known}))
+        self.unread |= found.unread
+        train = self._built(found.block)
         if train is not None:
+            train = replace(train, decisions=tuple(found.decisions))
             check_closure(train, self.collector)
         return train
 
@@ -61,14 +71,15 @@ class TrainBuilder:
         names = mentioned(block, self.models)
         first = next(iter(self.models.values()))
         several = any(isinstance(item, ast.Step | ast.Copy | ast.Ema) for item in block.body)
+        # What is differentiated by goes into the model where the loss is computed.
+        several = several or GRAD in called(block)
         if names or several:
             held = {*names, *selected(block, self.models)} or {first[0].name}
             ordered = [name for name in self.models if name in held]
             return self._members(block, ordered, explicit=bool(names))
-        # A model that another holds is trained with it.
-        free = [name for name, (_, graph) in self.models.items() if name not in graph.library.used]
+        free = self._free()
         if len(self.models) > 1 and len(free) == 1:
-            return self._alone(block, *self.models[free[0]])
+            return self._alone(block, *free[0])
         if len(self.models) > 1:
             self.collector.error(
                 "E0417",
@@ -78,6 +89,14 @@ class TrainBuilder:
             )
             return None
         return self._alone(block, *first)
+
+    def _free(self) -> list[tuple[ir.Module, Graph]]:
+        """The models that no other holds: what another holds is trained with it."""
+        return [
+            (model, graph)
+            for name, (model, graph) in self.models.items()
+            if name not in graph.library.used
+        ]
 
     # ── one model, one step ──────────────────────────────────────────────────────────────────────
 
@@ -130,8 +149,8 @@ class TrainBuilder:
     def _graph(self, scope: Graph, env: dict[str, Entity]) -> Graph:
         return Graph(
             kind="train", collector=self.collector, params=dict(scope.params), env=env,
-            library=scope.library, unread=scope.unread, dimensions=dict(scope.dimensions),
-            equal=dict(scope.equal),
+            library=scope.library, unread=scope.unread | self.unread,
+            dimensions=dict(scope.dimensions), equal=dict(scope.equal),
         )  # fmt: skip
 
     def _tree(self, scope: Graph, model: ir.Module) -> ast.Module:
@@ -166,6 +185,8 @@ class TrainBuilder:
                 built.append(self._step(statement, graph, subject, among, built))
             elif steps and isinstance(statement, ast.Assign):
                 assign(graph, statement)
+            elif steps and isinstance(statement, ast.For):
+                for_loop(graph, statement, elaborate)
             elif steps and isinstance(
                 statement, ast.Optimizer | ast.Scheduler | ast.Clip | ast.Regularize | ast.Constrain
             ):
@@ -187,9 +208,7 @@ class TrainBuilder:
         values: tuple[ir.Value, ...] = ()
         if steps:
             shared = tuple(graph.nodes)
-            values = tuple(
-                value for node in ir.flat_nodes(shared) for value in ir.result_values(node.result)
-            )
+            values = tuple(made_by(shared))
         else:
             built.append((whole, whole.finish(tuple(self.inputs))))
         made = [
@@ -199,6 +218,9 @@ class TrainBuilder:
         shared_values = tuple(value for value in values if id(value) in read)
         if steps:
             shared = closure(shared, shared_values)
+        for nodes in (shared, *(step.nodes for step in made)):
+            within = "before the steps" if steps and nodes is shared else "here"
+            check_derivatives(nodes, self.collector, self.precision, within)
         for builder, step in zip((builder for builder, _ in built), made, strict=True):
             check_gradient(builder, (*shared, *step.nodes), subject)
         check_shared_once(made, shared, subject, self.collector)
@@ -287,9 +309,8 @@ class TrainBuilder:
             case ast.Copy() | ast.Ema():
                 return  # read before the others, which may call them
             case _:
-                word = {"If": "`if`", "For": "`for`"}.get(type(statement).__name__, "this")
                 self.collector.error(
-                    "E0204", f"{word} stands in a model or block, not in `train`",
+                    "E0204", "this stands in a model or block, not in `train`",
                     statement.span._replace(end=statement.span.start + 3),
                     "compute it in the model, and put it out",
                 )  # fmt: skip

@@ -5,7 +5,7 @@ Non-goal: building the nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from specc import ir
 from specc.sizes import Poly, symbols
@@ -35,6 +35,21 @@ def visible_uses(
     order = {id(value): index for index, value in enumerate(visible)}
     unique = {id(value): value for value in chosen}
     return tuple(sorted(unique.values(), key=lambda value: order[id(value)]))
+
+
+def made_by(nodes: Iterable[ir.Node]) -> Iterator[ir.Value]:
+    """The values that are known after ``nodes``: of a loop what it carries out, and not what its
+    rounds make."""
+    for node in nodes:
+        match node:
+            case ir.Loop() | ir.Branch():
+                yield from node.results
+            case ir.Chain():
+                yield node.result
+            case ir.Make():
+                continue
+            case _:
+                yield from ir.result_values(node.result)
 
 
 def closure(nodes: Sequence[ir.Node], wanted: Iterable[ir.Value]) -> tuple[ir.Node, ...]:

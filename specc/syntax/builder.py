@@ -217,7 +217,13 @@ class Builder(Expressions):
             body=body,
         )
 
-    if_train, else_train, for_train = if_statement, else_branch, for_statement
+    if_train = if_step = if_statement
+    else_train = else_step = else_branch
+
+    def for_train(self, children: Children) -> ast.For:
+        return self.for_statement([None, *children])
+
+    for_step = for_train
 
     # ── statements of train ──────────────────────────────────────────────────────────────────────
 
