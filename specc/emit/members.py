@@ -139,14 +139,21 @@ def _configure(subject: ir.Module, train: ir.Train, constants: Mapping[str, str]
         return [configure(subject, train.steps[0], "configure_optimizers", constants)]
     stepped = [step for step in train.steps if step.optimizer]
     found = [configure(subject, step, f"configure_{step.name}", constants) for step in stepped]
-    keys: list[ast.expr | None] = [ast.Constant(step.name) for step in stepped]
-    values: list[ast.expr] = [call(dotted(f"self.configure_{step.name}")) for step in stepped]
+    alone = [step for step in stepped if not step.more]
+    keys: list[ast.expr | None] = [ast.Constant(step.name) for step in alone]
+    values: list[ast.expr] = [call(dotted(f"self.configure_{step.name}")) for step in alone]
+    result: ast.expr = ast.Dict(keys, values)
+    for step in reversed([step for step in stepped if step.more]):
+        several = call(dotted(f"self.configure_{step.name}"))
+        # What is by its keys already, before what is put under one.
+        empty = isinstance(result, ast.Dict) and not result.keys
+        result = several if empty else ast.BinOp(several, ast.BitOr(), result)
     whole = Function(
         "configure_optimizers",
         [],
         "dict[str, dict[str, Any]]",
         "For each step, its optimizer and its scheduler.",
-        [Return(ast.Dict(keys, values))],
+        [Return(result)],
     )
     return [*found, whole]
 
@@ -177,9 +184,8 @@ def _training_step(subject: ir.Module, train: ir.Train, constants: Mapping[str, 
         if step.optimizer is None:
             statements += cast(train, next(iter(inputs), ""), [made])
         else:
-            backward, moves = minimise(subject, train, step, prefix, terms, constants)
-            if train.accumulate == 1:
-                statements.append(backward.pop(0))
+            zero, backward, moves = minimise(subject, train, step, prefix, terms, constants)
+            statements += zero
             statements += frozen_during(
                 subject, step, [*cast(train, next(iter(inputs), ""), [made]), *backward]
             )

@@ -144,10 +144,10 @@ def _settings(step: ir.Step) -> Iterator[ir.Arguments]:
     yield from (constraint.arguments for constraint in step.constraints)
     if step.clip is not None:
         yield step.clip.arguments
-    if step.optimizer is not None:
-        yield step.optimizer.arguments
-        yield from (group.arguments for group in step.optimizer.groups)
-    schedulers = [] if step.scheduler is None else [step.scheduler]
+    for each in step.stepped:
+        yield each.optimizer.arguments
+        yield from (group.arguments for group in each.optimizer.groups)
+    schedulers = [each.scheduler for each in step.stepped if each.scheduler is not None]
     for scheduler in schedulers:
         yield scheduler.arguments
         if isinstance(scheduler, ir.ComposedScheduler):

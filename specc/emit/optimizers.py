@@ -17,13 +17,38 @@ from specc.emit.statements import Assign, Function, Return, Statement
 
 
 def configure(model: ir.Module, step: ir.Step, name: str, constants: Mapping[str, str]) -> Function:
-    """The method called ``name`` that makes a step's optimizer and scheduler."""
-    assert step.optimizer is not None
+    """The method called ``name`` that makes a step's optimizers and schedulers: one by itself,
+    several by their keys."""
+    statements: list[Statement] = []
+    if not step.more:
+        (only,) = step.stepped
+        made = _configured(model, only, "optimizer", "scheduler", constants, statements)
+        what = "The optimizer, and the scheduler with what it is stepped by."
+        return Function(name, [], "dict[str, Any]", what, [*statements, Return(made)])
+    keys: list[ast.expr | None] = [ast.Constant(each.key) for each in step.stepped]
+    values = []
+    for each in step.stepped:
+        variable = each.key.rpartition("/")[2]
+        values.append(
+            _configured(model, each, variable, f"{variable}_scheduler", constants, statements)
+        )
+    return Function(
+        name, [], "dict[str, dict[str, Any]]",
+        "The optimizers, each with its scheduler and what that is stepped by.",
+        [*statements, Return(ast.Dict(keys, values))],
+    )  # fmt: skip
+
+
+def _configured(
+    model: ir.Module, each: ir.Stepped, variable: str, schedule: str,
+    constants: Mapping[str, str], statements: list[Statement],
+) -> ast.expr:  # fmt: skip
+    """Makes an optimizer in ``variable`` and its scheduler in ``schedule``; the two as they are
+    given to whoever trains."""
     naming = constant_naming(constants)
-    optimizer = step.optimizer
+    optimizer = each.optimizer
     row = OPTIMIZERS[optimizer.type]
     chosen: ast.expr = parameters(model, optimizer.rest)
-    statements: list[Statement] = []
     if optimizer.groups:
         chosen = _groups(model, optimizer, naming, statements)
     given = dict(optimizer.arguments)
@@ -32,34 +57,27 @@ def configure(model: ir.Module, step: ir.Step, name: str, constants: Mapping[str
         for argument in row.arguments
         if argument.name in given
     ]
-    made_optimizer = ast.Name("optimizer", ast.Load())
+    made_optimizer = ast.Name(variable, ast.Load())
     statements.append(
         Assign(
             made_optimizer, ast.Call(dotted(row.torch), [chosen], keywords), mark(optimizer.span)
         )
     )
-    keys_: list[ast.expr | None] = [ast.Constant("optimizer")]
-    values_: list[ast.expr] = [made_optimizer]
-    if step.scheduler:
-        scheduler = SCHEDULERS[step.scheduler.type]
-        made = _schedule(step.scheduler, made_optimizer, naming)
-        target = ast.Name("scheduler", ast.Load())
-        statements.append(Assign(target, made, mark(step.scheduler.span)))
+    keys: list[ast.expr | None] = [ast.Constant("optimizer")]
+    values: list[ast.expr] = [made_optimizer]
+    if each.scheduler:
+        scheduler = SCHEDULERS[each.scheduler.type]
+        made = _schedule(each.scheduler, made_optimizer, naming)
+        target = ast.Name(schedule, ast.Load())
+        statements.append(Assign(target, made, mark(each.scheduler.span)))
         inner_keys: list[ast.expr | None] = [ast.Constant("scheduler"), ast.Constant("interval")]
-        inner: list[ast.expr] = [target, ast.Constant(step.scheduler.interval)]
+        inner: list[ast.expr] = [target, ast.Constant(each.scheduler.interval)]
         if scheduler.monitors:
             inner_keys.append(ast.Constant("monitor"))
             inner.append(ast.Constant("loss"))
-        keys_.append(ast.Constant("lr_scheduler"))
-        values_.append(ast.Dict(inner_keys, inner))
-    statements.append(Return(ast.Dict(keys_, values_)))
-    return Function(
-        name,
-        [],
-        "dict[str, Any]",
-        "The optimizer, and the scheduler with what it is stepped by.",
-        statements,
-    )
+        keys.append(ast.Constant("lr_scheduler"))
+        values.append(ast.Dict(inner_keys, inner))
+    return ast.Dict(keys, values)
 
 
 def _schedule(scheduler: ir.Scheduler, optimizer: ast.expr, naming: Naming) -> ast.expr:

@@ -98,15 +98,12 @@ def _folded(node: ast.expr) -> ast.expr:
 
 
 def clipping(
-    model: ir.Module, clip: ir.Clip, optimizer: ir.Optimizer | None, constants: Mapping[str, str]
-) -> ast.expr:
-    """The call that clips the gradients of a step: those that ``optimizer`` is about to use, where
-    the spec does not say which."""
+    model: ir.Module, clip: ir.Clip, step: ir.Step, constants: Mapping[str, str]
+) -> ast.expr:  # fmt: skip
+    """The call that clips the gradients of ``step``: those that its optimizers are about to use,
+    where the spec does not say which."""
     formula = _formula(CLIPS[clip.type], clip.arguments, constants)
-    stepped = None if optimizer is None else {
-        name for on in (optimizer.rest, *(group.on for group in optimizer.groups))
-        for name in on.names
-    }  # fmt: skip
+    stepped = None if step.optimizer is None else set(step.moved)
     everything = tuple(
         name
         for name, _, _ in model.parameters()

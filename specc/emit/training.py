@@ -160,7 +160,7 @@ def variables(values: Sequence[ir.Value], names: dict[int, str]) -> None:
 
 def step_parameters(train: ir.Train, inputs: Sequence[str]) -> list[Parameter]:
     """What ``training_step`` takes: optimizers, a scaler, the number of the batch, its tensors."""
-    named = bool(train.steps[0].name)
+    named = train.keyed
     found = [
         Parameter("optimizers", "dict[str, torch.optim.Optimizer]")
         if named
@@ -197,11 +197,15 @@ def cast(train: ir.Train, device_of: str, body: list[Statement]) -> list[Stateme
 def minimise(
     model: ir.Module, train: ir.Train, step: ir.Step, prefix: str, terms: str,
     constants: Mapping[str, str],
-) -> tuple[list[Statement], list[Statement]]:  # fmt: skip
-    """From the terms of a step's loss: its backward pass, and what then moves the parameters."""
-    optimizer: ast.expr = ast.Name("optimizer")
-    if step.name:
-        optimizer = ast.Subscript(ast.Name("optimizers"), ast.Constant(step.name), ast.Load())
+) -> tuple[list[Statement], list[Statement], list[Statement]]:  # fmt: skip
+    """From the terms of a step's loss: what goes before it, its backward pass, and what then moves
+    the parameters."""
+    optimizers: list[ast.expr] = [ast.Name("optimizer")]
+    if train.keyed:
+        optimizers = [
+            ast.Subscript(ast.Name("optimizers"), ast.Constant(each.key), ast.Load())
+            for each in step.stepped
+        ]
     backward: list[Statement] = []
     if step.regularizers:
         extra = ast.Subscript(ast.Name(terms), ast.Constant("penalty"), ast.Load())
@@ -216,20 +220,23 @@ def minimise(
     moves: list[Statement] = []
     if step.clip:
         if scaled:
-            moves.append(Evaluate(call(dotted("scaler.unscale_"), optimizer)))
-        clip = clipping(model, step.clip, step.optimizer, constants)
-        moves.append(Evaluate(clip, mark(step.clip.span)))
+            moves += [Evaluate(call(dotted("scaler.unscale_"), each)) for each in optimizers]
+        moves.append(Evaluate(clipping(model, step.clip, step, constants), mark(step.clip.span)))
     if scaled:
-        moves.append(Evaluate(call(dotted("scaler.step"), optimizer)))
+        moves += [Evaluate(call(dotted("scaler.step"), each)) for each in optimizers]
     else:
         given = [ast.Name("closure")] if computes_the_loss(step) else []
-        moves.append(Evaluate(call(ast.Attribute(optimizer, "step", ast.Load()), *given)))
+        moves += [
+            Evaluate(call(ast.Attribute(each, "step", ast.Load()), *given)) for each in optimizers
+        ]
     if step.constraints:
         moves.append(Evaluate(call(dotted(f"self.{prefix}constrain"))))
-    zero = Evaluate(call(ast.Attribute(optimizer, "zero_grad", ast.Load())))
+    zero: list[Statement] = [
+        Evaluate(call(ast.Attribute(each, "zero_grad", ast.Load()))) for each in optimizers
+    ]
     if train.accumulate > 1:
-        return backward, [*moves, zero]
-    return [zero, *backward], moves
+        return [], backward, [*moves, *zero]
+    return zero, backward, moves
 
 
 def _total(step: ir.Step, terms: str) -> ast.expr:
@@ -285,10 +292,8 @@ def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, st
         ),
         Assign(ast.Name("terms"), call(dotted("self.loss"), *uses)),
     ]
-    backward, moves = minimise(model, train, step, "", "terms", constants)
-    statements: list[Statement] = []
-    if train.accumulate == 1:
-        statements.append(backward.pop(0))
+    zero, backward, moves = minimise(model, train, step, "", "terms", constants)
+    statements: list[Statement] = [*zero]
     statements += cast(train, next(iter(inputs), ""), forward)
     statements += frozen_during(model, step, backward)
     if computes_the_loss(step):

@@ -93,8 +93,16 @@ def _fields(item: object) -> list[object]:
     found: list[object] = []
     kind: Any = type(item)
     for name in _names(kind):
-        found += (name, getattr(item, name))
+        if name not in _if_any(kind) or getattr(item, name):
+            found += (name, getattr(item, name))
     return found
+
+
+@cache
+def _if_any(kind: Any) -> frozenset[str]:
+    """The fields that mean something where there is something in them: so a program without has
+    the hash that it had before there were such."""
+    return frozenset(f.name for f in dataclasses.fields(kind) if f.metadata.get("if_any"))
 
 
 class _Close:

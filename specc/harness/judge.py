@@ -302,9 +302,9 @@ def implementation(program: Program, setting: Setting) -> str:
         return setting.optimizer
     asked: set[str] = set()
     for step in steps(program):
-        if step.optimizer is not None:
-            asked.update(name for name, _ in step.optimizer.arguments)
-            asked.update(name for group in step.optimizer.groups for name, _ in group.arguments)
+        for each in step.stepped:
+            asked.update(name for name, _ in each.optimizer.arguments)
+            asked.update(name for group in each.optimizer.groups for name, _ in group.arguments)
     return "" if asked & {"foreach", "fused"} else "foreach"
 
 

@@ -56,11 +56,11 @@ def not_implemented(program: Program, way: str, device: str) -> str | None:
     """Why torch has no implementation ``way`` of a step of ``program`` on ``device``; None where it
     has one of each."""
     for step in subject.steps(program) if way in _SWITCHES else ():
-        if step.optimizer is not None:
-            row = OPTIMIZERS[step.optimizer.type]
+        for each in step.stepped:
+            row = OPTIMIZERS[each.optimizer.type]
             if way not in row.by_name:
                 return f"torch has no {way} implementation of {row.name}"
-            where = _not_fused(program, step.optimizer, device) if way == "fused" else ""
+            where = _not_fused(program, each.optimizer, device) if way == "fused" else ""
             if where:
                 return f"torch has no fused implementation of {row.name} {where}"
     return None

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from specc.errors import Span
 from specc.harness import subject
-from specc.ir import Program, Step
+from specc.ir import Program, Step, Stepped
 
 # What the outputs and losses of runs without hooks are called by within their stage, and how a
 # report says it.
@@ -84,13 +84,12 @@ class Lines:
             metrics = {metric.name: metric.span for metric in train.metrics}
             self._named |= {"metric": metrics, "metric_half_right": metrics}
         self._steps = {step.name: _spans_of(step) for step in subject.steps(program)}
-        self._owners = {
-            name: step.name
-            for step in reversed(subject.steps(program))
-            if step.optimizer is not None
-            for selection in (step.optimizer.rest, *(g.on for g in step.optimizer.groups))
-            for name in selection.names
-        }
+        self._owners: dict[str, str] = {}
+        for step in reversed(subject.steps(program)):
+            for each in step.stepped:
+                self._steps.setdefault(each.key, _spans_of(step, each))
+                for on in (each.optimizer.rest, *(group.on for group in each.optimizer.groups)):
+                    self._owners |= dict.fromkeys(on.names, each.key)
         self._members = {
             member.attribute: member.span
             for member in (train.members if train else ())
@@ -109,7 +108,7 @@ class Lines:
         if when == "setting":
             return self._layers.get(rest[0].rpartition(".")[0])
         if when == "option":
-            spans = self._steps.get(rest[0] if len(rest) > 2 else "", {})
+            spans = self._steps.get("/".join(rest[:-2]), {})
             # Kept in the optimizer's groups by a scheduler, of which they are arguments.
             kind = "schedule" if rest[-1].startswith(_OF_SCHEDULERS) else "lr"
             return spans.get(kind) or spans.get("lr")
@@ -127,8 +126,8 @@ class Lines:
             if owner is None:
                 return self._members.get(last.partition(".")[0]) or self._layer_of(last)
             return self._steps[owner].get("delta")
-        step = rest[0] if rest and rest[0] in self._steps else ""
-        spans = self._steps.get(step, {})
+        keys = ("/".join(rest[:2]), rest[0] if rest else "", "")
+        spans = next((self._steps[key] for key in keys if key in self._steps), {})
         if kind == "lr" and when != "step0":
             return spans.get("schedule") or spans.get("lr")
         return spans.get(kind) or self._layer_of(last)
@@ -163,17 +162,19 @@ def _lines(key: subject.Key) -> Lines:
     return Lines(key.program)
 
 
-def _spans_of(step: Step) -> dict[str, Span]:
-    """The lines of a step, by the kind of what they say."""
+def _spans_of(step: Step, each: Stepped | None = None) -> dict[str, Span]:
+    """The lines of a step and of one of its optimizers, the first where none is asked for, by the
+    kind of what they say."""
+    each = each or next(iter(step.stepped), None)
     found: dict[str, Span] = {}
     if step.regularizers:
         found["penalty"] = step.regularizers[0].span
     if step.clip:
         found["clipped_grad"] = step.clip.span
-    if step.optimizer:
-        found |= dict.fromkeys((CHANGED_GRADIENT, "delta", "state", "lr"), step.optimizer.span)
+    if each:
+        found |= dict.fromkeys((CHANGED_GRADIENT, "delta", "state", "lr"), each.optimizer.span)
     if step.constraints:
         found["constrained"] = step.constraints[0].span
-    if step.scheduler:
-        found |= dict.fromkeys(("schedule", "scheduler"), step.scheduler.span)
+    if each and each.scheduler:
+        found |= dict.fromkeys(("schedule", "scheduler"), each.scheduler.span)
     return found

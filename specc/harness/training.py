@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -53,12 +53,14 @@ class _Training:
         self.seen = running.seen
         self.train: Train = train
         self.named = any(step.name for step in train.steps)
+        # The step of each optimizer, by the optimizer's key.
+        self.step_of = {each.key: step for step in train.steps for each in step.stepped}
         self.first = subject.first_batch(train, len(running.closed.batches))
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.schedules: dict[str, dict[str, Any]] = {}
         with PROCESS_WIDE, running.stage("configure"), stepping(running.setting.optimizer):
             configured = running.shell.configure_optimizers()
-            for name, each in (configured if self.named else {"": configured}).items():
+            for name, each in (configured if train.keyed else {"": configured}).items():
                 self.optimizers[name] = each["optimizer"]
                 if each.get("lr_scheduler") is not None:
                     self.schedules[name] = each["lr_scheduler"]
@@ -71,7 +73,7 @@ class _Training:
     def run(self) -> None:
         for name, optimizer in self.optimizers.items():
             self.seen.options(name, optimizer)
-        clipping = {step.name for step in self.train.steps if step.clip is not None}
+        clipping = {key for key, step in self.step_of.items() if step.clip is not None}
         hooks = GradientHooks(
             self.running.module,
             {name: each for name, each in self.optimizers.items() if name in clipping},
@@ -85,7 +87,7 @@ class _Training:
             for position in range(len(self.running.closed.batches)):
                 self.batch(position, hooks)
         for step in self.train.steps:
-            if step.name in self.optimizers:
+            if step.optimizer is not None:
                 if step.clip is not None:
                     self.record_clip(step)
                 if step.constraints:
@@ -97,9 +99,10 @@ class _Training:
     def stepping(self) -> dict[str, torch.optim.Optimizer]:
         """The optimizers whose step reads gradients and computes none itself."""
         return {
-            step.name: self.optimizers[step.name]
+            each.key: self.optimizers[each.key]
             for step in self.train.steps
-            if step.optimizer is not None and not OPTIMIZERS[step.optimizer.type].closure
+            for each in step.stepped
+            if not OPTIMIZERS[each.optimizer.type].closure
         }
 
     def run_without_hooks(self) -> None:
@@ -119,11 +122,14 @@ class _Training:
         idle = {each: IdleOptimizer(optimizer) for each, optimizer in self.optimizers.items()}
         scaler = torch.amp.GradScaler(enabled=False)
         setattr(running.shell, name, loss)
+        learning = [p for p in running.module.parameters() if p.requires_grad]
         try:
             with running.unmoved("step0/no_hooks"), contextlib.suppress(_Enough):
                 self.step(idle, scaler, self.first, inputs, labels)
         finally:
             setattr(running.shell, name, compute)
+            for parameter in learning:  # what the step that was left had frozen for its time
+                parameter.requires_grad_(True)
         for step in dict.fromkeys(("", first.name)):
             self.seen.captured("step0/no_hooks", running.captured.of.get(step, {}))
         terms = {subject.prefixed(first.name, str(k)): v for k, v in losses.items()}
@@ -193,7 +199,8 @@ class _Training:
         self.seen.captured(prefix, captured.get(name, {}))
         own = {k: v for k, v in terms.items() if not self.named or k.startswith(f"{name}/")}
         self.seen.terms(prefix, own)
-        wanted = self.parameters_of(name) if name else dict(module.named_parameters())
+        keys = [each.key for each in step.stepped]
+        wanted = self.parameters_of(*keys) if name else dict(module.named_parameters())
         raw = hooks.raw.get(name, {})
         self.seen.gradients(f"{prefix}/{_kind('grad', name)}", module, raw, wanted)
 
@@ -212,18 +219,17 @@ class _Training:
         rates: Mapping[str, Sequence[float]],
     ) -> None:
         """What the step's optimizer gets: clipped gradients, and at which rate."""
-        name = step.name
-        if name not in self.optimizers:
-            return
-        if step.clip is not None:
-            clipped = hooks.clipped.get(name, {})
-            kind = _kind("clipped_grad", name)
-            own = self.parameters_of(name)
-            self.seen.gradients(f"{prefix}/{kind}", self.running.module, clipped, own)
-        for number, rate in enumerate(rates[name]):
-            self.seen.exact(f"{prefix}/{_kind('lr', name)}/group{number}", rate)
-        for parameter, change in hooks.changed.get(name, {}).items():
-            self.seen.tensor(f"{prefix}/{_kind(CHANGED_GRADIENT, name)}/{parameter}", change)
+        for each in step.stepped:
+            key = each.key
+            if step.clip is not None:
+                clipped = hooks.clipped.get(key, {})
+                kind = _kind("clipped_grad", key)
+                own = self.parameters_of(key)
+                self.seen.gradients(f"{prefix}/{kind}", self.running.module, clipped, own)
+            for number, rate in enumerate(rates[key]):
+                self.seen.exact(f"{prefix}/{_kind('lr', key)}/group{number}", rate)
+            for parameter, change in hooks.changed.get(key, {}).items():
+                self.seen.tensor(f"{prefix}/{_kind(CHANGED_GRADIENT, key)}/{parameter}", change)
 
     def step(
         self,
@@ -234,7 +240,7 @@ class _Training:
         labels: Sequence[Tensor],
     ) -> dict[str, Tensor]:
         """The emitted ``training_step`` with what this training asks for."""
-        arguments: list[Any] = [dict(optimizers) if self.named else optimizers[""]]
+        arguments: list[Any] = [dict(optimizers) if self.train.keyed else optimizers[""]]
         if self.train.precision == "float16":
             arguments.append(scaler)
         if subject.is_numbered(self.train):
@@ -250,21 +256,22 @@ class _Training:
             batch.labels, reaching
         )
 
-    def parameters_of(self, step: str) -> dict[str, Tensor]:
-        """The parameters that the step's optimizer has, by name."""
-        optimizer = self.optimizers.get(step)
-        groups = optimizer.param_groups if optimizer is not None else []
+    def parameters_of(self, *keys: str) -> dict[str, Tensor]:
+        """The parameters that the optimizers with these keys have, by name."""
+        held = [self.optimizers[key] for key in keys if key in self.optimizers]
+        groups = [group for optimizer in held for group in optimizer.param_groups]
         own = {id(parameter) for group in groups for parameter in group["params"]}
         named = self.running.module.named_parameters()
         return {name: parameter for name, parameter in named if id(parameter) in own}
 
     def watched(
-        self, step: str, schedule: Mapping[str, Any], terms: Mapping[str, Tensor]
+        self, key: str, schedule: Mapping[str, Any], terms: Mapping[str, Tensor]
     ) -> tuple[Tensor, ...]:
         """What a scheduler that watches a value is told."""
         if "monitor" not in schedule:
             return ()
         name = schedule["monitor"]
+        step = self.step_of[key].name
         return (terms[name if name in terms else subject.prefixed(step, name)],)
 
     # ── what a few steps do not reach ────────────────────────────────────────────────────────────
@@ -285,12 +292,13 @@ class _Training:
         names = {id(p): name for name, p in module.named_parameters()}
         clipped: dict[str, Looked] = {}
         idle = {name: IdleOptimizer(each) for name, each in self.optimizers.items()}
-        mine = self.optimizers[step.name]
+        keys = [each.key for each in step.stepped]
 
-        def look() -> None:
-            clipped.update(gradients_of(mine, names, self.seen.looked))
+        def looking(mine: torch.optim.Optimizer) -> Callable[[], None]:
+            return lambda: clipped.update(gradients_of(mine, names, self.seen.looked))
 
-        idle[step.name] = IdleOptimizer(mine, look)
+        for key in keys:
+            idle[key] = IdleOptimizer(self.optimizers[key], looking(self.optimizers[key]))
         with ExitStack() as stack, self.running.stage("clip"):
             for parameter in module.parameters():
                 if parameter.requires_grad:
@@ -299,7 +307,7 @@ class _Training:
                     stack.callback(handle.remove)
             self.idle_step(idle)
         kind = _kind("clipped_grad", step.name)
-        self.seen.gradients(f"end/{kind}", module, clipped, self.parameters_of(step.name))
+        self.seen.gradients(f"end/{kind}", module, clipped, self.parameters_of(*keys))
 
     def record_constraints(self, step: Step) -> None:
         """What a step's constraints make of weights large enough for them to act, which a few

@@ -87,10 +87,8 @@ def _untrained(train: ir.Train, subject: ir.Module, counts: Mapping[str, int]) -
         left.pop(name, None)
     twins = tuple(f"{one.attribute}." for one in train.members if one.kind != "model")
     for step in train.steps:
-        if step.optimizer is not None:
-            for selection in (step.optimizer.rest, *(group.on for group in step.optimizer.groups)):
-                for name in selection.names:
-                    left.pop(name, None)
+        for name in step.moved:
+            left.pop(name, None)
     found = [name for name in left if not name.startswith(twins)]
     if not found:
         return None
@@ -132,6 +130,13 @@ def _others(step: ir.Step) -> Iterable[tuple[str, str]]:
         yield "clip", f"{text} on {step.clip.on.text}" if step.clip.on else text
     if step.scheduler is not None:
         yield "scheduler", f"{_schedule(step.scheduler)} per {step.scheduler.interval}"
+    for optimizer, scheduler in step.more:
+        text = words.call(optimizer.type, optimizer.arguments, None, {})
+        yield "optimizer", f"{text} on {optimizer.rest.text}"
+        for group in optimizer.groups:
+            yield "", f"{words.call('group', group.arguments, None, {})} on {group.on.text}"
+        if scheduler is not None:
+            yield "scheduler", f"{_schedule(scheduler)} per {scheduler.interval}"
     for selection in step.frozen:
         yield "freeze", f"on {selection.text}"
 

@@ -54,6 +54,7 @@ from specc.ir.training import (
     Regularizer,
     Scheduler,
     Step,
+    Stepped,
     Train,
 )
 from specc.ir.types import (
@@ -115,6 +116,7 @@ __all__ = [
     "State",
     "Static",
     "Step",
+    "Stepped",
     "Subscript",
     "TensorType",
     "TestPlan",

@@ -82,6 +82,16 @@ class ComposedScheduler(Scheduler):
 
 
 @dataclass(frozen=True, slots=True)
+class Stepped:
+    """One of the optimizers of a step. ``key`` names it in what ``configure_optimizers`` gives:
+    the step's name, with the optimizer's type where the step has several."""
+
+    key: str
+    optimizer: Optimizer
+    scheduler: Scheduler | None
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A metric reported beside the loss."""
 
@@ -138,6 +148,36 @@ class Step:
     # What the loss asks of the sizes: that labels and outputs have one batch size, say. Follows
     # from the nodes, and computes nothing.
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
+    # Further optimizers on other parameters, each with its scheduler; of few steps.
+    more: tuple[tuple[Optimizer, Scheduler | None], ...] = field(
+        default=(), metadata={"if_any": True}
+    )
+
+    @property
+    def stepped(self) -> tuple[Stepped, ...]:
+        """The optimizers, in their order."""
+        if self.optimizer is None:
+            return ()
+        pairs = [(self.optimizer, self.scheduler), *self.more]
+        if not self.more:
+            return (Stepped(self.name, *pairs[0]),)
+        types = [optimizer.type.lower() for optimizer, _ in pairs]
+        found = []
+        for position, (type_, pair) in enumerate(zip(types, pairs, strict=True)):
+            number = f"_{types[: position + 1].count(type_)}" if types.count(type_) > 1 else ""
+            key = f"{self.name}/{type_}{number}" if self.name else f"{type_}{number}"
+            found.append(Stepped(key, *pair))
+        return tuple(found)
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """The parameters that the optimizers step, by their full names."""
+        return tuple(
+            name
+            for each in self.stepped
+            for on in (each.optimizer.rest, *(group.on for group in each.optimizer.groups))
+            for name in on.names
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +221,11 @@ class Train:
     def terms(self) -> tuple[tuple[str, Value], ...]:
         """The terms of the first step."""
         return self.steps[0].terms
+
+    @property
+    def keyed(self) -> bool:
+        """Whether optimizers are known by name: there are several, or steps with names."""
+        return bool(self.steps[0].name) or any(step.more for step in self.steps)
 
     @property
     def optimizer(self) -> Optimizer | None:

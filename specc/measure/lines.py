@@ -85,7 +85,8 @@ def update_marks(program: ir.Program) -> frozenset[str]:
     steps = program.train.steps if program.train is not None else ()
     spans = [constraint.span for step in steps for constraint in step.constraints]
     for step in steps:
-        spans += [part.span for part in (step.optimizer, step.clip) if part is not None]
+        spans += [each.optimizer.span for each in step.stepped]
+        spans += [step.clip.span] if step.clip is not None else []
     return frozenset(map(mark, spans))
 
 

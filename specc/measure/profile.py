@@ -217,7 +217,7 @@ def _stage_ranges(module: nn.Module, stages: Mapping[str, str]) -> Iterator[None
 def _optimizer_ranges(program: Program, ready: Prepared) -> Iterator[None]:
     """Hooks that announce each optimizer's line while it steps."""
     steps = program.train.steps if program.train is not None else ()
-    spans = {step.name: step.optimizer.span for step in steps if step.optimizer is not None}
+    spans = {each.key: each.optimizer.span for step in steps for each in step.stepped}
     ranges = _Hooked()
     with ExitStack() as stack:
         for name, optimizer in ready.optimizers.items():

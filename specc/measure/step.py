@@ -267,4 +267,4 @@ def _optimizers(module: Any, train: Train | None) -> dict[str, torch.optim.Optim
 
 
 def _named(train: Train) -> bool:
-    return any(step.name for step in train.steps)
+    return train.keyed

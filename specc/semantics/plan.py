@@ -142,7 +142,12 @@ def with_steps(
     does not say how many; a W0501 for what the steps do not show."""
     if "train" not in plan.modes:
         return plan
-    begins = [(step.optimizer, begin) for step in train.steps for begin in _begins(step)]
+    begins = [
+        (each.optimizer, begin)
+        for step in train.steps
+        for each in step.stepped
+        for begin in _begins(each.optimizer)
+    ]
     written = next(
         (each for each in (block.body if block is not None else ())
          if isinstance(each, ast.Setting) and each.name == "steps"),
@@ -160,7 +165,6 @@ def with_steps(
     ]
     if late:
         optimizer, begin = max(late, key=lambda each: each[1].step)
-        assert optimizer is not None
         several = f" ({train.accumulate} batches each)" if train.accumulate > 1 else ""
         collector.warning(
             "W0501",
@@ -172,12 +176,9 @@ def with_steps(
     return plan
 
 
-def _begins(step: ir.Step) -> Iterator[Begin]:
-    """What the optimizer of ``step`` begins with after its first step, with the settings of each
-    of its groups."""
-    optimizer = step.optimizer
-    if optimizer is None:
-        return
+def _begins(optimizer: ir.Optimizer) -> Iterator[Begin]:
+    """What ``optimizer`` begins with after its first step, with the settings of each of its
+    groups."""
     row = OPTIMIZERS[optimizer.type]
     given = row.defaults | {name: ir.static_value(value, {}) for name, value in optimizer.arguments}  # type: ignore[arg-type]  # compile-time
     groups = [dict(group.arguments) for group in optimizer.groups]

@@ -108,12 +108,12 @@ def check_parameters(
 
 def check_closure(train: ir.Train, collector: Collector) -> None:
     """Reports what an optimizer that computes the loss itself cannot stand beside; E0419."""
-    for step in train.steps:
-        optimizer = step.optimizer
-        if optimizer is None or not OPTIMIZERS[optimizer.type].closure:
+    for step, optimizer in ((s, each.optimizer) for s in train.steps for each in s.stepped):
+        if not OPTIMIZERS[optimizer.type].closure:
             continue
         refusals = {
             "a step among others": bool(step.name),
+            "another optimizer": bool(step.more),
             "groups of parameters": bool(optimizer.groups),
             "`clip`": step.clip is not None,
             "`accumulate`": train.accumulate > 1,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from specc import ir
 from specc.errors import Collector
 from specc.semantics.gradients import reached
-from specc.semantics.steps import StepBuilder
+from specc.semantics.steps import StepBuilder, optimizer_names
 
 
 def check_gradient(step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Module) -> None:
@@ -28,16 +28,16 @@ def check_gradient(step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Mo
             "make it from an output that the layers compute in floats",
         )
         return
-    optimizer = step.optimizers[0]
-    stepped = optimizer_names(optimizer)
-    if not any(name == path or name.startswith(f"{path}.") for name in stepped for path in found):
-        step.collector.error(
-            "E0415",
-            f"this optimizer steps {optimizer.rest.text or 'its groups'}, and the loss reaches"
-            f" {', '.join(sorted(found)[:4])} alone",
-            optimizer.span,
-            "step what the loss is computed from; `detach` stops gradients",
-        )
+    for optimizer in step.optimizers:
+        stepped = optimizer_names(optimizer)
+        if not any(n == path or n.startswith(f"{path}.") for n in stepped for path in found):
+            step.collector.error(
+                "E0415",
+                f"this optimizer steps {optimizer.rest.text or 'its groups'}, and the loss reaches"
+                f" {', '.join(sorted(found)[:4])} alone",
+                optimizer.span,
+                "step what the loss is computed from; `detach` stops gradients",
+            )
 
 
 def check_shared_once(
@@ -79,7 +79,7 @@ def apart(
     """The steps, each keeping the models that it does not step from gathering gradients: those
     would wait, over the batches of one optimizer step, in the sums of the steps they are of."""
     models = [member.attribute for member in members if member.kind == "model"]
-    stepped = [optimizer_names(step.optimizer) for step in steps]
+    stepped = [set(step.moved) for step in steps]
     found = []
     for step, own in zip(steps, stepped, strict=True):
         others = set().union(*(names for names in stepped if names is not own))
@@ -102,10 +102,3 @@ def apart(
         )
         found.append(replace(step, frozen=(*step.frozen, *still)))
     return found
-
-
-def optimizer_names(optimizer: ir.Optimizer | None) -> set[str]:
-    """The parameters that an optimizer moves, by their full names."""
-    if optimizer is None:
-        return set()
-    return {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}

@@ -58,7 +58,9 @@ class StepBuilder:
         self.constraints: list[ir.Constraint] = []
         self.clips: list[ir.Clip] = []
         self.optimizers: list[ir.Optimizer] = []
-        self.schedulers: list[ir.Scheduler] = []
+        # The scheduler of each optimizer, by its position.
+        self.schedulers: dict[int, ir.Scheduler] = {}
+        self.latest: ir.Optimizer | None = None
         self.frozen: list[ir.Selection] = []
         self.optimizer_given = False
         # Where each name was last assigned.
@@ -115,10 +117,15 @@ class StepBuilder:
             constraints=tuple(self.constraints),
             clip=self.clips[0] if self.clips else None,
             optimizer=self.optimizers[0] if self.optimizers else None,
-            scheduler=self.schedulers[0] if self.schedulers else None,
+            scheduler=self.schedulers.get(0),
             frozen=tuple(self.frozen),
             span=self.span,
             conditions=conditions,
+            more=tuple(
+                (optimizer, self.schedulers.get(position))
+                for position, optimizer in enumerate(self.optimizers)
+                if position
+            ),
         )
 
     # ── the loss ─────────────────────────────────────────────────────────────────────────────────
@@ -235,6 +242,7 @@ class StepBuilder:
 
     def _optimizer(self, statement: ast.Optimizer) -> None:
         self.optimizer_given = True
+        self.latest = None
         row, arguments = find_row(self.collector, statement.call, OPTIMIZERS, "optimizer")
         everything = self.among.learning(self.model)
         if statement.on is None and self.among.several:
@@ -247,7 +255,7 @@ class StepBuilder:
             return
         on = self._select(statement.on) if statement.on else ir.Selection("*", everything)
         settings = self._settings(row, arguments, statement.call.span) if row else None
-        if self._second(self.optimizers, "optimizer", statement.span):
+        if on is not None and self._stepped_twice(on, statement.span):
             return
         if not everything and self.incomplete:
             return
@@ -271,11 +279,25 @@ class StepBuilder:
         if not check_parameters(row, whole, on.names, self.model, statement.span, self.collector):
             return
         rest = tuple(name for name in on.names if name not in claimed)
-        self.optimizers.append(
-            ir.Optimizer(
-                row.name, settings, tuple(groups), ir.Selection(on.text, rest), statement.span
-            )
+        self.latest = ir.Optimizer(
+            row.name, settings, tuple(groups), ir.Selection(on.text, rest), statement.span
         )
+        self.optimizers.append(self.latest)
+
+    def _stepped_twice(self, on: ir.Selection, span: Span) -> bool:
+        """Whether an optimizer above steps some of ``on``; an E0409 then."""
+        chosen = set(on.names)
+        for optimizer in self.optimizers:
+            both = chosen & optimizer_names(optimizer)
+            if both:
+                self.collector.error(
+                    "E0409",
+                    f"there is already one optimizer of `{min(both)}`, {optimizer.type}",
+                    span,
+                    "each steps parameters of its own: write `on ... except ...`",
+                )
+                return True
+        return False
 
     def _group(
         self,
@@ -320,7 +342,12 @@ class StepBuilder:
                 statement.span,
             )
             return
-        if self._second(self.schedulers, "scheduler", statement.span):
+        position = len(self.optimizers) - 1
+        if self.latest is not None and position in self.schedulers:
+            which = f" of {self.latest.type}" if position else ""
+            self.collector.error(
+                "E0409", f"there is already one scheduler{which}", statement.span, "say it once"
+            )
             return
         if not self.optimizer_given:
             self.collector.error(
@@ -328,17 +355,16 @@ class StepBuilder:
                 "write `optimizer SGD(lr=0.1)`, with what suits, on a line above",
             )  # fmt: skip
             return
-        optimizer = self.optimizers[0] if self.optimizers else None
+        optimizer = self.latest
         if found is not None:
             found = replace(found, span=statement.span)
             parts = found.parts if isinstance(found, ir.ComposedScheduler) else ()
             if check_scheduler(
                 found.type, found.arguments, optimizer, found.span, self.collector, parts
             ):
-                self.schedulers.append(found)
+                self.schedulers[max(position, 0)] = found
 
-    def _second(self, present: list[object] | list[ir.Clip] | list[ir.Optimizer]
-                | list[ir.Scheduler], what: str, span: Span) -> bool:  # fmt: skip
+    def _second(self, present: list[ir.Clip], what: str, span: Span) -> bool:
         if present:
             self.collector.error("E0409", f"there is already one {what}", span, "say it once")
         return bool(present)
@@ -381,6 +407,11 @@ def find_row(
             f"did you mean `{close}`?" if close else f"one of {_list(table)}",
         )
     return row, arguments
+
+
+def optimizer_names(optimizer: ir.Optimizer) -> set[str]:
+    """The parameters that an optimizer moves, by their full names."""
+    return {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}
 
 
 def _head(call: ast.Expression) -> str:
