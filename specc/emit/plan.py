@@ -14,7 +14,13 @@ from specc.sizes import Poly, Size
 
 # What computes in ``forward``; a ``State`` is made in the constructor.
 Leaf: TypeAlias = Union[
-    ir.LayerCall, ir.FunctionCall, ir.Operation, ir.Subscript, ir.ParameterRead, ir.Transpose
+    ir.LayerCall,
+    ir.FunctionCall,
+    ir.Operation,
+    ir.Subscript,
+    ir.ParameterRead,
+    ir.Transpose,
+    ir.Derivative,
 ]
 Part: TypeAlias = Union[Leaf, ir.Make, "Row", "Cycle", "Choice", "Kept"]
 

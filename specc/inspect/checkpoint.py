@@ -11,6 +11,7 @@ from typing import Final
 
 from specc import ir
 from specc.errors import CallError
+from specc.semantics.checkpoints import tensor_names
 from specc.semantics.mapping import LONGEST_HEADER, account, inside
 
 _NOT_A_TENSOR: Final = "__metadata__"
@@ -40,7 +41,7 @@ def facts(model: ir.Module, spec: str) -> CheckpointFacts | None:
         return CheckpointFacts(written, "read where it is loaded", {})
     try:
         names = _names(written, spec)
-        wanted = [name for name, _, _ in (*model.parameters(), *model.buffers())]
+        wanted = tensor_names(model)
         found = account(model.weight_map, names, wanted, written)
     except CallError as fault:
         return CheckpointFacts(written, fault.message, {})

@@ -66,7 +66,7 @@ def read_map(
 ) -> tuple[ir.MapLine, ...]:
     """The lines as far as they can be read; E0260 for a path that is none, E0261 for one that
     names nothing of ``model``."""
-    names = [name for name, _, _ in (*model.parameters(), *model.buffers())]
+    names = tensor_names(model)
     # What was reported may be missing from the model.
     told = graph.collector.failed
     found = []
@@ -83,6 +83,18 @@ def read_map(
         paths = tuple(pattern.text for pattern in line.paths)
         found.append(ir.MapLine(line.verb, paths, target, line.span))
     return tuple(found)
+
+
+def tensor_names(model: ir.Module) -> list[str]:
+    """The names in the ``state_dict`` of ``model``."""
+    return [
+        *(name for name, _, _ in model.parameters()),
+        *(
+            name
+            for name, holder, _ in model.buffers()
+            if isinstance(holder, ir.Layer) or holder.persistent
+        ),
+    ]
 
 
 def _is_path(graph: Graph, pattern: ast.Pattern) -> bool:
