@@ -37,6 +37,16 @@ ROWS: Final[Mapping[str, Code]] = {
         "precision float16",
         "Write `precision bfloat16`, whose range is that of float32, or leave it out.",
     ),
+    "E0434": Code(
+        "accumulated batches weighed by what is no number of the step",
+        (
+            "`accumulate 4 by tokens` makes the mean over all that four batches count of their "
+            "means: `tokens` is what a batch counts, one float by a name of its own in a `train` "
+            "of one loss."
+        ),
+        "accumulate 2 by counts",
+        "Name the number: `tokens = sum(weight)`, then `accumulate 4 by tokens`.",
+    ),
     "E0433": Code(
         "a model called with weights that are given to it",
         (

@@ -80,6 +80,9 @@ def _constructor(train: ir.Train, constants: Mapping[str, str]) -> Function:
             made = call(ast.Attribute(twin, "requires_grad_", ast.Load()), ast.Constant(False))
         where = mark(member.span) if member.span is not None and member.kind != "model" else ""
         body.append(Assign(target, made, where))
+    if train.weighed:
+        target = ast.Attribute(ast.Name("self"), "counted", ast.Store())
+        body.append(Assign(target, call(dotted("torch.zeros"), ast.Tuple([], ast.Load()))))
     body += decided(train.decisions, constants)
     return Function("__init__", [], "None", "", body)
 

@@ -37,7 +37,7 @@ from specc.emit.statements import (
 )
 
 _STEP_NAMES = frozenset(
-    "optimizer optimizers scaler batch terms losses total name term loss closure "
+    "optimizer optimizers scaler batch terms losses total name term loss closure weight parameter "
     "evaluations".split()
 )
 
@@ -211,13 +211,21 @@ def minimise(
         extra = ast.Subscript(ast.Name(terms), ast.Constant("penalty"), ast.Load())
         backward.append(Assign(extra, call(dotted(f"self.{prefix}penalty"))))
     total = _total(step, terms)
-    if train.accumulate > 1:
+    weight = ast.Name("weight")
+    if train.weighed:
+        term = ast.Subscript(ast.Name(terms), ast.Constant(train.weighed), ast.Load())
+        counts = call(ast.Attribute(term, "detach", ast.Load()))
+        so_far = dotted("self.counted")
+        backward.append(Assign(weight, counts))
+        backward.append(Assign(so_far, ast.BinOp(so_far, ast.Add(), weight)))
+        total = ast.BinOp(weight, ast.Mult(), total)
+    elif train.accumulate > 1:
         total = ast.BinOp(total, ast.Div(), ast.Constant(train.accumulate))
     scaled = train.precision == "float16"
     if scaled:
         total = call(dotted("scaler.scale"), total)
     backward.append(Evaluate(call(ast.Attribute(total, "backward", ast.Load()))))
-    moves: list[Statement] = []
+    moves: list[Statement] = _averaged(model, step) if train.weighed else []
     if step.clip:
         if scaled:
             moves += [Evaluate(call(dotted("scaler.unscale_"), each)) for each in optimizers]
@@ -237,6 +245,19 @@ def minimise(
     if train.accumulate > 1:
         return [], backward, [*moves, *zero]
     return zero, backward, moves
+
+
+def _averaged(model: ir.Module, step: ir.Step) -> list[Statement]:
+    """The gradients of the sum divided by what was counted, and the count begun anew."""
+    counted = dotted("self.counted")
+    gradient = dotted("parameter.grad")
+    there = ast.Compare(gradient, [ast.IsNot()], [ast.Constant(None)])
+    divided = Evaluate(call(dotted("parameter.grad.div_"), counted))
+    on = ir.Selection("*", step.moved)
+    return [
+        For(ast.Name("parameter"), parameters(model, on), [If(there, [divided])]),
+        Assign(counted, call(dotted("torch.zeros_like"), counted)),
+    ]
 
 
 def _total(step: ir.Step, terms: str) -> ast.expr:

@@ -61,7 +61,8 @@ def facts(program: ir.Program) -> TrainingFacts | None:
     steps = tuple(_step(step, counts, common) for step in train.steps)
     others = []
     if train.accumulate > 1:
-        others.append(("accumulate", f"{train.accumulate} batches a step"))
+        weighed = f", weighed by {train.weighed}" if train.weighed else ""
+        others.append(("accumulate", f"{train.accumulate} batches a step{weighed}"))
     if train.precision:
         others.append(("precision", f"{train.precision} (autocast)"))
     return TrainingFacts(

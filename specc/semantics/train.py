@@ -50,6 +50,7 @@ class TrainBuilder:
         self.inputs: list[ir.Value] = []
         self.metrics: list[tuple[ast.Metric, ast.Expression]] = []
         self.accumulate = 1
+        self.weighed: ast.Name | None = None
         self.precision: Literal["", "bfloat16", "float16"] = ""
         self.said: set[str] = set()
         self.unread: frozenset[str] = frozenset()
@@ -73,6 +74,8 @@ class TrainBuilder:
         several = any(isinstance(item, ast.Step | ast.Copy | ast.Ema) for item in block.body)
         # What is differentiated by goes into the model where the loss is computed.
         several = several or GRAD in called(block)
+        # A count over several batches is kept by what trains.
+        several = several or any(isinstance(i, ast.Accumulate) and i.by for i in block.body)
         if names or several:
             held = {*names, *selected(block, self.models)} or {first[0].name}
             ordered = [name for name in self.models if name in held]
@@ -223,6 +226,7 @@ class TrainBuilder:
             check_derivatives(nodes, self.collector, self.precision, within)
         for builder, step in zip((builder for builder, _ in built), made, strict=True):
             check_gradient(builder, (*shared, *step.nodes), subject)
+        self._check_weight(made)
         check_shared_once(made, shared, subject, self.collector)
         if self.accumulate > 1 and len(made) > 1:
             made = apart(made, members, subject, self.collector)
@@ -253,6 +257,7 @@ class TrainBuilder:
                 conditions=conditions,
                 values=graph.params,
             ),
+            weighed=self.weighed.name if self.weighed is not None else "",
             accumulate=self.accumulate,
             precision=self.precision,
             conditions=conditions,
@@ -303,6 +308,7 @@ class TrainBuilder:
                 self._say_once("accumulate", statement.span)
                 count = whole_number(graph, statement.count, "so many batches make one step")
                 self.accumulate = count or 1
+                self.weighed = statement.by
             case ast.Precision():
                 self._say_once("precision", statement.span)
                 self._precision(statement)
@@ -314,6 +320,22 @@ class TrainBuilder:
                     statement.span._replace(end=statement.span.start + 3),
                     "compute it in the model, and put it out",
                 )  # fmt: skip
+
+    def _check_weight(self, steps: Sequence[ir.Step]) -> None:
+        """Reports what accumulated batches cannot be weighed by; E0434."""
+        by = self.weighed
+        if by is None or self.collector.failed:
+            return
+        terms = [name for name, _ in steps[0].terms if name != "loss"]
+        if steps[0].name:
+            problem = "the batches of several steps are not weighed by one number"
+            help_ = "leave `by` out, or make one loss of them"
+        elif by.name not in terms:
+            problem = f"`{by.name}` is no number that the loss is computed beside"
+            help_ = f"say in `train` what a batch counts: `{by.name} = sum(...)`, one float"
+        else:
+            return
+        self.collector.error("E0434", problem, by.span, help_)
 
     def _say_once(self, word: str, span: Span) -> None:
         if word in self.said:

@@ -28,7 +28,8 @@ def named_members(
     """The models, and the copies and averages that ``train`` makes of them."""
     collector = next(iter(models.values()))[1].collector
     members = []
-    taken: set[str] = set()
+    weighed = any(isinstance(each, ast.Accumulate) and each.by for each in block.body)
+    taken: set[str] = {"counted"} if weighed else set()
     methods = training_methods(block, collector)
     for name in names:
         attribute = name.lower().lstrip("_") or "model"

@@ -318,7 +318,10 @@ class Ema(Statement):
 
 
 class Accumulate(Statement):
+    """``accumulate 4 by tokens``; ``by`` is None where each batch counts alike."""
+
     count: Expression
+    by: Name | None
 
 
 class Precision(Statement):

@@ -280,8 +280,10 @@ class Builder(Expressions):
         return ast.Ema(span=span, name=str(name), of=str(of), decay=decay)
 
     def accumulate(self, children: Children) -> ast.Accumulate:
-        keyword, count = children
-        return ast.Accumulate(span=self.span(keyword).to(count.span), count=count)
+        keyword, count, by = children
+        name = None if by is None else ast.Name(span=self.span(by), name=str(by))
+        span = self.span(keyword).to((name or count).span)
+        return ast.Accumulate(span=span, count=count, by=name)
 
     def precision(self, children: Children) -> ast.Precision:
         keyword, name = children

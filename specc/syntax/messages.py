@@ -14,7 +14,7 @@ _KEYWORDS: Final = frozenset(
     "spec use param model block train test input output parameter buffer layer init weights"
     " freeze if else for in step regularize constrain clip optimizer group scheduler copy ema"
     " accumulate precision metric sizes seed steps targets devices dtypes modes layouts optimizers"
-    " repeat on with where per of every decay from except and or not true false none".split()
+    " repeat on with where per of every by decay from except and or not true false none".split()
 )
 _SHOWN: Final = {
     "NAME": "a name", "INT": "a whole number", "FLOAT": "a number", "STRING": "a string",
