@@ -353,3 +353,10 @@ def test_a_prefix_is_renamed_as_any_path(name: str, prefix: str, to: str) -> Non
     renamed = glob(prefix).renamed(name, to)
     if renamed is not None:
         assert renamed == to.removesuffix("*") + name.removeprefix(began)
+
+
+def test_a_path_without_quotes_is_told_to_have_them() -> None:
+    with pytest.raises(specc.SpecError) as caught:
+        specc.loads(NET.replace("LINES", "drop head.*\nbackbone.* -> *"))
+    helps = [each.help for each in caught.value.diagnostics()]
+    assert helps == [f'write it in double quotes: `"{path}"`' for path in ("head.*", "backbone.*")]

@@ -22,6 +22,7 @@ _SHOWN: Final = {
     "$END": "the end of the file", "COMPARE": "a comparison", "_ARROW": "`->`", "OPEN": "`{`",
     "CLOSE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "COLON": "`:`",
     "EQUAL": "`=`", "_COMMA": "`,`", "DOT": "`.`", "SETTING": "a test setting",
+    "PICK": "`drop`, `transpose`, `fresh`",
 }  # fmt: skip
 _OPERATORS: Final = frozenset("PLUS MINUS STAR SLASH FLOOR PERCENT AT POWER AND OR COMPARE".split())
 _STARTS: Final = frozenset("INT FLOAT STRING TRUE FALSE NONE NOT MINUS LPAR LSQB NAME".split())
@@ -59,9 +60,13 @@ def token_diagnostic(token: Token, expected: set[str], text: str, file: str) -> 
             _at(text, before.start(1), before.end(1), file),
             f"call it `{before[1]}_` or something that says more",
         )
-    return Diagnostic(
-        "E0102", f"{shown} cannot stand here; expected {_list(expected)}", span, _hint(token, text)
-    )
+    hint = _hint(token, text)
+    # A path or a file's name as it stands, where one in quotes would do.
+    alone = not re.match(r'[ \t]*"', text[token.end_pos or start :])
+    if token.type in ("NAME", "SELECTOR") and expected & {"STRING"} and alone:
+        if not expected & {"NAME", "SELECTOR"}:
+            hint = hint or f'write it in double quotes: `"{_clip(str(token))}"`'
+    return Diagnostic("E0102", f"{shown} cannot stand here; expected {_list(expected)}", span, hint)
 
 
 def character_diagnostic(text: str, position: int, file: str) -> Diagnostic:
