@@ -1,4 +1,5 @@
-"""Which values torch takes for the numbers of optimizers, schedulers, clips and constraints.
+"""Which values torch takes for the numbers of optimizers, schedulers, clips and constraints, and of
+the layers and functions whose shape does not depend on them.
 
 As torch's constructors check them (torch 2.6 to 2.13), and where torch does not check but divides
 by the number. Every other number must fit in float32. Non-goal: what two arguments mean together.
@@ -14,20 +15,21 @@ FLOAT32_MAX: Final = 3.4028234663852886e38
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """An interval; an open end does not belong to it."""
+    """An interval; an open end does not belong to it, nor does 0 where it is ``broken``."""
 
     low: float = -FLOAT32_MAX
     high: float = FLOAT32_MAX
     low_open: bool = False
     high_open: bool = False
+    broken: bool = False
 
     def __contains__(self, number: float) -> bool:
         above = number > self.low if self.low_open else number >= self.low
         below = number < self.high if self.high_open else number <= self.high
-        return above and below
+        return above and below and not (self.broken and number == 0)
 
     def __str__(self) -> str:
-        parts = []
+        parts = ["other than 0"] if self.broken else []
         if self.low > -FLOAT32_MAX:
             parts.append(f"{'above' if self.low_open else 'at least'} {self.low:g}")
         if self.high < FLOAT32_MAX:
@@ -76,10 +78,25 @@ _RANGES: Final[dict[tuple[str, str], Range]] = {
     ("MaxNorm", "max_norm"): _ABOVE_0,
     ("GradNorm", "max_norm"): _ABOVE_0,
     ("GradNorm", "norm_type"): _ABOVE_0,
+    # A power of a number above 1, which leaves float64 from some hundreds on.
+    ("ASGD", "alpha"): Range(0.0, 100.0),
+    # Layers and functions.
+    **{(f"Conv{kind}{n}d", "groups"): _FROM_1 for kind in ("", "Transpose") for n in (1, 2, 3)},
+    **{(name, "alpha"): Range(broken=True) for name in ("CELU", "celu")},
+    **{(name, "eps"): _NOT_NEGATIVE for name in ("CosineSimilarity", "cosine_similarity")},
+    **{("isclose", name): _NOT_NEGATIVE for name in ("rtol", "atol")},
+    ("renorm", "p"): _ABOVE_0,
+    ("renorm", "maxnorm"): _NOT_NEGATIVE,
+    ("cdist", "p"): _NOT_NEGATIVE,
 }  # fmt: skip
 
 # How many numbers a tuple has; the others are one number for each group of parameters.
 LENGTHS: Final = {"betas": 2, "etas": 2, "step_sizes": 2, "ns_coefficients": 3}
+
+
+def own_range_of(row: str, argument: str) -> Range:
+    """As ``range_of``, of a layer's or a function's, whose names mean nothing by themselves."""
+    return _RANGES.get((row, argument), ANY)
 
 
 def range_of(row: str, argument: str) -> Range:

@@ -93,6 +93,15 @@ ROWS = {
         "input x: float[N, boservations]",
         "Write the name that was meant, or give the size a name that is less like it.",
     ),
+    "E0320": Code(
+        "a gradient through a function without a derivative",
+        (
+            "torch has no derivative of it by this argument, and refuses in `backward`: no step "
+            "could be taken."
+        ),
+        "y = (x -> Linear(8)) // 2",
+        "Use a function that has one, such as `floor(a / b)`, or `detach` what goes in.",
+    ),
     "W0201": Code(
         "a value that nothing uses",
         "It is computed, and does not reach an output: often a sign of a name typed wrong.",
@@ -116,5 +125,14 @@ ROWS = {
         ),
         "input wanted: float[N, 3]\nloss = BCELoss(sigmoid(scores), wanted)",
         "Declare the input as `unit[...]`; tests draw it, and samples are held, from 0 to 1.",
+    ),
+    "W0320": Code(
+        "whole numbers of any size that something is looked up with",
+        (
+            "A table, a one-hot vector or a dimension has so many entries, and an `int` may be any "
+            "number: one beyond them is torch's IndexError, on a GPU the end of the process."
+        ),
+        "y = token -> Embedding(5, 3)",
+        "Declare the input as `index(k)[...]`: the check then holds k against the entries.",
     ),
 }

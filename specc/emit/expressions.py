@@ -201,6 +201,8 @@ def of_arguments(
 ) -> tuple[list[ast.expr], list[ast.keyword]]:
     """Arguments as a person writes them: what is required by place, what has a default by name."""
     given = dict(arguments)
+    if isinstance(row, FunctionRow):
+        given = _for_overloads(row, given)
     if isinstance(row, FunctionRow) and tuple(given) in row.positional:
         # An overload of its own: ``torch.arange(end)``.
         return [of_operand(operand, naming) for operand in given.values()], []
@@ -223,6 +225,22 @@ def of_arguments(
             by_place = False
             keywords.append(ast.keyword(argument.name, value))
     return positional, keywords
+
+
+def _for_overloads(row: FunctionRow, given: dict[str, ir.Operand]) -> dict[str, ir.Operand]:
+    """``given`` as one of torch's overloads takes it: none is said by leaving an argument out,
+    ``keepdim`` goes with ``dim``, and a setting of a window with those before it."""
+    defaults = row.defaults
+    given = {n: v for n, v in given.items() if v is not None or defaults.get(n) is not None}
+    if given.get("keepdim") is False and "dim" in defaults and "dim" not in given:
+        del given["keepdim"]
+    if row.family != "creation" or tuple(given) in row.positional:
+        return given
+    names = [each.name for each in row.arguments if not each.keyword_only]
+    last = max((names.index(name) for name in given if name in names), default=-1)
+    before = {name: defaults[name] for name in names[:last] if name not in given}
+    filled = {n: v for n, v in before.items() if isinstance(v, int | float)}
+    return {name: {**filled, **given}[name] for name in defaults if name in {**filled, **given}}
 
 
 def of_node(node: Leaf, naming: Naming) -> ast.expr:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from specc import ir
 from specc.catalog import suggest
+from specc.catalog.ranges import ANY, own_range_of
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import Span
 from specc.semantics.bind import Bound, Given, bind, fits
@@ -76,6 +77,7 @@ def make_layer(
         return False
     try:
         call = _call(graph, row, bound, tensors, span)
+        _require_range(call)
         call = _with_inferred(graph, row, bound, call, span)
         arguments = _arguments(row, bound)
         parameters, buffers = row.parameters(call), row.buffers(call)
@@ -203,6 +205,7 @@ def call_function(
     incoming = _incoming([value for value in bound.values.values() if not is_static(value)])
     try:
         call = _call(graph, row, bound, tensors, span)
+        _require_range(call)
         result = graph.result(row.shape(call), span, hint)
     except RuleError as fault:
         return graph.rule_error(fault, span, bound.spans, incoming)
@@ -265,6 +268,17 @@ def _call(
         require_equal=graph.require_equal(span),
         require_at_least=graph.require_at_least(span),
     )
+
+
+def _require_range(call: Call) -> None:
+    """E0307 for a number that torch does not take, whatever the shapes."""
+    for name, value in call.args.items():
+        number = ir.static_value(value, call.params)
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            allowed = own_range_of(call.name, name)
+            if allowed is not ANY and number not in allowed:
+                message = f"{name} of {call.name} must be {allowed}, and is {number:g}"
+                raise RuleError("E0307", message, argument=name)
 
 
 def _defaults(row: Row) -> dict[str, ir.Static]:

@@ -24,14 +24,14 @@ def reached(
     learning = _learning(subject, frozen)
     leaves = list(ir.flat_nodes(nodes))
     asked = None if only is None else {id(node) for node in ir.flat_nodes(only)}
-    aliases = _aliases(nodes)
+    aliases = aliases_of(nodes)
     needed = {id(loss)}
     found: set[str] = set()
     for node in reversed(leaves):
         made = [value for value in ir.result_values(node.result) if value.type.differentiable]
         if not any(id(value) in needed or aliases.get(id(value), set()) & needed for value in made):
             continue
-        if isinstance(node, ir.FunctionCall) and _stops(node):
+        if isinstance(node, ir.FunctionCall) and stops(node):
             continue
         if isinstance(node, ir.LayerCall | ir.ParameterRead) and node.layer in learning:
             if asked is None or id(node) in asked:
@@ -44,19 +44,19 @@ def reached(
 
 def depends(nodes: Sequence[ir.Node], of: ir.Value, by: ir.Value) -> bool:
     """Whether ``nodes`` compute ``of`` from ``by`` such that a gradient goes back."""
-    aliases = _aliases(nodes)
+    aliases = aliases_of(nodes)
     needed = {id(of)}
     for node in reversed(list(ir.flat_nodes(nodes))):
         made = [value for value in ir.result_values(node.result) if value.type.differentiable]
         if not any(id(value) in needed or aliases.get(id(value), set()) & needed for value in made):
             continue
-        if isinstance(node, ir.FunctionCall) and _stops(node):
+        if isinstance(node, ir.FunctionCall) and stops(node):
             continue
         needed.update(id(o) for o in ir.node_operands(node) if isinstance(o, ir.Value))
     return id(by) in needed or bool(aliases.get(id(by), set()) & needed)
 
 
-def _aliases(nodes: Sequence[ir.Node]) -> dict[int, set[int]]:
+def aliases_of(nodes: Sequence[ir.Node]) -> dict[int, set[int]]:
     """What else each value is called: at the end of a chain, a loop or a branch, in a round."""
     found: dict[int, set[int]] = {}
 
@@ -103,7 +103,8 @@ def _learning(subject: ir.Module, frozen: Iterable[ir.Selection]) -> set[str]:
     } | {state.name for state in subject.states if {name for name, _ in state.parameters} & names}
 
 
-def _stops(node: ir.FunctionCall) -> bool:
+def stops(node: ir.FunctionCall) -> bool:
+    """Whether no gradient goes back through ``node``, whatever it is fed."""
     if node.kind != "function":
         return False
     return node.function in _STOPS or node.row.family in ("creation", "like")

@@ -6,7 +6,7 @@ operands, which is ``expressions``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from specc import ir
@@ -29,12 +29,14 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Graph, Hint
-from specc.sizes import Poly, evaluate
+from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
 
 COMPARISONS: Final = frozenset(["==", "!=", "<", "<=", ">", ">="])
 # What complex numbers have no order for.
 _OF_REALS: Final = frozenset(["<", "<=", ">", ">=", "//", "%"])
+# What torch computes of a bool beside a number, and not of two bools.
+_OF_NUMBERS: Final = frozenset(["//", "%", "**"])
 
 
 def unary(graph: Graph, expression: ast.Unary, operand: Entity, hint: Hint) -> Entity:
@@ -108,7 +110,7 @@ def _tensor_operation(
                 right_type.shape,
                 graph.decided,
             )
-            result = ir.TensorType(_dtype(symbol, left, right), shape)
+            result = ir.TensorType(_dtype(symbol, left, right, graph.params), shape)
             type_ = computed(symbol, result, *_bounds(graph, left, right))
     except RuleError as fault:
         return graph.rule_error(
@@ -148,7 +150,7 @@ def _matmul(graph: Graph, left: Entity, right: Entity, span: Span) -> ir.TensorT
     return type_
 
 
-def _dtype(symbol: str, left: Entity, right: Entity) -> str:
+def _dtype(symbol: str, left: Entity, right: Entity, params: Mapping[str, Size]) -> str:
     left_type, right_type = _operand_type(left), _operand_type(right)
     if symbol in _OF_REALS and (left_type.is_complex or right_type.is_complex):
         raise RuleError(
@@ -158,6 +160,12 @@ def _dtype(symbol: str, left: Entity, right: Entity) -> str:
         )
     if symbol in COMPARISONS:
         return "bool"
+    if symbol == "-" and "bool" in (left_type.dtype, right_type.dtype):
+        raise RuleError(
+            "E0306",
+            f"`-` wants numbers; got {left_type} and {right_type}",
+            help="of masks, logical_xor(a, b) is the difference and logical_not(a) the rest",
+        )
     if isinstance(left, ir.Value) and isinstance(right, ir.Value):
         dtype = promote(left_type.dtype, right_type.dtype)
     else:
@@ -170,7 +178,43 @@ def _dtype(symbol: str, left: Entity, right: Entity) -> str:
         dtype = number.dtype if wider else tensor.dtype
     if symbol == "/" and _kind(dtype) < 2:
         return "float"
+    if symbol in _OF_NUMBERS and ("bool" in (dtype, _bool_beside(symbol, left, right))):
+        raise RuleError(
+            "E0306",
+            f"`{symbol}` wants numbers; got {left_type} and {right_type}",
+            help="of masks, logical_and(a, b) is the product",
+        )
+    if _kind(dtype) == 1:
+        _refuse_number(symbol, _known(right, params))
     return dtype
+
+
+def _bool_beside(symbol: str, left: Entity, right: Entity) -> str:
+    """``bool`` where a power is of a condition that is known while compiling."""
+    if symbol != "**" or isinstance(left, ir.Value):
+        return ""
+    return _operand_type(left).dtype
+
+
+def _known(entity: Entity, params: Mapping[str, Size]) -> object:
+    """A number beside a tensor, where it is known while compiling; None of what is none."""
+    if isinstance(entity, ir.Scalar):
+        return entity.value
+    return evaluate(entity, params) if isinstance(entity, int | Poly) else None
+
+
+def _refuse_number(symbol: str, number: object) -> None:
+    """What whole numbers cannot be divided by or raised to."""
+    if not isinstance(number, int) or isinstance(number, bool):
+        return
+    if symbol in ("//", "%") and number == 0:
+        raise RuleError("E0225", f"`{symbol}` divides whole numbers by zero")
+    if symbol == "**" and number < 0:
+        raise RuleError(
+            "E0225",
+            f"whole numbers cannot be raised to {number}: the result is none",
+            help=f"write `1 / k ** {-number}`, which is a float",
+        )
 
 
 def _kind(dtype: str) -> int:

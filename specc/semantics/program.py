@@ -9,10 +9,12 @@ from specc import ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span
 from specc.semantics.blocks import read_unfed
+from specc.semantics.backward import check_derivatives
 from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph
 from specc.semantics.library import Definition, Library
 from specc.semantics.lint import lint_model, lint_train
+from specc.semantics.lookups import check_lookups
 from specc.semantics.models import build_model, build_module, declare_input, run
 from specc.semantics.names import check_name, check_type_name
 from specc.semantics.params import Settings, declare_param, type_advice
@@ -96,6 +98,9 @@ def build_program(
     for model, graph in models:
         lint_model(model, graph, collector)
     train = _train(tree, own, scope, collector)
+    if not collector.failed:
+        check_derivatives([model for model, _ in own], train, collector)
+        check_lookups([model for model, _ in own], train, collector)
     plan = _plan(tree, own, train, scope, of_test, collector)
     return ir.Program(
         file=file,

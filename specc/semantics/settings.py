@@ -18,6 +18,8 @@ from specc.semantics.entities import is_static, to_static
 from specc.semantics.static import Undecided, plain
 from specc.sizes import Size
 
+# What torch asks to be a float, and not a whole number.
+_FRACTIONS: Final = frozenset(["pct_start"])
 # What the reference of every golden, which runs on the CPU and steps leaf parameters, cannot do.
 _UNRUNNABLE: Final = {
     "capturable": "runs on CUDA alone, and goldens are made on the CPU",
@@ -49,6 +51,8 @@ def _reason(row: str, name: str, value: object) -> str | None:
     wanted = LENGTHS.get(name)
     if isinstance(value, tuple) and wanted is not None and len(value) != wanted:
         return f"has {wanted} numbers, not {len(value)}"
+    if name in _FRACTIONS and isinstance(value, int):
+        return f"is a float, which torch asks for: write {float(value)}"
     allowed = range_of(row, name)
     for item in items:
         if isinstance(item, int | float) and not isinstance(item, bool) and item not in allowed:
@@ -141,8 +145,8 @@ def check_scheduler(
             return False
     given = dict(settings)
     refusal = None
-    if type_ == "OneCycleLR" and "total_steps" not in given:
-        if not ("epochs" in given and "steps_per_epoch" in given):
+    if type_ == "OneCycleLR" and given.get("total_steps") is None:
+        if given.get("epochs") is None or given.get("steps_per_epoch") is None:
             refusal = "give `total_steps`, or `epochs` and `steps_per_epoch`"
     places = given.get("milestones")
     if parts and isinstance(places, tuple):

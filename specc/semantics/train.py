@@ -135,7 +135,7 @@ class TrainBuilder:
             span=block.span,
             accumulate=self.accumulate,
             precision=self.precision,
-            conditions=made.conditions,
+            conditions=tuple(dict.fromkeys((*made.conditions, *graph.conditions))),
         )
 
     def _of_the_model(self, scope: Graph, model: ir.Module) -> dict[str, Entity]:

@@ -235,6 +235,8 @@ def group_norm(call: Call) -> TensorType:
     groups = as_size(call, "num_groups", call.args["num_groups"])
     message = f"channels {channels} is not divisible by groups {groups}"
     require_divisible(call, channels, groups, message, argument="num_groups")
+    if call.has("bias") and not call.has("weight"):
+        raise RuleError("E0307", "torch's group_norm takes a bias with a weight", argument="bias")
     _vectors(call, ("weight", "bias"), channels, tensor)
     message = f"group_norm over {tensor} has a single value in each group"
     error = RuleError("E0302", message, by_torch=True)

@@ -198,7 +198,14 @@ def eigenvectors(call: Call) -> ResultType:
 
 
 def triangular_factors(call: Call) -> ResultType:
-    """``lu(A)``: P, L and U; E0301, E0306, E0308."""
+    """``lu(A)``: P, L and U; E0301, E0306, E0307, E0308."""
+    if plain(call, "pivot") is False:
+        raise RuleError(
+            "E0307",
+            "torch has lu without pivoting on CUDA alone, and a spec runs on the CPU as well",
+            help="leave `pivot` out",
+            argument="pivot",
+        )
     tensor = matrices(call, "A")
     *batch, rows, columns = tensor.shape
     inner = smaller(call, tensor)

@@ -118,6 +118,12 @@ def require_bias(call: Call, weight: TensorType, out: Size) -> None:
     if not call.has("bias"):
         return
     bias = call.tensor("bias")
+    if bias.dtype != weight.dtype:
+        raise RuleError(
+            "E0306",
+            f"{call.name}: the bias of {weight} is of its dtype; got {bias}",
+            argument="bias",
+        )
     error = RuleError(
         "E0302", f"{call.name}: the bias of {weight} is [{out}]; got {bias}", argument="bias"
     )

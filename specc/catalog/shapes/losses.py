@@ -16,6 +16,7 @@ from specc.catalog.shapes.common import (
     plain,
     promote,
     require_floating,
+    require_kind,
 )
 from specc.ir import TensorType
 from specc.sizes import Size
@@ -322,6 +323,7 @@ def poisson(call: Call) -> TensorType:
     """PoissonNLLLoss ``(input, target)`` of one shape; counts may be integers."""
     tensor, target = call.tensor("input"), call.tensor("target")
     require_floating(call, tensor)
+    require_kind(call, target, "if", "target")
     require_equal_shapes(call, tensor, target)
     return reduced(call, tensor, tensor.shape)
 
@@ -331,6 +333,7 @@ def cosine_embedding(call: Call) -> TensorType:
     left, right, target = call.tensor("input1"), call.tensor("input2"), call.tensor("target")
     require_floating(call, left)
     require_floating(call, right)
+    require_kind(call, target, "if", "target")
     if len(left.shape) not in (1, 2):
         raise RuleError("E0301", f"{call.name} takes [N, D] or [D]; got {left}")
     require_equal_shapes(call, left, right)
@@ -357,6 +360,7 @@ def ranking(call: Call) -> TensorType:
     """MarginRankingLoss ``(input1, input2, target)`` of one shape, targets of 1 and -1."""
     left = call.tensor("input1")
     require_floating(call, left)
+    require_kind(call, call.tensor("target"), "if", "target")
     for name in ("input2", "target"):
         require_equal_shapes(call, left, call.tensor(name))
     return reduced(call, left, left.shape)

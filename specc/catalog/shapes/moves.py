@@ -64,6 +64,14 @@ def dimensions_moved(call: Call) -> TensorType:
     tensor = call.tensor()
     rank = len(tensor.shape)
     source, target = axes(call, rank, "source"), axes(call, rank, "destination")
+    alike = {isinstance(call.args[name], tuple) for name in ("source", "destination")}
+    if len(alike) != 1:
+        raise RuleError(
+            "E0307",
+            "movedim takes two numbers or two tuples",
+            help="write movedim(x, (0,), (1,)), or movedim(x, 0, 1)",
+            argument="destination",
+        )
     if len(source) != len(target):
         raise RuleError(
             "E0307",

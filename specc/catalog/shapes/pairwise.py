@@ -96,7 +96,18 @@ def divided(call: Call) -> TensorType:
     """``div(input, other, rounding_mode)``: true division gives floats, the others keep dtypes."""
     if plain(call, "rounding_mode") is None:
         return paired(call, gives="float")
-    return paired(call, takes="if")
+    return divided_whole(call)
+
+
+def divided_whole(call: Call) -> TensorType:
+    """``floor_divide``, ``fmod``, ``remainder``: E0307 for whole numbers over the number 0."""
+    result = paired(call, takes="if")
+    other = None if call.has("other") else plain(call, "other")
+    if not result.differentiable and isinstance(other, int) and other == 0:
+        raise RuleError(
+            "E0307", f"{call.name} divides whole numbers by zero", argument="other"
+        )
+    return result
 
 
 def raised(call: Call) -> TensorType:

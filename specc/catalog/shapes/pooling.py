@@ -7,7 +7,17 @@ inside the input or its left padding. Non-goal: values.
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes.common import Shape, as_sizes, at_least, bracketed, known, number, plain
+from specc.catalog.shapes.common import (
+    Shape,
+    as_sizes,
+    at_least,
+    bracketed,
+    known,
+    number,
+    plain,
+    product,
+    require_within,
+)
 from specc.catalog.shapes.convolution import require_batch, require_window
 from specc.catalog.shapes.resampling import scaled
 from specc.ir import ResultType, TensorType
@@ -50,8 +60,14 @@ def pooled(call: Call, *, dims: int, inside: bool = False) -> ResultType:
     require_window(call, tensor, spatial, kernel, None if ceiling else room)
     result = tensor.with_shape((*tensor.shape[:2], *spatial))
     if plain(call, "return_indices"):
-        return result, TensorType("int64", result.shape)
+        return result, places(result.shape, tensor)
     return result
+
+
+def places(shape: Shape, tensor: TensorType) -> TensorType:
+    """Where in ``tensor [N, C, ...]`` each largest value of ``shape`` is, counted through its
+    channel."""
+    return TensorType("int64", shape, "index", product(tensor.shape[2:]))
 
 
 def _floor(call: Call, size: Size, window: Size, step: Size, pad: Size) -> Size:
@@ -95,7 +111,7 @@ def adaptive(call: Call, *, dims: int) -> ResultType:
     at_least(call, "output_size", 1, spatial)
     result = tensor.with_shape((*tensor.shape[:2], *spatial))
     if plain(call, "return_indices"):
-        return result, TensorType("int64", result.shape)
+        return result, places(result.shape, tensor)
     return result
 
 
@@ -138,7 +154,7 @@ def fractional(call: Call, *, dims: int) -> ResultType:
         call.require_at_least(before, after + width - (1 if dims == 2 else 0), error)
     result = tensor.with_shape((*tensor.shape[:2], *spatial))
     if plain(call, "return_indices"):
-        return result, TensorType("int64", result.shape)
+        return result, places(result.shape, tensor)
     return result
 
 
@@ -189,7 +205,9 @@ def unpooled(call: Call, *, dims: int) -> TensorType:
             call.require_at_least(chosen, after - step + 1, error)
             call.require_at_least(after + step - 1, chosen, error)
         call.require_at_least(chosen, 1, error)
-    return tensor.with_shape((*tensor.shape[:2], *(written or spatial)))
+    result = tensor.with_shape((*tensor.shape[:2], *(written or spatial)))
+    require_within(call, places, product(result.shape[2:]), str(result), "indices")
+    return result
 
 
 def _require_places(call: Call, tensor: TensorType, places: TensorType) -> None:
