@@ -6,6 +6,7 @@ Rendering (carets, colour) is ``specc.report``'s; the table of codes is ``specc.
     SpeccError                        anything specc raises on purpose; ``exit_status`` says how it
     ends ├── SpecError                2    the spec is at fault: holds every Diagnostic of the run
     ├── CallError                2    the call is at fault: an option, a path, an output folder ├──
+    TooLarge                 2    the spec asks for more than is computed with ├──
     TargetError              1    a target could not build or prove its artefact └── GoldenError
     3    a golden cannot be judged against
         ├── GoldenMissing             none has been blessed
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple
 
 
 class Span(NamedTuple):
@@ -94,8 +95,24 @@ class SpecError(SpeccError):
         return "\n".join(
             f"{item.span or file}: {item.code}: {item.message}"
             + (f"\n  help: {item.help}" if item.help else "")
-            for item in self._diagnostics
+            for item in self._diagnostics[:100]
+        ) + (
+            f"\n... and {len(self._diagnostics) - 100:,} more"
+            if len(self._diagnostics) > 100
+            else ""
         )
+
+
+class TooLarge(SpeccError):
+    """What a spec asks for is more than is computed with: of a size, a value, the work of reading
+    it. ``span`` is the innermost expression that asked."""
+
+    def __init__(self, message: str, *, help: str | None = None, code: str = "E0250") -> None:
+        super().__init__(code, message, help=help)
+        self.span: Span | None = None
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return (Diagnostic(self.code, self.message, self.span, self.help),)
 
 
 class CallError(SpeccError):
@@ -127,6 +144,10 @@ class GoldenCorrupt(GoldenError):
     """The golden on disk is truncated, edited, hostile or of an unknown version."""
 
 
+# More than anybody reads in one go, and found in less than two seconds.
+MOST_FAULTS: Final = 200
+
+
 @dataclass(slots=True)
 class Collector:
     """Gathers diagnostics so that one run reports every fault; raises once."""
@@ -141,6 +162,11 @@ class Collector:
         help: str | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
+        if len(self.items) >= MOST_FAULTS:
+            raise TooLarge(
+                f"there are more than {MOST_FAULTS:,} faults, and the rest was not read",
+                help="mend those first",
+            )
         self.items.append(Diagnostic(code, message, span, help, notes))
 
     def warning(

@@ -25,6 +25,8 @@ from specc.semantics import analyse_into
 from specc.syntax.parse import Parsed, parse
 
 LARGEST_FILE: Final = 16 * 2**20
+# More than any model says, and read in a second.
+MOST_LINES: Final = 20_000
 SUFFIX: Final = ".spec"
 
 
@@ -255,6 +257,13 @@ def _fault(text: str, file: str) -> Diagnostic | None:
             "E0110", "this file is empty", Span(file, 0, 0, 1, 1),
             "begin with `spec 1` and a model",
         )  # fmt: skip
+    if text.count("\n") > MOST_LINES:
+        return Diagnostic(
+            "E0705",
+            f"this file has {text.count(chr(10)):,} lines; a spec has at most {MOST_LINES:,}",
+            Span(file, 0, 1, 1, 1),
+            "say what repeats by `for`, `repeat` and blocks",
+        )
     if "\0" in text:
         position = text.index("\0")
         line = text.count("\n", 0, position) + 1

@@ -15,6 +15,14 @@ from itertools import groupby
 from math import gcd
 from typing import Literal, TypeAlias, Union
 
+from specc.errors import TooLarge
+
+# What stays below them is computed in a moment. A model's sizes have a few terms of a few factors.
+_MOST_TERMS = 300
+_MOST_PRODUCTS = 5_000
+_MOST_ATOMS = 120
+_LARGEST_FACTOR = 2**200
+
 Size: TypeAlias = Union[int, "Poly"]
 Atom: TypeAlias = Union[str, "Quotient", "Power", "Extreme"]
 Monomial: TypeAlias = tuple[Atom, ...]
@@ -58,13 +66,25 @@ class Extreme:
 class Poly:
     """A sum of integer multiples of products of atoms; immutable, hashable, in canonical form."""
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "_text", "atoms", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
+        if len(terms) > _MOST_TERMS or any(len(monomial) > _MOST_TERMS for monomial in terms):
+            raise TooLarge("a size of this spec is a sum of too many terms to be computed with")
         self.terms: tuple[tuple[Monomial, int], ...] = tuple(
             sorted(terms.items(), key=lambda item: (-len(item[0]), [str(atom) for atom in item[0]]))
         )
         self._hash = hash(self.terms)
+        # Written when it is first asked for: sorting terms asks again and again.
+        self._text = ""
+        # How many there are, those inside quotients and powers among them.
+        self.atoms: int = sum(
+            1 if isinstance(atom, str) else _atoms(atom)
+            for monomial, _ in self.terms
+            for atom in monomial
+        )
+        if self.atoms > _MOST_ATOMS or any(abs(f) > _LARGEST_FACTOR for _, f in self.terms):
+            raise TooLarge("a size of this spec is too large to be computed with")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Poly) and self.terms == other.terms
@@ -88,6 +108,8 @@ class Poly:
         return -self + other
 
     def __mul__(self, other: Size) -> Size:
+        if len(self.terms) * len(_terms(other)) > _MOST_PRODUCTS:
+            raise TooLarge("a size of this spec is a sum of too many terms to be computed with")
         product: dict[Monomial, int] = {}
         for left, left_factor in self.terms:
             for right, right_factor in _terms(other):
@@ -120,6 +142,11 @@ class Poly:
         return f"Poly({self})"
 
     def __str__(self) -> str:
+        if not self._text:
+            self._text = self._written()
+        return self._text
+
+    def _written(self) -> str:
         remainder = as_remainder(self)
         if remainder is not None:
             return f"{_grouped(remainder[0])} % {_grouped(remainder[1])}"
@@ -417,6 +444,11 @@ def _quotient(numerator: Size, denominator: Size) -> Size:
                     whole = inner.numerator + inner.denominator * more
                     return floor_divide(whole, inner.denominator * denominator)
     return Poly({(Quotient(numerator, denominator),): 1})
+
+
+def _atoms(atom: Quotient | Power) -> int:
+    inner = (atom.numerator, atom.denominator) if isinstance(atom, Quotient) else (atom.exponent,)
+    return 1 + sum(size.atoms for size in inner if isinstance(size, Poly))
 
 
 def is_positive(size: Size) -> bool:

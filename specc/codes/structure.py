@@ -116,6 +116,15 @@ ROWS = {
         "y = x -> repeat(1000) Many",
         "Make the counts smaller.",
     ),
+    "E0250": Code(
+        "more than is computed with",
+        (
+            "A few lines can ask for more than a machine holds: a size of thousands of terms, a "
+            "list that doubles in every round, loops inside loops. What that costs is bounded."
+        ),
+        "x = cat([x, x], 1)",
+        "Make the counts smaller; name what repeats as a block.",
+    ),
     "E0246": Code(
         "a parametrization that there is not, or of what has none",
         (

@@ -138,6 +138,15 @@ def _check_demands(
         _check_memory(demands, values, text, collector)
 
 
+def conditions_hold(demands: Demands, sizes: Mapping[str, int]) -> bool:
+    """Whether every condition holds on ``sizes``, as far as it is decided."""
+    values: dict[str, Size] = {**demands.known, **sizes}
+    try:
+        return all(each.holds(values) is not False for each in demands.conditions.values())
+    except ZeroDivisionError:
+        return False
+
+
 def _refuse(collector: Collector, message: str, span: Span, help: str) -> None:
     collector.error("E0501", message, span, help=help)
 

@@ -16,7 +16,13 @@ from dataclasses import dataclass, replace
 
 from specc.errors import Collector, Diagnostic, SpecError
 from specc.harness import subject
-from specc.harness.demands import Demands, demands_of, sizes_text, violations
+from specc.harness.demands import (
+    Demands,
+    conditions_hold,
+    demands_of,
+    sizes_text,
+    violations,
+)
 from specc.ir import Program
 from specc.ir.relations import is_tie, solved
 from specc.sizes import Size, evaluate, symbols
@@ -164,11 +170,30 @@ def _written_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, i
                 help=f"add {name}=4",
             )
         if not missing and values.keys() <= set(names):
-            collector.items.extend(violations(program, demands, values))
+            found = violations(program, demands, values)
+            collector.items.extend(found or _single_values(program, demands, values))
             rows.append(tuple((name, values[name]) for name in names))
     if collector.failed:
         raise SpecError(collector.sorted())
     return list(dict.fromkeys(rows))
+
+
+def _single_values(program: Program, demands: Demands, sizes: dict[str, int]) -> list[Diagnostic]:
+    """An E0501 where a layer would take the statistics of one value a channel in training, which
+    torch refuses; none where the test trains nothing."""
+    if "train" not in program.test.modes or not demands.single_value_statistics(sizes):
+        return []
+    span = program.train.span if program.train else program.subject().span
+    text = sizes_text(sizes) or "of this model"
+    return [
+        Diagnostic(
+            "E0501",
+            f"sizes {text} give a batch norm one value a channel, of which training takes no"
+            " statistics",
+            span._replace(end=span.start + 5),
+            "take a batch of 2 or more, or test it by `modes eval`",
+        )
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -181,6 +206,8 @@ def _default_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, i
     names = input_symbols(program)
     if not names:
         faults = violations(program, demands, {})
+        if program.train is not None:
+            faults = faults or _single_values(program, demands, {})
         if faults:
             raise SpecError(faults)
         return [()]
@@ -215,6 +242,8 @@ def _fitting(
     faults: list[Diagnostic] | None = None
     for choice in itertools.islice(_choices(len(others)), MAX_ATTEMPTS):
         sizes = _whole({**first, **dict(zip(others, choice, strict=True))}, told)
+        if faults is not None and not conditions_hold(demands, sizes):
+            continue  # without the words, which are found once
         found = violations(program, demands, sizes)
         if not found:
             return sizes

@@ -22,6 +22,9 @@ from specc.report.text import cells, visible, width
 _STYLE: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow"}
 _MARGIN = "bold blue"
 _MARGIN_COLUMNS = 12
+# Of a run's messages, and of the characters of one.
+MOST_SHOWN = 100
+LONGEST_MESSAGE = 2_000
 
 
 def render(
@@ -35,10 +38,13 @@ def pieces(
     diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], columns: int = 100
 ) -> Iterator[Piece]:
     """``diagnostics`` as styled pieces; where ``sources`` lacks a span's file, its place alone."""
-    for number, diagnostic in enumerate(diagnostics):
+    found = list(diagnostics)
+    for number, diagnostic in enumerate(found[:MOST_SHOWN]):
         if number:
             yield Piece("\n")
         yield from _one(diagnostic, sources, columns)
+    if len(found) > MOST_SHOWN:
+        yield Piece(f"\n... and {len(found) - MOST_SHOWN:,} more\n", _MARGIN)
 
 
 def closing_line(diagnostics: Sequence[Diagnostic], files: int) -> str:
@@ -95,9 +101,10 @@ def _window(shown: list[str], left: int, right: int, columns: int) -> tuple[int,
     widths = [width(piece) for piece in shown]
     if sum(widths) <= columns:
         return sum(widths[:left]), "".join(shown).rstrip(), columns
-    low = left
+    low, behind = left, 0
     budget = max(columns // 3, columns - 2 - sum(widths[left:right]))
-    while low > 0 and sum(widths[low - 1 : left]) < min(budget, columns // 2):
+    while low > 0 and behind + widths[low - 1] < min(budget, columns // 2):
+        behind += widths[low - 1]
         low -= 1
     high, used = low, 0
     while high < len(shown) and used + widths[high] <= columns - 2:
@@ -110,6 +117,8 @@ def _window(shown: list[str], left: int, right: int, columns: int) -> tuple[int,
 
 
 def _indented(text: str, indent: str) -> str:
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[: LONGEST_MESSAGE - 1]}…"
     return visible(text, keep="\n").replace("\n", "\n" + indent)
 
 

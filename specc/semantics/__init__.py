@@ -13,7 +13,7 @@ from typing import Final
 
 from specc import garbage, ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
-from specc.errors import Collector, Span, SpecError
+from specc.errors import Collector, Diagnostic, Span, SpecError, TooLarge
 from specc.semantics.files import ReadUsed
 from specc.semantics.program import build_program
 from specc.semantics.tie_fixes import settle_ties
@@ -58,6 +58,10 @@ def analyse_into(
                     return found
 
                 settle_ties(collector, parsed.tree, text, file, checked)
+    except TooLarge as fault:
+        place = fault.span or Span(file, 0, min(len(text), 1), 1, 1)
+        collector.items.append(Diagnostic(fault.code, fault.message, place, fault.help))
+        return None
     except RecursionError:
         collector.error(
             "E0104",

@@ -7,11 +7,15 @@ An entity is a tensor (``ir.Value``), a nest of them, a compile-time value, a de
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeAlias, Union
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, Union
 
 from specc import ir
+from specc.errors import TooLarge
 from specc.sizes import Poly
+
+
+MOST_ITEMS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,14 @@ class Items:
     """A tuple or list of entities: ``[a, b]``, ``(hidden, cell)``, ``(1, 2)``."""
 
     items: tuple[Entity, ...]
+    # Those inside, at every depth.
+    count: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        count = sum(item.count + 1 if isinstance(item, Items) else 1 for item in self.items)
+        if count > MOST_ITEMS:
+            raise TooLarge(f"this list has more than {MOST_ITEMS:,} items, at all its depths")
+        object.__setattr__(self, "count", count)
 
 
 Entity: TypeAlias = Union[
@@ -125,7 +137,8 @@ def describe(entity: Entity) -> str:
         case LayerHandle():
             return f"the layer `{entity.name}`"
         case Items():
-            return f"({', '.join(describe(item) for item in entity.items)})"
+            shown = [describe(item) for item in entity.items[:8]]
+            return f"({', '.join([*shown, '...'] if len(entity.items) > 8 else shown)})"
         case Poison():
             return "something faulty"
         case Poly():
@@ -139,6 +152,6 @@ def describe(entity: Entity) -> str:
         case None:
             return "none"
         case str():
-            return f'the string "{entity}"'
+            return f'the string "{entity if len(entity) <= 60 else entity[:59] + "…"}"'
         case _:
             return f"the number {entity}"

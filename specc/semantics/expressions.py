@@ -11,7 +11,7 @@ from typing import Literal
 
 from specc import ir
 from specc.catalog import suggest
-from specc.errors import Span
+from specc.errors import Span, TooLarge
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block
 from specc.semantics.calls import apply_layer, call_function, given_arguments, make_layer
@@ -29,6 +29,7 @@ from specc.semantics.entities import (
 from specc.semantics.graph import Graph, Hint
 from specc.semantics.habits import as_call, is_habit, report_habit
 from specc.semantics.layer_choices import chosen
+from specc.semantics.library import MOST_WORK
 from specc.semantics.loops import listing
 from specc.semantics.members import call_member, weights_as_values
 from specc.semantics.missing import is_elsewhere, unknown
@@ -42,6 +43,22 @@ from specc.syntax.written import written
 
 def elaborate(graph: Graph, expression: ast.Expression, hint: Hint = None) -> Entity:
     """What ``expression`` stands for; ``hint`` names the values it makes."""
+    library = graph.library
+    library.work += 1
+    try:
+        if library.work > MOST_WORK:
+            raise TooLarge(
+                f"reading this spec takes more than {MOST_WORK:,} steps: its loops and blocks "
+                "multiply",
+                help="let fewer rounds do more, or say the layers by `repeat`",
+            )
+        return _elaborated(graph, expression, hint)
+    except TooLarge as fault:
+        fault.span = fault.span or expression.span
+        raise
+
+
+def _elaborated(graph: Graph, expression: ast.Expression, hint: Hint) -> Entity:
     match expression:
         case ast.Number() | ast.String() | ast.Boolean():
             return expression.value

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 from specc import ir
 from specc.catalog.catalogue import Catalogue
 from specc.catalog.rows import RuleError
-from specc.errors import Collector, Span
+from specc.errors import Collector, Span, TooLarge
 from specc.ir.bounds import is_plain
 from specc.ir.relations import never_zero, without_shared
 from specc.semantics.bind import Given
@@ -240,6 +240,7 @@ class Graph:
                 self.result(item, span, item_hint)
                 for item, item_hint in zip(type_, hints, strict=True)
             )
+        self._require_possible(type_)
         for place, size in enumerate(type_.shape):
             if isinstance(size, Poly) and not is_positive(size):
                 self._require_filled(size, place, type_, span)
@@ -258,6 +259,15 @@ class Graph:
             return
         reason = f"nothing is left of dimension {place} of {type_}"
         self.conditions.append(ir.Condition(size, ">=", 1, reason, span))
+
+    def _require_possible(self, type_: ir.TensorType) -> None:
+        """TooLarge for a shape that no memory has the addresses of."""
+        elements = 1
+        for size in type_.shape:
+            known = evaluate(size, self.params)
+            elements *= known if isinstance(known, int) else 1
+            if abs(elements) >= 2**63:
+                raise TooLarge("no tensor can have so many elements")
 
     def value(self, type_: ir.TensorType, span: Span, hint: Hint) -> ir.Value:
         """One fresh value."""

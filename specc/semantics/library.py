@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 # More than any model that a machine could train, and few enough to be read in seconds.
 MOST_LAYERS: Final = 200_000
-MOST_TIMES: Final = 20_000
-MOST_ROUNDS: Final = 50_000
+MOST_TIMES: Final = 10_000
+MOST_ROUNDS: Final = 10_000
+# Expressions read, those of a block or a round as often as they are.
+MOST_WORK: Final = 60_000
 DEEPEST: Final = 100
 
 # A block's name, its params' values, its inputs' sizes (None where only the run knows one).
@@ -78,4 +80,5 @@ class Library:
     # Whether every file that the spec uses could be read: what is missing may stand in another.
     complete: bool = True
     # How many rounds of loops have been read.
+    work: int = 0
     rounds: int = 0

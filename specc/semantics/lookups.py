@@ -94,17 +94,13 @@ def _looked_up(
                 continue
 
 
-def _carry(
-    of: dict[int, ir.Value], operands: Sequence[ir.Operand], result: ir.Result
-) -> None:
+def _carry(of: dict[int, ir.Value], operands: Sequence[ir.Operand], result: ir.Result) -> None:
     for operand in operands:
         if isinstance(operand, ir.Value) and id(operand) in of:
             of.update((id(value), of[id(operand)]) for value in ir.result_values(result))
 
 
-def _function(
-    node: ir.FunctionCall, of: dict[int, ir.Value], labels: set[int]
-) -> Iterator[_Found]:
+def _function(node: ir.FunctionCall, of: dict[int, ir.Value], labels: set[int]) -> Iterator[_Found]:
     given = dict(node.arguments)
     if node.row.family in _MOVING:
         _carry(of, list(given.values()), node.result)
@@ -117,9 +113,7 @@ def _function(
         yield from _with(given.get(argument), entries, given, node, node.function, of)
 
 
-def _layer(
-    module: ir.Module, node: ir.LayerCall, of: dict[int, ir.Value]
-) -> Iterator[_Found]:
+def _layer(module: ir.Module, node: ir.LayerCall, of: dict[int, ir.Value]) -> Iterator[_Found]:
     layer = module.by_path.get(node.layer)
     if layer is None:
         return

@@ -69,9 +69,6 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
                 return
             values = tuple(value for value in leaving if isinstance(value, ir.Value))
             rounds.keep(index, nodes, tuple(current), values)
-            if rounds.exhausted:
-                _poison(graph, names)
-                return
             for name in names:
                 if name not in known:
                     graph.env.pop(name, None)
@@ -161,8 +158,6 @@ def listing(
                 )  # fmt: skip
             if isinstance(value, ir.Value):
                 rounds.keep(index, nodes, (), (value,))
-                if rounds.exhausted:
-                    return POISON
                 type_ = rounds.settled(value.type)
                 results.append(ir.Value(value.name, type_, value.span, named=False))
             else:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from specc import ir
-from specc.errors import Span
+from specc.errors import Span, TooLarge
 from specc.semantics import static
 from specc.semantics.entities import (
     Entity,
@@ -65,6 +65,15 @@ class Rounds:
 
     def __enter__(self) -> None:
         graph = self.graph
+        graph.library.rounds += 1
+        if graph.library.rounds > MOST_ROUNDS:
+            fault = TooLarge(
+                f"the loops of this spec go round more than {MOST_ROUNDS:,} times in all",
+                help="is this the right number?",
+                code="E0235",
+            )
+            fault.span = self.span
+            raise fault
         self._conditions = len(graph.conditions)
         self._variables, self._meanings = graph.variables, graph.meanings
         graph.variables = (*graph.variables, *self.variables)
@@ -118,17 +127,6 @@ class Rounds:
         leaving: tuple[ir.Value, ...],
     ) -> None:  # fmt: skip
         self.iterations.append(ir.Iteration(index, tuple(nodes), entering, leaving))
-        self.graph.library.rounds += 1
-        if self.graph.library.rounds == MOST_ROUNDS + 1:
-            self.graph.error(
-                "E0235", f"the loops of this spec go round more than {MOST_ROUNDS:,} times in all",
-                self.span, "is this the right number?",
-            )  # fmt: skip
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the spec's loops have gone round too often to go on."""
-        return self.graph.library.rounds > MOST_ROUNDS
 
 
 class Spaces:

@@ -96,8 +96,6 @@ def repeat(
             if not isinstance(result, ir.Value):
                 return POISON
             rounds.keep(index, nodes, (current,), (result,))
-            if rounds.exhausted:
-                return POISON
         current = rounds.enter("x", rounds.settled(result.type), value.span, named=False)
     if spliced:
         graph.namespace.position += times

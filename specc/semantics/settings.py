@@ -134,6 +134,24 @@ def check_closure(train: ir.Train, collector: Collector) -> None:
                 )
 
 
+def check_clip(
+    clip: ir.Clip, optimizer: ir.Optimizer, model: ir.Module, collector: Collector
+) -> None:
+    """Reports a clip of gradients that are sparse, whose norm and bounds torch has not; E0419."""
+    stepped = {*optimizer.rest.names, *(n for group in optimizer.groups for n in group.on.names)}
+    clipped = stepped if clip.on is None else stepped & set(clip.on.names)
+    for name, layer, _ in model.parameters():
+        sparse = any(key == "sparse" and value is True for key, value in layer.arguments)
+        if sparse and name in clipped and name not in model.frozen_names:
+            collector.error(
+                "E0419",
+                f"torch clips no sparse gradients, and that of `{name}` is sparse",
+                clip.span,
+                "leave `sparse` out, or select what is clipped: `clip GradNorm(1.0) on fc.*`",
+            )
+            return
+
+
 def check_scheduler(
     type_: str, settings: ir.Arguments, optimizer: ir.Optimizer | None, span: Span,
     collector: Collector, parts: Sequence[ir.Scheduler] = (),

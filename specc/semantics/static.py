@@ -33,6 +33,8 @@ _EXACT: Final = frozenset(["+", "-", "*", "//", "%"])
 _LARGEST_POWER: Final = 64
 # A sum of a few sizes to this power is still a sum of a few products.
 _LARGEST_EXACT_POWER: Final = 4
+# Characters of a string, items of a tuple.
+_LONGEST: Final = 20_000
 
 
 class StaticError(Exception):
@@ -81,9 +83,9 @@ def unary(symbol: str, operand: ir.Static, params: Mapping[str, Size]) -> ir.Sta
 def binary(symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, Size]) -> ir.Static:
     """``left symbol right``; StaticError, Undecided or ZeroDivisionError where there is none."""
     if symbol in _EXACT and _is_size(left) and _is_size(right):
-        return _ARITHMETIC[symbol](left, right)  # type: ignore[no-any-return]  # exact on sizes
+        return _fitting(_ARITHMETIC[symbol](left, right), symbol, left, right, params)
     if symbol == "**" and isinstance(left, Poly) and _small_power(right):
-        return left**right
+        return _fitting(left**right, symbol, left, right, params)
     left_value, right_value = plain(left, params), plain(right, params)
     if symbol == "**" and _is_base(left) and isinstance(right, Poly) and right_value >= 0:
         _compute(symbol, left_value, right_value)  # refuses what is out of range
@@ -104,6 +106,21 @@ def binary(symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, 
     return result  # type: ignore[no-any-return]  # int, float, bool, str or tuple
 
 
+def _fitting(
+    result: Size, symbol: str, left: object, right: object, params: Mapping[str, Size]
+) -> Size:
+    """``result``; StaticError where it is known and no 64 bits hold it."""
+    known = evaluate(result, params)
+    if isinstance(known, int) and abs(known) >= 2**63:
+        raise StaticError(f"{_short(left)} {symbol} {_short(right)} does not fit in 64 bits")
+    return result
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
 def _compute(symbol: str, left: Any, right: Any) -> Any:
     texts = isinstance(left, str) and isinstance(right, str)
     tuples = isinstance(left, tuple) and isinstance(right, tuple)
@@ -112,6 +129,9 @@ def _compute(symbol: str, left: Any, right: Any) -> Any:
         raise StaticError(f"`{symbol}` does not go between {kind_of(left)} and {kind_of(right)}")
     if symbol == "**" and (abs(right) > _LARGEST_POWER or (left == 0 and right < 0)):
         raise StaticError(f"the power {left} ** {right} is out of range")
+    if (texts or tuples) and symbol == "+" and len(left) + len(right) > _LONGEST:
+        raise StaticError(f"this {'string' if texts else 'tuple'} would have more than {_LONGEST:,}"
+                          f" {'characters' if texts else 'items'}")  # fmt: skip
     try:
         result = _ARITHMETIC[symbol](left, right)
     except OverflowError as fault:

@@ -25,6 +25,7 @@ from specc.semantics.models import assign
 from specc.semantics.schedules import Reader
 from specc.semantics.selectors import Among, could_match, resolve
 from specc.semantics.settings import (
+    check_clip,
     check_optimizer,
     check_parameters,
     check_ranges,
@@ -103,6 +104,8 @@ class StepBuilder:
                 self.assigned["penalty"],
                 "give this term another name",
             )
+        if self.clips and self.optimizers:
+            check_clip(self.clips[0], self.optimizers[0], self.model, self.collector)
         nodes = tuple(self.graph.nodes)
         conditions = ir.joined(self.graph.conditions)
         terms = {name: value for name, value in self.terms.items() if name != "loss"}

@@ -6,12 +6,15 @@ stand the file, its items and their statements; what these are made of is in ``e
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from specc.errors import Span
 from specc.syntax import ast
 from specc.syntax.expressions import Expressions
 from specc.syntax.literals import Children
+
+
+MOST_ELSE_IFS: Final = 100
 
 
 class Builder(Expressions):
@@ -193,12 +196,25 @@ class Builder(Expressions):
 
     def if_statement(self, children: Children) -> ast.If:
         keyword, condition, (body, closing), otherwise = children
-        return ast.If(
+        below = otherwise[0] if otherwise and len(otherwise) == 1 else None
+        depth = self._else_ifs.pop(id(below), 0) + 1 if isinstance(below, ast.If) else 0
+        if depth > MOST_ELSE_IFS:
+            if depth == MOST_ELSE_IFS + 1:
+                self._collector.error(
+                    "E0104",
+                    f"more than {MOST_ELSE_IFS} `else if` follow each other here",
+                    self.span(keyword),
+                    "choose by a tuple: `widths[k]`",
+                )
+            otherwise = ()
+        made = ast.If(
             span=self.span(keyword).to(closing),
             condition=condition,
             body=body,
             otherwise=otherwise or (),
         )
+        self._else_ifs[id(made)] = depth
+        return made
 
     def else_branch(self, children: Children) -> tuple[ast.Statement, ...]:
         (child,) = children

@@ -93,10 +93,22 @@ _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (
 )
 
 
+# Nobody writes a longer line by habit, and the patterns would go through it many times.
+_LONGEST_LINE: Final = 1_000
+
+
+def _is_long(text: str, position: int) -> bool:
+    end = text.find("\n", position)
+    start = text.rfind("\n", 0, position)
+    return (len(text) if end < 0 else end) - start > _LONGEST_LINE
+
+
 def find_habit(text: str, position: int, file: str, inserted: Sequence[int] = ()) -> Finding | None:
     """What the line at ``position`` of ``text`` was meant to be, if it is in a form of Python's.
 
     ``inserted`` are the places of braces that are not the text's own."""
+    if _is_long(text, position):
+        return None
     comma = statements.tell_comma(text, position, file)
     if comma is not None:
         return comma

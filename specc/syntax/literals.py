@@ -29,6 +29,8 @@ class Literals:
     def __init__(self) -> None:
         self._file = "<spec>"
         self._collector = Collector()
+        # How many `else if` follow on an `if` that is one itself, by its identity.
+        self._else_ifs: dict[int, int] = {}
         self._inserted: Sequence[int] = ()
 
     def begin(self, file: str, collector: Collector, inserted: Sequence[int] = ()) -> None:
@@ -37,6 +39,7 @@ class Literals:
         self._file = file
         self._collector = collector
         self._inserted = inserted
+        self._else_ifs = {}
 
     def span(self, token: Token) -> Span:
         """The place of one token."""

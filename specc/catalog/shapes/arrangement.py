@@ -244,11 +244,23 @@ def chunked(call: Call) -> ResultType:
     positive(call, "chunks")
     chunks, size = integer(call, "chunks"), tensor.shape[place]
     total = known(call, size)
+    require_few(call, chunks)
     if total is None or total % chunks == 0:
         error = RuleError("E0303", f"dimension {place} of {tensor} is not divisible into {chunks}")
         call.require_equal(size % chunks, 0, error)
         return pieces(tensor, place, [size // chunks] * chunks)
     return pieces(tensor, place, _runs(total, -(-total // chunks)))
+
+
+MOST_PIECES = 10_000
+
+
+def require_few(call: Call, count: int) -> None:
+    """E0307 for more results than a spec could name or loop over."""
+    if count > MOST_PIECES:
+        raise RuleError(
+            "E0307", f"{call.name} would give {count:,} pieces; at most {MOST_PIECES:,} are given"
+        )
 
 
 def _runs(total: int, width: int) -> list[Size]:
@@ -287,6 +299,7 @@ def split(call: Call) -> ResultType:
             help="use chunk, which fixes their number",
             argument=name,
         )
+    require_few(call, -(-whole // width))
     return pieces(tensor, place, _runs(whole, width))
 
 
@@ -301,6 +314,7 @@ def unbound(call: Call) -> ResultType:
             f"unbind: the number of results is the unknown size {tensor.shape[place]} of {tensor}",
             argument="dim",
         )
+    require_few(call, count)
     shape = (*tensor.shape[:place], *tensor.shape[place + 1 :])
     return tuple(rearranged(tensor, shape) for _ in range(count))
 

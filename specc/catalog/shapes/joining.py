@@ -9,7 +9,13 @@ from dataclasses import replace
 from math import comb
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes.arrangement import concatenated, given_tensors, pieces, together
+from specc.catalog.shapes.arrangement import (
+    concatenated,
+    given_tensors,
+    pieces,
+    require_few,
+    together,
+)
 from specc.catalog.shapes.common import (
     Shape,
     as_sizes,
@@ -23,6 +29,10 @@ from specc.catalog.shapes.common import (
 )
 from specc.ir import ResultType, TensorType
 from specc.sizes import Size
+
+
+# Of 64 and more there are more choices than a machine holds, or hardly any.
+_MOST_CHOSEN = 64
 
 
 def at_least_dimensions(tensor: TensorType, rank: int) -> TensorType:
@@ -121,6 +131,10 @@ def combined(call: Call) -> TensorType:
         raise RuleError(
             "E0308", f"combinations: how many there are of {tensor.shape[0]} cannot be told"
         )
+    if count > _MOST_CHOSEN:
+        raise RuleError(
+            "E0307", f"r of combinations is at most {_MOST_CHOSEN}, and is {count}", argument="r"
+        )
     again = bool(call.args["with_replacement"])
     rows = comb(size + count - 1, count) if again else comb(size, count)
     if rows == 0:
@@ -154,6 +168,7 @@ def _split(call: Call, tensor: TensorType, place: int) -> ResultType:
     count, whole = integer(call, name), known(call, size)
     if count < 1:
         raise RuleError("E0307", f"{name} of {call.name} must be at least 1", argument=name)
+    require_few(call, count)
     if whole is None:
         error = RuleError("E0303", f"dimension {place} of {tensor} is not divisible into {count}")
         call.require_equal(size % count, 0, error)

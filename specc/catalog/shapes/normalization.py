@@ -94,6 +94,11 @@ def batch_norm(call: Call, *, dims: int) -> TensorType:
     """Shape kept; E0301 for another rank than the layer's own."""
     _positive_eps(call)
     tensor = _require_batch_norm(call, dims)
+    if plain(call, "track_running_stats") is False:
+        error = RuleError(
+            "E0305", f"{call.name} over {tensor} has a single value in each channel, and no other"
+        )
+        call.require_at_least(product((tensor.shape[0], *tensor.shape[2:])), 2, error)
     return tensor.with_shape(tensor.shape)
 
 

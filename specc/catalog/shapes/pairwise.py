@@ -104,9 +104,7 @@ def divided_whole(call: Call) -> TensorType:
     result = paired(call, takes="if")
     other = None if call.has("other") else plain(call, "other")
     if not result.differentiable and isinstance(other, int) and other == 0:
-        raise RuleError(
-            "E0307", f"{call.name} divides whole numbers by zero", argument="other"
-        )
+        raise RuleError("E0307", f"{call.name} divides whole numbers by zero", argument="other")
     return result
 
 
