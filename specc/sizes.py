@@ -20,8 +20,9 @@ from specc.errors import TooLarge
 # What stays below them is computed in a moment. A model's sizes have a few terms of a few factors.
 _MOST_TERMS = 300
 _MOST_PRODUCTS = 5_000
-_MOST_ATOMS = 120
+_MOST_ATOMS = 1_500
 _LARGEST_FACTOR = 2**200
+_DEEPEST = 40
 
 Size: TypeAlias = Union[int, "Poly"]
 Atom: TypeAlias = Union[str, "Quotient", "Power", "Extreme"]
@@ -66,7 +67,7 @@ class Extreme:
 class Poly:
     """A sum of integer multiples of products of atoms; immutable, hashable, in canonical form."""
 
-    __slots__ = ("_hash", "_text", "atoms", "terms")
+    __slots__ = ("_hash", "_text", "atoms", "depth", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         if len(terms) > _MOST_TERMS or any(len(monomial) > _MOST_TERMS for monomial in terms):
@@ -83,7 +84,21 @@ class Poly:
             for monomial, _ in self.terms
             for atom in monomial
         )
-        if self.atoms > _MOST_ATOMS or any(abs(f) > _LARGEST_FACTOR for _, f in self.terms):
+        # How deep quotients and powers stand in one another.
+        self.depth: int = max(
+            (
+                _depth(atom)
+                for monomial, _ in self.terms
+                for atom in monomial
+                if not isinstance(atom, str)
+            ),
+            default=0,
+        )
+        if (
+            self.depth > _DEEPEST
+            or self.atoms > _MOST_ATOMS
+            or any(abs(f) > _LARGEST_FACTOR for _, f in self.terms)
+        ):
             raise TooLarge("a size of this spec is too large to be computed with")
 
     def __eq__(self, other: object) -> bool:
@@ -444,6 +459,11 @@ def _quotient(numerator: Size, denominator: Size) -> Size:
                     whole = inner.numerator + inner.denominator * more
                     return floor_divide(whole, inner.denominator * denominator)
     return Poly({(Quotient(numerator, denominator),): 1})
+
+
+def _depth(atom: Quotient | Power) -> int:
+    inner = (atom.numerator, atom.denominator) if isinstance(atom, Quotient) else (atom.exponent,)
+    return 1 + max((size.depth for size in inner if isinstance(size, Poly)), default=0)
 
 
 def _atoms(atom: Quotient | Power) -> int:

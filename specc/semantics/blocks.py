@@ -26,7 +26,17 @@ from specc.semantics.entities import (
     to_operand,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
-from specc.semantics.library import DEEPEST, MOST_LAYERS, Definition, Instance, Key, Library
+from specc.semantics.library import (
+    DEEPEST,
+    MOST_LAYERS,
+    MOST_WORK,
+    WORK_OF_A_BLOCK,
+    Definition,
+    Instance,
+    Key,
+    Library,
+    too_much_work,
+)
 from specc.semantics.reports import BlockCollector
 from specc.semantics.sites import keeps_something
 from specc.semantics.substitution import condition_outside, type_outside
@@ -52,6 +62,9 @@ def apply_block(
     span: Span, hint: Hint, elaborate: Elaborate,
 ) -> Entity:  # fmt: skip
     """A new instance of the block called ``name``, fed with ``inputs``."""
+    graph.library.work += WORK_OF_A_BLOCK
+    if graph.library.work > MOST_WORK:
+        raise too_much_work(span)
     path = graph.place(label, span.start)
     use = instantiate(graph, name, given, inputs, span, elaborate)
     if use is None:

@@ -14,7 +14,6 @@ from specc import ir
 from specc.errors import TooLarge
 from specc.sizes import Poly
 
-
 MOST_ITEMS: Final = 20_000
 
 

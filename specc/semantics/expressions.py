@@ -29,7 +29,7 @@ from specc.semantics.entities import (
 from specc.semantics.graph import Graph, Hint
 from specc.semantics.habits import as_call, is_habit, report_habit
 from specc.semantics.layer_choices import chosen
-from specc.semantics.library import MOST_WORK
+from specc.semantics.library import MOST_WORK, too_much_work
 from specc.semantics.loops import listing
 from specc.semantics.members import call_member, weights_as_values
 from specc.semantics.missing import is_elsewhere, unknown
@@ -47,11 +47,7 @@ def elaborate(graph: Graph, expression: ast.Expression, hint: Hint = None) -> En
     library.work += 1
     try:
         if library.work > MOST_WORK:
-            raise TooLarge(
-                f"reading this spec takes more than {MOST_WORK:,} steps: its loops and blocks "
-                "multiply",
-                help="let fewer rounds do more, or say the layers by `repeat`",
-            )
+            raise too_much_work(expression.span)
         return _elaborated(graph, expression, hint)
     except TooLarge as fault:
         fault.span = fault.span or expression.span

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from specc import ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
+from specc.errors import Span, TooLarge
 from specc.semantics.entities import Entity
 from specc.semantics.reports import Reported
 from specc.sizes import Size
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 MOST_LAYERS: Final = 200_000
 MOST_TIMES: Final = 10_000
 MOST_ROUNDS: Final = 10_000
-# Expressions read, those of a block or a round as often as they are.
-MOST_WORK: Final = 60_000
+# Expressions read, those of a block or a round as often as they are; a use of a block is as many
+# as ``WORK_OF_A_BLOCK``.
+MOST_WORK: Final = 50_000
+WORK_OF_A_BLOCK: Final = 5
 DEEPEST: Final = 100
 
 # A block's name, its params' values, its inputs' sizes (None where only the run knows one).
@@ -82,3 +85,13 @@ class Library:
     # How many rounds of loops have been read.
     work: int = 0
     rounds: int = 0
+
+
+def too_much_work(span: Span) -> TooLarge:
+    """What is raised at ``span`` where ``MOST_WORK`` is spent."""
+    fault = TooLarge(
+        f"reading this spec takes more than {MOST_WORK:,} steps: its loops and blocks multiply",
+        help="let fewer rounds do more, or say the layers by `repeat`",
+    )
+    fault.span = span
+    return fault

@@ -13,7 +13,6 @@ from specc.syntax import ast
 from specc.syntax.expressions import Expressions
 from specc.syntax.literals import Children
 
-
 MOST_ELSE_IFS: Final = 100
 
 

@@ -30,7 +30,6 @@ from specc.catalog.shapes.common import (
 from specc.ir import ResultType, TensorType
 from specc.sizes import Size
 
-
 # Of 64 and more there are more choices than a machine holds, or hardly any.
 _MOST_CHOSEN = 64
 

@@ -1,0 +1,171 @@
+"""What checks clean runs: programs that may be wrong are refused by the checks, or build and take a
+step of training.
+
+A few hundred here; twenty thousand, and every setting of every row, with ``--exhaustive``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from breaking import RAN, REFUSED, WARNED, broken, tried
+from breaking_programs import generated, mutant, settings, zoo
+
+# What autocast feeds is not followed by the checks; of these it feeds what they do not take.
+UNDER_AUTOCAST = (
+    "addmv input tensors must have the same dtype",
+    "meshgrid expects all tensors to have the same dtype",
+    "expected dtype c10::",
+    "All tensors must have the same dtype",
+    "must have the same dtype, but got",
+    "not implemented for 'Half'",
+    "not implemented for 'BFloat16'",
+)
+
+
+def breaks(text: str) -> str | None:
+    found = broken(text)
+    autocast = "precision bfloat16" in text or "precision float16" in text
+    if found is not None and autocast and any(part in found for part in UNDER_AUTOCAST):
+        return None
+    return found
+
+
+def failures(programs: Iterator[tuple[str, str]]) -> list[str]:
+    found = []
+    for name, text in programs:
+        fault = breaks(text)
+        if fault is not None:
+            found.append(f"{name}: {fault}\n{text}")
+    return found
+
+
+def test_mutants_of_the_zoo_do_not_break() -> None:
+    texts = zoo()
+    assert failures(mutant(texts, number) for number in range(210)) == []
+
+
+def test_rows_used_in_other_ways_do_not_break() -> None:
+    assert failures(generated(number) for number in range(700)) == []
+
+
+def test_enough_of_what_is_tried_runs() -> None:
+    seen = Counter(tried(generated(number)[1]) for number in range(0, 3000, 17))
+    assert seen[RAN] > 40 and seen[REFUSED] > 40
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_twenty_thousand_programs_do_not_break() -> None:
+    texts = zoo()
+    assert failures(mutant(texts, number) for number in range(8_000)) == []
+    assert failures(generated(number) for number in range(12_000)) == []
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_no_value_of_a_setting_breaks() -> None:
+    assert failures(settings()) == []
+
+
+# ── what was clean, and broke ────────────────────────────────────────────────────────────────────
+
+MODELS = {
+    "x: float[N, 8]": (
+        "(x -> Linear(8)) // 2",
+        "2 // (x -> Linear(8))",
+        "2 % (x -> Linear(8))",
+        "heaviside(x -> Linear(8), x)",
+        "zeta(x -> Linear(8), x + 2.0)",
+        "gammainc(x -> Linear(8), x)",
+        "(x > 0) - (x < 1)",
+        "x - (x < 1)",
+        "1 - (x < 1)",
+        "(x > 0) // (x < 1)",
+        "(x > 0) ** (x < 1)",
+        "(x > 0) % (x < 1)",
+        "true ** x",
+        "x -> CELU(alpha=0.0)",
+        "celu(x, alpha=0)",
+        "renorm(x, 0.0, 0, 1.0)",
+        "cdist(x, x, p=-1.0)",
+        "isclose(x, x, rtol=-0.1)",
+    ),
+    "x: float[N, 4, 9]": (
+        "x -> Conv1d(4, kernel_size=3, groups=0)",
+        "x -> ConvTranspose1d(4, kernel_size=3, groups=0)",
+    ),
+    "k: int[N]": ("k // 0", "k % 0", "k ** -1", "floor_divide(k, 0)", "fmod(k, 0)"),
+    "k: index(5)[N], x: float[3, 4]": ("x[k]", "x[:, k]", "take(x, k + 0) * take(x[0], k)"),
+    "x: float[1, 8]": ("x -> BatchNorm1d(track_running_stats=false)",),
+}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "result"), [(inputs, each) for inputs, found in MODELS.items() for each in found]
+)
+def test_what_broke_is_refused(inputs: str, result: str) -> None:
+    assert tried(model(inputs, result)) == REFUSED
+
+
+@pytest.mark.parametrize(
+    ("inputs", "result"),
+    [
+        ("k: int[N]", "one_hot(k, 5)"),
+        ("k: int[N]", "k -> Embedding(5, 3)"),
+        ("k: int[N], x: float[3, 4]", "x[k]"),
+        ("k: int[N, 1], x: float[N, 4]", "gather(x, 1, k)"),
+        ("k: int[N, 2], x: float[3, 4]", "x[k[:, 0]]"),
+        ("k: int[N], x: float[4]", "take(x, k)"),
+    ],
+)
+def test_any_whole_number_as_an_index_is_warned_of(inputs: str, result: str) -> None:
+    from specc import front
+
+    _, found, _ = front.check_text(model(inputs, result))
+    assert [item.code for item in found] == ["W0320"]
+    assert found[0].help is not None and "index(" in found[0].help
+    bounded = inputs.replace("k: int", "k: index(3)")
+    assert front.check_text(model(bounded, result))[1] == []
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "detach(x) // 2",
+        "floor(x / 2)",
+        "x % 2",
+        "x % (x + 3.0)",
+        "mean(x, keepdim=false)",
+        "prod(x, dim=none)",
+        "x * hamming_window(8, alpha=0.5)",
+        "x * kaiser_window(8, beta=3.0)",
+        "x * arange(end=8, step=1)",
+        "((x > 0) * 1) - 1",
+    ],
+)
+def test_what_is_right_runs(result: str) -> None:
+    assert tried(model("x: float[N, 8]", result)) in (RAN, WARNED)
+
+
+def test_a_derivative_is_asked_for_where_a_gradient_goes_alone() -> None:
+    text = model("x: float[N, 8]", "x -> Linear(8)")
+    counted = "\ntrain {\n  metric MeanAbsoluteError(output // 2, output)\n"
+    loss = "  loss = mean(output ** 2)\n  optimizer SGD(lr=0.1)\n}\n"
+    assert tried(text + counted + loss) == RAN
+    assert tried(text + counted + loss.replace("output ** 2", "output // 2")) == REFUSED
+
+
+def model(inputs: str, result: str) -> str:
+    depth, pieces, piece = 0, [], ""
+    for character in inputs:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and not depth:
+            pieces.append(piece.strip())
+            piece = ""
+        else:
+            piece += character
+    lines = [f"  input {each}" for each in (*pieces, piece.strip())]
+    return "\n".join(["spec 1", "model M {", *lines, f"  output {result}", "}", ""])
