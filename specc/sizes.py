@@ -461,14 +461,23 @@ def _quotient(numerator: Size, denominator: Size) -> Size:
     return Poly({(Quotient(numerator, denominator),): 1})
 
 
-def _depth(atom: Quotient | Power) -> int:
-    inner = (atom.numerator, atom.denominator) if isinstance(atom, Quotient) else (atom.exponent,)
-    return 1 + max((size.depth for size in inner if isinstance(size, Poly)), default=0)
+def _inside(atom: Quotient | Power | Extreme) -> tuple[Size, ...]:
+    """The sizes that ``atom`` is made of."""
+    match atom:
+        case Quotient():
+            return atom.numerator, atom.denominator
+        case Power():
+            return (atom.exponent,)
+        case Extreme():
+            return atom.sizes
 
 
-def _atoms(atom: Quotient | Power) -> int:
-    inner = (atom.numerator, atom.denominator) if isinstance(atom, Quotient) else (atom.exponent,)
-    return 1 + sum(size.atoms for size in inner if isinstance(size, Poly))
+def _depth(atom: Quotient | Power | Extreme) -> int:
+    return 1 + max((size.depth for size in _inside(atom) if isinstance(size, Poly)), default=0)
+
+
+def _atoms(atom: Quotient | Power | Extreme) -> int:
+    return 1 + sum(size.atoms for size in _inside(atom) if isinstance(size, Poly))
 
 
 def is_positive(size: Size) -> bool:
