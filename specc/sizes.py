@@ -70,35 +70,30 @@ class Poly:
     __slots__ = ("_hash", "_text", "atoms", "depth", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
-        if len(terms) > _MOST_TERMS or any(len(monomial) > _MOST_TERMS for monomial in terms):
+        if len(terms) > _MOST_TERMS:
             raise TooLarge("a size of this spec is a sum of too many terms to be computed with")
         self.terms: tuple[tuple[Monomial, int], ...] = tuple(
-            sorted(terms.items(), key=lambda item: (-len(item[0]), [str(atom) for atom in item[0]]))
+            terms.items()
+            if len(terms) == 1
+            else sorted(
+                terms.items(), key=lambda item: (-len(item[0]), [str(atom) for atom in item[0]])
+            )
         )
         self._hash = hash(self.terms)
         # Written when it is first asked for: sorting terms asks again and again.
         self._text = ""
-        # How many there are, those inside quotients and powers among them.
-        self.atoms: int = sum(
-            1 if isinstance(atom, str) else _atoms(atom)
-            for monomial, _ in self.terms
-            for atom in monomial
-        )
-        # How deep quotients and powers stand in one another.
-        self.depth: int = max(
-            (
-                _depth(atom)
-                for monomial, _ in self.terms
-                for atom in monomial
-                if not isinstance(atom, str)
-            ),
-            default=0,
-        )
-        if (
-            self.depth > _DEEPEST
-            or self.atoms > _MOST_ATOMS
-            or any(abs(f) > _LARGEST_FACTOR for _, f in self.terms)
-        ):
+        # How many atoms there are, and how deep quotients and powers stand in one another.
+        atoms = depth = 0
+        for monomial, factor in self.terms:
+            atoms += len(monomial)
+            for atom in monomial:
+                if not isinstance(atom, str):
+                    atoms += _atoms(atom)
+                    depth = max(depth, _depth(atom))
+            if not -_LARGEST_FACTOR < factor < _LARGEST_FACTOR:
+                atoms = _MOST_ATOMS + 1
+        self.atoms, self.depth = atoms, depth
+        if depth > _DEEPEST or atoms > _MOST_ATOMS:
             raise TooLarge("a size of this spec is too large to be computed with")
 
     def __eq__(self, other: object) -> bool:
@@ -477,7 +472,7 @@ def _depth(atom: Quotient | Power | Extreme) -> int:
 
 
 def _atoms(atom: Quotient | Power | Extreme) -> int:
-    return 1 + sum(size.atoms for size in _inside(atom) if isinstance(size, Poly))
+    return sum(size.atoms for size in _inside(atom) if isinstance(size, Poly))
 
 
 def is_positive(size: Size) -> bool:

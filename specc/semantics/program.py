@@ -8,8 +8,8 @@ from typing import Final
 from specc import ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span
-from specc.semantics.blocks import read_unfed
 from specc.semantics.backward import check_derivatives
+from specc.semantics.blocks import read_unfed
 from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph
 from specc.semantics.library import Definition, Library
