@@ -168,6 +168,9 @@ class LayerRow(Row):
     than the row: the Python that makes it of the row's arguments. A keyword whose value names an
     argument, or asks for one (``a if norm else None``), is left out where the spec leaves that
     argument out.
+
+    ``parts`` are the layers of torch's that the class has inside, and those inside them, by their
+    path there (``*`` for a number): what a selector such as ``LayerNorm.*`` reaches.
     """
 
     shape: ShapeRule
@@ -179,6 +182,7 @@ class LayerRow(Row):
     stochastic: bool = field(default=False, kw_only=True)
     family: str = field(default="", kw_only=True)
     made: str = field(default="", kw_only=True)
+    parts: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     @cached_property
     def forward_arguments(self) -> tuple[Argument, ...]:

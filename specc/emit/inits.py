@@ -7,10 +7,10 @@ from __future__ import annotations
 import ast
 
 from specc import ir
-from specc.catalog import INITS
+from specc.catalog import INITS, LAYERS
 from specc.emit.expressions import Naming, call, dotted, of_arguments, path_expression
 from specc.emit.marks import mark
-from specc.emit.selections import FEW, by_condition, layer_rows
+from specc.emit.selections import FEW, by_condition, types_inside
 from specc.emit.statements import Evaluate, For, If, Statement
 
 
@@ -60,25 +60,33 @@ def _init(module: ir.Module, init: ir.Initializer, naming: Naming) -> list[State
 def _types(module: ir.Module, on: ir.Selection) -> dict[str, list[ast.expr]] | None:
     """``Linear.weight, Embedding.weight`` as {weight: [nn.Linear, nn.Embedding]}; None for what
     says more than types."""
-    if " except " in on.text:
-        return None
-    if any("." in name for _, layer in module.all_layers for name, _ in layer.parameters):
-        return None  # a layer of layers, whose inner ones are of these types too
+    if " except " in on.text or any(layer.wrappers for _, layer in module.all_layers):
+        return None  # a parametrized weight is no parameter of its layer
     found: dict[str, list[ast.expr]] = {}
-    known = layer_rows(module)
+    known, picked = types_inside(module), set()
     for pattern in on.text.split(", "):
         head, _, rest = pattern.partition(".")
         if head not in known or not rest.isidentifier():
             return None
-        found.setdefault(rest, []).append(dotted(known[head].torch))
-    return found
+        picked |= {
+            each.name
+            for each in ir.owned_parameters(module)
+            if each.direct and each.around[-1] == (head, rest)
+        }
+        found.setdefault(rest, []).append(dotted(LAYERS[head].torch))
+    return found if picked == set(on.names) else None
 
 
 def _may_lack(module: ir.Module, on: ir.Selection, name: str) -> bool:
+    """Whether a layer of the selected types is without the parameter ``name``."""
     types = {pattern.partition(".")[0] for pattern in on.text.split(", ")}
-    return any(
-        name not in dict(layer.parameters) for _, layer in module.all_layers if layer.type in types
-    )
+    held = {path: {name for name, _ in layer.parameters}
+            for path, layer in module.all_layers if layer.type in types}  # fmt: skip
+    for each in ir.owned_parameters(module):
+        type_, own = each.around[-1]
+        if type_ in types and len(each.around) > 1:
+            held.setdefault(each.name.removesuffix(f".{own}"), set()).add(own)
+    return any(name not in names for names in held.values())
 
 
 def _freeze(module: ir.Module, selection: ir.Selection) -> list[Statement]:

@@ -6,11 +6,11 @@ written out. Non-goal: what a selector matches (``specc.semantics.selectors``)."
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from specc import ir
-from specc.catalog.rows import LayerRow
+from specc.catalog import LAYERS
 from specc.emit.expressions import call, dotted, path_expression
 
 # Whether a name passes, and how that is written.
@@ -69,21 +69,45 @@ def _all_inside(module: ir.Module, on: ir.Selection) -> str | None:
 
 def by_condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
     """``[parameter for module in self.modules() ... if ...]``; None where no condition says it."""
+    modules = ast.comprehension(
+        ast.Name("module", ast.Store()), call(dotted("self.modules")), [], 0
+    )
+    whole = _whole_layers(module, on)
+    if whole is not None:
+        modules.ifs.append(whole)
+        inside = ast.comprehension(
+            ast.Name("parameter", ast.Store()), call(dotted("module.parameters")), [], 0
+        )
+        return ast.ListComp(ast.Name("parameter"), [modules, inside])
     test = condition(module, on)
     if test is None:
         return None
-    loops = [
-        ast.comprehension(ast.Name("module", ast.Store()), call(dotted("self.modules")), [], 0),
-        ast.comprehension(
-            ast.Tuple(
-                [ast.Name("name", ast.Store()), ast.Name("parameter", ast.Store())], ast.Store()
-            ),
-            call(dotted("module.named_parameters"), recurse=ast.Constant(False)),
-            [test],
-            0,
-        ),
+    own = ast.comprehension(
+        ast.Tuple([ast.Name("name", ast.Store()), ast.Name("parameter", ast.Store())], ast.Store()),
+        call(dotted("module.named_parameters"), recurse=ast.Constant(False)),
+        [test],
+        0,
+    )
+    return ast.ListComp(ast.Name("parameter"), [modules, own])
+
+
+def _whole_layers(module: ir.Module, on: ir.Selection) -> ast.expr | None:
+    """The test of ``module`` where the selection is all that composite layers of one type have
+    inside, as ``TransformerEncoderLayer.*`` is; None where it is not."""
+    head, _, rest = on.text.partition(".")
+    if rest not in ("", "*") or head not in types_inside(module):
+        return None
+    inside = [
+        (each.name, each.name.removesuffix(name))
+        for each in ir.owned_parameters(module)
+        for type_, name in each.around
+        if type_ == head
     ]
-    return ast.ListComp(ast.Name("parameter"), loops)
+    if tuple(name for name, _ in inside) != on.names or all(
+        "." not in name.removeprefix(path) for name, path in inside
+    ):
+        return None
+    return _is_one_of([head])
 
 
 def by_name(module: ir.Module, on: ir.Selection) -> ast.expr | None:
@@ -118,7 +142,7 @@ def _name_test(pattern: str) -> NameTest | None:
     word = ast.Constant(text)
     begins, ends = not pattern.startswith("*"), not pattern.endswith("*")
     if begins and ends:
-        return (lambda name: name == text), _named(text)
+        return (lambda name: name == text), _named([text], text, ())
     if begins:
         return (lambda name: name.startswith(text)), call(dotted("name.startswith"), word)
     if ends:
@@ -135,51 +159,76 @@ def _either(tests: list[NameTest]) -> NameTest:
 def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
     """The selection as a condition on ``module`` and ``name``, a parameter's name inside it; None
     where it would pick others too, such as those of a copy."""
-    if " except " in on.text or any("." in name for _, layer in module.all_layers
-                                    for name, _ in layer.parameters):  # fmt: skip
+    if " except " in on.text:
         return None
+    known, chosen = types_inside(module), set(on.names)
+    # What torch's `named_parameters` of the innermost module says: its type, the name in it.
+    there = [
+        (each.name, each.around[-1][0] if each.direct else "", each.name.rpartition(".")[2])
+        for each in ir.owned_parameters(module)
+    ]
     tests: list[ast.expr] = []
-    types: dict[str, list[ast.expr]] = {}
-    picks: list[tuple[str, str]] = []
-    known = layer_rows(module)
+    types: dict[str, list[str]] = {}
+    picked: set[str] = set()
     for pattern in on.text.split(", "):
         head, _, rest = pattern.partition(".")
-        if "*" in rest.strip("*") or "?" in pattern or "." in rest:
+        if head not in known and head != "*":
             return None
-        if head in known:
-            types.setdefault(rest or "*", []).append(dotted(known[head].torch))
-            picks.append((head, rest or "*"))
-        elif head == "*" and rest and "*" not in rest:
-            tests.append(_named(rest))
-            picks.append(("*", rest))
+        of_type = [each for each in there if head in ("*", each[1])]
+        if rest not in ("", "*"):
+            meant = {own for name, _, own in of_type if name in chosen and _means(rest, own)}
+            of_type = [each for each in of_type if each[2] in meant]
+        elif head == "*":
+            return None
+        picked |= {name for name, _, _ in of_type}
+        owns = sorted({own for _, _, own in of_type})
+        if head == "*":
+            tests.append(_named(owns, rest, there))
+        elif rest in ("", "*"):
+            types.setdefault("*", []).append(head)
+        elif owns == [rest]:
+            types.setdefault(rest, []).append(head)
         else:
-            return None
-    picked = {
-        f"{path}.{name}"
-        for path, layer in module.all_layers
-        for name, _ in layer.parameters
-        if any(head in ("*", layer.type) and rest in ("*", name) for head, rest in picks)
-    }
-    if picked != set(on.names):
+            tests.append(ast.BoolOp(ast.And(), [_is_one_of([head]), _named(owns, rest, there)]))
+    if picked != chosen:
         return None
-    for rest, rows in types.items():
-        kind = rows[0] if len(rows) == 1 else ast.Tuple(rows, ast.Load())
-        test: ast.expr = call(ast.Name("isinstance"), ast.Name("module"), kind)
+    for rest, heads in types.items():
+        test = _is_one_of(heads)
         if rest != "*":
-            if "*" in rest:
-                return None
-            test = ast.BoolOp(ast.And(), [test, _named(rest)])
+            test = ast.BoolOp(ast.And(), [test, _named([rest], rest, there)])
         tests.append(test)
     return tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
 
 
-def layer_rows(module: ir.Module) -> dict[str, LayerRow]:
-    """The rows of the types of layers inside ``module``."""
-    return {layer.type: layer.row for _, layer in module.all_layers if layer.row is not None}
+def types_inside(module: ir.Module) -> frozenset[str]:
+    """The types that ``isinstance`` tells apart among the layers with parameters inside ``module``,
+    those inside torch's own too. Empty where extensions add layers: what these derive from, and
+    have inside, is theirs to know."""
+    owned = tuple(ir.owned_parameters(module))
+    if any(each.layer.row is None or each.layer.type not in LAYERS for each in owned):
+        return frozenset()
+    return frozenset(type_ for each in owned for type_, _ in each.around if type_ in LAYERS)
 
 
-def _named(name: str) -> ast.expr:
-    return ast.Compare(ast.Name("name"), [ast.Eq()], [ast.Constant(name)])
+def _means(pattern: str, own: str) -> bool:
+    """Whether a selector's ``weight`` or ``bias`` may mean a parameter that torch calls ``own``."""
+    return own == pattern or (pattern in ("weight", "bias") and pattern in own.split("_"))
+
+
+def _is_one_of(types: list[str]) -> ast.expr:
+    rows = [dotted(LAYERS[type_].torch) for type_ in types]
+    kind = rows[0] if len(rows) == 1 else ast.Tuple(rows, ast.Load())
+    return call(ast.Name("isinstance"), ast.Name("module"), kind)
+
+
+def _named(owns: list[str], word: str, there: Sequence[tuple[str, str, str]]) -> ast.expr:
+    """The test that ``name`` is one of ``owns``, said by the ``word`` where that says it."""
+    if len(owns) == 1:
+        return ast.Compare(ast.Name("name"), [ast.Eq()], [ast.Constant(owns[0])])
+    if all(word in own for own in owns) and all(own in owns for *_, own in there if word in own):
+        return ast.Compare(ast.Constant(word), [ast.In()], [ast.Name("name")])
+    names = ast.Tuple([ast.Constant(own) for own in owns], ast.Load())
+    return ast.Compare(ast.Name("name"), [ast.In()], [names])
 
 
 def _everything(module: ir.Module) -> tuple[str, ...]:

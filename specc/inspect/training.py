@@ -23,6 +23,10 @@ class Share:
     tensors: int
     elements: int
 
+    def __str__(self) -> str:
+        tensors = "tensor" if self.tensors == 1 else "tensors"
+        return f"{self.text}: {self.tensors} {tensors}, {self.elements:,} parameters"
+
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
@@ -112,23 +116,24 @@ def _step(step: ir.Step, counts: Mapping[str, int], common: Iterable[ir.Value]) 
             whole = "every other" if shares else "every parameter"
             rest = whole if on in ("", "*") else f"on {on}"
             shares.append(_share(rest, step.optimizer.rest, counts))
-    return StepFacts(step.name, terms, optimizer, tuple(shares), tuple(_others(step)))
+    return StepFacts(step.name, terms, optimizer, tuple(shares), tuple(_others(step, counts)))
 
 
-def _others(step: ir.Step) -> Iterable[tuple[str, str]]:
+def _others(step: ir.Step, counts: Mapping[str, int]) -> Iterable[tuple[str, str]]:
     for regularizer in step.regularizers:
         row = catalog.REGULARIZERS.get(regularizer.type)
         text = words.call(regularizer.type, regularizer.arguments, row, {})
-        yield "regularize", f"{text} on {regularizer.on.text}"
+        yield "regularize", str(_share(f"{text} on {regularizer.on.text}", regularizer.on, counts))
     for constraint in step.constraints:
         row = catalog.CONSTRAINTS.get(constraint.type)
         text = words.call(constraint.type, constraint.arguments, row, {})
-        yield "constrain", f"{text} on {constraint.on.text}"
+        yield "constrain", str(_share(f"{text} on {constraint.on.text}", constraint.on, counts))
     if step.clip is not None:
         text = words.call(
             step.clip.type, step.clip.arguments, catalog.CLIPS.get(step.clip.type), {}
         )
-        yield "clip", f"{text} on {step.clip.on.text}" if step.clip.on else text
+        on = step.clip.on
+        yield "clip", str(_share(f"{text} on {on.text}", on, counts)) if on else text
     if step.scheduler is not None:
         yield "scheduler", f"{_schedule(step.scheduler)} per {step.scheduler.interval}"
     for optimizer, scheduler in step.more:
@@ -139,7 +144,7 @@ def _others(step: ir.Step) -> Iterable[tuple[str, str]]:
         if scheduler is not None:
             yield "scheduler", f"{_schedule(scheduler)} per {scheduler.interval}"
     for selection in step.frozen:
-        yield "freeze", f"on {selection.text}"
+        yield "freeze", str(_share(f"on {selection.text}", selection, counts))
 
 
 def _schedule(scheduler: ir.Scheduler) -> str:

@@ -40,6 +40,7 @@ from specc.ir.nodes import (
     node_operands,
     result_values,
 )
+from specc.ir.parts import Owned, owned_parameters
 from specc.ir.program import Program, TestPlan
 from specc.ir.states import State
 from specc.ir.training import (
@@ -102,6 +103,7 @@ __all__ = [
     "Operation",
     "Optimizer",
     "Output",
+    "Owned",
     "Param",
     "ParameterRead",
     "Place",
@@ -133,6 +135,7 @@ __all__ = [
     "match_shape",
     "node_operands",
     "numbers",
+    "owned_parameters",
     "result_values",
     "static_value",
     "walk",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from specc.inspect import words
 from specc.inspect.fold import folded
-from specc.inspect.training import Share, TrainingFacts
+from specc.inspect.training import TrainingFacts
 from specc.inspect.tree import Entry
 from specc.inspect.view import ModelView
 from specc.report.style import Piece
@@ -57,10 +57,10 @@ def training(facts: TrainingFacts) -> Iterator[Piece]:
         lines += [(name, text) for name, text in step.terms]
         if step.optimizer:
             lines.append(("optimizer", step.optimizer))
-            lines += [("", f"{_share(share)}") for share in step.shares]
+            lines += [("", str(share)) for share in step.shares]
         lines += step.others
     if facts.untrained is not None:
-        lines.append(("no optimizer", _share(facts.untrained)))
+        lines.append(("no optimizer", str(facts.untrained)))
     yield from _listed(lines)
 
 
@@ -220,11 +220,6 @@ def _conditions(view: ModelView) -> Iterator[Piece]:
     if lines:
         yield Piece("conditions on the sizes\n", "bold")
         yield from _listed(lines)
-
-
-def _share(share: Share) -> str:
-    tensors = "tensor" if share.tensors == 1 else "tensors"
-    return f"{share.text}: {share.tensors} {tensors}, {share.elements:,} parameters"
 
 
 def _listed(lines: Sequence[tuple[str, str]], indent: int = 2) -> Iterator[Piece]:

@@ -2,20 +2,29 @@
 names.
 
 A pattern is a glob over the parameters' full names (``*`` spans dots), ``Type.parameter`` for a
-layer type, or the model's name for everything. One that matches nothing is an error, never an empty
-match."""
+layer type, inside torch's composite layers too, or the model's name for everything. One that
+matches nothing is an error, never an empty match."""
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from specc import ir
 from specc.catalog import LAYERS, suggest
 from specc.errors import Collector
 from specc.syntax import ast
+
+# What a pattern that ends in `weight` or `bias` means: torch has other names for some of them.
+_FORMS: Final = {
+    "weight": re.compile(
+        r"weight|in_proj_weight|[qkv]_proj_weight|weight_(?:ih|hh|hr)(?:_l\d+)?(?:_reverse)?"
+    ),
+    "bias": re.compile(r"bias|in_proj_bias|bias_[kv]|bias_(?:ih|hh)(?:_l\d+)?(?:_reverse)?"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +109,14 @@ def matches(pattern: str, model: ir.Module) -> set[str]:
     if pattern == model.name:
         return {name for name, _, _ in model.parameters()}
     head, _, rest = pattern.partition(".")
-    inside = _glob(rest or "*")
-    if head in LAYERS or any(layer.type == head for _, layer in model.all_layers):
+    inside = _matcher(rest or "*")
+    owned = tuple(ir.owned_parameters(model))
+    if head in LAYERS or any(head == type_ for each in owned for type_, _ in each.around):
         return {
-            f"{path}.{name}"
-            for path, layer in model.all_layers
-            if layer.type == head
-            for name, _ in layer.parameters
-            if inside.fullmatch(name)
+            each.name
+            for each in owned
+            for type_, name in each.around
+            if type_ == head and inside(name)
         }
     blocks = [(path, layer) for path, layer in model.all_blocks if layer.type == head]
     if blocks:
@@ -116,10 +125,10 @@ def matches(pattern: str, model: ir.Module) -> set[str]:
             for path, layer in blocks
             if layer.module is not None
             for name, _, _ in layer.module.parameters()
-            if inside.fullmatch(name)
+            if inside(name)
         }
-    full = _glob(pattern)
-    return {name for name, _, _ in model.parameters() if full.fullmatch(name)}
+    full = _matcher(pattern)
+    return {each.name for each in owned if full(each.name)}
 
 
 def could_match(pattern: str) -> bool:
@@ -128,9 +137,20 @@ def could_match(pattern: str) -> bool:
     return "*" in last or "?" in last or last.startswith(("weight", "bias")) or "." not in pattern
 
 
-def _glob(pattern: str) -> re.Pattern[str]:
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a name is one that ``pattern`` means."""
+    place, dot, last = pattern.rpartition(".")
+    form = _FORMS.get(last)
     # Its expression never goes back over what a star has taken.
-    return re.compile(fnmatch.translate(pattern))
+    glob = re.compile(fnmatch.translate(pattern if form is None else place))
+    if form is None:
+        return lambda name: glob.fullmatch(name) is not None
+
+    def matches_form(name: str) -> bool:
+        inside, between, own = name.rpartition(".")
+        return dot == between and bool(glob.fullmatch(inside)) and bool(form.fullmatch(own))
+
+    return matches_form
 
 
 def _outside(pattern: ast.Pattern, names: set[str], collector: Collector) -> None:
@@ -147,7 +167,7 @@ def _nothing(
     pattern: ast.Pattern, model: ir.Module, collector: Collector, among: Among, of: str = ""
 ) -> None:
     names = [name for name, _, _ in model.parameters()]
-    types = sorted({layer.type for _, layer in model.all_layers if layer.parameters})
+    types = sorted({type_ for each in ir.owned_parameters(model) for type_, _ in each.around})
     blocks = sorted({layer.type for _, layer in model.all_blocks})
     head, dot, rest = pattern.text.partition(".")
     # A model, a block or a layer by its name, then a parameter by its own.

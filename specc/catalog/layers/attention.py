@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from specc.catalog import parts
 from specc.catalog.rows import LayerRow, ShapeRule
 from specc.catalog.shapes import attention as rules
 from specc.catalog.shapes import transformer
@@ -36,6 +37,7 @@ def _layer(
     summary: str,
     shape: ShapeRule,
     attentions: tuple[str, ...],
+    inside: parts.Parts,
     forward: str,
     example: str,
 ) -> LayerRow:
@@ -50,6 +52,7 @@ def _layer(
         infer={"d_model": partial(rules.features, argument="d_model")},
         parameters=partial(transformer.layer_parameters, attentions=attentions),
         initial=partial(transformer.layer_initial, attentions=attentions),
+        parts=inside,
         forward=forward,
         stochastic=True,
         family="attention",
@@ -58,7 +61,13 @@ def _layer(
 
 
 def _stack(
-    kind: str, shape: ShapeRule, attentions: tuple[str, ...], forward: str, example: str, more: str
+    kind: str,
+    shape: ShapeRule,
+    attentions: tuple[str, ...],
+    inside: parts.Parts,
+    forward: str,
+    example: str,
+    more: str,
 ) -> LayerRow:
     passed = (
         "dim_feedforward=dim_feedforward, dropout=dropout, activation=activation, "
@@ -75,6 +84,7 @@ def _stack(
         infer={"d_model": partial(rules.features, argument="d_model")},
         parameters=partial(transformer.stack_parameters, attentions=attentions),
         initial=partial(transformer.stack_initial, attentions=attentions),
+        parts=inside,
         forward=forward,
         stochastic=True,
         family="attention",
@@ -97,6 +107,7 @@ ROWS = (
         infer={"embed_dim": partial(rules.features, argument="embed_dim")},
         parameters=rules.multihead_parameters,
         initial=rules.multihead_initial,
+        parts=parts.ATTENTION,
         forward=f"query: tensor, key: tensor, value: tensor, key_padding_mask: {_MASK}, *, "
         f"attn_mask: {_MASK}, average_attn_weights: bool = True",
         stochastic=True,
@@ -109,6 +120,7 @@ ROWS = (
         "self-attention and a feed-forward net, each with a residual and a LayerNorm",
         transformer.encoder_layer,
         _ENCODER,
+        parts.ENCODER_LAYER,
         f"src: tensor, src_mask: {_MASK}, {_SOURCE}",
         f"{_ONE} TransformerEncoderLayer({_SMALL})",
     ),
@@ -117,6 +129,7 @@ ROWS = (
         "as the encoder's, with attention to a memory between the two",
         transformer.decoder_layer,
         _DECODER,
+        parts.DECODER_LAYER,
         f"tgt: tensor, memory: tensor, {_TARGETS}, {_PADDINGS}",
         f"{_TWO} TransformerDecoderLayer({_SMALL})(x, memory)",
     ),
@@ -124,6 +137,7 @@ ROWS = (
         "Encoder",
         transformer.encoder,
         _ENCODER,
+        parts.ENCODER,
         f"src: tensor, mask: {_MASK}, {_SOURCE}",
         f"{_ONE} TransformerEncoder({_SMALL}, num_layers=1, norm=true)",
         ", enable_nested_tensor=False",
@@ -132,6 +146,7 @@ ROWS = (
         "Decoder",
         transformer.decoder,
         _DECODER,
+        parts.DECODER,
         f"tgt: tensor, memory: tensor, {_TARGETS}, {_PADDINGS}",
         f"{_TWO} TransformerDecoder({_SMALL}, num_layers=1, norm=true)(x, memory)",
         "",
@@ -148,6 +163,7 @@ ROWS = (
         infer={"d_model": partial(rules.features, argument="d_model")},
         parameters=transformer.transformer_parameters,
         initial=transformer.transformer_initial,
+        parts=parts.TRANSFORMER,
         forward=f"src: tensor, tgt: tensor, src_mask: {_MASK}, {_TARGETS}, {_SOURCE}, {_PADDINGS}",
         stochastic=True,
         family="attention",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from specc.catalog import parts
 from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import adaptive, normalization
 from specc.catalog.shapes import linear as rules
@@ -79,6 +80,7 @@ ROWS = (
         infer={"in_features": adaptive.features, "n_classes": adaptive.classes},
         parameters=adaptive.parameters,
         initial=adaptive.initial,
+        parts=parts.ADAPTIVE,
         forward="input_: tensor, target_: tensor",
         family="adaptive",
         example="x: float[N, 6], label: index(9)[N] | y, loss = "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specc.catalog import parts
 from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import linear_loss as rules
 
@@ -21,6 +22,7 @@ ROWS = (
         infer={"in_features": rules.features, "num_classes": rules.classes},
         parameters=rules.parameters,
         initial=rules.initial,
+        parts=parts.LINEAR_LOSS,
         forward="input: tensor, target: tensor",
         family="loss",
     ),
