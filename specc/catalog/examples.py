@@ -188,7 +188,8 @@ def _weighed(row: Row, example: Example) -> list[str]:
     brought = tuple(each for each in example.inputs if each not in given)
     training = [*_inputs(brought), *example.statements]
     if isinstance(row, FunctionRow) and row.family == "metric":
-        training += [f"metric {example.result}", f"loss = mean({given[0].name} ** 2)"]
+        losses = " + ".join(f"mean({each.name} ** 2)" for each in given)
+        training += [f"metric {example.result}", f"loss = {losses}"]
     elif _BARE_NUMBERS.search(example.result):
         training += [f"loss = mean({example.result})"]
     else:

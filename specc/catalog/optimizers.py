@@ -309,7 +309,7 @@ ROWS = (
         "eps: float = 1e-07, ns_steps: int = 5, adjust_lr_fn: str | none = None",
         choices={"adjust_lr_fn": ("original", "match_rms_adamw")},
         since="2.9",
-        example="Muon(lr=0.01) on *.weight",
+        example="x: float[N, 6] | y = x -> fc: Linear(2, bias=false)\nMuon(lr=0.01)",
         rank=2,
     ),
     _row(

@@ -16,6 +16,7 @@ from specc.codes import (
     checkpoints,
     derivatives,
     extensions,
+    likely,
     names,
     shapes,
     structure,
@@ -34,4 +35,5 @@ CODES: Final[Mapping[str, Code]] = {
     **training.ROWS,
     **calls.ROWS,
     **extensions.ROWS,
+    **likely.ROWS,
 }

@@ -74,8 +74,8 @@ ROWS = {
         "a loss that applies again what the model has applied, or misses it",
         (
             "CrossEntropyLoss takes the scores and applies the softmax itself, BCEWithLogitsLoss "
-            "the sigmoid; NLLLoss wants logarithms, BCELoss probabilities. Training runs, and "
-            "learns badly."
+            "the sigmoid; NLLLoss and KLDivLoss want logarithms, BCELoss probabilities; the "
+            "prediction comes first, its target second. Otherwise training runs, and learns badly."
         ),
         "loss = CrossEntropyLoss(logits, label)",
         "Feed the loss the scores, or use the loss for what the model puts out.",

@@ -4,7 +4,7 @@ Non-goal: gradients that exist and are zero everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from specc import ir
@@ -54,6 +54,66 @@ def depends(nodes: Sequence[ir.Node], of: ir.Value, by: ir.Value) -> bool:
             continue
         needed.update(id(o) for o in ir.node_operands(node) if isinstance(o, ir.Value))
     return id(by) in needed or bool(aliases.get(id(by), set()) & needed)
+
+
+def reached_parameters(
+    subject: ir.Module, nodes: Sequence[ir.Node], wanted: Collection[ir.Value]
+) -> set[str]:
+    """The full names of the parameters that any of ``wanted`` has a gradient to, through ``nodes``:
+    of blocks those inside that the results are computed with."""
+    return _Reach().go(subject, nodes, wanted)[0]
+
+
+class _Reach:
+    """What a backward pass reaches; each block once for the results that are asked of it."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[int, frozenset[int]], tuple[set[str], frozenset[int]]] = {}
+
+    def go(
+        self, module: ir.Module, nodes: Sequence[ir.Node], wanted: Collection[ir.Value]
+    ) -> tuple[set[str], set[int]]:
+        """The names inside ``module``, and the identities of all values on the way."""
+        aliases = aliases_of(nodes)
+        needed = {id(value) for value in wanted if value.type.differentiable}
+        found: set[str] = set()
+        for node in reversed(list(ir.flat_nodes(nodes))):
+            places = frozenset(
+                place
+                for place, value in enumerate(ir.result_values(node.result))
+                if value.type.differentiable
+                and (id(value) in needed or aliases.get(id(value), set()) & needed)
+            )
+            if not places or (isinstance(node, ir.FunctionCall) and stops(node)):
+                continue
+            operands = list(ir.node_operands(node))
+            if isinstance(node, ir.State) and node.kind == "parameter":
+                found.add(node.name)
+            elif isinstance(node, ir.ParameterRead):
+                found.add(f"{node.layer}.{node.parameter}")
+            elif isinstance(node, ir.LayerCall) and node.layer in module.by_path:
+                layer = module.by_path[node.layer]
+                if layer.module is None:
+                    found.update(f"{layer.name}.{name}" for name, _ in layer.parameters)
+                else:
+                    names, inputs = self._block(layer.module, places)
+                    found.update(f"{layer.name}.{name}" for name in names)
+                    operands = [node.inputs[place] for place in inputs if place < len(node.inputs)]
+            needed.update(id(operand) for operand in operands if isinstance(operand, ir.Value))
+        # What a loop or a branch hands on is needed by its other names.
+        for value, others in aliases.items():
+            if others & needed:
+                needed.add(value)
+        return found, needed
+
+    def _block(self, block: ir.Module, places: frozenset[int]) -> tuple[set[str], frozenset[int]]:
+        key = id(block), places
+        if key not in self._blocks:
+            asked = [out.value for place, out in enumerate(block.outputs) if place in places]
+            names, needed = self.go(block, block.nodes, asked)
+            inputs = (place for place, one in enumerate(block.inputs) if id(one) in needed)
+            self._blocks[key] = names, frozenset(inputs)
+        return self._blocks[key]
 
 
 def aliases_of(nodes: Sequence[ir.Node]) -> dict[int, set[int]]:

@@ -1,15 +1,15 @@
-"""Faults that every rule accepts: a softmax applied twice, a bias that the next layer takes away.
+"""Faults that every rule accepts: values that nothing reads, a bias that the next layer takes away.
 
-Reads the finished model and ``train``; the pairs are rows of ``specc.catalog.pairs``. A warning
-never stops a build."""
+Reads the finished model and ``train``. A warning never stops a build. Non-goal: what losses are fed
+with (``feeding``)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from specc import ir
-from specc.catalog.pairs import BIAS_BEFORE_NORM, OF_PROBABILITIES, PAIRS, Pair
+from specc.catalog.pairs import BIAS_BEFORE_NORM, OF_PROBABILITIES, Pair
 from specc.errors import Collector, Diagnostic, Span
 from specc.semantics.graph import Graph
 
@@ -64,19 +64,12 @@ def _unread_states(model: ir.Module, collector: Collector) -> None:
 
 
 def lint_train(model: ir.Module, train: ir.Train, collector: Collector) -> None:
-    """Reports losses fed by what they already do themselves, and targets of any size where a
-    probability is meant."""
-    model = train.module or model
-    declared = {id(value) for value in (*model.inputs, *train.inputs)}
-    made_by = _from_nodes(model.nodes) | _from_nodes(train.nodes)
+    """Warns of targets of any size where a probability is meant."""
+    subject = train.module or model
+    declared = {id(value) for value in (*subject.inputs, *train.inputs)}
     for node in ir.flat_nodes(train.nodes):
         if not isinstance(node, ir.FunctionCall) or not node.arguments:
             continue
-        first = node.arguments[0][1]
-        name = _type_of(first, made_by, model) if isinstance(first, ir.Value) else ""
-        for pair in PAIRS:
-            if node.function in pair.consumers and name in pair.producers:
-                _report(pair, name, node.function, node.span, collector)
         target = dict(node.arguments).get("target")
         if (
             node.function in OF_PROBABILITIES
@@ -138,21 +131,6 @@ def _from_nodes(nodes: Iterable[ir.Node]) -> dict[int, ir.Leaf]:
     return {
         id(value): node for node in ir.flat_nodes(nodes) for value in ir.result_values(node.result)
     }
-
-
-def _type_of(value: ir.Value, made_by: Mapping[int, ir.Leaf], module: ir.Module) -> str:
-    """The layer or function that made ``value``, the last of a block if a block did."""
-    node = made_by.get(id(value))
-    if isinstance(node, ir.FunctionCall):
-        return node.function
-    layer = module.by_path.get(node.layer) if isinstance(node, ir.LayerCall) else None
-    if layer is None or node is None:
-        return ""
-    if layer.module is None:
-        return layer.type
-    place = [id(result) for result in ir.result_values(node.result)].index(id(value))
-    inner = layer.module
-    return _type_of(inner.outputs[place].value, _from_nodes(inner.nodes), inner)
 
 
 def _report(pair: Pair, producer: str, consumer: str, span: Span, collector: Collector) -> None:

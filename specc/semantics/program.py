@@ -8,8 +8,11 @@ from typing import Final
 from specc import ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span
+from specc.semantics.accumulation import lint_accumulation
 from specc.semantics.backward import check_derivatives
+from specc.semantics.batch import lint_batch
 from specc.semantics.blocks import read_unfed
+from specc.semantics.feeding import FeedingLint
 from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph
 from specc.semantics.library import Definition, Library
@@ -21,6 +24,7 @@ from specc.semantics.params import Settings, declare_param, type_advice
 from specc.semantics.plan import build_plan, test_params, with_steps
 from specc.semantics.rows_of_sizes import check_conditions, check_names
 from specc.semantics.train import TrainBuilder
+from specc.semantics.untrained import lint_untrained
 from specc.semantics.values import TYPES
 from specc.syntax import ast
 from specc.syntax.parse import Parsed
@@ -101,6 +105,7 @@ def build_program(
     if not collector.failed:
         check_derivatives([model for model, _ in own], train, collector)
         check_lookups([model for model, _ in own], train, collector)
+        _lint(own, train, collector)
     plan = _plan(tree, own, train, scope, of_test, collector)
     return ir.Program(
         file=file,
@@ -111,6 +116,22 @@ def build_program(
         test=plan,
         warnings=tuple(item for item in collector.sorted() if item.severity == "warning"),
     )
+
+
+def _lint(
+    models: Sequence[tuple[ir.Module, Graph]], train: ir.Train | None, collector: Collector
+) -> None:
+    """What the whole program shows that no statement alone does."""
+    feeding = FeedingLint(collector)
+    for model, _ in models:
+        feeding.model(model)
+    if train is not None:
+        model = next(model for model, _ in models if model.name == train.model)
+        lint_train(model, train, collector)
+        feeding.train(model, train)
+        lint_untrained([each for each, _ in models], models[0][1].library.used, train, collector)
+        lint_accumulation(model, train, collector)
+    lint_batch([model for model, _ in models], train, collector)
 
 
 def _warn_of_unused(
@@ -205,10 +226,7 @@ def _train(
         collector.error(
             "E0409", "there is already a `train`", block.span._replace(end=block.span.start + 5)
         )
-    train = TrainBuilder(models, scope.env, collector).build(blocks[0])
-    if train is not None and not collector.failed:
-        lint_train(next(m for m, _ in models if m.name == train.model), train, collector)
-    return train
+    return TrainBuilder(models, scope.env, collector).build(blocks[0])
 
 
 def _plan(
