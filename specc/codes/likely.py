@@ -1,8 +1,18 @@
-"""Rows of the table of codes. W0303 to W0305, W0403, W0404: what is likely a mistake."""
+"""Rows of the table of codes. W0101, W0303 to W0305, W0403, W0404: what is likely a mistake."""
 
 from specc.codes.form import Code
 
 ROWS = {
+    "W0101": Code(
+        "an ignore that silences nothing",
+        (
+            "`# specc: ignore[W0301] reason` silences that warning on its line, or, alone on a "
+            "line, on the next. Without a reason, or where there is no such warning, it does "
+            "nothing, and hides what comes later."
+        ),
+        "y = x -> Linear(4) -> ReLU  # specc: ignore[W0301] the bias is wanted",
+        "Take it away, or write it as the message shows.",
+    ),
     "W0303": Code(
         "a layer that has its batch where the spec has its steps",
         (

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from specc.errors import Collector, Span
 from specc.syntax import ast
+from specc.syntax.ignores import Ignore
 from specc.syntax.parse import Parsed
 
 # The path as written, the file that says it, where: the used file's name and what it says (None of
@@ -26,6 +27,7 @@ class UsedFile:
     tree: ast.SpecFile
     unread: frozenset[str]
     complete: bool
+    ignores: tuple[Ignore, ...] = ()
 
 
 def used_files(
@@ -74,7 +76,7 @@ def _visit(
             assert inner is not None  # only the spec itself has none, and it is above
             _visit(inner, name, [*above, file], found, collector, read_used)
         complete = before
-    found[file] = UsedFile(file, parsed.tree, parsed.unread, complete)
+    found[file] = UsedFile(file, parsed.tree, parsed.unread, complete, parsed.ignores)
 
 
 def _short(names: list[str]) -> list[str]:

@@ -23,6 +23,7 @@ from specc.semantics.names import check_name, check_type_name
 from specc.semantics.params import Settings, declare_param, type_advice
 from specc.semantics.plan import build_plan, test_params, with_steps
 from specc.semantics.rows_of_sizes import check_conditions, check_names
+from specc.semantics.silence import silence
 from specc.semantics.train import TrainBuilder
 from specc.semantics.untrained import lint_untrained
 from specc.semantics.values import TYPES
@@ -107,6 +108,7 @@ def build_program(
         check_lookups([model for model, _ in own], train, collector)
         _lint(own, train, collector)
     plan = _plan(tree, own, train, scope, of_test, collector)
+    silence((ignore for used in files for ignore in used.ignores), file, collector)
     return ir.Program(
         file=file,
         version=VERSION,

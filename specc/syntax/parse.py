@@ -24,6 +24,7 @@ from specc.errors import Collector, Diagnostic, Span
 from specc.syntax import ast
 from specc.syntax.builder import Builder
 from specc.syntax.grammar import parser
+from specc.syntax.ignores import Ignore, find_ignores
 from specc.syntax.messages import bracket_diagnostic, character_diagnostic, token_diagnostic
 from specc.syntax.newlines import BracketError
 
@@ -37,15 +38,21 @@ _LOCK: Final = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A file as read. ``unread`` are the words of the statements that could not be."""
+    """A file as read. ``unread`` are the words of the statements that could not be; ``ignores``
+    are the comments that silence warnings."""
 
     tree: ast.SpecFile
     unread: frozenset[str]
+    ignores: tuple[Ignore, ...] = ()
 
 
 def parse(text: str, file: str, collector: Collector) -> Parsed:
     """The tree of ``text``; its faults go to ``collector``, and the tree is of what could be
     read."""
+    return replace(_parse(text, file, collector), ignores=find_ignores(text, file))
+
+
+def _parse(text: str, file: str, collector: Collector) -> Parsed:
     unread: set[str] = set()
     errors = 0
     remaining = text
