@@ -5,6 +5,7 @@ module that is an instance of the type, and a whole ``Type.*`` all parameters in
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -72,8 +73,10 @@ def _expected(module: nn.Module, type_: str, name: str) -> set[str]:
     for path, inner in module.named_modules():
         if not isinstance(inner, cls):
             continue
-        for own, _ in inner.named_parameters(recurse=name == ""):
-            word = own.split("_")
+        # A parametrized weight is a module inside its layer.
+        wrapped = isinstance(inner, nn.Module) and hasattr(inner, "parametrizations")
+        for own, _ in inner.named_parameters(recurse=wrapped or name == ""):
+            word = own.removeprefix("parametrizations.").partition(".")[0].split("_")
             if name in ("", own) or (name in ("weight", "bias") and name in word):
                 found.add(f"{path}.{own}")
     return found
@@ -98,7 +101,7 @@ def test_every_bias_is_a_bias_whatever_torch_calls_it(body: str) -> None:
         expected = {
             name
             for name, _ in _live(program).named_parameters()
-            if word in name.rpartition(".")[2].split("_")
+            if word in re.sub(r"\.original[01]?$", "", name).rpartition(".")[2].split("_")
         }
         assert matches(f"*.{word}", program.model()) == expected
 
@@ -219,3 +222,32 @@ def test_what_is_not_inside_is_still_an_error() -> None:
     with pytest.raises(SpecError) as caught:
         _program(_BODIES["encoder layer"], "  init zeros_ on LayrNorm.*\n")
     assert caught.value.help == "did you mean `LayerNorm.*`?"
+
+
+def test_a_parametrized_weight_is_a_weight() -> None:
+    body = (
+        "y = x -> a: Linear(4) with spectral_norm -> b: Linear(4) with orthogonal -> c: Linear(4)"
+    )
+    model = _program(body, "  init normal_(std=0.02) on Linear.weight\n").model()
+    (init,) = model.initializers
+    assert init.on.names == (
+        "a.parametrizations.weight.original",
+        "b.parametrizations.weight.original",
+        "c.weight",
+    )
+    module = _live(_program(body, "  init zeros_ on a.weight\n  freeze on *.weight\n"))
+    still = {name for name, each in module.named_parameters() if not each.requires_grad}
+    assert still == set(init.on.names)
+    filled = {name for name, each in module.named_parameters() if not bool(each.any())}
+    assert filled == {"a.parametrizations.weight.original"}
+
+
+def test_an_initialiser_fills_no_half_of_a_weight() -> None:
+    body = "y = x -> a: Linear(4) with weight_norm -> b: Linear(4)"
+    with pytest.raises(SpecError) as caught:
+        _program(body, "  init normal_(std=0.02) on Linear.weight\n")
+    assert caught.value.code == "E0406"
+    # What is proposed checks.
+    exception = (caught.value.help or "").partition("`")[2].partition("`")[0]
+    _program(body, f"  init normal_(std=0.02) on Linear.weight {exception}\n")
+    _program(body, "  init ones_ on a.parametrizations.weight.original0\n  freeze on *.weight\n")

@@ -16,7 +16,7 @@ from specc.semantics.entities import to_operand
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
 from specc.semantics.habits import last_name
-from specc.semantics.selectors import resolve
+from specc.semantics.selectors import in_two, resolve
 from specc.semantics.settings import check_ranges
 from specc.syntax import ast
 
@@ -93,6 +93,16 @@ def _init(graph: Graph, module: ir.Module, statement: ast.Init) -> ir.Initialize
         return None
     on = resolve(statement.on, module, graph.collector)
     if on is None:
+        return None
+    apart = [name for name in in_two(statement.on, module) if name in on.names]
+    if apart:
+        graph.error(
+            "E0406",
+            f"weight_norm keeps a norm apart from a direction: `{apart[0]}` and its like are no"
+            " weight that an initialiser could fill",
+            statement.on.span,
+            f"leave them out: `except {apart[0].rpartition('.')[0]}.*`",
+        )
         return None
     distributions = []
     chosen = frozenset(on.names)

@@ -26,6 +26,9 @@ _FORMS: Final = {
     "bias": re.compile(r"bias|in_proj_bias|bias_[kv]|bias_(?:ih|hh)(?:_l\d+)?(?:_reverse)?"),
 }
 
+# What `with` makes of a parameter: one, or the two of weight_norm.
+_PARAMETRIZED: Final = re.compile(r"parametrizations\.(\w+)\.original[01]?$")
+
 
 @dataclass(frozen=True, slots=True)
 class Among:
@@ -131,6 +134,14 @@ def matches(pattern: str, model: ir.Module) -> set[str]:
     return {each.name for each in owned if full(each.name)}
 
 
+def in_two(selector: ast.Selector, model: ir.Module, among: Among | None = None) -> list[str]:
+    """What of ``selector`` is a weight that ``weight_norm`` has made two parameters of, picked as
+    the weight that it was: the names of the parameters."""
+    forms = [each.text for each in selector.patterns if each.text.rpartition(".")[2] in _FORMS]
+    names = set().union(*(among_matches(text, model, among or Among()) for text in forms))
+    return sorted(name for name in names if name.endswith((".original0", ".original1")))
+
+
 def could_match(pattern: str) -> bool:
     """Whether the end of ``pattern`` is the name of a parameter that some layer has."""
     last = pattern.rpartition(".")[2]
@@ -147,7 +158,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
         return lambda name: glob.fullmatch(name) is not None
 
     def matches_form(name: str) -> bool:
-        inside, between, own = name.rpartition(".")
+        inside, between, own = _PARAMETRIZED.sub(r"\1", name).rpartition(".")
         return dot == between and bool(glob.fullmatch(inside)) and bool(form.fullmatch(own))
 
     return matches_form
