@@ -160,7 +160,7 @@ def test_a_block_is_told_once_what_it_is_fed_with() -> None:
 def test_members_of_a_training_are_gone_through() -> None:
     more = "model Inner {\ninput x: float[N, 8]\noutput x -> Linear(3) -> Sigmoid\n}\n"
     train = "input x: float[N, 8]\ninput t: unit[N, 3]\nloss = BCEWithLogitsLoss(Inner(x), t)"
-    assert codes(train, "output x -> Linear(2)", more)[:1] == ["E0410"]
+    assert "E0410" in codes(train, "output x -> Linear(2)", more)
 
 
 # ── input and target in each other's place ───────────────────────────────────────────────────────

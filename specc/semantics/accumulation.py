@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from specc import ir
-from specc.errors import Collector
+from specc.errors import Collector, Span
 from specc.semantics.origins import Origins
 
 _OF_LABELS: Final = frozenset(
@@ -25,6 +25,7 @@ def lint_accumulation(model: ir.Module, train: ir.Train, collector: Collector) -
         return
     subject = train.module or model
     declared = {id(value) for value in (*subject.inputs, *train.inputs)}
+    said: set[Span] = set()
     needed: set[int] = set()
     for step in train.steps:
         needed |= _on_the_way(step, (*train.shared, *step.nodes))
@@ -34,9 +35,8 @@ def lint_accumulation(model: ir.Module, train: ir.Train, collector: Collector) -
             id(value) in needed for value in ir.result_values(node.result)
         )
         reason = _counts(node, module, origins, declared) if there else None
-        if reason is not None and not any(
-            (item.code, item.span) == ("W0404", node.span) for item in collector.items
-        ):
+        if reason is not None and node.span not in said:
+            said.add(node.span)
             what, advice = reason
             collector.warning(
                 "W0404",

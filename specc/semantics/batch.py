@@ -29,11 +29,13 @@ def lint_batch(models: Sequence[ir.Module], train: ir.Train | None, collector: C
             whole = replace(model, nodes=(*model.nodes, *steps.nodes))
         else:
             batch, whole = batch_size(model.inputs, ()), model
-        _look(whole, batch, collector, said)
+        if batch is not None:
+            _Walk(batch, collector, said).enter(whole, {})
     if train is not None and train.module is not None:
         batch = batch_size(train.inputs, _read_by_losses(train, train.inputs))
         whole = replace(train.module, nodes=(*train.module.nodes, *train.nodes))
-        _look(whole, batch, collector, said)
+        if batch is not None:
+            _Walk(batch, collector, said).enter(whole, {})
 
 
 def batch_size(inputs: Iterable[ir.Value], targets: Iterable[ir.Value]) -> Poly | None:
@@ -73,39 +75,71 @@ def _read_by_losses(train: ir.Train, inputs: Iterable[ir.Value]) -> list[ir.Valu
     return list(found.values())
 
 
-def _look(module: ir.Module, batch: Poly | None, collector: Collector, said: set[Span]) -> None:
-    if batch is None:
-        return
-    for node, place in ir.walk(module, {}):
-        match node:
-            case ir.LayerCall():
-                found = _of_a_layer(node, place, batch)
-            case ir.Subscript():
-                found = _of_a_subscript(node, place.values, batch)
-            case ir.FunctionCall() if node.function == "select":
-                found = _of_select(node, place.values, batch)
-            case _:
-                continue
-        if found is not None and found[0] not in said:
-            said.add(found[0])
-            collector.warning("W0303", found[1], found[0], found[2])
+class _Walk:
+    """What is said of a module and of the blocks in it: each block once for the same sizes."""
+
+    def __init__(self, batch: Poly, collector: Collector, said: set[Span]) -> None:
+        self.batch = batch
+        self.collector = collector
+        self.said = said
+        self._seen: set[tuple[int, frozenset[tuple[str, Size]]]] = set()
+
+    def enter(self, module: ir.Module, sizes: Mapping[str, Size]) -> None:
+        """Looks at ``module`` where its inputs' sizes are ``sizes``, in terms of the batch's."""
+        key = id(module), frozenset(sizes.items())
+        if key not in self._seen:
+            self._seen.add(key)
+            self._nodes(module.nodes, module, {**module.values, **sizes})
+
+    def _nodes(
+        self, nodes: Iterable[ir.Node], module: ir.Module, values: Mapping[str, Size]
+    ) -> None:
+        for node in nodes:
+            match node:
+                case ir.Chain() | ir.Branch():
+                    self._nodes(node.nodes, module, values)
+                case ir.Loop():
+                    for each in node.iterations:
+                        known = isinstance(each.index, int) and not isinstance(each.index, bool)
+                        inner = {**values, node.variable: each.index} if known else values
+                        self._nodes(each.nodes, module, inner)  # type: ignore[arg-type]  # an int
+                case ir.LayerCall():
+                    layer = module.by_path.get(node.layer)
+                    if layer is not None and layer.module is not None:
+                        inside = layer.module
+                        self.enter(inside, ir.input_sizes(inside, node.inputs, values))
+                    elif layer is not None:
+                        self._say(_of_a_layer(node, layer, values, self.batch))
+                case ir.Subscript():
+                    self._say(_of_a_subscript(node, values, self.batch))
+                case ir.FunctionCall() if node.function == "select":
+                    self._say(_of_select(node, values, self.batch))
+                case _:
+                    continue
+
+    def _say(self, found: tuple[Span, str, str] | None) -> None:
+        if found is not None and found[0] not in self.said:
+            span, message, advice = found
+            self.said.add(span)
+            self.collector.warning("W0303", message, span, advice)
 
 
 # ── layers ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _of_a_layer(node: ir.LayerCall, place: ir.Place, batch: Poly) -> tuple[Span, str, str] | None:
-    layer = place.module.by_path.get(node.layer)
-    if layer is None or layer.row is None or "batch_first" not in layer.row.by_name:
+def _of_a_layer(
+    node: ir.LayerCall, layer: ir.Layer, values: Mapping[str, Size], batch: Poly
+) -> tuple[Span, str, str] | None:
+    if layer.row is None or "batch_first" not in layer.row.by_name:
         return None
     given = dict(layer.arguments).get("batch_first", False)
-    first = ir.static_value(given, place.values) is True  # type: ignore[arg-type]  # compile-time
+    first = ir.static_value(given, values) is True  # type: ignore[arg-type]  # compile-time
     # A recurrent layer's states come after its sequence, and have a place of their own.
     fed = node.inputs[:1] if layer.row.family == "recurrent" else node.inputs
     for operand in fed:
         if not isinstance(operand, ir.Value) or len(operand.type.shape) != 3:
             continue
-        sizes = [evaluate(size, place.values) for size in operand.type.shape]
+        sizes = [evaluate(size, values) for size in operand.type.shape]
         there, other = (sizes[0], sizes[1]) if first else (sizes[1], sizes[0])
         # A batch of 1 was put there: the samples are what attends to each other.
         if other == batch and there not in (batch, 1):

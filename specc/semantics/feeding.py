@@ -16,7 +16,7 @@ from specc.catalog.pairs import (
     ONE_SIDED,
     Feeding,
 )
-from specc.errors import Collector, Diagnostic
+from specc.errors import Collector, Diagnostic, Span
 from specc.semantics.origins import Origins
 from specc.sizes import Poly, evaluate
 
@@ -32,6 +32,7 @@ class FeedingLint:
     def __init__(self, collector: Collector) -> None:
         self.collector = collector
         self.origins = Origins(self._look)
+        self.said: set[tuple[str, Span]] = set()
 
     def model(self, model: ir.Module) -> None:
         """Goes through a model that is fed with a batch."""
@@ -58,9 +59,8 @@ class FeedingLint:
             self._outer(node, *node.operands, module=module, origins=origins)
 
     def _say(self, found: Diagnostic) -> None:
-        if not any(
-            (item.code, item.span) == (found.code, found.span) for item in self.collector.items
-        ):
+        if found.span is not None and (found.code, found.span) not in self.said:
+            self.said.add((found.code, found.span))
             self.collector.items.append(found)
 
     def _fed(

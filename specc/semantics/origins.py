@@ -171,7 +171,8 @@ class Origins:
             return replace(first, opened=opened)
         table = {"exp": _EXPONENTS, "log": _LOGARITHMS}.get(name, {})
         kind = table.get(first.kind, "")
-        return Origin(kind, f"{name} of {first.maker}" if kind else "", opened=opened)
+        # However often, such as in a loop, the last is what is named.
+        return Origin(kind, name if kind else "", opened=opened)
 
     def _operated(self, node: ir.Operation) -> Origin:
         origins = [self.of(item) for item in node.operands if _holds_values(item)]
