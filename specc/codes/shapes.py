@@ -117,6 +117,15 @@ ROWS = {
         "y = x -> Linear(4) -> BatchNorm1d",
         "Write `bias=false`.",
     ),
+    "W0321": Code(
+        "frozen parameters whose running statistics still move",
+        (
+            "`freeze on` holds parameters. What a BatchNorm keeps of its inputs is no parameter, "
+            "and moves with each batch in training: the layer then gives something else."
+        ),
+        "freeze on bn.*",
+        "Write `freeze bn`, which keeps parameters, statistics and dropout as in evaluation.",
+    ),
     "W0302": Code(
         "a target that may be any number where a probability is meant",
         (

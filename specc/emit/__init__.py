@@ -14,6 +14,7 @@ from specc.emit.borrowed import helpers, imports
 from specc.emit.checkpoints import from_checkpoint
 from specc.emit.choices import is_hidden
 from specc.emit.classes import Classes, EmittedClass, classes_of
+from specc.emit.frozen import train_override
 from specc.emit.layout import identifier
 from specc.emit.marks import mark, told_apart
 from specc.emit.members import training_class
@@ -129,6 +130,7 @@ def _class(
     body = [constructor(made, classes, constants, attributes, precision)]
     if module.weights is not None:
         body.append(from_checkpoint(module))
+    body += train_override(module)
     body += computes
     train = program.train
     if train is not None and not train.members and train.model == module.name:

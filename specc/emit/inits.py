@@ -9,6 +9,7 @@ import ast
 from specc import ir
 from specc.catalog import INITS, LAYERS
 from specc.emit.expressions import Naming, call, dotted, of_arguments, path_expression
+from specc.emit.frozen import still_statements
 from specc.emit.marks import mark
 from specc.emit.selections import FEW, by_condition, types_inside
 from specc.emit.statements import Evaluate, For, If, Statement
@@ -20,7 +21,10 @@ def init_statements(module: ir.Module, naming: Naming) -> list[Statement]:
     for initializer in module.initializers:
         found += _init(module, initializer, naming)
     for selection in module.frozen:
-        found += _freeze(module, selection)
+        if isinstance(selection, ir.Still):
+            found += still_statements(selection)
+        else:
+            found += _freeze(module, selection)
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from specc import ir
 from specc.emit.body import Body
 from specc.emit.expressions import call, dotted, of_static
+from specc.emit.frozen import still_statements, train_override
 from specc.emit.layout import identifier
 from specc.emit.marks import mark
 from specc.emit.merge import as_parts
@@ -50,7 +51,7 @@ def training_class(train: ir.Train, constants: Mapping[str, str]) -> Class:
     """The class that trains the members of ``train``."""
     subject = train.module
     assert subject is not None
-    body = [_constructor(train, constants)]
+    body = [_constructor(train, constants), *train_override(subject)]
     if train.shared:
         body.append(_forward(train, constants))
     for step in train.steps:
@@ -83,6 +84,9 @@ def _constructor(train: ir.Train, constants: Mapping[str, str]) -> Function:
     if train.weighed:
         target = ast.Attribute(ast.Name("self"), "counted", ast.Store())
         body.append(Assign(target, call(dotted("torch.zeros"), ast.Tuple([], ast.Load()))))
+    for each in train.module.frozen if train.module is not None else ():
+        if isinstance(each, ir.Still):
+            body += still_statements(each)
     body += decided(train.decisions, constants)
     return Function("__init__", [], "None", "", body)
 

@@ -63,6 +63,9 @@ def demands_of(program: Program) -> Demands:
             inner = input_sizes(layer.module, node.inputs, place.values)
             _state(found, layer.module.conditions, {**layer.module.values, **inner})
         # Told by the running mean in its buffers, of one entry a channel.
+        full = f"{place.prefix}{layer.name}"
+        if any(full == path or full.startswith(f"{path}.") for path in whole.still_paths):
+            continue  # as in evaluation, where one example will do
         for name, shape in layer.buffers:
             if name == "running_mean":
                 result = next(result_values(node.result)).type.shape

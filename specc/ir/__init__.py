@@ -7,7 +7,16 @@ torch, no printing, no passes (those are ``specc.semantics``), so that each stag
 
 from specc.ir.checkpoints import MapLine
 from specc.ir.divisibility import joined
-from specc.ir.modules import Condition, Initializer, Module, Output, Param, Selection, numbers
+from specc.ir.modules import (
+    Condition,
+    Initializer,
+    Module,
+    Output,
+    Param,
+    Selection,
+    Still,
+    numbers,
+)
 from specc.ir.nodes import (
     Arguments,
     Branch,
@@ -119,6 +128,7 @@ __all__ = [
     "Static",
     "Step",
     "Stepped",
+    "Still",
     "Subscript",
     "TensorType",
     "TestPlan",

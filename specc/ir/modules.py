@@ -98,6 +98,13 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Still(Selection):
+    """Layers, blocks and models at ``paths`` that are kept whole as in evaluation."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Initializer:
     """``init normal_(std=0.02) on Linear.weight``."""
 
@@ -209,6 +216,15 @@ class Module:
             if layer.module is not None:
                 names.update(f"{layer.name}.{name}" for name in layer.module.frozen_names)
         return frozenset(names)
+
+    @cached_property
+    def still_paths(self) -> frozenset[str]:
+        """The full paths of what is kept as in evaluation, blocks entered."""
+        found = {path for each in self.frozen if isinstance(each, Still) for path in each.paths}
+        for layer in self.layers:
+            if layer.module is not None:
+                found.update(f"{layer.name}.{path}" for path in layer.module.still_paths)
+        return frozenset(found)
 
     @cached_property
     def all_blocks(self) -> tuple[tuple[str, Layer], ...]:

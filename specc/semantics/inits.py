@@ -14,6 +14,7 @@ from specc.semantics.bind import bind
 from specc.semantics.calls import given_arguments
 from specc.semantics.entities import to_operand
 from specc.semantics.expressions import elaborate
+from specc.semantics.freezes import frozen_whole, warn_of_statistics
 from specc.semantics.graph import Graph
 from specc.semantics.habits import last_name
 from specc.semantics.selectors import in_two, resolve
@@ -30,12 +31,21 @@ def with_inits(
     if any(item.severity == "error" for item in graph.collector.items):
         return module  # a selector would miss what was reported
     found = [made for made in (_init(graph, module, item) for item in inits) if made is not None]
-    frozen = [resolve(item.on, module, graph.collector) for item in freezes]
-    return replace(
+    frozen = [
+        resolve(item.on, module, graph.collector)
+        if item.on is not None
+        else frozen_whole(item.whole, module, graph.collector)
+        for item in freezes
+    ]
+    made = replace(
         module,
         initializers=tuple(found),
         frozen=tuple(item for item in frozen if item is not None),
     )
+    for statement, on in zip(freezes, frozen, strict=True):
+        if on is not None and statement.on is not None:
+            warn_of_statistics(statement, on, made, graph.collector)
+    return made
 
 
 @dataclass(frozen=True, slots=True)

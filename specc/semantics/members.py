@@ -99,6 +99,8 @@ def selected(block: ast.Train, models: Mapping[str, object]) -> set[str]:
         for item in statement.body if isinstance(statement, ast.Step) else (statement,):
             if isinstance(item, ast.Copy | ast.Ema):
                 found.add(item.of)
+            if isinstance(item, ast.Freeze):
+                found.update(pattern.text for pattern in item.whole)
             selector = getattr(item, "on", None)
             for pattern in selector.patterns if isinstance(selector, ast.Selector) else ():
                 found.add(pattern.text.partition(".")[0])

@@ -86,7 +86,12 @@ class StepBuilder:
                 self._optimizer(statement)
             case ast.Scheduler():
                 self._scheduler(statement)
-            case ast.Freeze():
+            case ast.Freeze() if statement.on is None:
+                self.collector.error(
+                    "E0412", "what is kept as in evaluation is kept in every step", statement.span,
+                    "say it in the model that has the layer; of a model as a whole, in `train`",
+                )  # fmt: skip
+            case ast.Freeze() if statement.on is not None:
                 on = self._select(statement.on)
                 if on is not None:
                     self.frozen.append(on)

@@ -18,6 +18,7 @@ from specc.semantics.choices import chosen
 from specc.semantics.derivatives import GRAD, check_derivatives
 from specc.semantics.entities import POISON, Entity, Items, is_poisoned, is_static
 from specc.semantics.expressions import elaborate
+from specc.semantics.freezes import still
 from specc.semantics.graph import Graph
 from specc.semantics.loops import for_loop
 from specc.semantics.members import call_member, called, mentioned, selected
@@ -181,9 +182,12 @@ class TrainBuilder:
         if not explicit:
             self._call_the_model(graph, names[0], members[0])
         steps = [item for item in block.body if isinstance(item, ast.Step)]
+        subject = self._kept_whole(block, subject, members)
         whole = StepBuilder("", graph, subject, among, block.span, self.incomplete)
         built: list[tuple[StepBuilder, ir.Step]] = []
         for statement in block.body:
+            if isinstance(statement, ast.Freeze) and statement.on is None:
+                continue  # read before the steps, which are not to train it
             if isinstance(statement, ast.Step):
                 built.append(self._step(statement, graph, subject, among, built))
             elif steps and isinstance(statement, ast.Assign):
@@ -262,6 +266,26 @@ class TrainBuilder:
             precision=self.precision,
             conditions=conditions,
         )
+
+    def _kept_whole(
+        self, block: ast.Train, subject: ir.Module, members: Sequence[ir.Member]
+    ) -> ir.Module:
+        """``subject`` with the members that ``freeze Teacher`` keeps as in evaluation."""
+        attributes = {m.model if m.kind == "model" else m.attribute: m.attribute for m in members}
+        kept = list(subject.frozen)
+        for statement in block.body:
+            if not isinstance(statement, ast.Freeze) or statement.on is not None:
+                continue
+            for pattern in statement.whole:
+                attribute = attributes.get(pattern.text)
+                if attribute is None:
+                    self.collector.error(
+                        "E0401", f"`{pattern.text}` is no model that is trained here", pattern.span,
+                        f"one of {', '.join(attributes)}; a layer is frozen in its model",
+                    )  # fmt: skip
+                else:
+                    kept.append(still(pattern.text, (attribute,), subject))
+        return replace(subject, frozen=tuple(kept))
 
     def _step(
         self, statement: ast.Step, graph: Graph, subject: ir.Module, among: Among,

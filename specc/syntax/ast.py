@@ -248,7 +248,10 @@ class Weights(Statement):
 
 
 class Freeze(Statement):
-    on: Selector
+    """``freeze on stem.*``, or ``freeze teacher``: then ``on`` is None, and ``whole`` has paths."""
+
+    on: Selector | None
+    whole: tuple[Pattern, ...] = ()
 
 
 class If(Statement):

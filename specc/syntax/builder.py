@@ -193,6 +193,14 @@ class Builder(Expressions):
         keyword, selector = children
         return ast.Freeze(span=self.span(keyword).to(selector.span), on=selector)
 
+    def freeze_whole(self, children: Children) -> ast.Freeze:
+        keyword, *paths = children
+        return ast.Freeze(span=self.span(keyword).to(paths[-1].span), on=None, whole=tuple(paths))
+
+    def layer_path(self, children: Children) -> ast.Pattern:
+        span = self._through(children[0], children[-1])
+        return ast.Pattern(span=span, text=".".join(map(str, children)))
+
     def if_statement(self, children: Children) -> ast.If:
         keyword, condition, (body, closing), otherwise = children
         below = otherwise[0] if otherwise and len(otherwise) == 1 else None

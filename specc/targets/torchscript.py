@@ -12,6 +12,7 @@ import copy
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,9 @@ def save(
         # A trace has the mode and the sizes that it was made with.
         traced = isinstance(made, TopLevelTracedModule)
         known = Facts(False, bound_to(free_sizes, inputs)) if traced else Facts()
+        if any("train" in vars(type(each)) for each in module.modules()):
+            # A script has torch's own train(): it would undo what is frozen.
+            known = replace(known, trains=False)
         extra = {MARKER: marker("torchscript", known)}
         with _without_deprecations():
             write_atomically(
