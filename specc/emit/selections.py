@@ -205,7 +205,8 @@ def types_inside(module: ir.Module) -> frozenset[str]:
     those inside torch's own too. Empty where extensions add layers: what these derive from, and
     have inside, is theirs to know."""
     owned = tuple(ir.owned_parameters(module))
-    if any(each.layer.row is None or each.layer.type not in LAYERS for each in owned):
+    layers = [each.holder for each in owned if isinstance(each.holder, ir.Layer)]
+    if any(layer.row is None or layer.type not in LAYERS for layer in layers):
         return frozenset()
     return frozenset(type_ for each in owned for type_, _ in each.around if type_ in LAYERS)
 

@@ -245,7 +245,7 @@ class Module:
             if layer.module is not None:
                 stack.append((f"{path}.", iter(layer.module.layers)))
 
-    def _holders(self) -> Iterator[tuple[str, Layer | State]]:
+    def holders(self) -> Iterator[tuple[str, Layer | State]]:
         """What holds parameters and buffers, with the path in front of their names, in torch's
         order: what a module keeps itself, then what is inside it."""
         yield from (("", state) for state in self.states)
@@ -258,13 +258,13 @@ class Module:
     def parameters(self) -> Iterator[tuple[str, Layer | State, tuple[int, ...]]]:
         """Each parameter as (its ``state_dict`` name, what holds it, its shape), in torch's
         order."""
-        for path, holder in self._holders():
+        for path, holder in self.holders():
             for name, shape in holder.parameters:
                 yield f"{path}{name}", holder, numbers(shape, holder.values)
 
     def buffers(self) -> Iterator[tuple[str, Layer | State, tuple[int, ...]]]:
         """Each buffer likewise, those that are not in the ``state_dict`` among them."""
-        for path, holder in self._holders():
+        for path, holder in self.holders():
             for name, shape in holder.buffers:
                 yield f"{path}{name}", holder, numbers(shape, holder.values)
 

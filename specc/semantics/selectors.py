@@ -178,7 +178,9 @@ def _nothing(
     pattern: ast.Pattern, model: ir.Module, collector: Collector, among: Among, of: str = ""
 ) -> None:
     names = [name for name, _, _ in model.parameters()]
-    types = sorted({type_ for each in ir.owned_parameters(model) for type_, _ in each.around})
+    types = sorted(
+        {type_ for each in ir.owned_parameters(model) for type_, _ in each.around if type_}
+    )
     blocks = sorted({layer.type for _, layer in model.all_blocks})
     head, dot, rest = pattern.text.partition(".")
     # A model, a block or a layer by its name, then a parameter by its own.
