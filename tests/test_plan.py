@@ -182,7 +182,7 @@ def test_blocks_of_two_classes_inside_themselves_keep_their_way() -> None:
 
 
 def test_a_loop_over_blocks_of_two_classes_is_written_out() -> None:
-    source = emitted(SPLIT, "output x -> repeat(3) Inner(i)")
+    source = emitted(SPLIT, "output x -> repeat(3, i) Inner(i)")
     assert "Inner(dim, 0), Inner2(dim, 1)" in re.sub(r"\s+", " ", source)
 
 
@@ -453,7 +453,7 @@ TWICE = "block Twice {\n input x: float[N, D]\n output x -> Linear(2 * D) -> Lin
         ("b: for i in range(k, k + 1) { x = shared(x -> Linear(2 * i)) }", "2 * k"),
         ("for i in range(2) { for j in (i + k, k + i) { y = shared(x -> Linear(j - i)) } }", "k"),
         (
-            "for i in range(3) { for i in (k + i, k + i) { y = shared(x -> Linear(5 + 0 * i)) } }",
+            "for i in range(3) { for j in (k + i, k + i) { y = shared(x -> Linear(5 + 0 * j)) } }",
             "5",
         ),
         ("ys = [shared(x -> Linear(i)) for i in (k, k, k)]\n x = ys[0] + ys[1]", "k"),

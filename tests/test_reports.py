@@ -124,7 +124,7 @@ def places(text: str) -> list[tuple[str, int]]:
     "uses",
     [
         "x = x -> Faulty(3) -> Faulty(5) -> Faulty(7)",
-        "x = x -> repeat(3) Faulty(3 + i)",
+        "x = x -> repeat(3, i) Faulty(3 + i)",
         "for i in range(3) { x = x -> Faulty(2 + i) }",
         "x = x + (x -> Linear(4) -> Faulty(3)) + (x -> Linear(5) -> Faulty(5))",
     ],

@@ -120,7 +120,7 @@ def test_counters_go_on_after_loops_inside_each_other() -> None:
 
 
 def test_the_position_in_a_repeat_is_no_param_to_build_for() -> None:
-    model = model_of("input x: float[N, 4]\n output x -> repeat(2) Linear(2 ** i)")
+    model = model_of("input x: float[N, 4]\n output x -> repeat(2, i) Linear(2 ** i)")
     assert model.fixed == ()
 
 
@@ -321,7 +321,7 @@ def test_analysing_never_imports_torch() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "input x: float[N, 4]\n output x -> Hardtanh(3.0)",
+        "input x: float[N, 4]\n output x -> Hardtanh(min_val=3.0)",
         "input x: float[N, 4]\n output x -> BatchNorm1d(eps=-1e-5)",
         "input x: float[N, T, 4]\n output x -> LSTM(-1)",
         "input x: float[N, 4, 4]\n output roll(x, (1, 2))",

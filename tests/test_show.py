@@ -187,7 +187,7 @@ block Dense(p: float) {
 
 model M {
   input x: float[N, 4]
-  y = x -> h: repeat(3) Dense(0.1 * i)
+  y = x -> h: repeat(3, k) Dense(0.1 * k)
   output y
 }
 """

@@ -186,6 +186,7 @@ def _row(
     rank: int = 0,
     most: int | None = None,
     example: str = "",
+    unnamed: tuple[str, ...] = (),
 ) -> InitRow:
     return InitRow(
         name,
@@ -193,6 +194,7 @@ def _row(
         signature,
         summary,
         choices=choices or {},
+        positional=(unnamed,) if unnamed else (),
         rule=rule,
         rank=rank,
         most=most,
@@ -201,15 +203,23 @@ def _row(
 
 
 _GAIN = "gain: float = 1.0"
+_SCALE, _MOMENTS = ("gain",), ("mean", "std")
 
 ROWS = (
-    _row("uniform_", "uniform from a to b", _uniform, "a: float = 0.0, b: float = 1.0"),
-    _row("normal_", "normal", _normal, "mean: float = 0.0, std: float = 1.0"),
+    _row(
+        "uniform_",
+        "uniform from a to b",
+        _uniform,
+        "a: float = 0.0, b: float = 1.0",
+        unnamed=("a", "b"),
+    ),
+    _row("normal_", "normal", _normal, "mean: float = 0.0, std: float = 1.0", unnamed=_MOMENTS),
     _row(
         "trunc_normal_",
         "normal, cut off at a and b",
         _truncated,
         "mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0",
+        unnamed=_MOMENTS,
     ),
     _row("constant_", "one number", _given, "val: float", example="constant_(0.5)"),
     _row("ones_", "ones", _constant(1.0)),
@@ -223,11 +233,11 @@ ROWS = (
         rank=3,
         most=5,
     ),
-    _row("xavier_uniform_", "Glorot's uniform", _xavier("uniform"), _GAIN, rank=2),
-    _row("xavier_normal_", "Glorot's normal", _xavier("normal"), _GAIN, rank=2),
+    _row("xavier_uniform_", "Glorot's uniform", _xavier("uniform"), _GAIN, rank=2, unnamed=_SCALE),
+    _row("xavier_normal_", "Glorot's normal", _xavier("normal"), _GAIN, rank=2, unnamed=_SCALE),
     _row("kaiming_uniform_", "He's uniform", _kaiming("uniform"), _KAIMING, _CHOICES, rank=2),
     _row("kaiming_normal_", "He's normal", _kaiming("normal"), _KAIMING, _CHOICES, rank=2),
-    _row("orthogonal_", "orthogonal rows", _orthogonal, _GAIN, rank=2),
+    _row("orthogonal_", "orthogonal rows", _orthogonal, _GAIN, rank=2, unnamed=_SCALE),
     _row(
         "sparse_",
         "a share of zeros, else normal",

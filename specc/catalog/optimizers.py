@@ -140,6 +140,7 @@ def _row(
         summary,
         since=since,
         choices=choices or {},
+        positional=(("lr",),),
         example=example,
         rank=rank,
         closure=closure,

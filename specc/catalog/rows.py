@@ -113,8 +113,9 @@ class Row:
     """What every row has; a row equals itself alone. ``torch`` is how the emitted source writes it:
     ``nn.Conv2d``, ``F.relu``.
 
-    ``choices`` lists the legal strings of an argument; ``positional`` lists the legal sets of
-    positional arguments where 'all but the inferred, in order' is not what users expect.
+    ``choices`` lists the legal strings of an argument. ``positional`` lists the sets of arguments
+    that may stand without a name, where those are others than what has no default: the rate of a
+    ``Dropout``, which everybody knows. Of a function they are all, in torch's order.
 
     ``example`` is what ``specc catalog`` shows, and the row's case in the conformance suite: the
     inputs of a small model, ``|``, and what it computes, in the spec's own words, such as ``x:
@@ -153,6 +154,22 @@ class Row:
     @cached_property
     def by_name(self) -> dict[str, Argument]:
         return {argument.name: argument for argument in self.arguments}
+
+    @cached_property
+    def unnamed(self) -> tuple[tuple[str, ...], ...]:
+        """The sets of arguments that may stand without a name, the smallest first; a call with
+        as many such values as a set has gives them in its order."""
+        if self.positional:
+            return tuple(sorted({(), *self.positional}, key=len))
+        order = self.open_arguments
+        return tuple(order[:count] for count in range(len(order) + 1))
+
+    @property
+    def open_arguments(self) -> tuple[str, ...]:
+        """What may stand without a name where ``positional`` says nothing, in order."""
+        return tuple(
+            each.name for each in self.arguments if each.required and not each.keyword_only
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +229,13 @@ class FunctionRow(Row):
     stochastic: bool = field(default=False, kw_only=True)
     training: bool = field(default=False, kw_only=True)
     family: str = field(default="", kw_only=True)
+
+    @property
+    def open_arguments(self) -> tuple[str, ...]:
+        """All of them: a function is called as torch's is."""
+        return tuple(
+            each.name for each in self.arguments if not each.inferred and not each.keyword_only
+        )
 
 
 class Begin(NamedTuple):

@@ -65,9 +65,13 @@ ROWS = {
     ),
     "E0208": Code(
         "an argument that must be given by name",
-        "Some settings have no obvious place, or there are more values than places.",
-        "y = x -> Linear(10, true, 3)",
-        "Give the value as name=value.",
+        (
+            "A row of the catalogue says which of its arguments may stand without a name: those "
+            "that a reader knows, before what has a name. torch's own order begins with sizes that "
+            "the shapes tell here, so that `LSTM(8, 16)` would be two things."
+        ),
+        "y = x -> Linear(8, 3)",
+        "Write the call as the message gives it: Linear(3).",
     ),
     "E0209": Code(
         "an argument given twice",
@@ -129,7 +133,7 @@ ROWS = {
     ),
     "E0220": Code(
         "a param declared twice",
-        "`--set` could not tell the two apart.",
+        "`--set` could not tell the two apart, or the one would hide the other.",
         ("param width: int = 4\nparam width: int = 8"),
         "Give one of them another name.",
     ),
@@ -201,8 +205,11 @@ ROWS = {
         "Take the label away.",
     ),
     "E0230": Code(
-        "a name given to an input or a value that is already something else",
-        "A reader could not tell what the name means.",
+        "a name that would hide another",
+        (
+            "An input, a loop's variable, the position in a `repeat` and a value have a name of "
+            "their own: a reader could not tell what a name means that is two things."
+        ),
         ("input x: float[N, 4]\ny = x -> relu"),
         "Choose another name.",
     ),

@@ -17,11 +17,13 @@ from specc.errors import Collector, Span
 from specc.semantics.entities import Entity, Items, describe, is_poisoned
 from specc.semantics.foreign_names import argument_advice, meant_argument
 from specc.sizes import Poly, Size, evaluate
+from specc.syntax import ast
 
 _KINDS = {
     "int": "an int",
     "size": "a size",
     "float": "a number",
+    "float?": "a number or none",
     "bool": "true or false",
     "str": "a string",
     "none": "none",
@@ -37,11 +39,12 @@ _KINDS = {
 
 @dataclass(slots=True)
 class Given:
-    """One argument as written: its value, where it stands."""
+    """One argument as written: its value, where it stands, the value's text as a tree."""
 
     name: str | None
     value: Entity
     span: Span
+    node: ast.Expression | None = None
 
 
 @dataclass(slots=True)
@@ -67,21 +70,23 @@ def bind(
     keyword_only: bool = False,
 ) -> Bound:
     """``given`` as the row's arguments. ``first`` is what the pipe feeds in as the first of
-    them."""
+    them. Where there are more values without a name than the row takes so, it fails without a
+    word: ``unnamed.bind_call`` has one."""
     bound = Bound()
     positional = [] if first is None else [Given(None, first, span)]
     positional += [item for item in given if item.name is None]
     if keyword_only and positional:
+        names = [f"`{argument.name}`" for argument in row.arguments if not argument.inferred]
         collector.error(
             "E0208", f"{row.name} takes its settings by name here", positional[0].span,
-            f"write `{_first_free(row)}=...`",
+            f"they are {', '.join(names)}",
         )  # fmt: skip
         bound.failed = True
         return bound
-    _bind_positional(row, positional, bound, collector)
+    _bind_positional(row, positional, bound)
     for item in given:
         if item.name is not None:
-            _bind_keyword(row, item, bound, collector)
+            bind_keyword(row, item, bound, collector)
     if keyword_only:
         return _checked(row, bound, collector, params)
     missing = [
@@ -118,42 +123,23 @@ def signature(row: Row) -> str:
     return f"{row.name}({', '.join(shown)})"
 
 
-def _bind_positional(row: Row, given: list[Given], bound: Bound, collector: Collector) -> None:
-    order = positional_order(row, len(given))
+def _bind_positional(row: Row, given: list[Given], bound: Bound) -> None:
+    order = [row.by_name[name] for name in positional_order(row, len(given))]
     for index, item in enumerate(given):
         if index < len(order) and order[index].variadic:
             _bind_variadic(order[index], given[index:], bound)
             return
         if index >= len(order):
-            told = [argument.name for argument in row.arguments if argument.inferred]
-            help_ = f"its form is {signature(row)}"
-            if told:
-                help_ += f"; {', '.join(told)} is told by the incoming value"
-            collector.error(
-                "E0208",
-                f"{row.name} takes {len(order)} positional arguments, {len(given)} are given",
-                item.span,
-                help_,
-            )
             bound.failed = True
             return
         bound.values[order[index].name] = item.value
         bound.spans[order[index].name] = item.span
 
 
-def positional_order(row: Row, count: int) -> list[Argument]:
-    """The arguments that so many values by place are given to, in order."""
-    for names in row.positional:
-        if len(names) == count:
-            return [row.by_name[name] for name in names]
-    if row.positional:
-        longest = max(row.positional, key=len)
-        return [row.by_name[name] for name in longest]
-    return [
-        argument
-        for argument in row.arguments
-        if not argument.inferred and not argument.keyword_only
-    ]
+def positional_order(row: Row, count: int) -> tuple[str, ...]:
+    """The names of the arguments that so many values by place are given to, in order."""
+    longest = row.unnamed[-1]
+    return next((names for names in row.unnamed if len(names) == count), longest)
 
 
 def _bind_variadic(argument: Argument, rest: list[Given], bound: Bound) -> None:
@@ -166,7 +152,8 @@ def _bind_variadic(argument: Argument, rest: list[Given], bound: Bound) -> None:
     bound.spans[argument.name] = rest[0].span.to(rest[-1].span)
 
 
-def _bind_keyword(row: Row, item: Given, bound: Bound, collector: Collector) -> None:
+def bind_keyword(row: Row, item: Given, bound: Bound, collector: Collector) -> None:
+    """Adds one argument that is given by name to ``bound``; E0203, E0209."""
     assert item.name is not None
     if item.name not in row.by_name:
         collector.error(
@@ -289,7 +276,3 @@ def _literal(value: object) -> str:
             return f'"{value}"'
         case _:
             return str(value)
-
-
-def _first_free(row: Row) -> str:
-    return next((argument.name for argument in row.arguments if not argument.inferred), "name")

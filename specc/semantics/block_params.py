@@ -23,6 +23,7 @@ from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.layer_choices import literal_choice, read_choice
 from specc.semantics.library import Definition
 from specc.semantics.substitution import static_outside
+from specc.semantics.unnamed import counted, late_fault, misplaced, orders, spelled_use
 from specc.semantics.values import TYPES, article, in_scope, is_of
 from specc.sizes import Poly, Size
 from specc.syntax import ast
@@ -55,11 +56,17 @@ def bind_params(
     bound: dict[str, Given] = {}
     failed = False
     order = list(by_name)
+    late = misplaced(given)
+    if late is not None:
+        graph.error(
+            "E0208", late_fault(late), late.span, _in_place(graph, definition, given, span)
+        )  # fmt: skip
+        return None
     for position, item in enumerate(item for item in given if item.name is None):
         if position >= len(order):
             graph.error(
                 "E0208",
-                f"{tree.name} takes {len(order)} arguments, not more",
+                f"{tree.name} takes {counted(len(order), 'argument')}, not more",
                 item.span,
                 f"its form is {block_signature(definition)}; sizes come with what it is fed",
             )
@@ -123,6 +130,29 @@ def bind_params(
             header.meaning[parameter.name] = written if isinstance(written, int | Poly) else value
         header.params.append(ir.Param(parameter.name, kind, default, value, parameter.span))
     return header
+
+
+def _in_place(graph: Graph, definition: Definition, given: list[Given], span: Span) -> str:
+    """What to write for a use whose values without a name stand behind named ones."""
+    parameters = {each.name: each for each in definition.tree.parameters}
+    for values in orders(tuple(parameters), given):
+        fits = all(
+            name in parameters and _takes(graph, parameters[name], item)
+            for name, item in values.items()
+        )
+        if fits and all(name in values or each.default for name, each in parameters.items()):
+            return f"write `{spelled_use(definition.tree.name, tuple(parameters), values, span)}`"
+    return f"its form is {block_signature(definition)}"
+
+
+def _takes(graph: Graph, parameter: ast.Parameter, item: Given) -> bool:
+    if not is_static(item.value):
+        return False
+    try:
+        value = static.plain(to_static(item.value), graph.params)
+    except static.Undecided:
+        return False
+    return is_of(value, parameter.type.name)
 
 
 def _given_value(graph: Graph, name: str, parameter: ast.Parameter, item: Given) -> ir.Static:

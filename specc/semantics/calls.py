@@ -14,7 +14,7 @@ from specc.catalog import suggest
 from specc.catalog.ranges import ANY, own_range_of
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import Span
-from specc.semantics.bind import Bound, Given, bind, fits
+from specc.semantics.bind import Bound, Given, fits
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -29,6 +29,7 @@ from specc.semantics.entities import (
 from specc.semantics.feeding import swapped_advice
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.layer_choices import kind_at, param_kinds, read_choice, with_names
+from specc.semantics.unnamed import Told, bind_call
 from specc.semantics.wrappers import wrapped_tensors
 from specc.sizes import Poly, Size, symbols
 from specc.syntax import ast
@@ -57,7 +58,7 @@ def given_arguments(
         else:
             value = elaborate(graph, argument.value)
         span = argument.value.span if argument.name is None else argument.span
-        found.append(Given(argument.name, value, span))
+        found.append(Given(argument.name, value, span, argument.value))
     return found
 
 
@@ -70,11 +71,19 @@ def make_layer(
 
     ``nodes`` is where it comes to be, if that is not where it is fed; ``choice`` is the param's
     value that it is by."""
-    bound = bind(row, given, span, graph.collector, graph.params)
-    if bound.failed or any(is_poisoned(item) for item in inputs):
-        return False
-    tensors = _layer_tensors(graph, row, inputs, span)
-    if tensors is None:
+    inputs, _ = _without_nones(row, inputs, span)
+    poisoned = any(is_poisoned(item) for item in inputs)
+    tensors = None if poisoned else _layer_tensors(graph, row, inputs, span)
+
+    def attempt(bound: Bound) -> Told | None:
+        assert tensors is not None
+        return _told(graph, row, bound, tensors, span)
+
+    bound = bind_call(
+        row, given, span, graph.collector, graph.params,
+        attempt=None if tensors is None else attempt,
+    )  # fmt: skip
+    if bound.failed or tensors is None:
         return False
     try:
         call = _call(graph, row, bound, tensors, span)
@@ -112,6 +121,8 @@ def apply_layer(
     layer = graph.layers[name]
     row = layer.row
     assert row is not None  # blocks are called by ``blocks``
+    inputs, behind = _without_nones(row, inputs, span)
+    by_name = [*behind, *by_name]
     tensors = _layer_tensors(graph, row, inputs, span)
     keywords = forward_keywords(graph, row, inputs, by_name)
     if tensors is None or keywords is None:
@@ -192,17 +203,17 @@ def call_function(
     first: Entity | None = None,
 ) -> Entity:
     """A function, loss or metric applied to its arguments."""
-    bound = bind(row, given, span, graph.collector, graph.params, first=first)
+
+    def attempt(bound: Bound) -> Told | None:
+        return _told(graph, row, bound, _tensors(bound), span)
+
+    bound = bind_call(row, given, span, graph.collector, graph.params, first=first, attempt=attempt)
     if bound.failed:
         return POISON
-    tensors: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}
     for name, value in bound.values.items():
         if value == Items(()) and "tensors" in row.by_name[name].types:
             return graph.error("E0224", f"{row.name} takes at least one tensor", bound.spans[name])
-        if isinstance(value, ir.Value):
-            tensors[name] = value.type
-        elif isinstance(value, Items) and not is_static(value):
-            tensors[name] = tuple(item.type for item in value.items if isinstance(item, ir.Value))
+    tensors = _tensors(bound)
     incoming = _incoming([value for value in bound.values.values() if not is_static(value)])
     try:
         call = _call(graph, row, bound, tensors, span)
@@ -246,6 +257,56 @@ def _fits_swapped(row: FunctionRow, call: Call) -> bool:
 def _refuse_unequal(left: Size, right: Size, refusal: RuleError, call: Call) -> None:
     if call.value(left - right) != 0:
         raise refusal
+
+
+def _tensors(bound: Bound) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...]]:
+    """The types of the tensors among a function's arguments."""
+    found: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}
+    for name, value in bound.values.items():
+        if isinstance(value, ir.Value):
+            found[name] = value.type
+        elif isinstance(value, Items) and not is_static(value):
+            found[name] = tuple(item.type for item in value.items if isinstance(item, ir.Value))
+    return found
+
+
+def _told(
+    graph: Graph, row: LayerRow | FunctionRow, bound: Bound,
+    tensors: Mapping[str, ir.TensorType | tuple[ir.TensorType, ...]], span: Span,
+) -> Told | None:  # fmt: skip
+    """What the shapes tell of the row's arguments with what is ``bound``; None where they refuse
+    it, or leave open whether it is so. Nothing is made or reported."""
+    known = len(graph.conditions)
+    if any(value == Items(()) for value in bound.values.values()):
+        return None
+    try:
+        call = _call(graph, row, bound, tensors, span)
+        if isinstance(row, LayerRow):
+            call = _with_inferred(graph, row, bound, call, span)
+            if len(graph.conditions) > known:
+                return None
+            row.parameters(call)
+        row.shape(call)
+    except RuleError:
+        return None
+    finally:
+        del graph.conditions[known:]
+    return {name: bound.values[name] for name in getattr(row, "infer", ())}
+
+
+def _without_nones(
+    row: LayerRow, inputs: list[Entity], span: Span
+) -> tuple[list[Entity], list[Given]]:
+    """``inputs`` up to the first ``none`` for what may be left out, and what stands behind it by
+    name: ``encode(x, none, padding)`` is ``encode(x, src_key_padding_mask=padding)``."""
+    if None not in inputs or len(inputs) > len(row.inputs):
+        return inputs, []
+    start = inputs.index(None)
+    behind = [*zip(row.inputs[start:], inputs[start:], strict=False)]
+    if not all(name.endswith("?") for name, value in behind if value is None):
+        return inputs, []
+    named = [Given(name.rstrip("?"), value, span) for name, value in behind if value is not None]
+    return inputs[:start], named
 
 
 def _layer_tensors(

@@ -20,6 +20,7 @@ from specc.semantics.layer_choices import chosen
 from specc.semantics.missing import unknown
 from specc.semantics.names import check_label
 from specc.semantics.substitution import type_outside
+from specc.semantics.unnamed import late_fault, misplaced
 from specc.semantics.wrappers import read_wrappers
 from specc.syntax import ast
 
@@ -79,6 +80,13 @@ def apply_handle(
     declaration = graph.declared.get(handle.path)
     if declaration is None:
         return POISON
+    late = misplaced(given)
+    if late is not None:
+        if handle.path not in graph.layers:
+            del graph.declared[handle.path]  # fed, but wrongly
+        return graph.error(
+            "E0208", late_fault(late), late.span, "what has no name stands before what has one"
+        )
     inputs = [item.value for item in given if item.name is None]
     by_name = [item for item in given if item.name is not None]
     if by_name and declaration.target not in graph.catalogue.layers:
@@ -110,7 +118,7 @@ def _made(
     # All but the sizes came with the declaration; they come with this first use.
     made = wrappers is not None and make_layer(
         graph, graph.catalogue.layers[declaration.target], declaration.given,
-        _outside(graph, declaration, inputs), handle.path, declaration.stage.span,
+        _outside(graph, declaration, inputs), handle.path, declaration.stage.target.span,
         wrappers=wrappers, nodes=declaration.nodes, choice=declaration.choice,
     )  # fmt: skip
     if not made:

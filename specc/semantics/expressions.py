@@ -37,6 +37,7 @@ from specc.semantics.operators import binary, compile_time, is_compile_time, una
 from specc.semantics.python_forms import is_length
 from specc.semantics.stages import pipeline
 from specc.semantics.subscripts import subscript
+from specc.semantics.unnamed import late_fault, misplaced
 from specc.syntax import ast
 from specc.syntax.written import written
 
@@ -162,6 +163,11 @@ def _made_and_fed(
     graph: Graph, name: str, settings: list[Given], given: list[Given], span: Span, place: Span,
     hint: Hint,
 ) -> Entity:  # fmt: skip
+    late = misplaced(given)
+    if late is not None:
+        return graph.error(
+            "E0208", late_fault(late), late.span, "what has no name stands before what has one"
+        )
     inputs = [item.value for item in given if item.name is None]
     by_name = [item for item in given if item.name is not None]
     choice, name, settings = chosen(graph, name, settings, place)

@@ -87,6 +87,8 @@ class Graph:
     fixed: dict[str, ir.Static] = field(default_factory=dict)
     # The variables of the loops around, and what each is there in the terms of what is around it.
     variables: tuple[str, ...] = ()
+    # Those rows around that do not name the position in them, the nearest last.
+    repeats: tuple[ast.Repeat, ...] = ()
     meanings: tuple[Mapping[str, Size], ...] = ()
 
     @property

@@ -10,7 +10,6 @@ from specc import ir
 from specc.catalog import INITS, suggest
 from specc.catalog.rows import InitRow, RuleError
 from specc.semantics import static
-from specc.semantics.bind import bind
 from specc.semantics.calls import given_arguments
 from specc.semantics.entities import to_operand
 from specc.semantics.expressions import elaborate
@@ -19,6 +18,7 @@ from specc.semantics.graph import Graph
 from specc.semantics.habits import last_name
 from specc.semantics.selectors import in_two, resolve
 from specc.semantics.settings import check_ranges
+from specc.semantics.unnamed import bind_call
 from specc.syntax import ast
 
 
@@ -85,7 +85,7 @@ def read_initializer(graph: Graph, call: ast.Expression) -> InitCall | None:
         )
         return None
     given = given_arguments(graph, arguments, elaborate)
-    bound = bind(row, given, call.span, graph.collector, graph.params)
+    bound = bind_call(row, given, call.span, graph.collector, graph.params)
     if bound.failed or not check_ranges(row, bound, graph.collector, graph.params):
         return None
     settings = tuple(

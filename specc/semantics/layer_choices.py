@@ -106,7 +106,7 @@ def with_names(row: LayerRow, choice: ir.LayerChoice, given: list[Given]) -> ir.
     """``choice`` with each of its settings by name; ``given`` is all that the layer is given, the
     choice's first."""
     order = positional_order(row, sum(item.name is None for item in given))
-    names = iter([each.name for each in order])
+    names = iter(order)
     named = tuple(
         (name if name is not None else next(names, None), value) for name, value in choice.arguments
     )

@@ -8,6 +8,8 @@ from specc.errors import Span
 from specc.semantics.entities import POISON, Entity
 from specc.semantics.foreign_names import ELSEWHERE, TRUTH, near, other_name
 from specc.semantics.graph import Graph
+from specc.syntax import ast
+from specc.syntax.written import written
 
 
 def not_named(name: str) -> str:
@@ -24,6 +26,15 @@ def is_elsewhere(graph: Graph, name: str) -> bool:
         and name not in graph.catalogue
         and name not in graph.unread
     )
+
+
+def _position(graph: Graph, name: str) -> str | None:
+    """What to write where ``name`` was meant to be the position in a `repeat` around."""
+    if not graph.repeats or (len(name) > 1 and name not in ("idx", "index", "position")):
+        return None
+    variable = ast.Name(span=graph.repeats[-1].span, name=name)
+    named = graph.repeats[-1].model_copy(update={"variable": variable})
+    return f"name the position where it comes from: `{written(named)}`"
 
 
 def unknown(graph: Graph, name: str, span: Span, translation: str | None = None) -> Entity:
@@ -50,6 +61,8 @@ def unknown(graph: Graph, name: str, span: Span, translation: str | None = None)
         advice = f"write `{translation}`"
     elif name in ELSEWHERE:
         advice = ELSEWHERE[name]
+    elif (position := _position(graph, name)) is not None:
+        advice = position
     elif (other := other_name(name)) is not None:
         advice = f"did you mean `{other}`?"
     elif close is not None:

@@ -22,6 +22,7 @@ from specc.semantics.entities import (
     Poison,
     describe,
     is_poisoned,
+    is_static,
     is_tensors,
 )
 from specc.semantics.expressions import elaborate
@@ -288,6 +289,14 @@ def assign(graph: Graph, statement: ast.Assign) -> None:
             graph.env[target.name] = POISON
             return
     for name in names:
+        if hides(graph, name):
+            graph.error(
+                "E0230", f"`{name}` is {_role(graph, name)}, which a value of that name would hide",
+                next(each.span for each in leaves(statement.targets) if each.name == name),
+                "give the value another name",
+            )  # fmt: skip
+            graph.env[name] = POISON
+            return
         if isinstance(graph.env.get(name), LayerHandle):
             graph.error(
                 "E0230", f"`{name}` is a declared layer; a value cannot take its name",
@@ -303,6 +312,21 @@ def assign(graph: Graph, statement: ast.Assign) -> None:
         _bind(graph, statement.targets[0], value)
         return
     _destructure(graph, statement.targets, value, statement.value.span)
+
+
+def hides(graph: Graph, name: str) -> bool:
+    """Whether a value called ``name`` would hide a param, a size or the variable of a loop, which
+    are no statement's to bind."""
+    if name in graph.variables:
+        return name in graph.env
+    known = graph.env.get(name)
+    return name in graph.env and name not in graph.assigned and is_static(known)
+
+
+def _role(graph: Graph, name: str) -> str:
+    if name in graph.variables:
+        return "the variable of a loop"
+    return "a size" if name in graph.dimensions else "a param"
 
 
 def _hint(targets: tuple[ast.Target, ...]) -> Hint:

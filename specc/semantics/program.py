@@ -193,7 +193,14 @@ def _define(tree: ast.SpecFile, scope: Graph) -> None:
             )
         elif check_type_name(item.name, item.name_span, scope.collector, scope.catalogue.globals):
             definitions[item.name] = Definition(item, scope.env, scope.params, scope.unread)
+            names = set(scope.env)
             for parameter in item.parameters if item.kind == "block" else ():
+                if parameter.name in names:
+                    scope.error(
+                        "E0220", f"`{parameter.name}` is a param already, which this would hide",
+                        parameter.span, "give one another name",
+                    )  # fmt: skip
+                names.add(parameter.name)
                 _check_parameter(parameter, scope)
 
 

@@ -37,25 +37,21 @@ class Rounds:
 
     def __init__(
         self, graph: Graph, variables: Sequence[str], span: Span,
-        tensors: tuple[ir.Value, ...] = (),
+        tensors: tuple[ir.Value, ...] = (), *, unnamed: ast.Repeat | None = None,
     ) -> None:  # fmt: skip
         self.graph = graph
         self.tensors = tensors
         self.variables = tuple(variables)
+        # The `repeat` whose position the spec has not named: no expression can speak of it.
+        self.unnamed = unnamed
         self.span = span
         self.iterations: list[ir.Iteration] = []
         self._outer_params = graph.params
-        self._outer = {name: graph.env[name] for name in variables if name in graph.env}
         self._index: ir.Static = None
         self._form: ir.Static = None
 
     def enter(self, name: str, type_: ir.TensorType, span: Span, *, named: bool = True) -> ir.Value:
         """What stands for a carried value at the beginning of a round."""
-        # The variable of a loop around has the same name, and means something else inside.
-        known = self._outer_params
-        outer = {name: known[name] for name in self.variables if name in known}
-        if outer:
-            type_ = type_outside(type_, outer)
         return ir.Value(name, type_, span, named)
 
     def round(self, index: ir.Static, form: ir.Static) -> Rounds:
@@ -78,6 +74,10 @@ class Rounds:
         self._variables, self._meanings = graph.variables, graph.meanings
         graph.variables = (*graph.variables, *self.variables)
         graph.meanings = (*graph.meanings, self._meaning())
+        self._repeats = graph.repeats
+        if self.unnamed is not None:
+            graph.repeats = (*graph.repeats, self.unnamed)
+            return
         graph.params = dict(self._outer_params)
         if self.tensors:
             assert isinstance(self._index, int)
@@ -99,9 +99,9 @@ class Rounds:
             kept = graph.conditions[self._conditions :]
             del graph.conditions[self._conditions :]
             graph.conditions += [condition_outside(item, meaning) for item in kept]
-        for name in self.variables:
+        graph.repeats = self._repeats
+        for name in self.variables if self.unnamed is None else ():
             graph.env.pop(name, None)
-        graph.env.update(self._outer)
 
     def _meaning(self) -> dict[str, Size]:
         if self.tensors:
@@ -202,13 +202,20 @@ def _check_variable(graph: Graph, name: str, span: Span) -> bool:
         return False
     if graph.is_foreign(name, span):
         return False
-    if name in graph.env and name not in graph.variables:
+    if name in graph.env:
         graph.error(
-            "E0230", f"there is already something called `{name}`", span,
-            "give the loop's variable another name",
+            "E0230", f"there is already something called `{name}`, which this would hide", span,
+            "give the variable another name",
         )  # fmt: skip
         return False
     return True
+
+
+def unseen_variable(graph: Graph) -> str:
+    """What the emitted source may call the position in a `repeat` that the spec does not name."""
+    taken = {*graph.env, *graph.variables, *graph.unread}
+    letters = (chr(code) for code in range(ord("i"), ord("z") + 1))
+    return next((name for name in letters if name not in taken), f"position{len(taken)}")
 
 
 def iterable(

@@ -22,7 +22,13 @@ from specc.semantics.entities import (
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.names import check_label
 from specc.semantics.places import Namespace
-from specc.semantics.rounds import Rounds, counted, whole_number
+from specc.semantics.rounds import (
+    Rounds,
+    check_variables,
+    counted,
+    unseen_variable,
+    whole_number,
+)
 from specc.syntax import ast
 
 # A stage of a pipe, read where it stands.
@@ -69,7 +75,7 @@ def repeat(
     graph: Graph, stage: ast.Stage, target: ast.Repeat, value: Entity, hint: Hint, read: ReadStage,
     elaborate: Elaborate,
 ) -> Entity:  # fmt: skip
-    """``label: repeat(n) Block(...)``: n instances in a row, ``i`` the position of each."""
+    """``label: repeat(n, k) Block(...)``: n instances in a row, ``k`` the position of each."""
     if not isinstance(value, ir.Value):
         return _no_value(graph, "`repeat`", value, stage.span)
     count = whole_number(graph, elaborate(graph, target.count), target.count.span)
@@ -78,11 +84,15 @@ def repeat(
     written, times = count
     if not counted(graph, times, target.count.span):
         return POISON
+    named = target.variable
+    if named is not None and not check_variables(graph, (named.name,), named.span):
+        return POISON
     spliced = graph.namespace.splices and stage.label is None
     offset = graph.namespace.position if spliced else 0
     path = graph.namespace.path if spliced else graph.place(stage.label, target.span.start)
     inner = stage.model_copy(update={"label": None, "target": target.target})
-    rounds = Rounds(graph, ("i",), target.span)
+    variable = unseen_variable(graph) if named is None else named.name
+    rounds = Rounds(graph, (variable,), target.span, unnamed=target if named is None else None)
     current = rounds.enter("x", value.type, value.span, named=False)
     for index in range(times):
         space = Namespace("positions", path, position=offset + index)
@@ -102,7 +112,7 @@ def repeat(
     made = graph.value(current.type, target.span, hint)
     graph.nodes.append(
         ir.Loop(
-            "repeat", "" if spliced else path, "i", (written,), None, ("x",), (value,),
+            "repeat", "" if spliced else path, variable, (written,), None, ("x",), (value,),
             tuple(rounds.iterations), (made,), target.span, offset,
         )
     )  # fmt: skip

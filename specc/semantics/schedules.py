@@ -43,8 +43,7 @@ class Reader:
     ) -> ir.Scheduler | None:  # fmt: skip
         assert row.parts is not None
         written = next(
-            (each for place, each in enumerate(arguments)
-             if each.name == row.parts.name or (place == 0 and each.name is None)),
+            (each for each in arguments if each.name in (row.parts.name, None)),
             None,
         )  # fmt: skip
         calls: tuple[ast.Expression, ...] = ()

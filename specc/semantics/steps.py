@@ -13,7 +13,7 @@ from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULERS, suggest
 from specc.catalog.rows import OptimizerRow, Row
 from specc.errors import Collector, Span
-from specc.semantics.bind import bind
+from specc.semantics.bind import Bound, bind
 from specc.semantics.calls import given_arguments
 from specc.semantics.entities import describe, is_poisoned, to_operand
 from specc.semantics.expressions import elaborate
@@ -32,6 +32,7 @@ from specc.semantics.settings import (
     check_scheduler,
 )
 from specc.semantics.sites import assigned_names, leaves
+from specc.semantics.unnamed import Told, bind_call
 from specc.semantics.uses import visible_uses
 from specc.syntax import ast
 
@@ -181,10 +182,24 @@ class StepBuilder:
     # ── what is done to parameters ───────────────────────────────────────────────────────────────
 
     def _settings(
-        self, row: Row, arguments: tuple[ast.Argument, ...], span: Span, *, by_name: bool = False
-    ) -> ir.Arguments | None:
+        self, row: Row, arguments: tuple[ast.Argument, ...], span: Span, *, by_name: bool = False,
+        written: tuple[ast.Argument, ...] = (),
+    ) -> ir.Arguments | None:  # fmt: skip
+        """The settings of a row; ``written`` are the arguments as they stand in the text, where
+        ``arguments`` are not."""
         given = given_arguments(self.graph, arguments, elaborate)
-        bound = bind(row, given, span, self.collector, self.graph.params, keyword_only=by_name)
+        for item, argument in zip(given, written, strict=False):
+            item.node = argument.value
+        params = self.graph.params
+
+        def attempt(bound: Bound) -> Told | None:
+            return {} if check_ranges(row, bound, Collector(), params) else None
+
+        bound = (
+            bind(row, given, span, self.collector, params, keyword_only=True)
+            if by_name
+            else bind_call(row, given, span, self.collector, params, attempt=attempt)
+        )
         if bound.failed or not check_ranges(row, bound, self.collector, self.graph.params):
             return None
         if by_name and not given:
@@ -340,7 +355,12 @@ class StepBuilder:
         kind: Literal["step", "epoch"] = "step" if interval == "step" else "epoch"
         found = Reader(
             lambda call: find_row(self.collector, call, SCHEDULERS, "scheduler"),
-            lambda row, arguments, call: self._settings(row, arguments, call.span),
+            lambda row, arguments, call: self._settings(
+                row,
+                arguments,
+                call.span,
+                written=call.arguments if isinstance(call, ast.Call) else (),
+            ),
             self.collector,
         ).read(statement.call, kind)
         if interval not in ("step", "epoch"):

@@ -11,9 +11,9 @@ from typing import Final
 
 from specc import ir
 from specc.catalog import INITS, OPTIMIZERS, SCHEDULERS
-from specc.catalog.rows import LayerRow, Row
-from specc.catalog.signatures import REQUIRED, Argument
+from specc.catalog.rows import LayerRow, OptimizerRow, Row
 from specc.errors import Span
+from specc.semantics.bind import Given
 from specc.semantics.entities import Entity
 from specc.semantics.foreign_names import (
     ELSEWHERE,
@@ -34,12 +34,12 @@ from specc.semantics.python_forms import (
     last_name,
     root,
 )
+from specc.semantics.unnamed import Reading, orders, spelled
 from specc.sizes import Poly, Size, symbols
 from specc.syntax import ast
 
 # They change nothing that a spec says: where and how a run keeps its tensors is the run's affair.
 _DROPPED: Final = frozenset("cpu cuda to contiguous clone requires_grad_ data".split())
-_NO_ARGUMENT: Final = Argument("", (), REQUIRED)
 
 
 @dataclass(slots=True)
@@ -208,10 +208,11 @@ class Translation:
             return node
         row = self._row(name.name)
         arguments = self._arguments(node, row)
-        if isinstance(row, LayerRow) and root(self.graph, callee) in ("torch", "nn"):
-            arguments = _untold(row, arguments)
         if name.name in OPTIMIZERS and arguments and last_name(arguments[0].value) == "parameters":
             arguments = arguments[1:]
+        of_torch = root(self.graph, callee) in ("torch", "nn")
+        if isinstance(row, OptimizerRow) or (isinstance(row, LayerRow) and of_torch):
+            arguments = _named(row, arguments)
         operator = self._operator(name.name, arguments)
         if operator and len(arguments) == 2:
             return _binary(operator, arguments[0].value, arguments[1].value, node)
@@ -348,21 +349,20 @@ def nothing_read(graph: Graph, expression: ast.Expression) -> Entity:
     return None
 
 
-def _untold(row: LayerRow, arguments: tuple[ast.Argument, ...]) -> tuple[ast.Argument, ...]:
-    """``arguments`` in torch's order without those that the shapes tell: of ``nn.Linear(8, 4)``
-    the 4. As they are where too few would be left."""
-    positional = [item for item in arguments if item.name is None]
-    torchs = [argument for argument in row.arguments if not argument.keyword_only]
-    if len(positional) > len(torchs):
-        return arguments
-    pairs = [*zip(torchs, positional, strict=False)]
-    named = [item for item in arguments if item.name is not None]
-    kept = [item for argument, item in pairs if not argument.inferred]
-    kept += [item for item in named if not row.by_name.get(item.name or "", _NO_ARGUMENT).inferred]
-    given = {argument.name for argument, _ in pairs} | {item.name for item in named}
-    if any(argument.required and argument.name not in given for argument in row.arguments):
-        return arguments
-    return tuple(kept)
+def _named(row: Row, arguments: tuple[ast.Argument, ...]) -> tuple[ast.Argument, ...]:
+    """``arguments`` in torch's order as a spec has them: without those that the shapes tell, of
+    ``nn.Linear(8, 4)`` the 8, and each by its name that cannot stand without. What is too little
+    for torch is in the row's order."""
+    given = [Given(each.name, None, each.span, each.value) for each in arguments]
+    for told in (True, False):
+        names = [a.name for a in row.arguments if not a.keyword_only and (told or not a.inferred)]
+        for values in orders(names, given):
+            whole = all(each.name in values for each in row.arguments if each.required)
+            if whole and values.keys() <= row.by_name.keys() and given:
+                found = Reading(values, given[0].span)
+                left = [name for name in values if row.by_name[name].inferred]
+                return spelled(row, found.without(set(left) - {*row.unnamed[-1]}))
+    return arguments
 
 
 def _as_stage(target: ast.Expression) -> ast.Stage:

@@ -8,9 +8,10 @@ from specc import ir
 from specc.catalog import WRAPPERS, suggest
 from specc.catalog.rows import Draws, Shapes, Wrapped
 from specc.semantics import static
-from specc.semantics.bind import Given, bind
+from specc.semantics.bind import Given
 from specc.semantics.entities import to_operand
 from specc.semantics.graph import Elaborate, Graph
+from specc.semantics.unnamed import bind_call
 from specc.syntax import ast
 
 
@@ -34,10 +35,10 @@ def read_wrappers(
             )
             return None
         given = [
-            Given(argument.name, elaborate(graph, argument.value), argument.span)
+            Given(argument.name, elaborate(graph, argument.value), argument.span, argument.value)
             for argument in arguments
         ]
-        bound = bind(row, given, expression.span, graph.collector, graph.params)
+        bound = bind_call(row, given, expression.span, graph.collector, graph.params)
         if bound.failed:
             return None
         settings = tuple(

@@ -115,9 +115,10 @@ class Attribute(Expression):
 
 
 class Repeat(Expression):
-    """``repeat(count) target``."""
+    """``repeat(count) target``, ``repeat(count, variable) target``."""
 
     count: Expression
+    variable: Name | None
     target: Expression
 
 

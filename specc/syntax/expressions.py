@@ -37,8 +37,10 @@ class Expressions(Literals):
         )
 
     def repeat(self, children: Children) -> ast.Repeat:
-        keyword, count, target = children
-        return ast.Repeat(span=self.span(keyword).to(target.span), count=count, target=target)
+        keyword, count, name, target = children
+        variable = None if name is None else ast.Name(span=self.span(name), name=str(name))
+        span = self.span(keyword).to(target.span)
+        return ast.Repeat(span=span, count=count, variable=variable, target=target)
 
     def chain(self, children: Children) -> ast.Chain:
         opening, *stages, closing = children

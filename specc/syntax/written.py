@@ -56,7 +56,8 @@ def _written(node: ast.Node) -> tuple[str, int]:
         case ast.Attribute():
             return f"{_at(node.value, _WHOLE)}.{node.name}", _WHOLE
         case ast.Repeat():
-            return f"repeat({written(node.count)}) {written(node.target)}", _PIPE
+            named = f", {node.variable.name}" if node.variable is not None else ""
+            return f"repeat({written(node.count)}{named}) {written(node.target)}", _PIPE
         case ast.Chain():
             return f"{{ {' -> '.join(map(_stage, node.stages))} }}", _PIPE
         case ast.TypeExpression():

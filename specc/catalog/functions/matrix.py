@@ -185,7 +185,7 @@ ROWS = (
         "rows of a given table, looked up by index",
         linear.embedding_function,
         "input: tensor, weight: tensor, padding_idx: int | none = None, "
-        "scale_grad_by_freq: bool = False, sparse: bool = False",
+        "*, scale_grad_by_freq: bool = False, sparse: bool = False",
         example="x: index(5)[N, 4], w: float[5, 6] | embedding(x, w)",
     ),
     FunctionRow(

@@ -79,6 +79,7 @@ def _stack(
         f"d_model: size = ?, nhead: int, num_layers: int, {_SETTINGS}, norm: bool = False",
         f"Transformer{kind}Layer num_layers times, and with norm a last LayerNorm",
         choices=_ACTIVATIONS,
+        positional=((),),  # torch's first is a layer
         since="2.1",
         shape=shape,
         infer={"d_model": partial(rules.features, argument="d_model")},

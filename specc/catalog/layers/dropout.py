@@ -19,6 +19,7 @@ def _row(name: str, summary: str, shape: ShapeRule, example: str = "") -> LayerR
         f"nn.{name}",
         "p: float = 0.5",
         summary,
+        positional=(("p",),),
         shape=shape,
         stochastic=True,
         family="dropout",

@@ -95,6 +95,7 @@ ROWS = (
         "nn.CosineSimilarity",
         "dim: int = 1, eps: float = 1e-08",
         "the cosine of the angle between two vectors",
+        positional=(("dim",),),
         shape=normalization.cosine_similarity,
         forward="x1: tensor, x2: tensor",
         family="distance",

@@ -49,7 +49,7 @@ def _instance(dims: int) -> LayerRow:
     )
 
 
-_NORMALIZED = (("normalized_shape",), ("normalized_shape", "eps"))
+_NORMALIZED = (("normalized_shape",),)
 
 ROWS = (
     *map(_batch, (1, 2, 3)),

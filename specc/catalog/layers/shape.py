@@ -56,6 +56,7 @@ ROWS = (
         "nn.Flatten",
         "start_dim: int = 1, end_dim: int = -1",
         "several dimensions into one; the batch stays by default",
+        positional=(("start_dim",), ("start_dim", "end_dim")),
         shape=arrangement.flattened,
         family="shape",
         example="x: float[N, 4, 3] | x -> Flatten",
