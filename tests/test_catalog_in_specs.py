@@ -63,7 +63,10 @@ ONE_RESULT = [
     ("float[N, 6, 8, 8]", "x -> GroupNorm(3) -> InstanceNorm2d(affine=true) -> RMSNorm"),
     ("float[N, 6, T]", "x -> LocalResponseNorm(2) -> MaxPool1d(2) -> AdaptiveMaxPool1d(1)"),
     ("float[N, 6, 8, 8]", "x -> ConvTranspose2d(4, 4, stride=2, padding=1) -> PixelShuffle(2)"),
-    ("float[N, T, 8]", "x -> TransformerEncoderLayer(2, 16, dropout=0.0, batch_first=true)"),
+    (
+        "float[N, T, 8]",
+        "x -> TransformerEncoderLayer(2, dim_feedforward=16, dropout=0.0, batch_first=true)",
+    ),
     ("float[N, 6]", "x -> GRUCell(4) -> full_like(0.5)"),
     ("float[N, 6]", "x + normal_like(x) * uniform_like(x)"),
     ("float[N, 6]", "x @ eye(6) + full([6], 0.5) + linspace(0.0, 1.0, 6)"),
@@ -211,7 +214,7 @@ PARTED = {
     "spectral_norm": "x -> Linear(5) with spectral_norm(n_power_iterations=2)",
     "weight_norm": "x -> Linear(5) with weight_norm(dim=none)",
     "orthogonal": 'x -> Linear(5) with orthogonal(orthogonal_map="cayley")',
-    "attention": "x -> TransformerEncoderLayer(2, 16, batch_first=true)",
+    "attention": "x -> TransformerEncoderLayer(2, dim_feedforward=16, batch_first=true)",
 }
 
 

@@ -299,7 +299,7 @@ MASKED = """spec 1
 model Net {
   input x: float[N, T, 4]
   hidden = x[:, :, 0] > -100.0
-  h = TransformerEncoderLayer(2, 8, batch_first=true)(x, src_key_padding_mask=hidden)
+  h = TransformerEncoderLayer(2, dim_feedforward=8, batch_first=true)(x, src_key_padding_mask=hidden)
   output h -> fc: Linear(3)
 }
 

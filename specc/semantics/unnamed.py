@@ -133,18 +133,14 @@ def _meant(
             meant = short(reading)
             found += [] if meant is None else [meant]
             refused += [reading] if meant is None and not bound.failed else []
-        elif (
-            told is not None
-            and _is_odd(row, reading)
-            and (refused or any(each.whole.told for each in found))
-        ):
+        elif told is not None and _is_odd(row, reading, found, refused):
             odd = True  # what nobody asks for, where torch's order reads a size
         elif told is not None:
             found.append(Meant(reading, reading, bound))
     if not found:
         values = _by_type(row, given, params)
         guess = None if values is None else _reading(row, values, given, piped, span)
-        if guess is not None and not _is_odd(row, guess):
+        if guess is not None and not _is_odd(row, guess, found, [guess]):
             bound, told = tried(guess)
             found += [] if told is None else [Meant(guess, guess, bound)]
     for reading in refused if not found else ():
@@ -159,18 +155,21 @@ def _meant(
     return [] if attempt is None and any(each.left for each in found[:-1]) else found[:2]
 
 
-def _is_odd(row: Row, reading: Reading) -> bool:
+def _is_odd(row: Row, reading: Reading, found: Sequence[Meant], refused: Sequence[Reading]) -> bool:
     """Whether a whole number without a name would be what nobody asks for: an eps of 16, where a
-    fraction is meant, or 16 layers for 1, another order of magnitude than torch's default."""
+    fraction is meant; or, where torch's order fits, 16 layers for 1, another order of magnitude
+    than torch's default."""
+    other = any(each.whole.told for each in found)
     for name, item in reading.values.items():
         value, argument = item.value, row.by_name[name]
         if item.name is not None or not isinstance(value, int | Poly) or isinstance(value, bool):
             continue
-        if "float" in argument.types and "int" not in argument.types:
+        if "float" in argument.types and "int" not in argument.types and (other or refused):
             return True
         usual = argument.default
-        if isinstance(usual, int) and not isinstance(usual, bool) and isinstance(value, int):
-            if not usual <= _MAGNITUDE * max(value, 1) or not value <= _MAGNITUDE * max(usual, 1):
+        if other and isinstance(usual, int) and isinstance(value, int) and usual is not True:
+            least, most = sorted((abs(usual), abs(value)))
+            if most > _MAGNITUDE * max(least, 1):
                 return True
     return False
 
