@@ -99,7 +99,9 @@ def chosen(graph: Graph, name: str, given: list[Given], span: Span) -> tuple[
     # What the stage says by name is said instead of what came with the choice.
     kept = tuple((key, value) for key, value in entity.arguments if key not in said)
     brought = [Given(key, from_static(value), span) for key, value in kept]
-    return replace(entity, arguments=kept), entity.type, [*brought, *given]
+    # By place comes first what the choice says, then what the stage says.
+    by_place = sorted([*brought, *given], key=lambda item: item.name is not None)
+    return replace(entity, arguments=kept), entity.type, by_place
 
 
 def with_names(row: LayerRow, choice: ir.LayerChoice, given: list[Given]) -> ir.LayerChoice:
