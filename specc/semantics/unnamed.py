@@ -60,17 +60,23 @@ def bind_call(
     strange = [item for item in given if item.name is not None and item.name not in row.by_name]
     for item in strange:
         bind_keyword(row, item, Bound(), collector)
-    found = [] if strange else _meant(row, [*fed, *given], bool(fed), span, params, attempt)
+    elsewhere = any(item.node is None for item in given)
+    found = (
+        []
+        if strange or elsewhere
+        else _meant(row, [*fed, *given], bool(fed), span, params, attempt)
+    )
     collector.error("E0208", _fault(row, given, count), span, _advice(row, found))
     return found[0].bound if found else Bound(failed=True)
 
 
 def misplaced(given: Sequence[Given]) -> Given | None:
-    """The first value without a name that stands after a named one."""
+    """The first value without a name that stands after a named one. What a param brings with the
+    layer that it is has no place among those of the call."""
     named = False
     for item in given:
         if item.name is not None:
-            named = True
+            named = named or item.node is not None
         elif named:
             return item
     return None
