@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from semantics_support import faults, model_of
 from torch import Tensor, nn
 
-from specc import catalog
+from specc import catalog, ir
+from specc.emit.effects import Effects
+from specc.emit.merge import as_parts
 from specc.harness import computed
 from specc.harness.case import close
 from specc.harness.initial import initial_faults
@@ -183,6 +185,26 @@ model M {
     product = module.w @ module.w.T
     assert torch.allclose(product, torch.eye(4), atol=1e-5)
     assert torch.equal(module(torch.eye(4))[0], module.w * module.g)
+
+
+def test_a_block_whose_parameter_is_computed_anew_has_an_effect() -> None:
+    text = """
+spec 1
+block B {
+  input x: float[N, 4]
+  parameter w: float[4, 4] = normal_ with spectral_norm
+  output x @ w
+}
+model M {
+  input x: float[N, 4]
+  y = x -> B
+  output y
+}
+"""
+    module = analyse(text, "m.spec").model()
+    effects = Effects(as_parts(module.nodes))
+    calls = [part for part in as_parts(module.nodes) if isinstance(part, ir.LayerCall)]
+    assert [effects.of(part) for part in calls] == [True]
 
 
 def test_a_model_of_parameters_alone() -> None:

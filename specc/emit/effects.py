@@ -63,8 +63,10 @@ def _moves(layer: ir.Layer) -> bool:
     """Whether calling the layer draws noise or changes a buffer; a parametrization may change its
     own when the weight is read."""
     if layer.module is not None:
-        return any(_moves(inner) for _, inner in layer.module.all_layers) or any(
-            _draws(block.nodes) for block in _modules(layer.module)
+        return (
+            any(_moves(inner) for _, inner in layer.module.all_layers)
+            or any(state.wrappers for _, state in layer.module.all_states)
+            or any(_draws(block.nodes) for block in _modules(layer.module))
         )
     assert layer.row is not None  # only a block has none
     return layer.row.stochastic or bool(layer.buffers) or bool(layer.wrappers)
