@@ -342,7 +342,8 @@ def test_a_power_of_a_loops_position_stays_a_loop() -> None:
 def test_what_a_glob_over_names_matches_is_asked_of_the_names(selector: str, test: str) -> None:
     source = emitted(
         "spec 1\nmodel M {\n  input x: float[N, T, 8]\n"
-        "  y = x -> layers: repeat(3) TransformerEncoderLayer(2, dim_feedforward=16, batch_first=true)\n"
+        "  y = x\n"
+        "    -> layers: repeat(3) TransformerEncoderLayer(2, dim_feedforward=16, batch_first=true)\n"
         "    -> norm: LayerNorm\n  output y\n}\ntrain {\n  loss = mean(y)\n"
         f"  optimizer AdamW(lr=0.1) {{\n    group(weight_decay=0.0) on {selector}\n  }}\n}}\n"
     )

@@ -44,7 +44,10 @@ def test_a_stack_is_made_of_a_layer_of_its_settings() -> None:
 
 
 def test_a_last_norm_is_asked_for_and_has_the_layers_settings() -> None:
-    call = "x -> TransformerEncoder(nhead=2, num_layers=1, layer_norm_eps=0.001, bias=false, norm=true)"
+    call = (
+        "x -> TransformerEncoder(nhead=2, num_layers=1, layer_norm_eps=0.001, bias=false,"
+        " norm=true)"
+    )
     said = _expression(_source(_spec(call)))
     assert "norm=nn.LayerNorm(8, eps=0.001, bias=False)" in said
     assert "nn.TransformerEncoderLayer(8, 2, layer_norm_eps=0.001, bias=False)" in said
@@ -57,7 +60,10 @@ def test_a_norm_that_is_false_is_none() -> None:
 
 @pytest.mark.parametrize("last", [True, False])
 def test_a_param_decides_when_the_model_is_made(last: bool) -> None:
-    call = "x -> TransformerEncoder(nhead=heads, num_layers=depth, norm=last, dim_feedforward=16, batch_first=true)"
+    call = (
+        "x -> TransformerEncoder(nhead=heads, num_layers=depth, norm=last, dim_feedforward=16,"
+        " batch_first=true)"
+    )
     more = "(heads: int = 2, depth: int = 2, last: bool = true)"
     made = _made(_source(_spec(call, more)))(heads=4, depth=3, last=last)
     stack = next(iter(made.children()))

@@ -72,7 +72,8 @@ SPECS = {
     + CLASSES
     + ", label_smoothing=0.1, ignore_index=0)\n  optimizer SGD(lr=0.1)\n}",
     "approximate-gelu": HEAD
-    + '  input x: float[N, 6]\n  output x -> fc1: Linear(8) -> GELU(approximate="tanh") -> Linear(2)\n}'
+    + "  input x: float[N, 6]\n"
+    + '  output x -> fc1: Linear(8) -> GELU(approximate="tanh") -> Linear(2)\n}'
     + MSE
     + "SGD(lr=0.1)\n}",
     "one-by-one-linear": HEAD

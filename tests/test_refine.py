@@ -299,7 +299,8 @@ MASKED = """spec 1
 model Net {
   input x: float[N, T, 4]
   hidden = x[:, :, 0] > -100.0
-  h = TransformerEncoderLayer(2, dim_feedforward=8, batch_first=true)(x, src_key_padding_mask=hidden)
+  layer encode = TransformerEncoderLayer(2, dim_feedforward=8, batch_first=true)
+  h = encode(x, src_key_padding_mask=hidden)
   output h -> fc: Linear(3)
 }
 
