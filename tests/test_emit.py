@@ -343,7 +343,7 @@ def test_what_a_glob_over_names_matches_is_asked_of_the_names(selector: str, tes
     source = emitted(
         "spec 1\nmodel M {\n  input x: float[N, T, 8]\n"
         "  y = x\n"
-        "    -> layers: repeat(3) TransformerEncoderLayer(2, dim_feedforward=16, batch_first=true)\n"
+        "    -> layers: repeat(3) TransformerEncoderLayer(2, dim_feedforward=9, batch_first=true)\n"
         "    -> norm: LayerNorm\n  output y\n}\ntrain {\n  loss = mean(y)\n"
         f"  optimizer AdamW(lr=0.1) {{\n    group(weight_decay=0.0) on {selector}\n  }}\n}}\n"
     )

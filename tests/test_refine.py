@@ -325,7 +325,7 @@ def test_the_path_that_users_run_is_judged(tmp_path: Path) -> None:
     # torch's fast path of attention, off where it sees a hook, has no number for such a row.
     assert [finding.name for finding in verdict.findings] == ["eval/no_hooks/output/output"]
     first = verdict.findings[0]
-    assert (first.what, first.line) == ("nonfinite", 7)
+    assert (first.what, first.line) == ("nonfinite", 8)
     assert first.message.startswith("without hooks, as users run it: holds NaN or infinity")
     assert "torch's fast path of attention" in verdict.report()
     path.write_text(MASKED.replace("> -100.0", "< -100.0"))
