@@ -212,7 +212,8 @@ def power(base: int, exponent: Size) -> Size:
     if isinstance(exponent, int):
         return int(base**exponent) if exponent >= 0 else 0
     constant = dict(exponent.terms).get((), 0)
-    if constant > 0:
+    # What is left without it may be negative, and rounded down to nothing: `2 ** (2 - k)`.
+    if constant > 0 and never_negative(exponent - constant):
         return int(base**constant) * power(base, exponent - constant)
     return Poly({(Power(base, exponent),): 1})
 

@@ -253,3 +253,10 @@ def test_a_number_to_a_symbolic_power_is_a_size() -> None:
     assert symbols(power(3, level * symbol("T"))) == {"i", "T"}
     assert 6 * power(2, level) // power(2, level) == 6
     assert never_negative(power(2, level) - 2) and not never_negative(power(2, level) - 3)
+
+
+def test_a_power_that_falls_is_not_rounded_down_on_its_way() -> None:
+    k = symbol("k")
+    falling = 3 * power(2, 2 - k)
+    assert [evaluate(falling, {"k": each}) for each in range(3)] == [12, 6, 3]
+    assert evaluate(power(2, k + 2), {"k": 3}) == 32 and power(2, k + 2) == 4 * power(2, k)
