@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specc import front, ir
-from specc.catalog import suggest
 from specc.errors import CallError, Diagnostic, SpecError
 from specc.harness import checked
+from specc.suggestions import did_you_mean, listed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -271,11 +271,10 @@ def _module(
 def _model(program: ir.Program, name: str | None) -> ir.Module:
     names = [model.name for model in program.models]
     if name is not None and name not in names:
-        close = suggest(name, names)
         raise CallError(
             "E0706",
             f"{program.file} has no model {name!r}",
-            help=f"did you mean {close}?" if close else f"it has {', '.join(names)}",
+            help=did_you_mean(name, names, listed(names, "it has "), "{}"),
         )
     if name is None and len(names) > 1:
         raise CallError(
@@ -290,11 +289,10 @@ def _target(name: str) -> Target:
     from specc.targets import TARGETS
 
     if name not in TARGETS:
-        close = suggest(name, TARGETS)
         raise CallError(
             "E0707",
             f"there is no target {name!r}",
-            help=f"did you mean {close}?" if close else f"one of {', '.join(TARGETS)}",
+            help=did_you_mean(name, TARGETS, listed(TARGETS), "{}"),
         )
     return TARGETS[name]
 

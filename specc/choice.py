@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from specc.api import stem_of
-from specc.catalog import suggest
 from specc.errors import CallError
 from specc.semantics.plan import CHOICES
+from specc.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,9 @@ def names(option: str, text: str | None, known: Sequence[str]) -> tuple[str, ...
         raise CallError("E0712", f"{option} is empty", help=f"give some of {', '.join(known)}")
     for name in found:
         if name not in known:
-            close = suggest(name, known)
             raise CallError(
                 "E0712",
                 f"{option}: there is no {name!r}",
-                help=f"did you mean {close!r}?" if close else f"there is {', '.join(known)}",
+                help=did_you_mean(name, known, f"there is {', '.join(known)}", "{!r}"),
             )
     return found

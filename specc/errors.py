@@ -42,10 +42,21 @@ class Span(NamedTuple):
 Severity = Literal["error", "warning"]
 
 
+class Fix(NamedTuple):
+    """What a message's help proposes: ``text`` in place of the file's from ``start`` to ``end``.
+    ``otherwise`` is the help where that does not check."""
+
+    start: int
+    end: int
+    text: str
+    otherwise: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One message: what is wrong (``message``), where (``span``), what to write instead
-    (``help``); ``related`` are other places that have to do with it."""
+    (``help``, and ``fix`` where it is told as text); ``related`` are other places that have to do
+    with it."""
 
     code: str
     message: str
@@ -54,6 +65,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     severity: Severity = "error"
     related: tuple[Span, ...] = ()
+    fix: Fix | None = None
 
 
 class SpeccError(Exception):
@@ -161,13 +173,14 @@ class Collector:
         span: Span | None = None,
         help: str | None = None,
         notes: tuple[str, ...] = (),
+        fix: Fix | None = None,
     ) -> None:
         if len(self.items) >= MOST_FAULTS:
             raise TooLarge(
                 f"there are more than {MOST_FAULTS:,} faults, and the rest was not read",
                 help="mend those first",
             )
-        self.items.append(Diagnostic(code, message, span, help, notes))
+        self.items.append(Diagnostic(code, message, span, help, notes, fix=fix))
 
     def warning(
         self, code: str, message: str, span: Span | None = None, help: str | None = None

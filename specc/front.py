@@ -17,11 +17,11 @@ from pathlib import Path, PureWindowsPath
 from typing import Final
 
 from specc import extensions, ir
-from specc.catalog import suggest
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import CallError, Collector, Diagnostic, Span, SpeccError, SpecError
 from specc.roots import project_root
 from specc.semantics import analyse_into
+from specc.suggestions import meant, nearest
 from specc.syntax.parse import Parsed, parse
 
 LARGEST_FILE: Final = 16 * 2**20
@@ -203,10 +203,10 @@ def _nearest(path: str, place: str) -> str | None:
             names = [item.name for item in entries if item.name.endswith(SUFFIX) and item.is_file()]
     except OSError:
         return None
-    close = suggest(name, sorted(names))
+    close = nearest(name, sorted(names))
     if close is None:
         return None
-    return f"did you mean {_quoted(posixpath.join(posixpath.dirname(path), close))}?"
+    return meant(_quoted(posixpath.join(posixpath.dirname(path), close)), "{}")
 
 
 def _quoted(path: str) -> str:

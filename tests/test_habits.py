@@ -196,7 +196,7 @@ NAMES = [
     Habit("output «Linear(x, 4)»", "E0202", "Linear(4)(x)"),
     Habit("y = «Linear(4)»\n  output x", "E0202", "", "by_hand", "`x -> Linear(...)`"),
     Habit("input z: «Tensor[N, 8]»\n  output z", "E0223", "float[N, 8]"),
-    Habit("y = «parameters(x)»\n  output x", "E0201", "x", "by_hand", "names are made by"),
+    Habit("y = «parameters(x)»\n  output x", "E0201", "x", "by_hand", "`on` selects parameters"),
 ]  # fmt: skip
 ARGUMENTS = [
     Habit("output x -> Dropout(«rate=0.5»)", "E0203", "p=0.5"),

@@ -44,7 +44,6 @@ __all__ = [
     "REGULARIZERS",
     "SCHEDULERS",
     "WRAPPERS",
-    "suggest",
 ]
 
 R = TypeVar("R", bound=Row)
@@ -65,25 +64,3 @@ CONSTRAINTS: Mapping[str, FormulaRow] = _table(penalties.CONSTRAINTS)
 CLIPS: Mapping[str, FormulaRow] = _table(penalties.CLIPS)
 INITS: Mapping[str, InitRow] = _table(inits.ROWS)
 WRAPPERS: Mapping[str, WrapperRow] = _table(wrappers.ROWS)
-
-
-def suggest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that ``name`` was probably meant to be, or none that is near.
-
-    Case and underscores do not count: ``batchnorm2d`` means ``BatchNorm2d``, ``in_feature`` means
-    ``in_features``.
-    """
-    import difflib  # only a wrong name needs it
-
-    folded: dict[str, str] = {}
-    for candidate in candidates:
-        folded.setdefault(_folded(candidate), candidate)
-    wanted = _folded(name)
-    if wanted in folded:
-        return folded[wanted]
-    near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6)
-    return folded[near[0]] if near else None
-
-
-def _folded(name: str) -> str:
-    return name.replace("_", "").casefold()

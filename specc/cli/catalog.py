@@ -42,13 +42,13 @@ def catalog(
       specc catalog Conv2d
       specc catalog --drift
     """
-    from specc.catalog import suggest
     from specc.catalog.examples import KINDS
     from specc.catalog.words import plural
     from specc.errors import CallError
     from specc.extensions import catalogue_at
     from specc.report import catalogue, catalogue_json
     from specc.report.style import show, terminal_width
+    from specc.suggestions import did_you_mean
 
     if kind is not None and not any(kind in (each, plural(each)) for each in KINDS):
         raise CallError(
@@ -68,11 +68,11 @@ def catalog(
         return 0
     found = [(each, row) for each, row in _all(kinds) if row.name == name]
     if not found:
-        near = suggest(name, [row.name for _, row in _all(kinds)])
+        known = [row.name for _, row in _all(kinds)]
         raise CallError(
             "E0712",
             f"there is nothing called {name!r} in the catalogue",
-            help=f"did you mean {near!r}?" if near else "list what there is: specc catalog",
+            help=did_you_mean(name, known, "list what there is: specc catalog", "{!r}"),
         )
     if json:
         sys.stdout.write(catalogue_json.text(found))

@@ -28,21 +28,21 @@ def explain(
       specc explain E0203
     """
     from specc.codes import CODES
+    from specc.suggestions import did_you_mean
 
     if code is None:
         for name, row in sorted(CODES.items()):
             typer.echo(f"{name}  {row.title}")
         return 0
     wanted = code.strip().strip("[]").upper()
+    if wanted[1:].isdigit():
+        wanted = f"{wanted[0]}{wanted[1:]:0>4}"
     found = CODES.get(wanted)
     if found is None:
-        from difflib import get_close_matches
-
-        close = ", ".join(get_close_matches(wanted, CODES, n=3)) or "see 'specc explain'"
         raise CallError(
             "E0711",
             f"there is no code {code!r}",
-            help=f"did you mean {close}?" if close[0] in "EW" else close,
+            help=did_you_mean(wanted, CODES, "see 'specc explain'", "{}"),
         )
     typer.echo(f"{wanted}: {found.title}\n\n{found.why}")
     if found.example:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from specc.errors import CallError
+from specc.suggestions import meant, nearest
 
 SUFFIX = ".spec"
 
@@ -57,11 +58,8 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _suggestion(path: Path) -> str:
-    from difflib import get_close_matches
 
     parent = path.parent
     names = sorted(os.listdir(parent)) if parent.is_dir() else []
-    close = get_close_matches(path.name, names, n=1) or get_close_matches(
-        path.name + SUFFIX, names, n=1, cutoff=0.9
-    )
-    return f"did you mean {str(parent / close[0])!r}?" if close else "name a spec file or a folder"
+    close = nearest(path.name, names) or nearest(path.name + SUFFIX, names)
+    return meant(str(parent / close), "{!r}") if close else "name a spec file or a folder"

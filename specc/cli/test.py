@@ -217,8 +217,8 @@ def _check_cell(file: Path, cell: str, choice: Choice) -> None:
     """Raises CallError (E0732) where the spec, as the call has it, has no cell of this name; what
     is wrong with the spec itself is told by the run."""
     from specc import front
-    from specc.catalog import suggest
     from specc.harness.matrix import cells
+    from specc.suggestions import did_you_mean
 
     try:
         program = front.read(file, choice.settings, tested=True)
@@ -228,11 +228,10 @@ def _check_cell(file: Path, cell: str, choice: Choice) -> None:
         return
     if cell in known:
         return
-    close = suggest(cell, known)
     raise CallError(
         "E0732",
         f"{file} has no cell {cell!r}",
-        help=f"did you mean {close!r}?" if close else f"its first is {known[0]!r}",
+        help=did_you_mean(cell, known, f"its first is {known[0]!r}", "{!r}"),
     )
 
 

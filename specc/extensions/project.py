@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from specc.catalog import suggest
 from specc.errors import CallError
+from specc.suggestions import meant, nearest
 
 PYPROJECT: Final = "pyproject.toml"
 SETTING: Final = "extensions"
@@ -62,10 +62,8 @@ def _extensions(file: Path) -> tuple[str, ...]:
     if not isinstance(table, dict):
         raise _refusal(file, "has a `specc` under [tool] that is no table", _WRITE)
     for key in table:
-        if key != SETTING and suggest(key, (SETTING,)):
-            raise _refusal(
-                file, f"has no setting `{key}` under [tool.specc]", f"did you mean `{SETTING}`?"
-            )
+        if key != SETTING and nearest(key, (SETTING,)):
+            raise _refusal(file, f"has no setting `{key}` under [tool.specc]", meant(SETTING))
     named = table.get(SETTING, [])
     if not isinstance(named, list) or not all(isinstance(item, str) and item for item in named):
         raise _refusal(file, f"names `{SETTING}` that are no list of strings", _WRITE)

@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
-from specc.catalog import suggest
 from specc.catalog.rows import FunctionRow, LayerRow
 from specc.errors import CallError
 from specc.extensions.offers import GROUP
 from specc.extensions.project import PYPROJECT, Project
 from specc.extensions.vet import faulty, vetted
+from specc.suggestions import did_you_mean
 
 ROWS: Final = "ROWS"
 _PACKAGE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -68,11 +68,10 @@ def _of_package(entry: str) -> list[LayerRow | FunctionRow]:
     except importlib.metadata.PackageNotFoundError:
         known = importlib.metadata.entry_points(group=GROUP)
         names = sorted({point.dist.name for point in known if point.dist is not None})
-        close = suggest(entry, names)
         raise CallError(
             "E0721",
             f"{PYPROJECT} names the extension {entry!r}, and no package of that name is installed",
-            help=f"did you mean {close!r}?" if close else "install it, or name a file: `rows.py`",
+            help=did_you_mean(entry, names, "install it, or name a file: `rows.py`", "{!r}"),
         ) from None
     if not points:
         raise CallError(

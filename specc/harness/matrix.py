@@ -9,7 +9,6 @@ conditions here, before anything runs. Non-goals: making the case's numbers (``c
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from specc.harness.demands import (
 from specc.ir import Program
 from specc.ir.relations import is_tie, solved
 from specc.sizes import Size, evaluate, symbols
+from specc.suggestions import did_you_mean
 
 # A batch of four shows a reduction over the batch; one and a prime show what four hides (a squeezed
 # dimension, a block size that happens to divide). With the prime go other sizes that are equal.
@@ -154,12 +154,11 @@ def _written_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, i
         span = program.test.place_of(row) or whole
         text = sizes_text(values)
         for name in values.keys() - set(names):
-            near = difflib.get_close_matches(name, names, 1, 0.3)
             collector.error(
                 "E0502",
                 f"sizes {text}: no input has a size called {name!r}",
                 span,
-                help=f"did you mean {near[0]!r}?" if near else _listed(names),
+                help=did_you_mean(name, names, _listed(names), "{!r}"),
             )
         missing = [name for name in names if name not in values]
         for name in missing:

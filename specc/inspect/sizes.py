@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from specc import ir
-from specc.catalog import suggest
 from specc.errors import CallError
 from specc.harness import matrix
 from specc.harness.demands import demands_of
 from specc.ir.bounds import margin
 from specc.sizes import Atom, Extreme, Power, Size, as_remainder, evaluate, symbols
+from specc.suggestions import did_you_mean, listed
 
 
 def alone(program: ir.Program, model: ir.Module) -> ir.Program:
@@ -35,12 +35,11 @@ def check_asked(asked: Mapping[str, int], known: Collection[str]) -> None:
     """CallError (E0712) for a size that the call gives and no input has; ``known`` are theirs."""
     for name in asked:
         if name not in known:
-            near = suggest(name, known)
-            there = f"there are {', '.join(known)}" if known else "no size of the inputs is open"
+            there = listed(known, "there are ", "no size of the inputs is open")
             raise CallError(
                 "E0712",
                 f"--size {name}: no input has a size of that name",
-                help=f"did you mean {near!r}?" if near else there,
+                help=did_you_mean(name, known, there, "{!r}"),
             )
 
 

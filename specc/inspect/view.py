@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from specc import front, ir
-from specc.catalog import suggest
 from specc.errors import CallError
 from specc.inspect import checkpoint, graph, sizes, training, tree
 from specc.inspect.alike import Graph
 from specc.sizes import Size
+from specc.suggestions import did_you_mean, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,9 @@ def _model(program: ir.Program, name: str | None) -> ir.Module | None:
         return None
     names = [model.name for model in program.models]
     if name not in names:
-        near = suggest(name, names)
         raise CallError(
             "E0706",
             f"{program.file} has no model called {name!r}",
-            help=f"did you mean {near!r}?" if near else f"there are {', '.join(names)}",
+            help=did_you_mean(name, names, listed(names, "there are "), "{!r}"),
         )
     return program.model(name)

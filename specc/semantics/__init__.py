@@ -18,6 +18,7 @@ from specc.semantics.files import ReadUsed
 from specc.semantics.program import build_program
 from specc.semantics.tie_fixes import settle_ties
 from specc.semantics.ties import TIE
+from specc.semantics.trial import tried
 from specc.syntax.parse import parse
 
 
@@ -49,15 +50,19 @@ def analyse_into(
         with garbage.paused(), deep_recursion():
             parsed = parse(text, file, collector)
             program = build_program(parsed, file, params, collector, read_used, catalogue, tested)
+
+            def checked(changed: str) -> Collector:
+                found = Collector()
+                tree = parse(changed, file, found)
+                build_program(tree, file, params, found, read_used, catalogue, tested)
+                return found
+
             if any(item.code == TIE for item in collector.items):
-
-                def checked(changed: str) -> Collector:
-                    found = Collector()
-                    tree = parse(changed, file, found)
-                    build_program(tree, file, params, found, read_used, catalogue, tested)
-                    return found
-
                 settle_ties(collector, parsed.tree, text, file, checked)
+            if collector.failed:
+                collector.items[:] = tried(
+                    text, file, collector.items, lambda changed: checked(changed).items
+                )
     except TooLarge as fault:
         place = fault.span or Span(file, 0, min(len(text), 1), 1, 1)
         collector.items.append(Diagnostic(fault.code, fault.message, place, fault.help))

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from specc import ir
-from specc.catalog import suggest
 from specc.catalog.rows import Row
 from specc.catalog.signatures import Argument
-from specc.errors import Collector, Span
+from specc.errors import Collector, Fix, Span
 from specc.semantics.entities import Entity, Items, describe, is_poisoned
 from specc.semantics.foreign_names import argument_advice, meant_argument
 from specc.sizes import Poly, Size, evaluate
+from specc.suggestions import did_you_mean
 from specc.syntax import ast
 
 _KINDS = {
@@ -161,6 +161,8 @@ def bind_keyword(row: Row, item: Given, bound: Bound, collector: Collector) -> N
             f"{row.name} has no argument `{item.name}`",
             item.span,
             argument_advice(row, item.name, signature(row)),
+            (),
+            _renamed(row, item),
         )
         bound.failed = True
         bound.meant.add(meant_argument(row, item.name))
@@ -173,6 +175,16 @@ def bind_keyword(row: Row, item: Given, bound: Bound, collector: Collector) -> N
         return
     bound.values[item.name] = item.value
     bound.spans[item.name] = item.span
+
+
+def _renamed(row: Row, item: Given) -> Fix | None:
+    """The argument under the name that it was probably meant to have."""
+    assert item.name is not None
+    close = meant_argument(row, item.name)
+    start = item.span.start
+    if close is None:
+        return None
+    return Fix(start, start + len(item.name), close, f"its form is {signature(row)}")
 
 
 def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, Size]) -> Bound:
@@ -198,13 +210,12 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
         choices = row.choices.get(name)
         text = value.value if isinstance(value, ir.Scalar) else value
         if choices and isinstance(text, str) and text not in choices:
-            close = suggest(text, choices)
-            listed = ", ".join(f'"{choice}"' for choice in choices)
+            known = ", ".join(f'"{choice}"' for choice in choices)
             collector.error(
                 "E0212",
                 f'`{name}` of {row.name} cannot be "{text}"',
                 bound.spans[name],
-                f'did you mean "{close}"?' if close else f"it is one of {listed}",
+                did_you_mean(text, choices, f"it is one of {known}", '"{}"'),
             )
             bound.failed = True
     return bound

@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from specc import ir
-from specc.catalog import suggest
 from specc.errors import Span
 from specc.semantics import static
 from specc.semantics.bind import Given
@@ -26,6 +25,7 @@ from specc.semantics.substitution import static_outside
 from specc.semantics.unnamed import counted, late_fault, misplaced, orders, spelled_use
 from specc.semantics.values import TYPES, article, in_scope, is_of
 from specc.sizes import Poly, Size
+from specc.suggestions import did_you_mean
 from specc.syntax import ast
 
 
@@ -76,14 +76,11 @@ def bind_params(
         if item.name is None:
             continue
         if item.name not in by_name:
-            close = suggest(item.name, by_name)
             graph.error(
                 "E0203",
                 f"{tree.name} has no argument `{item.name}`",
                 item.span,
-                f"did you mean `{close}`?"
-                if close
-                else f"its form is {block_signature(definition)}",
+                did_you_mean(item.name, by_name, f"its form is {block_signature(definition)}"),
             )
             failed = True
         elif item.name in bound:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Literal
 
 from specc import ir
-from specc.catalog import suggest
 from specc.catalog.ranges import ANY, own_range_of
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import Span
@@ -32,6 +31,7 @@ from specc.semantics.layer_choices import kind_at, param_kinds, read_choice, wit
 from specc.semantics.unnamed import Told, bind_call
 from specc.semantics.wrappers import wrapped_tensors
 from specc.sizes import Poly, Size, symbols
+from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
 
 
@@ -168,14 +168,13 @@ def forward_keywords(
     for item in by_name:
         name = item.name or ""
         if name not in known:
-            close = suggest(name, known)
             own = name in row.by_name
             graph.error(
                 "E0203",
                 f"a call of {row.name} has no argument `{name}`"
                 + ("; it is a setting, given where the layer is made" if own else ""),
                 item.span,
-                f"did you mean `{close}`?" if close else f"it takes {', '.join(known)}",
+                did_you_mean(name, known, listed(known, "it takes ", "it takes none")),
             )
             return None
         if name in found or name in given:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from specc import ir
-from specc.catalog import suggest
 from specc.semantics.graph import Graph
+from specc.suggestions import did_you_mean
 from specc.syntax import ast
 
 _MOST_STARS = 8
@@ -140,9 +140,10 @@ def _is_known(
     if any(glob(pattern.text).matches(name) for name in names):
         return True
     modules = {name.rpartition(".")[0] for name in names}
-    close = suggest(pattern.text, [*sorted(modules), *names])
     graph.error(
         "E0261", f"`{pattern.text}` names no tensor of {model.name}", pattern.span,
-        f"did you mean `{close}`?" if close else "`specc show` lists its layers",
+        did_you_mean(
+            pattern.text, [*sorted(modules), *names], "`specc show` lists its layers"
+        ),
     )  # fmt: skip
     return False

@@ -58,7 +58,9 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
     by_param = isinstance(graph.env.get(type_), ir.LayerChoice)
     if not by_param and type_ not in graph.catalogue.layers and type_ not in graph.modules:
         graph.env[name] = (
-            unknown(graph, type_, stage.target.span, translated_stage(graph, stage.target, None))
+            unknown(
+                graph, type_, stage.target.span, translated_stage(graph, stage.target, None), "made"
+            )  # fmt: skip
             if type_ not in graph.catalogue.functions
             else graph.error("E0202", f"`{type_}` is a function, not a layer", stage.span)
         )

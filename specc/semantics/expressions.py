@@ -10,7 +10,6 @@ import math
 from typing import Literal
 
 from specc import ir
-from specc.catalog import suggest
 from specc.errors import Span, TooLarge
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block
@@ -26,18 +25,20 @@ from specc.semantics.entities import (
     describe,
     is_poisoned,
 )
+from specc.semantics.foreign_names import Place
 from specc.semantics.graph import Graph, Hint
 from specc.semantics.habits import as_call, is_habit, report_habit
 from specc.semantics.layer_choices import chosen
 from specc.semantics.library import MOST_WORK, too_much_work
 from specc.semantics.loops import listing
 from specc.semantics.members import call_member, weights_as_values
-from specc.semantics.missing import is_elsewhere, unknown
+from specc.semantics.missing import is_elsewhere, unknown, unknown_call
 from specc.semantics.operators import binary, compile_time, is_compile_time, unary
 from specc.semantics.python_forms import is_length
 from specc.semantics.stages import pipeline
 from specc.semantics.subscripts import subscript
 from specc.semantics.unnamed import late_fault, misplaced
+from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
 from specc.syntax.written import written
 
@@ -111,7 +112,7 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
     if is_habit(graph, expression):
         return report_habit(graph, expression, elaborate)
     if isinstance(callee, ast.Name) and is_elsewhere(graph, callee.name):
-        return unknown(graph, callee.name, callee.span)
+        return unknown_call(graph, expression, callee)
     given = given_arguments(graph, expression.arguments, elaborate)
     if isinstance(callee, ast.Name):
         if is_compile_time(graph, callee.name, given):
@@ -128,7 +129,7 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
         if graph.kind == "model" and graph.is_layer(name) and (by_param or name not in graph.env):
             settings = given_arguments(graph, callee.arguments, elaborate, name)
             return _made_and_fed(graph, name, settings, given, expression.span, callee.span, hint)
-        return _call_name(graph, callee.callee, given, expression.span, hint)
+        return _call_name(graph, callee.callee, given, expression.span, hint, "made")
     return graph.error("E0226", "this cannot be called", callee.span)
 
 
@@ -183,8 +184,9 @@ def _made_and_fed(
 
 
 def _call_name(
-    graph: Graph, callee: ast.Name, given: list[Given], span: Span, hint: Hint
-) -> Entity:
+    graph: Graph, callee: ast.Name, given: list[Given], span: Span, hint: Hint,
+    place: Place = "call",
+) -> Entity:  # fmt: skip
     name = callee.name
     entity = graph.env.get(name)
     if name in graph.members:
@@ -220,7 +222,7 @@ def _call_name(
         return graph.error(
             "E0226", f"`{name}` is {describe(entity)}; it cannot be called", callee.span
         )
-    return unknown(graph, name, callee.span)
+    return unknown(graph, name, callee.span, place=place)
 
 
 def _subscript(graph: Graph, expression: ast.Subscript, hint: Hint) -> Entity:
@@ -288,12 +290,11 @@ def _parameter(graph: Graph, handle: LayerHandle, expression: ast.Attribute, hin
         )
     shapes = dict(layer.parameters)
     if expression.name not in shapes:
-        close = suggest(expression.name, shapes)
         return graph.error(
             "E0201",
             f"{layer.type} has no parameter `{expression.name}`",
             expression.span,
-            f"did you mean `{close}`?" if close else f"it has {', '.join(shapes) or 'none'}",
+            did_you_mean(expression.name, shapes, listed(shapes, "it has ", "it has none")),
         )
     type_ = ir.TensorType("float", shapes[expression.name])
     made = graph.value(type_, expression.span, hint)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from specc import ir
-from specc.catalog import suggest
 from specc.errors import Collector
 from specc.semantics.selectors import matches
+from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
 
 
@@ -59,8 +59,7 @@ def _places(module: ir.Module) -> dict[str, None]:
 def _report(
     pattern: ast.Pattern, module: ir.Module, places: dict[str, None], collector: Collector
 ) -> None:
-    close = suggest(pattern.text, places)
-    advice = f"did you mean `{close}`?" if close else f"{module.name} has {', '.join(places)}"
+    advice = did_you_mean(pattern.text, places, listed(places, f"{module.name} has "))
     if matches(pattern.text, module):
         advice = f"write `freeze on {pattern.text}`, which holds parameters alone"
     collector.error(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 from specc import ir
 from specc.catalog.catalogue import Catalogue
 from specc.catalog.rows import RuleError
-from specc.errors import Collector, Span, TooLarge
+from specc.errors import Collector, Fix, Span, TooLarge
 from specc.ir.bounds import is_plain
 from specc.ir.relations import never_zero, without_shared
 from specc.semantics.bind import Given
@@ -127,9 +127,10 @@ class Graph:
         span: Span,
         help: str | None = None,
         notes: tuple[str, ...] = (),
+        fix: Fix | None = None,
     ) -> Entity:
         """Reports, and gives what stands in for the faulty value."""
-        self.collector.error(code, message, span, help, notes)
+        self.collector.error(code, message, span, help, notes, fix)
         return POISON
 
     @property

@@ -5,9 +5,10 @@ Non-goals: lines that do not parse, which are ``syntax.habits``; what to write, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from specc import ir
+from specc.errors import Fix
 from specc.semantics.entities import Entity
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.python_forms import is_habit, last_name, root
@@ -16,6 +17,9 @@ from specc.syntax.written import written
 
 if TYPE_CHECKING:
     from specc.semantics.translation import Translation
+
+# What is told where the translation does not check.
+_OTHERWISE: Final = "names stand alone, and what works on a value is a function of it: `relu(x)`"
 
 __all__ = [
     "as_call",
@@ -47,9 +51,12 @@ def report_stage(graph: Graph, target: ast.Expression, fed: Entity, elaborate: E
 
 
 def _report(node: ast.Expression, said: ast.Expression, translation: Translation) -> Entity:
-    advice = translation.unknown[0] if translation.unknown else f"write `{written(said)}`"
     graph = translation.graph
-    entity = graph.error("E0226", _message(graph, node), node.span, advice)
+    advice, fix = (translation.unknown or [""])[0], None
+    if not advice:
+        text = written(said)
+        advice, fix = f"write `{text}`", Fix(node.span.start, node.span.end, text, _OTHERWISE)
+    entity = graph.error("E0226", _message(graph, node), node.span, advice, (), fix)
     translation.read_the_rest(node)
     return entity
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from specc import ir
-from specc.catalog import INITS, suggest
+from specc.catalog import INITS
 from specc.catalog.rows import InitRow, RuleError
 from specc.semantics import static
 from specc.semantics.calls import given_arguments
@@ -19,6 +19,7 @@ from specc.semantics.habits import last_name
 from specc.semantics.selectors import in_two, resolve
 from specc.semantics.settings import check_ranges
 from specc.semantics.unnamed import bind_call
+from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
 
 
@@ -76,12 +77,11 @@ def read_initializer(graph: Graph, call: ast.Expression) -> InitCall | None:
     name = callee.name if isinstance(callee, ast.Name) else ""
     row = INITS.get(name)
     if row is None:
-        close = suggest(name or last_name(callee), INITS)
         graph.error(
             "E0405",
             f"there is no initialiser called `{name or 'this'}`",
             call.span,
-            f"did you mean `{close}`?" if close else f"one of {', '.join(INITS)}",
+            did_you_mean(name or last_name(callee), INITS, listed(INITS)),
         )
         return None
     given = given_arguments(graph, arguments, elaborate)

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from specc import ir
-from specc.catalog import suggest
 from specc.catalog.rows import LayerRow
 from specc.errors import Span
 from specc.semantics.bind import Given, positional_order
 from specc.semantics.entities import Entity, from_static, is_poisoned, is_static, to_static
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.library import Definition
+from specc.suggestions import meant, nearest
 from specc.syntax import ast
 
 
@@ -145,12 +145,12 @@ def _unknown(graph: Graph, callee: ast.Name, *, function: bool) -> Entity:
     plain = callee.name.replace("_", "").casefold()
     close = next((name for name in known if name.casefold() == plain), None)
     if close is None and not function:
-        close = suggest(callee.name, known)
+        close = nearest(callee.name, known)
     return graph.error(
         "E0202" if function else "E0201",
         f"`{callee.name}` is a function, not a layer"
         if function
         else f"there is no layer called `{callee.name}`",
         callee.span,
-        f"did you mean `{close}`?" if close else "write a layer, such as `ReLU`",
+        meant(close) if close else "write a layer, such as `ReLU`",
     )

@@ -86,6 +86,25 @@ class Library:
     work: int = 0
     rounds: int = 0
 
+    def value_of(self, name: str) -> str | None:
+        """The model that binds ``name`` inside; None if none does."""
+        for owner, definition in self.definitions.items():
+            if definition.kind == "model" and any(
+                name in bound_names(statement.targets)
+                for statement in definition.tree.body
+                if isinstance(statement, ast.Assign)
+            ):
+                return owner
+        return None
+
+
+def bound_names(targets: tuple[ast.Target, ...]) -> set[str]:
+    """The names that the left side of an assignment binds."""
+    found: set[str] = set()
+    for target in targets:
+        found |= {target.name} if target.name is not None else bound_names(target.items)
+    return found
+
 
 def too_much_work(span: Span) -> TooLarge:
     """What is raised at ``span`` where ``MOST_WORK`` is spent."""

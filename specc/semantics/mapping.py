@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from specc import ir
-from specc.catalog import suggest
 from specc.errors import CallError
 from specc.roots import project_root
 from specc.semantics.checkpoints import glob
+from specc.suggestions import nearest
 
 # So many comparisons of a name with a path take about a second.
 _MOST_COMPARISONS: Final = 1_000_000
@@ -163,6 +163,6 @@ def _unmatched(line: ir.MapLine, path: str, names: Iterable[str]) -> str:
     known = [name for name in names if len(name) < 200]
     modules = dict.fromkeys(name.rpartition(".")[0] for name in known)
     # Nearness among more would take long.
-    close = suggest(path, [*modules, *known]) if len(known) < 2000 else None
+    close = nearest(path, [*modules, *known]) if len(known) < 2000 else None
     more = f" (is it {close[:80]!r}?)" if close else ""
     return f"line {line.span.line}: {path!r} matches nothing in it{more}"

@@ -4,10 +4,12 @@ Non-goal: words of the language that stand in the wrong place, which their reade
 
 from __future__ import annotations
 
-from specc.errors import Span
+from specc.catalog.elsewhere import ELSEWHERE, EXTEND, TRUTH, left_out, other_form
+from specc.errors import Fix, Span
 from specc.semantics.entities import POISON, Entity
-from specc.semantics.foreign_names import ELSEWHERE, TRUTH, near, other_name
+from specc.semantics.foreign_names import Place, near, other_name
 from specc.semantics.graph import Graph
+from specc.suggestions import meant
 from specc.syntax import ast
 from specc.syntax.written import written
 
@@ -37,10 +39,24 @@ def _position(graph: Graph, name: str) -> str | None:
     return f"name the position where it comes from: `{written(named)}`"
 
 
-def unknown(graph: Graph, name: str, span: Span, translation: str | None = None) -> Entity:
-    """An E0201 for a name that nothing has, with the closest that something has.
+def unknown_call(graph: Graph, call: ast.Call, callee: ast.Name) -> Entity:
+    """As ``unknown``, of a call of what has another form here: ``float("inf")`` is a number."""
+    given = call.arguments[0].value if len(call.arguments) == 1 else None
+    name = callee.name
+    if name == "float" and isinstance(given, ast.String):
+        name = given.value.strip("+- ").lower()
+        advice = ELSEWHERE.get(name, "write the number itself")
+        return graph.error("E0201", "numbers are not made of text", call.span, advice)
+    return unknown(graph, name, callee.span)
 
-    ``translation`` is what stands at ``span`` under names of this language, if another has it."""
+
+def unknown(
+    graph: Graph, name: str, span: Span, translation: str | None = None, place: Place = "value"
+) -> Entity:
+    """An E0201 for a name that nothing has, with what it was probably meant to be.
+
+    ``translation`` is what stands at ``span`` under names of this language, if another has it;
+    ``place`` is where the name stands."""
     known = graph.catalogue
     if any(name in table for table in (known.layers, known.functions, known.losses, graph.modules)):
         return graph.error(
@@ -54,21 +70,40 @@ def unknown(graph: Graph, name: str, span: Span, translation: str | None = None)
     offer = known.offered(name)
     if offer is not None:
         return graph.error("E0724", not_named(name), span, offer)
-    close = near(name, [*graph.env, *known.names(), *graph.modules])
+    advice, fix = _advice(graph, name, span, translation, place)
+    return graph.error("E0201", f"there is nothing called `{name}` here", span, advice, (), fix)
+
+
+def _advice(
+    graph: Graph, name: str, span: Span, translation: str | None, place: Place
+) -> tuple[str, Fix | None]:
+    """What to do instead of ``name``: by the tables of what others call it, then by its spelling.
+    A suggestion comes with the fix that it is."""
     if name in TRUTH:
-        advice = f"write `{TRUTH[name]}`"
-    elif translation is not None:
-        advice = f"write `{translation}`"
-    elif name in ELSEWHERE:
-        advice = ELSEWHERE[name]
-    elif (position := _position(graph, name)) is not None:
-        advice = position
-    elif (other := other_name(name)) is not None:
-        advice = f"did you mean `{other}`?"
-    elif close is not None:
-        advice = f"did you mean `{close}`?"
-    elif name[:1].isupper():
-        advice = "specc knows torch's layers by torch's names"
-    else:
-        advice = "names are made by `input`, `name = ...` and `layer name = ...`"
-    return graph.error("E0201", f"there is nothing called `{name}` here", span, advice)
+        return f"write `{TRUTH[name]}`", Fix(span.start, span.end, TRUTH[name])
+    form = other_form(name, method=place != "value")
+    if form is not None:
+        return form, None
+    position = _position(graph, name)
+    if position is not None and translation is None:
+        return position, None
+    otherwise = left_out(name) or _what_there_is(graph, name, place)
+    other = other_name(name) if place != "value" else None
+    if translation is None:
+        found = other or (None if left_out(name) else near(graph, name, place))
+        if found is None:
+            return otherwise, None
+        return meant(found), Fix(span.start, span.start + len(name), found, otherwise)
+    return f"write `{translation}`", Fix(span.start, span.end, translation, otherwise)
+
+
+def _what_there_is(graph: Graph, name: str, place: Place) -> str:
+    """What is told of a name that is no other's."""
+    owner = graph.library.value_of(name) if graph.kind == "train" else None
+    if owner is not None:
+        return f"it is a value inside {owner}, and what that puts out is seen here: `output {name}`"
+    if place != "value" and name[:1].isupper():
+        return f"specc knows torch's layers by torch's names; {EXTEND}"
+    if place != "value":
+        return f"a function is torch's, by torch's name; {EXTEND}"
+    return "names are made by `input`, `name = ...` and `layer name = ...`"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from specc import ir
-from specc.catalog import suggest
 from specc.errors import Collector
 from specc.semantics import static
 from specc.semantics.entities import (
@@ -24,6 +23,7 @@ from specc.semantics.layer_choices import named_choice, read_choice
 from specc.semantics.names import check_name
 from specc.semantics.tables import INTEGER, NUMBER, as_tuple, is_table, read_tuple
 from specc.semantics.values import TYPES, article, in_scope, is_of
+from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
 from specc.syntax.written import written
 
@@ -48,17 +48,12 @@ class Settings:
         for key in self.given:
             if key in self.taken:
                 continue
-            close = suggest(key, known)
             shown = _printable(key)
             collector.error(
                 "E0601",
                 f"this spec has no param `{shown}` to set",
                 None,
-                f"did you mean `{close}`?"
-                if close
-                else f"it has {', '.join(known)}"
-                if known
-                else "it has no params at all",
+                did_you_mean(key, known, listed(known, "it has ", "it has no params at all")),
             )
 
 
@@ -142,8 +137,7 @@ def type_advice(statement: ast.Parameter) -> str | None:
     """What to write for the type of a param that has none of a param's."""
     if statement.type.sizes is not None:
         return f"write `input {statement.name}: {written(statement.type)}` inside the braces"
-    close = suggest(statement.type.name, TYPES)
-    return f"did you mean `{close}`?" if close else None
+    return did_you_mean(statement.type.name, TYPES)
 
 
 def converted(given: object, kind: str) -> tuple[ir.Static, str | None]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from specc import ir
-from specc.catalog import OPTIMIZERS, suggest
+from specc.catalog import OPTIMIZERS
 from specc.catalog.optimizers import SOON
 from specc.catalog.rows import Begin
 from specc.errors import Collector, Span
@@ -22,6 +22,7 @@ from specc.semantics.graph import Graph
 from specc.semantics.layer_choices import read_choice
 from specc.semantics.params import converted
 from specc.semantics.values import article
+from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
 
 CHOICES: Final = {
@@ -129,10 +130,7 @@ def _other_param(name: str, free: Sequence[str], inner: Mapping[str, str]) -> st
     """What to write for ``name``; ``free`` are the params that are not said yet."""
     if name in inner:
         return f"it is the block `{inner[name]}`'s, which is given it where it is used"
-    close = suggest(name, free)
-    if close:
-        return f"did you mean `{close}`?"
-    return f"there is {', '.join(free)}" if free else "it has no other params"
+    return did_you_mean(name, free, listed(free, "there is ", "it has no other params"))
 
 
 def with_steps(
@@ -193,12 +191,11 @@ def _sample(
     """Adds the file of one input to ``samples``; the file itself is read when a test runs."""
     names = [value.name for value in inputs]
     if statement.name not in names:
-        close = suggest(statement.name, names)
         graph.error(
             "E0506",
             f"a test draws no input called `{statement.name}`",
             statement.span,
-            f"did you mean `{close}`?" if close else f"one of {', '.join(names) or 'none'}",
+            did_you_mean(statement.name, names, listed(names, empty="every input is noise")),
         )
     elif statement.name in samples:
         graph.error(
@@ -246,13 +243,12 @@ def _setting(statement: ast.Setting, graph: Graph) -> Any:
     for written in statement.values:
         word = _word(written)
         if word not in CHOICES[name]:
-            close = suggest(word or "", CHOICES[name])
             none = "no word for" if name in _ONE else "none of the"
             graph.error(
                 "E0505",
                 f"`{word or 'this'}` is {none} {name}",
                 written.span,
-                f"did you mean `{close}`?" if close else f"one of {', '.join(CHOICES[name])}",
+                did_you_mean(word or "", CHOICES[name], listed(CHOICES[name])),
             )
             return None
         if word not in chosen:

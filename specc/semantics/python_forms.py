@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.semantics.foreign_names import ROOTS, TRUTH
+from specc.catalog.elsewhere import ROOTS, TRUTH
 from specc.semantics.graph import Graph
 from specc.syntax import ast
 

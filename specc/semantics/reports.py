@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from specc.errors import Collector, Diagnostic, Span
+from specc.errors import Collector, Diagnostic, Fix, Span
 
 # How many of the uses that led to a faulty block a message shows.
 _SHOWN_USES: Final = 3
@@ -41,6 +41,7 @@ class BlockCollector(Collector):
         span: Span | None = None,
         help: str | None = None,
         notes: tuple[str, ...] = (),
+        fix: Fix | None = None,
     ) -> None:
         """Adds the fault, or counts it where a reading before has shown it."""
         if span is not None:
@@ -48,7 +49,7 @@ class BlockCollector(Collector):
                 self.reported.again += 1
                 return
             self.reported.seen.add((code, span))
-        self.items.append(Diagnostic(code, message, span, help, (*notes, *self._way())))
+        self.items.append(Diagnostic(code, message, span, help, (*notes, *self._way()), fix=fix))
 
     def _way(self) -> tuple[str, ...]:
         """``trail`` as a message shows it: the nearest uses and the outermost."""

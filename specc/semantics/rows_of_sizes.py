@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from specc import ir
-from specc.catalog import suggest
 from specc.errors import Collector, Diagnostic, Span
 from specc.sizes import Size, symbols
+from specc.suggestions import did_you_mean
 from specc.syntax import ast
 
 Row = tuple[tuple[str, int], ...]
@@ -34,12 +34,11 @@ def check_names(
         for each in row.sizes:
             if each.name in names or each.name in hidden:
                 continue
-            close = suggest(each.name, missing)
             collector.error(
                 "E0502",
                 f"no input has a size called `{each.name}`",
                 each.span,
-                f"did you mean `{close}`?" if close else _listed(names),
+                did_you_mean(each.name, missing, _listed(names)),
             )
         for name in missing:
             collector.error(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from specc import ir
-from specc.catalog import LAYERS, suggest
+from specc.catalog import LAYERS
 from specc.errors import Collector
+from specc.suggestions import meant, nearest
 from specc.syntax import ast
 
 # What a pattern that ends in `weight` or `bias` means: torch has other names for some of them.
@@ -178,20 +179,54 @@ def _nothing(
     pattern: ast.Pattern, model: ir.Module, collector: Collector, among: Among, of: str = ""
 ) -> None:
     names = [name for name, _, _ in model.parameters()]
-    types = sorted(
-        {type_ for each in ir.owned_parameters(model) for type_, _ in each.around if type_}
+    close = next(
+        (each for each in _meant(pattern.text, model, among) if among_matches(each, model, among)),
+        None,
     )
-    blocks = sorted({layer.type for _, layer in model.all_blocks})
-    head, dot, rest = pattern.text.partition(".")
-    # A model, a block or a layer by its name, then a parameter by its own.
-    known = suggest(head, [*among.members, *([] if among.members else [model.name]), *blocks,
-                           *types])  # fmt: skip
-    close = f"{known}{dot}{rest}" if known and known != head else suggest(pattern.text, names)
     if close is not None:
-        advice = f"did you mean `{close}`?"
+        advice = meant(close)
     elif not names:
         advice = f"{model.name} has no parameters"
     else:
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-        advice = f"{model.name} has {shown}"
+        advice = _places(pattern.text, names) or f"{model.name} has {shown}"
     collector.error("E0401", f"`{pattern.text}` matches no parameter{of}", pattern.span, advice)
+
+
+def _meant(pattern: str, model: ir.Module, among: Among) -> Iterator[str]:
+    """The patterns that ``pattern`` may have been meant to be, the likeliest first: with one of its
+    words spelt as a model, a block, a layer or a parameter is; all that is in a layer; what is
+    deeper inside."""
+    names = [name for name, _, _ in model.parameters()]
+    types = sorted(
+        {type_ for each in ir.owned_parameters(model) for type_, _ in each.around if type_}
+    )
+    blocks = sorted({layer.type for _, layer in model.all_blocks})
+    heads = [*among.members, *([] if among.members else [model.name]), *blocks, *types]
+    words = pattern.split(".")
+    inside = list(dict.fromkeys(word for name in names for word in name.split(".")))
+    for place, word in enumerate(words):
+        close = nearest(word, [*heads, *inside] if place == 0 else inside)
+        if close is not None and word not in inside and (place or word not in heads):
+            yield ".".join([*words[:place], close, *words[place + 1 :]])
+    whole = nearest(pattern, names)
+    if whole is not None:
+        yield whole
+    yield f"{pattern}.*"
+    deeper = [name for name in names if name.endswith(f".{pattern}")]
+    yield deeper[0] if len(deeper) == 1 else f"*.{pattern}"
+
+
+def _places(pattern: str, names: Sequence[str]) -> str | None:
+    """Which numbers a list has, where the number in ``pattern`` is none of them."""
+    words = pattern.split(".")
+    for place, word in enumerate(words):
+        if not word.isdigit():
+            continue
+        before, behind = ".".join(words[:place]), ".".join(words[place + 1 :])
+        full = _glob(f"{before}.*" + (f".{behind}" if behind else ""))
+        found = {name.split(".")[place] for name in names if full.fullmatch(name)}
+        numbers = sorted(int(each) for each in found if each.isdigit())
+        if before and numbers:
+            return f"`{before}` has {numbers[0]} to {numbers[-1]}"
+    return None

@@ -6,7 +6,6 @@ before, which are ``declared``."""
 from __future__ import annotations
 
 from specc import ir
-from specc.catalog import suggest
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block, too_many
 from specc.semantics.calls import apply_layer, call_function, given_arguments, head, make_layer
@@ -79,7 +78,7 @@ def _stage(
             target.span,
         )
     if is_elsewhere(graph, name):
-        return unknown(graph, name, target.span)
+        return unknown(graph, name, target.span, place="stage")
     given = given_arguments(graph, arguments, elaborate, name)
     span = stage.span
     entity = graph.env.get(name)
@@ -145,7 +144,7 @@ def _stage(
             "E0226", f"`{name}` is {describe(entity)}; a stage is a layer or a function", span
         )
     translation = translated_stage(graph, target, rank_of(value))
-    return unknown(graph, name, target.span, translation)
+    return unknown(graph, name, target.span, translation, "stage")
 
 
 def _takes_list(graph: Graph, stage: ast.Stage) -> bool:
@@ -164,9 +163,7 @@ def _makes_layers(graph: Graph, stage: ast.Stage) -> bool:
     if name is None or graph.is_layer(name) or name not in graph.catalogue.functions:
         return True
     layers = graph.catalogue.layers
-    layer = suggest(name, layers) or next(
-        (known for known in layers if known.lower() == name.replace("_", "")), None
-    )
+    layer = next((known for known in layers if known.lower() == name.replace("_", "")), None)
     graph.error(
         "E0243",
         f"braces and `repeat` hold layers; `{name}` is a function",

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from specc import ir
-from specc.catalog import CLIPS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULERS, suggest
+from specc.catalog import CLIPS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
+from specc.catalog.elsewhere import OPTIMIZER_NAMES, PUBLISHED, left_out
 from specc.catalog.rows import OptimizerRow, Row
-from specc.errors import Collector, Span
+from specc.errors import Collector, Fix, Span
 from specc.semantics.bind import Bound, bind
 from specc.semantics.calls import given_arguments
 from specc.semantics.entities import describe, is_poisoned, to_operand
@@ -34,6 +35,7 @@ from specc.semantics.settings import (
 from specc.semantics.sites import assigned_names, leaves
 from specc.semantics.unnamed import Told, bind_call
 from specc.semantics.uses import visible_uses
+from specc.suggestions import listed, meant, nearest
 from specc.syntax import ast
 
 _NO_ARGUMENTS: Final[tuple[ast.Argument, ...]] = ()
@@ -419,7 +421,7 @@ def find_row(
             if known
             else f"this is no {what}",
             call.span,
-            f"write `{without_prefix(call)}`" if known else f"one of {_list(table)}",
+            f"write `{without_prefix(call)}`" if known else listed(table),
         )
         return None, ()
     row = table.get(name)
@@ -427,12 +429,16 @@ def find_row(
     if offer is not None:
         collector.error("E0724", not_named(name), call.span, offer)
     elif row is None:
-        close = suggest(name, table)
+        close = OPTIMIZER_NAMES.get(name) or (None if name in PUBLISHED else nearest(name, table))
+        close = close if close in table else None
+        otherwise = left_out(name) or listed(table)
         collector.error(
             "E0405",
             f"there is no {what} called `{name}`",
             call.span,
-            f"did you mean `{close}`?" if close else f"one of {_list(table)}",
+            meant(close) if close else otherwise,
+            (),
+            Fix(call.span.start, call.span.start + len(name), close, otherwise) if close else None,
         )
     return row, arguments
 
@@ -445,7 +451,3 @@ def optimizer_names(optimizer: ir.Optimizer) -> set[str]:
 def _head(call: ast.Expression) -> str:
     callee = call.callee if isinstance(call, ast.Call) else call
     return callee.name if isinstance(callee, ast.Name) else "SGD"
-
-
-def _list(table: Mapping[str, Row]) -> str:
-    return ", ".join(table)

@@ -11,20 +11,12 @@ from typing import Final
 
 from specc import ir
 from specc.catalog import INITS, OPTIMIZERS, SCHEDULERS
+from specc.catalog.elsewhere import EXTEND, IN_A_PIPE, OPERATORS, TRUTH, left_out, other_form
 from specc.catalog.rows import LayerRow, OptimizerRow, Row
 from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.entities import Entity
-from specc.semantics.foreign_names import (
-    ELSEWHERE,
-    IN_A_PIPE,
-    METHODS_ELSEWHERE,
-    OPERATORS,
-    TRUTH,
-    meant_argument,
-    near,
-    other_name,
-)
+from specc.semantics.foreign_names import meant_argument, near, other_name
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.python_forms import (
     OF_TENSORS,
@@ -36,6 +28,7 @@ from specc.semantics.python_forms import (
 )
 from specc.semantics.unnamed import Reading, orders, spelled
 from specc.sizes import Poly, Size, symbols
+from specc.suggestions import nearest
 from specc.syntax import ast
 
 # They change nothing that a spec says: where and how a run keeps its tensors is the run's affair.
@@ -91,7 +84,7 @@ class Translation:
             if activation is not None and isinstance(activation.value, ast.String):
                 kept = tuple(item for item in target.arguments if item is not activation)
                 layer = self.stage(target.model_copy(update={"arguments": kept}))
-                name = near(activation.value.value, self.graph.catalogue.layers)
+                name = nearest(activation.value.value, self.graph.catalogue.layers)
                 if name is not None:
                     behind = ast.Name(span=target.span, name=name)
                     return ast.Pipeline(span=target.span, source=layer, stages=(_as_stage(behind),))
@@ -163,19 +156,29 @@ class Translation:
             name = other_name(name, self.rank) or name
         return node if name == node.name else ast.Name(span=node.span, name=name)
 
-    def _callee(self, name: str, span: Span) -> ast.Name:
-        """The function or layer that ``name`` was meant to be."""
-        if not self._known(name) and name not in OPERATORS:
-            bare = name.rstrip("_") or name
-            found = other_name(name, self.rank) or (bare if self._known(bare) else None)
-            found = found or near(
-                name, [*self.graph.catalogue.names(), *OPTIMIZERS, *self.graph.modules]
-            )
-            if found is None and name not in self.graph.unread:
-                elsewhere = ELSEWHERE.get(name) or METHODS_ELSEWHERE.get(name)
-                self.unknown.append(elsewhere or f"there is no function `{name}` either")
-            name = found or name
-        return ast.Name(span=span, name=name)
+    def _callee(self, name: str, span: Span, *, method: bool = False) -> ast.Name:
+        """The function or layer that ``name`` was meant to be; the function, of a ``method``."""
+        known = self._function(name) if method else self._known(name)
+        if known or name in OPERATORS or name in self.graph.unread:
+            return ast.Name(span=span, name=name)
+        elsewhere = other_form(name, method=method)
+        found = None if elsewhere else self._meant(name, method)
+        if found is None:
+            what = "function" if method or not name[:1].isupper() else "layer"
+            reason = elsewhere or left_out(name) or f"there is no {what} `{name}` either; {EXTEND}"
+            self.unknown.append(reason)
+        return ast.Name(span=span, name=found or name)
+
+    def _meant(self, name: str, method: bool) -> str | None:
+        bare = name.rstrip("_") or name
+        if self._function(bare) or (not method and self._known(bare)):
+            return bare
+        found = other_name(name, self.rank)
+        if found is not None or left_out(name):
+            return found if found is None or not method or self._function(found) else None
+        if method:
+            return nearest(name, self.graph.catalogue.functions)
+        return near(self.graph, name, "stage")
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────
 
@@ -236,7 +239,7 @@ class Translation:
         operator = self._operator(name.rstrip("_"), node.arguments)
         if operator and len(node.arguments) == 1:
             return _binary(operator, value, self.expression(node.arguments[0].value), node)
-        function = self._callee(name, callee.span)
+        function = self._callee(name, callee.span, method=True)
         first = ast.Argument(span=value.span, name=None, value=value)
         arguments = (first, *self._arguments(node, self._row(function.name)))
         return node.model_copy(update={"callee": function, "arguments": arguments})

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from specc import ir
-from specc.catalog import suggest
+from specc.semantics import size_names
 from specc.semantics.entities import POISON, Poison, describe, is_poisoned
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
 from specc.semantics.names import check_name
-from specc.semantics.size_names import meant
 from specc.sizes import Poly, Size, evaluate, symbol
+from specc.suggestions import did_you_mean, meant
 from specc.syntax import ast
 
 # The language's word to torch's dtype; `float` and `complex` are of the precision that the run
@@ -44,14 +44,15 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
     name = written.name
     if name not in DTYPES and name not in MEANINGS:
         tensor = name.removesuffix("Tensor") != name
-        close = "float" if tensor else suggest(name, [*DTYPES, *MEANINGS])
         graph.error(
             "E0223",
             f"there is no type `{name}`",
             written.span,
-            f"did you mean `{close}`?"
-            if close
-            else "float, int, bool, index(k), unit, normal, ...",
+            meant("float")
+            if tensor
+            else did_you_mean(
+                name, [*DTYPES, *MEANINGS], "float, int, bool, index(k), unit, normal, ..."
+            ),
         )
         return None
     if written.sizes is None:
@@ -113,7 +114,7 @@ def _intended(graph: Graph, written: ast.Name) -> Size | None:
     sizes = [name for name in graph.env if name in graph.dimensions]
     params = [name for name, entity in graph.env.items()
               if isinstance(entity, int | Poly) and name not in graph.dimensions]  # fmt: skip
-    name = meant(written.name, params, sizes)
+    name = size_names.meant(written.name, params, sizes)
     if name is None:
         return None
     what = "size" if name in graph.dimensions else "param"
@@ -121,7 +122,7 @@ def _intended(graph: Graph, written: ast.Name) -> Size | None:
         "E0312",
         f"`{written.name}` would be a new size, and there is a {what} `{name}`",
         written.span,
-        f"did you mean `{name}`? A size of its own wants a name that is less like it",
+        f"{meant(name)} A size of its own wants a name that is less like it",
     )
     found = graph.env[written.name] = graph.env[name]
     return found if isinstance(found, int | Poly) else None

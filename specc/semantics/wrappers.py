@@ -5,13 +5,14 @@ Non-goal: what a parametrization makes of the tensors, which is its row in the c
 from __future__ import annotations
 
 from specc import ir
-from specc.catalog import WRAPPERS, suggest
+from specc.catalog import WRAPPERS
 from specc.catalog.rows import Draws, Shapes, Wrapped
 from specc.semantics import static
 from specc.semantics.bind import Given
 from specc.semantics.entities import to_operand
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.unnamed import bind_call
+from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
 
 
@@ -26,12 +27,11 @@ def read_wrappers(
         name = callee.name if isinstance(callee, ast.Name) else ""
         row = WRAPPERS.get(name)
         if row is None:
-            close = suggest(name, WRAPPERS)
             graph.error(
                 "E0246",
                 f"there is no parametrization `{name or 'of this form'}`",
                 expression.span,
-                f"did you mean `{close}`?" if close else f"one of {', '.join(WRAPPERS)}",
+                did_you_mean(name, WRAPPERS, listed(WRAPPERS)),
             )
             return None
         given = [

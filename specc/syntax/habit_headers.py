@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from specc.errors import Diagnostic
+from specc.suggestions import meant, nearest
 from specc.syntax.lines import Finding, Line, line_at, span_of
 
 _WORDS_OF_FILES: Final = "model block train test param use".split()
@@ -31,7 +32,7 @@ _FOREIGN_WORDS: Final = {
     "training": "train", "optim": "optimizer", "sched": "scheduler", "lr_scheduler": "scheduler",
     "out": "output", "outputs": "output", "inputs": "input", "in": "input", "metrics": "metric",
     "include": "use", "config": "param", "params": "param", "parameter": "param",
-    "device": "devices", "dtype": "dtypes", "target": "targets", "mode": "modes",
+    "target": "targets", "mode": "modes",
     "regularizer": "regularize", "constraint": "constrain",
 }  # fmt: skip
 
@@ -159,17 +160,12 @@ def tell_else_below(line: Line, match: re.Match[str]) -> Finding | None:
 def tell_misspelt(line: Line, match: re.Match[str]) -> Finding | None:
     """A first word that is nearly one of the language's."""
     word = match["word"]
-    import difflib  # only a wrong word needs it
-
     inside = line.said[:1] in (" ", "\t")
     words = _WORDS_OF_BODIES if inside else _WORDS_OF_FILES
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.75)
-    known = _FOREIGN_WORDS.get(word) or (close[0] if close else None)
-    if known is None or known == word or known not in words:
+    known = _FOREIGN_WORDS.get(word) or nearest(word, words)
+    if known is None or word in words or known not in words:
         return None
-    found = line.finding(
-        match, "word", f"there is no `{word}` here", f"did you mean `{known}`?", words=(known,)
-    )
+    found = line.finding(match, "word", f"there is no `{word}` here", meant(known), words=(known,))
     if line.said.rstrip().endswith("{"):
         indent = line.said[: match.start("word")]
         rest = line.said[match.end("word") :].rstrip().rstrip("{").rstrip()

@@ -6,9 +6,11 @@ Each function says what is wrong with a line that a row of ``habits`` matched. N
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
-from specc.errors import Diagnostic
+from specc.catalog.elsewhere import other_form
+from specc.errors import Diagnostic, Fix
 from specc.syntax.lines import Finding, Line, span_of
 
 _INSTEAD_OF: Final = {
@@ -69,8 +71,12 @@ def tell_attribute(line: Line, match: re.Match[str]) -> Finding:
     if is_layer and "Sequential" in value:
         advice = f"name the row where it is fed: `y = x -> {name}: {{ Linear(8) -> ReLU }}`"
         return line.finding(match, "self", "there is no `self` here", advice)
+    made = re.match(r"(?:torch\.)?nn\.(\w+)", value)
+    form = other_form(made[1]) if made is not None else None
+    if form is not None:
+        return line.finding(match, "self", "there is no `self` here", form)
     # A layer behind `nn.` is reported by itself: what of its arguments the shapes tell.
-    advice = f"write `layer {name} = {re.sub(r'^(torch[.])?nn[.]', '', value)}`"
+    advice = f"write `layer {name} = ...`" if made else f"write `layer {name} = {value}`"
     said = f"layer {name}="
     if not is_layer:
         advice, said = f"write `{name} = {value}`", f"{name}="
@@ -205,11 +211,24 @@ def tell_method(line: Line, match: re.Match[str]) -> Finding:
     if method in ("backward", "step", "zero_grad"):
         advice = "take the line away: the steps are made from `loss = ...` and `optimizer ...`"
     else:
+        form = other_form(method, method=True)
+        if form is not None:
+            return line.finding(match, "whole", "a call by itself changes nothing here", form)
         rest = match["rest"].strip()
         said = method.rstrip("_")
         arguments = f"{name}, {rest}" if rest else name
-        advice = f"bind what it gives: `{name} = {said}({arguments})`"
+        return _bound(line, match, f"{name} = {said}({arguments})")
     return line.finding(match, "whole", "a call by itself changes nothing here", advice)
+
+
+def _bound(line: Line, match: re.Match[str], said: str) -> Finding:
+    """A call whose result is not named, with ``said`` in its place."""
+    found = line.finding(
+        match, "whole", "a call by itself changes nothing here", f"bind what it gives: `{said}`"
+    )
+    start, end = line.place(match, "whole")
+    fix = Fix(start, end, said, "name what it gives, as in `y = relu(x)`, or take it away")
+    return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
 
 
 def tell_called(line: Line, match: re.Match[str]) -> Finding:
@@ -220,7 +239,10 @@ def tell_called(line: Line, match: re.Match[str]) -> Finding:
     elif name == "super":
         advice = "take the line away: there are no classes here"
     else:
-        advice = f"bind what it gives: `y = {match['whole'].strip()}`"
+        form = other_form(name)
+        if form is None:
+            return _bound(line, match, f"y = {match['whole'].strip()}")
+        advice = form
     return line.finding(match, "whole", "a call by itself changes nothing here", advice)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from specc.syntax import habit_headers as headers
 from specc.syntax import habit_statements as statements
+from specc.syntax import habit_words as words
 from specc.syntax.lines import Finding, Line, line_at
 
 _Say = Callable[[Line, "re.Match[str]"], "Finding | None"]
@@ -49,7 +50,8 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
         statements.tell_attribute,
     ),
     (
-        r"[ \t]*(?P<word>optimizer|scheduler|metric|precision|output)[ \t]*(?P<sign>=)"
+        r"[ \t]*(?P<word>optimizer|scheduler|metric|precision|output|accumulate|seed|steps"
+        r"|targets|devices|dtypes|modes|layouts|optimizers|nonfinite)[ \t]*(?P<sign>=)"
         r"(?P<value>[^=].*)",
         statements.tell_assigned_word,
     ),
@@ -72,6 +74,7 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
         statements.tell_method,
     ),
     (rf"[ \t]*(?P<whole>(?P<name>{_NAME})\(.*\))$", statements.tell_called),
+    (rf"[ \t]*(?P<word>{_NAME})[ \t]*(?:[: \t]|$)(?![ \t]*[=(.,-])", words.tell_word),
 )
 # What stands at the place where the parser stopped.
 _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (

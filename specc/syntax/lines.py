@@ -5,6 +5,7 @@ Non-goal: what lines may be, which ``habits`` has in its table."""
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,16 @@ def line_at(text: str, position: int, file: str, inserted: Sequence[int] = ()) -
         if not character.isspace():
             end = place + 1
     return Line(text, start, end, position, file)
+
+
+def as_written(span: Span, inserted: Sequence[int]) -> Span:
+    """``span`` counted without the brackets that were put in at ``inserted``, which rise."""
+    first = bisect_left(inserted, span.start - span.column + 1)
+    before, until = bisect_left(inserted, span.start), bisect_left(inserted, span.end)
+    start = span.start - before
+    return span._replace(
+        start=start, end=max(span.end - until, start), column=span.column - (before - first)
+    )
 
 
 def span_of(text: str, start: int, end: int, file: str) -> Span:

@@ -8,7 +8,6 @@ Non-goal: anything that is made of other nodes, which is ``expressions`` and ``b
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
@@ -45,10 +44,12 @@ class Literals:
         """The place of one token."""
         start = token.start_pos or 0
         end = token.end_pos or start
+        span = Span(self._file, start, end, token.line or 1, token.column or 1)
         if self._inserted:
-            before = bisect_left(self._inserted, start)
-            start, end = start - before, end - before
-        return Span(self._file, start, end, token.line or 1, token.column or 1)
+            from specc.syntax.lines import as_written  # a faulty file alone needs it
+
+            return as_written(span, self._inserted)
+        return span
 
     def integer(self, children: Children) -> ast.Number:
         token = children[0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from specc.syntax import ast
 from specc.syntax.builder import Builder
 from specc.syntax.grammar import parser
 from specc.syntax.ignores import Ignore, find_ignores
+from specc.syntax.lines import as_written
 from specc.syntax.messages import bracket_diagnostic, character_diagnostic, token_diagnostic
 from specc.syntax.newlines import BracketError
 
@@ -56,17 +56,27 @@ def _parse(text: str, file: str, collector: Collector) -> Parsed:
     unread: set[str] = set()
     errors = 0
     remaining = text
-    # Where braces were put in: the places of what follows them are as many too far.
+    # Where brackets were put in: the places of what follows them are as many too far.
     inserted: list[int] = []
+    matched = False
     while True:
         try:
             tree = _parse_once(remaining, file, collector, inserted)
             return Parsed(tree, frozenset(unread))
         except (UnexpectedInput, BracketError) as fault:
             # Only a fault needs them: a spec without one is read sooner.
+            from specc.syntax.brackets import mend, with_brackets
             from specc.syntax.habit_headers import broken_header
             from specc.syntax.habits import find_habit
 
+            if not matched:
+                matched = True
+                mended = mend(remaining, file)
+                if mended is not None and len(mended.diagnostics) < MOST_SYNTAX_ERRORS:
+                    collector.items += mended.diagnostics
+                    errors += len(mended.diagnostics)
+                    remaining, inserted = with_brackets(remaining, mended)
+                    continue
             position = _position(fault, remaining)
             found = (
                 None
@@ -122,9 +132,7 @@ def _as_in_the_text(diagnostic: Diagnostic, inserted: list[int]) -> Diagnostic:
     span = diagnostic.span
     if span is None or not inserted:
         return diagnostic
-    before = bisect_left(inserted, span.start)
-    moved = span._replace(start=span.start - before, end=max(span.end - before, 0))
-    return replace(diagnostic, span=moved)
+    return replace(diagnostic, span=as_written(span, inserted))
 
 
 def _parse_once(

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from specc.catalog import suggest
 from specc.errors import CallError
 from specc.ir import MapLine, Module, Program
 from specc.semantics.mapping import LONGEST_HEADER, Account, Source, account, inside
+from specc.suggestions import nearest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -148,7 +148,7 @@ def _advice(
     turned: str | None,
 ) -> str:  # fmt: skip
     if extra and missing:
-        close = suggest(extra[0], missing)
+        close = nearest(extra[0], missing)
         return f"{_LABELS}; is {extra[0][:80]!r} what the spec calls {close}?" if close else _LABELS
     if missing:
         return f'{_LABELS}; what is not in the checkpoint is `fresh "{missing[0]}"`'

@@ -1,0 +1,253 @@
+"""What people write that is not here, and what it is here: the one table of it.
+
+Names of torch, Keras, JAX and numpy that have a row of another name (renames); names that have
+another form; names that have none, which no misspelling is made of. A renamed layer, function or
+argument computes the same: what has other arguments, another order or another default is told in
+words. A row is read only where a name is unknown, and must not name what the catalogue has; every
+suggestion is applied and checked by ``tests/test_elsewhere.py``. Non-goals: slips of the fingers
+(``specc.suggestions``); lines that do not parse (``syntax.habits``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+# What stands before a dot in Python and before nothing here.
+ROOTS: Final = frozenset(
+    "torch nn F functional optim tf keras layers np numpy jnp jax flax linen torchvision einops"
+    " init math".split()
+)
+TRUTH: Final[Mapping[str, str]] = {"True": "true", "False": "false", "None": "none"}
+
+# ── renames ──────────────────────────────────────────────────────────────────────────────────────
+
+# `{}` is the number of dimensions that a convolution would slide over.
+LAYER_NAMES: Final[Mapping[str, str]] = {
+    "Dense": "Linear", "Affine": "Linear", "FullyConnected": "Linear", "FC": "Linear",
+    "LazyLinear": "Linear", "BatchNormalization": "BatchNorm{}d", "BatchNorm": "BatchNorm{}d",
+    "BN": "BatchNorm{}d", "InstanceNorm": "InstanceNorm{}d", "Conv": "Conv{}d",
+    "Convolution2D": "Conv2d", "Convolution1D": "Conv1d", "Conv1DTranspose": "ConvTranspose1d",
+    "Conv2DTranspose": "ConvTranspose2d", "Conv3DTranspose": "ConvTranspose3d",
+    "MaxPooling1D": "MaxPool1d", "MaxPooling2D": "MaxPool2d", "MaxPooling3D": "MaxPool3d",
+    "AveragePooling1D": "AvgPool1d", "AveragePooling2D": "AvgPool2d",
+    "AveragePooling3D": "AvgPool3d", "MaxPool": "MaxPool{}d", "AvgPool": "AvgPool{}d",
+    "LayerNormalization": "LayerNorm", "GroupNormalization": "GroupNorm",
+    "SpatialDropout1D": "Dropout1d", "SpatialDropout2D": "Dropout2d",
+    "ZeroPadding1D": "ZeroPad1d", "ZeroPadding2D": "ZeroPad2d",
+    "Swish": "SiLU", "Embed": "Embedding", "SimpleRNN": "RNN",
+}  # fmt: skip
+FUNCTION_NAMES: Final[Mapping[str, str]] = {
+    "view": "reshape", "concat": "cat", "concatenate": "cat", "expand_dims": "unsqueeze",
+    "reduce_mean": "mean", "reduce_sum": "sum", "reduce_max": "amax", "reduce_min": "amin",
+    "reduce_prod": "prod", "swish": "silu", "repeat": "tile", "expand": "broadcast_to",
+    "clip": "clamp", "clip_by_value": "clamp", "power": "pow", "absolute": "abs",
+    "negative": "neg", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le",
+    "not_equal": "ne", "inverse": "inv", "pinverse": "pinv", "arcsin": "asin", "arccos": "acos",
+    "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
+    "arctanh": "atanh", "randn_like": "normal_like", "rand_like": "uniform_like",
+    "moveaxis": "movedim", "multiply": "mul", "subtract": "sub", "divide": "div", "fix": "trunc",
+    "true_divide": "div", "row_stack": "vstack", "trapz": "trapezoid", "expit": "sigmoid",
+    "multigammaln": "mvlgamma", "gammaln": "lgamma", "psi": "digamma", "ger": "outer",
+    "igamma": "gammainc", "igammac": "gammaincc",
+}  # fmt: skip
+LOSS_NAMES: Final[Mapping[str, str]] = {
+    "MSE": "MSELoss", "mean_squared_error": "MSELoss", "mse": "MSELoss", "MAE": "L1Loss",
+    "CrossEntropy": "CrossEntropyLoss", "NLL": "NLLLoss", "BCE": "BCELoss",
+    "BCEWithLogits": "BCEWithLogitsLoss", "Huber": "HuberLoss",
+}  # fmt: skip
+OPTIMIZER_NAMES: Final[Mapping[str, str]] = {"RMSProp": "RMSprop", "AdaGrad": "Adagrad"}
+OPERATORS: Final[Mapping[str, str]] = {
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "true_divide": "/", "floor_divide": "//",
+    "remainder": "%", "pow": "**", "mm": "@", "matmul": "@", "eq": "==", "ne": "!=", "lt": "<",
+    "le": "<=", "gt": ">", "ge": ">=",
+}  # fmt: skip
+# Each argument's other names, with the names that it may have here, the likeliest first.
+ARGUMENT_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "rate": ("p", "dropout", "lr"), "dropout_rate": ("p", "dropout"), "drop": ("p", "dropout"),
+    "drop_rate": ("p", "dropout"), "drop_prob": ("p", "dropout"), "prob": ("p",),
+    "dropout": ("p",), "dropout_prob": ("p", "dropout"),
+    "learning_rate": ("lr",), "alpha": ("lr", "negative_slope"),
+    "axis": ("dim",), "axes": ("dim", "dims"), "dims": ("dim",), "dim": ("dims",),
+    "keepdims": ("keepdim",), "keep_dims": ("keepdim",),
+    "units": ("out_features", "hidden_size"), "n_units": ("out_features", "hidden_size"),
+    "features": ("out_features", "out_channels"), "out_dim": ("out_features",),
+    "output_dim": ("out_features", "embedding_dim"), "out_size": ("out_features",),
+    "filters": ("out_channels",), "n_filters": ("out_channels",), "channels": ("out_channels",),
+    "kernel": ("kernel_size",), "ksize": ("kernel_size",), "size": ("kernel_size",),
+    "pool_size": ("kernel_size",), "window_shape": ("kernel_size",), "strides": ("stride",),
+    "dilation_rate": ("dilation",), "pad": ("padding",), "use_bias": ("bias",),
+    "n_heads": ("num_heads", "nhead"), "heads": ("num_heads", "nhead"),
+    "nheads": ("num_heads", "nhead"), "num_heads": ("nhead",),
+    "n_head": ("num_heads", "nhead"), "n_layers": ("num_layers",), "layers": ("num_layers",),
+    "hidden_dim": ("hidden_size", "dim_feedforward"), "hidden_units": ("hidden_size",),
+    "hidden": ("hidden_size",), "d_ff": ("dim_feedforward",), "ff_dim": ("dim_feedforward",),
+    "n_groups": ("num_groups",), "groups": ("num_groups",), "epsilon": ("eps",),
+    "l2": ("weight_decay",), "wd": ("weight_decay",), "rho": ("alpha",),
+    "slope": ("negative_slope",), "label_smooth": ("label_smoothing",), "T": ("T_max",),
+    "dim_size": ("embedding_dim",), "d_embed": ("embedding_dim",),
+}  # fmt: skip
+# The settings of Adam and its kin that are one here.
+OF_BETAS: Final = frozenset("beta_1 beta_2 beta1 beta2 b1 b2".split())
+
+# ── other forms ──────────────────────────────────────────────────────────────────────────────────
+
+# Layers that functions or signs do here: what to write in a pipe.
+IN_A_PIPE: Final[Mapping[str, str]] = {
+    "GlobalAveragePooling1D": "mean(dim=1)", "GlobalAveragePooling2D": "mean(dim=(2, 3))",
+    "GlobalAvgPool2d": "mean(dim=(2, 3))", "GlobalAvgPool2D": "mean(dim=(2, 3))",
+    "GlobalMaxPooling2D": "amax(dim=(2, 3))", "GlobalMaxPooling1D": "amax(dim=1)",
+}  # fmt: skip
+_CAST = "nothing is converted: the input's type says what it is, as in `input z: float32[N, 8]`"
+_STATE = (
+    "weights are a layer's: declare a table of one row, `layer gamma = Embedding(8,"
+    " num_embeddings=1)`, and read it by `gamma(arange(1))`"
+)
+_BUFFER = "what a model does not learn it computes: `mask = tril(ones(8, 8))`"
+_INFINITY = (
+    "there is no infinity here; in a mask before a softmax `-1e9` is as good (`-6e4` in half)"
+)
+_CONSTANT = "a constant is made by `zeros(N, 8)`, `ones(N, 8)`, `full((N, 8), 0.5)` or `arange(8)`"
+_NOISE = "noise is drawn by `normal_like(x)` and `uniform_like(x)`, or is an input, `normal[N, 8]`"
+_LIST = (
+    "lists do not grow: bind `pair = [x, x]`, or make one by `[x -> Linear(8) for e in range(3)]`"
+)
+_GRADIENT = "gradients are taken of the loss alone: `train` makes each step from `loss = ...`"
+_RUN = "the steps are made from `loss = ...` and `optimizer ...` in `train`"
+_KNOWN = "sizes are the names and numbers of an input's type: after `input z: float[N, 8]`, `N`"
+_PATH = "one draw for each sample drops its path: `x * dropout(ones(N, 1), 0.1)`"
+_TABLES: Final = "what a loop goes through is a tuple or a count: `for i in range(3) { ... }`"
+ELSEWHERE: Final[Mapping[str, str]] = {
+    "Sequential": "layers in a row stand in braces: `x -> { Linear(8) -> ReLU }`",
+    "ModuleList": "layers of a loop are a list by themselves: `for i in range(3) { ... }`",
+    "ModuleDict": "give the layers labels: `x -> name: Linear(8)`",
+    "Module": "a layer of layers is a `block` or a `model`",
+    **dict.fromkeys(("Parameter", "ParameterList", "ParameterDict", "register_parameter",
+                     "add_weight"), _STATE),
+    **dict.fromkeys(("Buffer", "register_buffer"), _BUFFER),
+    **dict.fromkeys(("inf", "infinity", "nan", "Infinity"), _INFINITY),
+    "pi": "write the number: `3.141592653589793`",
+    **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "array", "asarray", "empty",
+                     "new_zeros", "new_ones", "new_full", "Tensor", "constant"), _CONSTANT),
+    **dict.fromkeys(("rand", "randn", "randint", "randperm", "random", "multinomial"), _NOISE),
+    **dict.fromkeys(("grad", "vjp", "jvp", "jacobian", "hessian", "vmap", "enable_grad"),
+                    _GRADIENT),
+    **dict.fromkeys(("float", "double", "half", "long", "int", "bool", "short", "cast"), _CAST),
+    **dict.fromkeys(("append", "extend", "insert"), _LIST),
+    **dict.fromkeys(("enumerate", "zip", "map", "filter", "sorted", "reversed", "range", "list",
+                     "dict", "set", "tuple"), _TABLES),
+    **dict.fromkeys(("DropPath", "StochasticDepth", "drop_path", "stochastic_depth"), _PATH),
+    "UpSampling2D": "write what it scales by: `image -> Upsample(scale_factor=2)`",
+    "UpSampling1D": "write what it scales by: `sequence -> Upsample(scale_factor=2)`",
+    "UpSampling3D": "write what it scales by: `Upsample(scale_factor=2)`",
+    "Add": "write `x + h`", "Multiply": "write `x * h`", "Subtract": "write `x - h`",
+    "Average": "write `(x + h) / 2`", "Maximum": "write `maximum(x, h)`",
+    "Minimum": "write `minimum(x, h)`", "Dot": "write `x @ h.T`",
+    "Concatenate": "write `cat([x, h], dim=1)`", "Concat": "write `cat([x, h], dim=1)`",
+    "Reshape": "write the function, with the batch: `x -> reshape(N, -1)`",
+    "Permute": "write the function: `sequence -> permute(0, 2, 1)`",
+    "Transpose": "write the function: `sequence -> transpose(1, 2)`",
+    "Squeeze": "write the function: `x -> squeeze(1)`",
+    "Unsqueeze": "write the function: `x -> unsqueeze(1)`",
+    "Rearrange": "write the functions: `sequence -> transpose(1, 2) -> flatten(1)`",
+    "rearrange": "write the functions: `sequence -> transpose(1, 2) -> flatten(1)`",
+    "Lambda": "write what it computes right in the pipe, or make it a `block`",
+    "lambda": "write what it computes right in the pipe, or make it a `block`",
+    "Input": "declare it: `input z: float[N, 8]`",
+    "InputLayer": "declare it: `input z: float[N, 8]`",
+    "TimeDistributed": "`Linear` works on the last dimension of whatever is fed",
+    "Bidirectional": "write `sequence -> LSTM(8, batch_first=true, bidirectional=true)`",
+    "Activation": "write the layer itself: `x -> ReLU`",
+    "checkpoint": "a run's memory is the run's affair: take it away",
+    "print": "nothing is printed: `specc show` lists every value and its shape",
+    "self": "layers and values are known by their names alone",
+    "no_grad": "`detach(x)` stops gradients",
+    "isinstance": "every value's type is known: take it away",
+    "numel": _KNOWN, "size": _KNOWN, "shape": _KNOWN,
+    "CategoricalCrossentropy": "torch's loss is of scores, and they come first: "
+                               "`CrossEntropyLoss(logits, soft)`",
+    "SparseCategoricalCrossentropy": "torch's loss is of scores, and they come first: "
+                                     "`CrossEntropyLoss(logits, label)`",
+    "BinaryCrossentropy": "torch's losses take what was computed first, of probabilities "
+                          "`BCELoss(sigmoid(logits), soft)`, of scores "
+                          "`BCEWithLogitsLoss(logits, soft)`",
+    "FocalLoss": "write it of losses an item: `p = exp(-cross_entropy(logits, label,"
+                 " reduction=\"none\"))`, then `mean((1 - p) ** 2 * -log(p))`",
+    "DiceLoss": "write it of the shares: `s = softmax(logits, dim=1)`, then"
+                " `1 - 2 * sum(s * soft) / (sum(s) + sum(soft))`",
+}  # fmt: skip
+# Methods that no function stands for, beside the names above.
+METHODS_ELSEWHERE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("type", "to_dense", "type_as", "float16", "bfloat16"), _CAST),
+    **dict.fromkeys(("backward", "step", "zero_grad", "train", "eval"), _RUN),
+    **dict.fromkeys(
+        ("item", "numpy", "tolist"), "what a model puts out is read where it is run"
+    ),
+    **dict.fromkeys(("keys", "values", "items", "pop", "update"), "there are no dictionaries here:"
+                    " values have names"),
+    "view_as": "say the sizes: `reshape(x, N, -1)`",
+    "expand_as": "say the sizes: `broadcast_to(x, (N, 8))`",
+    "reshape_as": "say the sizes: `reshape(x, N, -1)`",
+    "parameters": "`on` selects parameters, as in `on Net` or `on *.weight`",
+    "named_parameters": "`on` selects parameters, as in `on Net` or `on *.weight`",
+    "apply": "write `init kaiming_normal_ on *.weight`",
+}  # fmt: skip
+
+# ── what torch does not have ─────────────────────────────────────────────────────────────────────
+
+# Published layers, functions, optimizers and schedulers that torch lacks: each is itself, and none
+# is a misspelling of what is near by its letters.
+PUBLISHED: Final = frozenset(
+    # layers and their activations
+    "Adapter AttentionPool2d BasicBlock BlurPool Bottleneck CBAM CReLU ConvNormAct ConvBNReLU"
+    " Conv2dNormActivation CoordConv CoordConv2d CosineLinear CRF DeformConv2d DeltaNet"
+    " DepthwiseConv2D DropBlock DropBlock2d DropConnect EvoNorm FeedForward FFN FReLU FRN GATConv GCNConv"
+    " GEGLU GeGLU GRN GeM GhostConv GlobalResponseNorm HighwayNetwork InvertedResidual LayerNorm2d"
+    " LayerScale LiGRU Lion LoRA LoRALinear MBConv MLP Mamba MaxBlurPool2d Maxout Mlp"
+    " MultiQueryAttention GroupedQueryAttention NoisyLinear PatchEmbed PatchEmbedding PatchMerging"
+    " PELU PartialConv2d PositionalEncoding PowerNorm QuickGELU QRNN ReGLU Residual"
+    " ResidualBlock RotaryEmbedding RotaryPositionalEmbedding SELayer SEModule SReLU SRU"
+    " ScaleNorm SeparableConv2D SeparableConv2d SinusoidalEmbedding Snake SqueezeExcite"
+    " SqueezeExcitation StarReLU StdConv2d SwiGLU SwishGLU TanhExp TCN VectorQuantizer"
+    " WindowAttention WSConv2d ALiBi Attention SelfAttention CrossAttention CosFace ArcFace"
+    " BatchRenorm FilterResponseNorm SwitchNorm WeightStandardization GatedLinear Serf ESwish"
+    " LiSHT DELU LogCosh Phish Smish Hardmish HardMish GaussianNoise GaussianDropout"
+    # losses
+    " TverskyLoss LovaszLoss NTXentLoss InfoNCE SupConLoss ContrastiveLoss IoULoss GIoULoss"
+    " CharbonnierLoss WingLoss PolyLoss AsymmetricLoss JaccardLoss PerceptualLoss"
+    # optimizers
+    " AdaBelief AdaBound AdaMod Adan AdamP AdamW8bit Adam8bit LAMB LARS Lamb Lars Lookahead"
+    " NAdamW RAdamW Novograd NovoGrad Ranger SAM SGDP SGDW Shampoo SOAP Sophia Prodigy QHAdam Yogi"
+    " AggMo FTRL Ftrl Apollo DAdaptAdam"
+    # schedulers
+    " CosineLRScheduler WarmupCosine WarmupLinear GradualWarmupScheduler NoamLR PlateauLR TanhLR"
+    " InverseSqrtLR".split()
+)
+
+
+EXTEND: Final = (
+    "what torch does not have is a `block`, or a row that the project adds: docs/extensions.md"
+)
+
+
+def other_form(name: str, *, method: bool = False) -> str | None:
+    """What to do instead of ``name``, which has another form here or none; None of a name that
+    may be a slip of the fingers."""
+    if name in ELSEWHERE:
+        return ELSEWHERE[name]
+    if method and name in METHODS_ELSEWHERE:
+        return METHODS_ELSEWHERE[name]
+    return EXTEND if name in PUBLISHED else None
+
+
+def left_out(name: str) -> str | None:
+    """Why the catalogue has no row for ``name``, which torch or torchmetrics exports; None of any
+    other."""
+    from specc.catalog import exclusions, tensor_exclusions  # only an unknown name needs them
+
+    for table in (
+        exclusions.LAYERS, exclusions.LOSSES, exclusions.SCHEDULERS, exclusions.METRICS,
+        exclusions.FUNCTIONS, tensor_exclusions.TENSOR_FUNCTIONS,
+    ):  # fmt: skip
+        if name in table:
+            return f"it is left out here: {table[name]}"
+    return None

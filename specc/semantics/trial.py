@@ -1,0 +1,83 @@
+"""What messages propose, tried: each fix is put in its place and the whole is read again.
+
+A proposal whose line does not check is none: its message says what it says ``otherwise``. All are
+put in at once, so that a faulty spec is read twice and not once more for each fault. Non-goals:
+finding proposals (whoever reports), files that the spec uses, which are read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from specc.errors import Diagnostic, Fix
+
+# What is longer was not written by hand: its proposals are not tried, and so not made.
+_LONGEST: Final = 1_000_000
+_MOST: Final = 200
+
+
+def tried(
+    text: str, file: str, found: Sequence[Diagnostic], read: Callable[[str], list[Diagnostic]]
+) -> list[Diagnostic]:
+    """``found`` in ``text``, of which only the proposals are left whose lines check.
+
+    ``read`` gives what is wrong with a text in place of ``text``."""
+    own = [item for item in found if item.span is not None and item.span.file == file]
+    fixed = _apart([item for item in own if item.fix is not None])
+    if not any(item.fix is not None for item in own):
+        return list(found)
+    failed: set[int] = set()
+    if fixed and len(text) <= _LONGEST:
+        mended, lines = _mended(text, [item.fix for item in fixed if item.fix is not None])
+        before = {(item.code, item.message) for item in own}
+        wrong = [
+            item.span.line
+            for item in read(mended)
+            if item.severity == "error" and item.span is not None and item.span.file == file
+            and (item.code, item.message) not in before
+        ]  # fmt: skip
+        failed = {
+            id(item)
+            for item, (first, last) in zip(fixed, lines, strict=True)
+            if any(first <= line <= last for line in wrong)
+        }
+        kept = {id(item) for item in fixed} - failed
+    else:
+        kept = set()
+    return [
+        item
+        if item.fix is None or item not in own or id(item) in kept
+        else replace(item, help=item.fix.otherwise, fix=None)
+        for item in found
+    ]
+
+
+def _apart(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Those whose fixes do not overlap, in the order of the text."""
+    kept: list[Diagnostic] = []
+    end = -1
+    for item in sorted(found, key=lambda item: (item.fix or Fix(0, 0, ""))[:2]):
+        assert item.fix is not None
+        if item.fix.start >= end and len(kept) < _MOST:
+            kept.append(item)
+            end = max(item.fix.end, item.fix.start + 1)
+    return kept
+
+
+def _mended(text: str, fixes: Sequence[Fix]) -> tuple[str, list[tuple[int, int]]]:
+    """``text`` with each of ``fixes`` in its place, and the lines that each stands on then."""
+    parts: list[str] = []
+    places: list[tuple[int, int]] = []
+    at, length = 0, 0
+    for fix in fixes:
+        parts += [text[at : fix.start], fix.text]
+        length += fix.start - at
+        places.append((length, length + len(fix.text)))
+        length += len(fix.text)
+        at = fix.end
+    mended = "".join([*parts, text[at:]])
+    lines = [
+        (mended.count("\n", 0, start) + 1, mended.count("\n", 0, end) + 1) for start, end in places
+    ]
+    return mended, lines
