@@ -162,7 +162,11 @@ class CellItem(_SpecItem):
             self.tell("outcome", _outcome(error))
             self.tell("reason", f"{error.code}: {error.message}")
             if isinstance(error, GoldenStale) and choice.settings:
-                error.help = "goldens are of the spec as it is written: leave --set out, or edit it"
+                given = " ".join(f"--set {name}={value}" for name, value in choice.settings.items())
+                error.help = (
+                    "goldens are of the spec as it was blessed: leave --set out, or bless it so,"
+                    f" in their place: specc bless {given} {self.path.name}"
+                )
             raise
         self._report(verdict)
 

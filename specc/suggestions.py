@@ -17,6 +17,8 @@ _SLIPS: Final = ((1, 0), (5, 1), (11, 2))
 _MOST_SLIPS: Final = 3
 # In names as short, another letter is another name: `sum` is no misspelt `sub`.
 _SHORT: Final = 3
+# How many names a message lists.
+_SHOWN: Final = 16
 # Beyond, a name is not misspelt, and comparing takes time.
 _LONGEST: Final = 200
 
@@ -52,8 +54,12 @@ def meant(name: str, quote: str = "`{}`") -> str:
 
 def listed(names: Iterable[str], before: str = "one of ", empty: str = "there is none") -> str:
     """``names`` as the help of a message on a name that is not among them."""
-    known = ", ".join(names)
-    return f"{before}{known}" if known else empty
+    known = list(names)
+    if not known:
+        return empty
+    more = len(known) - _SHOWN
+    shown = ", ".join(known[:_SHOWN] if more > 1 else known)
+    return f"{before}{shown}" + (f", and {more} more" if more > 1 else "")
 
 
 def _folded(name: str) -> str:

@@ -200,9 +200,9 @@ PUBLISHED: Final = frozenset(
     # layers and their activations
     "Adapter AttentionPool2d BasicBlock BlurPool Bottleneck CBAM CReLU ConvNormAct ConvBNReLU"
     " Conv2dNormActivation CoordConv CoordConv2d CosineLinear CRF DeformConv2d DeltaNet"
-    " DepthwiseConv2D DropBlock DropBlock2d DropConnect EvoNorm FeedForward FFN FReLU FRN GATConv GCNConv"
-    " GEGLU GeGLU GRN GeM GhostConv GlobalResponseNorm HighwayNetwork InvertedResidual LayerNorm2d"
-    " LayerScale LiGRU Lion LoRA LoRALinear MBConv MLP Mamba MaxBlurPool2d Maxout Mlp"
+    " DepthwiseConv2D DropBlock DropBlock2d DropConnect EvoNorm FeedForward FFN FReLU FRN GATConv"
+    " GCNConv GEGLU GeGLU GRN GeM GhostConv GlobalResponseNorm HighwayNetwork InvertedResidual"
+    " LayerNorm2d LayerScale LiGRU Lion LoRA LoRALinear MBConv MLP Mamba MaxBlurPool2d Maxout Mlp"
     " MultiQueryAttention GroupedQueryAttention NoisyLinear PatchEmbed PatchEmbedding PatchMerging"
     " PELU PartialConv2d PositionalEncoding PowerNorm QuickGELU QRNN ReGLU Residual"
     " ResidualBlock RotaryEmbedding RotaryPositionalEmbedding SELayer SEModule SReLU SRU"

@@ -103,6 +103,8 @@ def test(
     Ends with 0 if all passed, 1 if a number regressed or a target failed, 2 if a spec or the call
     is at fault, 3 if a golden is missing, stale or corrupt.
 
+    With --set the goldens are to be of the same params: 'specc bless --set' with them writes such.
+
     \b
     Examples:
       specc test specs

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specc.errors import CallError, GoldenCorrupt, GoldenMissing, GoldenStale
-from specc.harness import samples, soundness, stored
+from specc.harness import samples, soundness, staleness, stored
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.fingerprint import fingerprint
 from specc.harness.floor import METHOD
@@ -282,7 +282,10 @@ def described(found: stored.Stored) -> dict[str, object]:
 
 
 def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> None:
+    # What the spec says comes first: other steps may follow from another optimizer.
     changed = []
+    if header.spec != fingerprint(program):
+        changed += staleness.changed(program, _params(program), header.params, header.tensors)
     now = {
         "sizes": dict(case.sizes),
         "seed": case.seed,
@@ -305,14 +308,6 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
         changed.append(
             f"the portable generator was version {header.generator} and is {GENERATOR_VERSION}"
         )
-    if header.spec != fingerprint(program):
-        params = _params(program)
-        moved = [
-            f"param {name} was {before} and is {params.get(name, 'gone')}"
-            for name, before in header.params.items()
-            if params.get(name) != before
-        ]
-        changed += moved or ["what the spec computes has changed"]
     if soundness.refused(program, ((row.name, row.nonfinite) for row in header.tensors)):
         changed.append("it holds NaN or infinity, which the spec does not allow")
     if changed:

@@ -141,7 +141,7 @@ def _judged(
         result.worst,
         findings,
         result.not_observable,
-        (*golden.notes, *run.notes, *notes),
+        tuple(dict.fromkeys((*golden.notes, *run.notes, *notes))),
         run.seconds_torch + (closer.seconds_torch if closer is not None else 0.0),
         time.perf_counter() - start,
         result.compared,

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Outcome = Literal["passed", "regressed", "skipped"]
 SHOWN = 8
+SHOWN_OF_A_LINE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,29 @@ class Verdict:
         ]
         rest = self.findings[1:]
         if rest:
-            lines.append(f"then {len(rest)} more, in the order in which they are computed:")
-            lines += [f"  {item.name}: {item.message}" for item in rest[:SHOWN]]
-        if len(rest) > SHOWN:
-            lines.append(f"  … and {len(rest) - SHOWN} more")
+            lines.append(f"then {len(rest)} more, line by line as they are computed:")
+            lines += _by_line(rest)
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
+
+
+def _by_line(findings: Sequence[Finding]) -> Iterator[str]:
+    """``findings`` under the lines of the spec that they are of, the line of the first one first;
+    of a line ``SHOWN_OF_A_LINE``, of all ``SHOWN``."""
+    lines: dict[tuple[str, int], list[Finding]] = {}
+    for item in findings:
+        lines.setdefault((item.file, item.line), []).append(item)
+    left = SHOWN
+    for (file, line), found in lines.items():
+        shown = found[: min(left, SHOWN_OF_A_LINE)]
+        if not shown:
+            break
+        yield f"  {file}:{line}" if line else f"  {file}"
+        yield from (f"    {item.name}: {item.message}" for item in shown)
+        if len(found) > len(shown):
+            yield f"    … and {len(found) - len(shown)} more of this line"
+        left -= len(shown)
+        del found[:]
+    more = sum(map(len, lines.values()))
+    if more:
+        yield f"  … and {more} more of other lines"

@@ -7,7 +7,7 @@ step computes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from specc import catalog, ir
@@ -43,13 +43,14 @@ class StepFacts:
 @dataclass(frozen=True, slots=True)
 class TrainingFacts:
     """What the training holds, what its steps have in common as (name, expression), the steps,
-    what else is said of it, and what no optimizer trains."""
+    what else is said of it, what no optimizer trains, and its metrics as (name, expression)."""
 
     members: tuple[tuple[str, str], ...]
     shared: tuple[tuple[str, str], ...]
     steps: tuple[StepFacts, ...]
     others: tuple[tuple[str, str], ...]
     untrained: Share | None
+    metrics: tuple[tuple[str, str], ...] = ()
 
 
 def facts(program: ir.Program) -> TrainingFacts | None:
@@ -70,8 +71,16 @@ def facts(program: ir.Program) -> TrainingFacts | None:
     if train.precision:
         others.append(("precision", f"{train.precision} (autocast)"))
     return TrainingFacts(
-        tuple(_members(train)), shared, steps, tuple(others), _untrained(train, subject, counts)
-    )
+        tuple(_members(train)), shared, steps, tuple(others), _untrained(train, subject, counts),
+        tuple(_metrics(train, common)),
+    )  # fmt: skip
+
+
+def _metrics(train: ir.Train, common: Container[ir.Value]) -> Iterable[tuple[str, str]]:
+    nodes = ir.flat_nodes((*train.shared, *train.metric_nodes))
+    makers = {value: node for node in nodes for value in _results(node)}
+    for metric in train.metrics:
+        yield metric.name, words.expression(metric.value, makers, common)
 
 
 def _members(train: ir.Train) -> Iterable[tuple[str, str]]:

@@ -203,6 +203,11 @@ class _Planter:
             trainable, frozen, buffers, (trainable + frozen) * self._width("float"), bytes_
         )
 
+    def _known(self, values: Mapping[str, Size]) -> Mapping[str, Size]:
+        """``values`` with the model's params put in, which are numbers."""
+        own = self.model.values
+        return {**own, **{name: evaluate(value, own) for name, value in values.items()}}
+
     def _at(self, path: str) -> _Growing:
         found = self.root
         if path:
@@ -227,7 +232,7 @@ class _Planter:
             found = self._at(path)
             if not found.calls:
                 self._plant(path, made)
-                found.results, found.text = results, words.layer(made, place.values)
+                found.results, found.text = results, words.layer(made, self._known(place.values))
             found.calls += 1
             if made.module is not None:
                 return

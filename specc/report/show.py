@@ -61,6 +61,7 @@ def training(facts: TrainingFacts) -> Iterator[Piece]:
         lines += step.others
     if facts.untrained is not None:
         lines.append(("no optimizer", str(facts.untrained)))
+    lines += [("metric", text) for _, text in facts.metrics]
     yield from _listed(lines)
 
 

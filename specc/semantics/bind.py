@@ -202,7 +202,8 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
                 "E0211",
                 f"`{name}` of {row.name} is {wanted}, not {describe(value)}",
                 bound.spans[name],
-                f"its form is {signature(row)}"
+                _as_tuple(argument, value)
+                or f"its form is {signature(row)}"
                 + (f"; {', '.join(told)} is told by the incoming value" if told else ""),
             )
             bound.failed = True
@@ -219,6 +220,25 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
             )
             bound.failed = True
     return bound
+
+
+def _as_tuple(argument: Argument, value: Entity) -> str | None:
+    """What is told of a number, or of one number, where there are to be several."""
+    several = any(kind.endswith("s") or " x" in kind for kind in argument.types)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not several or not (number or (isinstance(value, Items) and len(value.items) == 1)):
+        return None
+    if isinstance(argument.default, tuple):
+        return (
+            f"parentheses around one number are that number; there are {len(argument.default)}:"
+            f" `{argument.name}={_literal(argument.default)}`"
+        )
+    shown = value if number else describe(value)
+    return (
+        f"parentheses around one number are that number; a tuple of one is written `({shown},)`"
+        if number
+        else None
+    )
 
 
 def fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:

@@ -25,7 +25,6 @@ from specc.semantics.entities import (
     to_operand,
     to_static,
 )
-from specc.semantics.feeding import swapped_advice
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.layer_choices import kind_at, param_kinds, read_choice, with_names
 from specc.semantics.unnamed import Told, bind_call
@@ -219,38 +218,17 @@ def call_function(
         _require_range(call)
         result = graph.result(row.shape(call), span, hint)
     except RuleError as fault:
-        if row.family == "loss" and _fits_swapped(row, call):
-            first, second = row.arguments[0].name, row.arguments[1].name
-            advice = swapped_advice(row.name, bound.values[first], bound.values[second])
-            fault = RuleError(
-                fault.code,
-                f"{fault.message}: the prediction comes first, then its target",
-                help=advice,
-            )
-        return graph.rule_error(fault, span, bound.spans, incoming)
+        if kind == "function" and "target" not in row.by_name:
+            return graph.rule_error(fault, span, bound.spans, incoming)
+        from specc.semantics.other_readings import proposed  # a refused loss alone needs it
+
+        table = graph.catalogue.metrics if kind == "metric" else graph.catalogue.losses
+        call = _call(graph, row, bound, tensors, span)
+        advice, fix = proposed(row, call, bound, span, table, fault.help)
+        place = bound.spans.get(fault.argument or "", span)
+        return graph.error(fault.code, fault.message, place, advice, incoming, fix)
     graph.nodes.append(ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span, row))
     return from_result(result)
-
-
-def _fits_swapped(row: FunctionRow, call: Call) -> bool:
-    """Whether a loss that was refused is one with its two tensors in each other's place."""
-    names = [argument.name for argument in row.arguments[:2]]
-    if names != ["input", "target"] or not all(call.has(name) for name in names):
-        return False
-    tensors = dict(call.tensors)
-    tensors["input"], tensors["target"] = call.tensors["target"], call.tensors["input"]
-    conditions: list[object] = []
-    other = replace(
-        call,
-        tensors=tensors,
-        require_equal=lambda left, right, refusal: _refuse_unequal(left, right, refusal, call),
-        require_at_least=lambda left, right, refusal: conditions.append(refusal),
-    )
-    try:
-        row.shape(other)
-    except RuleError:
-        return False
-    return True
 
 
 def _refuse_unequal(left: Size, right: Size, refusal: RuleError, call: Call) -> None:

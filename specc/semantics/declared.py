@@ -60,7 +60,7 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
         graph.env[name] = (
             unknown(
                 graph, type_, stage.target.span, translated_stage(graph, stage.target, None), "made"
-            )  # fmt: skip
+            )
             if type_ not in graph.catalogue.functions
             else graph.error("E0202", f"`{type_}` is a function, not a layer", stage.span)
         )

@@ -6,7 +6,7 @@ the optimizers do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -99,7 +99,7 @@ def test_params(
                 "E0601",
                 f"this spec has no param `{name}` to set",
                 given.span,
-                _other_param(name, free, inner),
+                _other_param(name, free, declared, inner),
             )
         else:
             layer = declared[name] == "layer"
@@ -126,11 +126,14 @@ def test_params(
     return found
 
 
-def _other_param(name: str, free: Sequence[str], inner: Mapping[str, str]) -> str:
+def _other_param(
+    name: str, free: Sequence[str], declared: Collection[str], inner: Mapping[str, str]
+) -> str:
     """What to write for ``name``; ``free`` are the params that are not said yet."""
     if name in inner:
         return f"it is the block `{inner[name]}`'s, which is given it where it is used"
-    return did_you_mean(name, free, listed(free, "there is ", "it has no other params"))
+    said = "it has no params" if not declared else "every param that it has is said already"
+    return did_you_mean(name, free, listed(free, "there is ", said)) or said
 
 
 def with_steps(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from specc import ir
-from specc.catalog import CLIPS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
+from specc.catalog import CLIPS, CONSTRAINTS, LOSSES, METRICS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
 from specc.catalog.elsewhere import OPTIMIZER_NAMES, PUBLISHED, left_out
 from specc.catalog.rows import OptimizerRow, Row
 from specc.errors import Collector, Fix, Span
@@ -164,10 +164,12 @@ class StepBuilder:
         if span is None and "loss" not in self.graph.unread:
             word = "step" if self.name else "train"
             what = f"the step `{self.name}`" if self.name else "train"
+            named = [name for name in self.terms if "loss" in name.lower()] or [*self.terms]
             self.collector.error(
                 "E0403", f"{what} has no loss",
                 self.span._replace(end=self.span.start + len(word)),
-                "write `loss = CrossEntropyLoss(logits, label)`",
+                f"what is trained on is called `loss`: `loss = {' + '.join(named)}`" if named
+                else "write `loss = ...`, a loss of what the model puts out",
             )  # fmt: skip
         elif span is None or "loss" in self.terms or is_poisoned(value):
             return
@@ -431,7 +433,7 @@ def find_row(
     elif row is None:
         close = OPTIMIZER_NAMES.get(name) or (None if name in PUBLISHED else nearest(name, table))
         close = close if close in table else None
-        otherwise = left_out(name) or listed(table)
+        otherwise = _of_another_kind(name, what) or left_out(name) or listed(table)
         collector.error(
             "E0405",
             f"there is no {what} called `{name}`",
@@ -446,6 +448,23 @@ def find_row(
 def optimizer_names(optimizer: ir.Optimizer) -> set[str]:
     """The parameters that an optimizer moves, by their full names."""
     return {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}
+
+
+def _of_another_kind(name: str, what: str) -> str | None:
+    """What ``name`` is, where it is not a ``what``."""
+    kinds: dict[str, tuple[Mapping[str, Row], str]] = {
+        "loss": (LOSSES, "write `loss = {}(...)`"),
+        "metric": (METRICS, "write `metric {}(...)`"),
+        "optimizer": (OPTIMIZERS, "write `optimizer {}(...)`"),
+        "scheduler": (SCHEDULERS, "write `scheduler {}(...) per epoch`"),
+        "regularizer": (REGULARIZERS, "write `regularize {}(...) on *.weight`"),
+        "constraint": (CONSTRAINTS, "write `constrain {}(...) on *.weight`"),
+        "clip": (CLIPS, "write `clip {}(...)`"),
+    }
+    for kind, (table, form) in kinds.items():
+        if kind != what and name in table:
+            return f"it is a {kind}: {form.format(name)}"
+    return None
 
 
 def _head(call: ast.Expression) -> str:

@@ -14,7 +14,8 @@ _OF_TEST: Final = frozenset(
     "seed steps targets devices dtypes modes layouts optimizers nonfinite sizes".split()
 )
 _OF_TRAIN: Final = frozenset(
-    "regularize constrain clip optimizer scheduler step copy ema accumulate precision metric".split()
+    "regularize constrain clip optimizer scheduler step copy ema accumulate precision"
+    " metric".split()
 )
 _LENGTH: Final = (
     "how long a run trains is the run's affair; a test follows a few: `steps 3` in `test`"
@@ -48,12 +49,14 @@ _WORDS: Final[dict[str, str]] = {
     "layer_norm": _LAYER.format("LayerNorm"), "layernorm": _LAYER.format("LayerNorm"),
     "activation": _LAYER.format("ReLU"), "relu": _LAYER.format("ReLU"),
     "linear": _LAYER.format("Linear(8)"), "dense": _LAYER.format("Linear(8)"),
-    **dict.fromkeys("l1 l2".split(), "a penalty says what it is on: `regularize L2(1e-4) on *.weight`"),
+    **dict.fromkeys("l1 l2".split(),
+                    "a penalty says what it is on: `regularize L2(1e-4) on *.weight`"),
     **dict.fromkeys("grad_clip gradient_clip max_grad_norm clip_grad_norm clip_norm".split(),
                     "gradients are cut by `clip GradNorm(1.0)`"),
     **dict.fromkeys("amp mixed_precision autocast".split(), "write `precision bfloat16`"),
     **dict.fromkeys("warmup warmup_steps".split(),
-                    "it is a scheduler: `scheduler LinearLR(start_factor=0.1, total_iters=100) per step`"),
+                    "it is a scheduler: `scheduler LinearLR(start_factor=0.1, total_iters=100)"
+                    " per step`"),
     **dict.fromkeys("accumulation accumulation_steps grad_accum".split(), "write `accumulate 4`"),
     "device": _RUN.format("`devices cpu`"), "dtype": _RUN.format("`dtypes float32`"),
     "gpu": _RUN.format("`devices cuda`"), "gpus": _RUN.format("`devices cuda`"),
@@ -73,10 +76,9 @@ def tell_word(line: Line, match: re.Match[str]) -> Finding | None:
     if word in _OF_TRAIN and part not in ("train", "step"):
         advice = f"write it there: `train {{ {word} ... }}`"
         return line.finding(match, "word", f"`{word}` stands in `train`", advice)
-    advice = _WORDS.get(word)
-    if advice is None:
+    if word not in _WORDS:
         return None
-    return line.finding(match, "word", f"there is no `{word}` to set here", advice)
+    return line.finding(match, "word", f"there is no `{word}` to set here", _WORDS[word])
 
 
 def _part(line: Line) -> str:
