@@ -108,6 +108,15 @@ ROWS = {
         ("h = x -> Linear(4)\ny = x -> relu"),
         "Use it, put it out, or begin its name with an underscore.",
     ),
+    "E0330": Code(
+        "a number that half precision does not hold",
+        (
+            "float16 ends at 65504. torch refuses to fill a tensor of it with more, when the model "
+            "runs and in words of its own; in autocast what a product gives is of it as well."
+        ),
+        "kept = masked_fill(scores, scores > 0, -1e9)",
+        "Write a number that it holds: -6e4, which a softmax makes as much of a zero.",
+    ),
     "W0301": Code(
         "a bias that the next layer subtracts again",
         (

@@ -24,6 +24,7 @@ from specc.harness.demands import (
 )
 from specc.ir import Program
 from specc.ir.relations import is_tie, solved
+from specc.semantics.half import check_half
 from specc.sizes import Size, evaluate, symbols
 from specc.suggestions import did_you_mean
 
@@ -97,9 +98,15 @@ def cells(
     """Every cell of ``program``, sizes outermost; the arguments override the spec's own lists.
 
     Raises SpecError: E0501 where a row of sizes breaks a condition or makes a shape empty, E0502
-    where a row misses a symbol or names an unknown one.
+    where a row misses a symbol or names an unknown one, E0330 where a number is too large for a
+    precision that the call asks for.
     """
     plan = program.test
+    if dtypes:
+        collector = Collector()
+        check_half(program, collector, dtypes)
+        if collector.failed:
+            raise SpecError(collector.sorted())
     return tuple(
         Cell(target, device, dtype, case.mode, case, layout, optimizer)
         for case in cases(program)

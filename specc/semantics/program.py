@@ -15,6 +15,7 @@ from specc.semantics.blocks import read_unfed
 from specc.semantics.feeding import FeedingLint
 from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph
+from specc.semantics.half import check_half
 from specc.semantics.library import Definition, Library
 from specc.semantics.lint import lint_model, lint_train
 from specc.semantics.lookups import check_lookups
@@ -109,7 +110,7 @@ def build_program(
         _lint(own, train, collector)
     plan = _plan(tree, own, train, scope, of_test, collector)
     silence((ignore for used in files for ignore in used.ignores), file, collector)
-    return ir.Program(
+    program = ir.Program(
         file=file,
         version=VERSION,
         params=tuple(file_params),
@@ -118,6 +119,9 @@ def build_program(
         test=plan,
         warnings=tuple(item for item in collector.sorted() if item.severity == "warning"),
     )
+    if not collector.failed:
+        check_half(program, collector)
+    return program
 
 
 def _lint(

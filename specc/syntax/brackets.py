@@ -14,6 +14,8 @@ from specc.errors import Diagnostic
 from specc.syntax.lines import span_of
 from specc.syntax.newlines import DEEPEST
 
+# With more of them a text is not mended: hardly anything of it would be read as it was meant.
+_MOST: Final = 16
 _PARTNER: Final = {"(": ")", "[": "]", "{": "}"}
 _OPENING: Final = {")": "(", "]": "[", "}": "{"}
 # Strings, comments and brackets: all that matters here. A string ends on its line.
@@ -38,9 +40,11 @@ _HEADER: Final = re.compile(
 
 @dataclass(slots=True)
 class Mended:
-    """What was found, ``edits`` of one character each, and what to put in where."""
+    """What was found, ``edits`` of one character each, what to put in where, and the statements
+    that are not read at all, for where in them a bracket ends cannot be told."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    unread: list[tuple[int, int]] = field(default_factory=list)
     edits: list[tuple[int, str]] = field(default_factory=list)
     insertions: list[tuple[int, str]] = field(default_factory=list)
 
@@ -55,9 +59,9 @@ class _Open:
 
 def mend(text: str, file: str) -> Mended | None:
     """The brackets of ``text`` that have no partner; None where each has one, or too many are
-    open."""
+    open or have none."""
     reader = _Reader(text, file)
-    if not reader.read() or not reader.found.diagnostics:
+    if not reader.read() or not 0 < len(reader.found.diagnostics) <= _MOST:
         return None
     return reader.found
 
@@ -67,10 +71,14 @@ def with_brackets(text: str, mended: Mended) -> tuple[str, list[int]]:
     characters = list(text)
     for place, character in mended.edits:
         characters[place] = character
+    for start, end in mended.unread:
+        characters[start:end] = re.sub(r"[^\r\n]", " ", text[start:end])
     parts: list[str] = []
     inserted: list[int] = []
     at = 0
     for place, character in sorted(mended.insertions, key=lambda each: each[0]):
+        if any(start < place <= end for start, end in mended.unread):
+            continue
         parts += ["".join(characters[at:place]), character]
         inserted.append(place + len(inserted))
         at = place
@@ -86,12 +94,17 @@ class _Reader:
         # Behind the last character that is code, and how deep the line stands that is being read.
         self.code = 0
         self.indent = 0
+        # How many bodies were not closed: as many are told by how deep the lines stand.
+        pieces = [piece[0] for piece in _PIECE.finditer(text)]
+        self.missing = pieces.count("{") - pieces.count("}")
 
     def read(self) -> bool:
         """Whether the text could be read to its end."""
         self._line(0)
         at = 0
         for piece in _PIECE.finditer(self.text):
+            if len(self.found.diagnostics) > _MOST:
+                return False
             self._pass(at, piece.start())
             at = piece.end()
             said = piece[0]
@@ -131,6 +144,15 @@ class _Reader:
             inner = self._round()
             if inner and self.indent <= inner[0].indent:
                 self._close_all(inner, self.code)
+            while (
+                self.missing > 0
+                and line.lstrip()[0] != "}"
+                and self.open
+                and self.open[-1].character == "{"
+                and self.indent <= self.open[-1].indent
+            ):
+                self.missing -= 1
+                self._close_all(self.open[-1:], self.code)
 
     def _round(self) -> list[_Open]:
         """The round and square brackets that are open inside the last brace."""
@@ -147,12 +169,15 @@ class _Reader:
             partner = _PARTNER[each.character]
             message = f"this `{each.character}` is never closed"
             self._report(each.place, message, f"close it with `{partner}`")
-            self.found.insertions.append((place, partner))
+            if each.character != "{" and "->" in self.text[each.place : place]:
+                self.found.unread.append((self._statement(each.place), place))
+            else:
+                self.found.insertions.append((place, partner))
         self.open = [each for each in self.open if each not in items]
 
     def _close(self, said: str, place: int) -> None:
         if said == "}" and len(self._round()) < len(self.open):
-            self._close_all(self._round(), place)
+            self._close_all(self._round(), self.code)
             self._outer(place)
         if not self.open or (self.open[-1].character == "{") != (said == "}"):
             self._report(place, f"this `{said}` closes nothing", "take it away")
@@ -187,8 +212,17 @@ class _Reader:
                 break
             deeper.insert(0, each)
         rest = len(self.open) - len(deeper)
-        if deeper and rest and self.open[rest - 1].indent == self.indent:
-            self._close_all(deeper, place)
+        if self.missing >= len(deeper) > 0 and rest and self.open[rest - 1].indent == self.indent:
+            self.missing -= len(deeper)
+            self._close_all(deeper, self.code)
+
+    def _statement(self, place: int) -> int:
+        """Where the statement begins that ``place`` is in; what stands before a brace on its line
+        is another one's."""
+        start = self.text.rfind("\n", 0, place) + 1
+        while start > 0 and self.text[start:].lstrip(" \t").startswith("->"):
+            start = self.text.rfind("\n", 0, start - 1) + 1
+        return start
 
     def _report(self, place: int, message: str, advice: str) -> None:
         span = span_of(self.text, place, place + 1, self.file)

@@ -72,9 +72,11 @@ def _parse(text: str, file: str, collector: Collector) -> Parsed:
             if not matched:
                 matched = True
                 mended = mend(remaining, file)
-                if mended is not None and len(mended.diagnostics) < MOST_SYNTAX_ERRORS:
+                if mended is not None:
                     collector.items += mended.diagnostics
                     errors += len(mended.diagnostics)
+                    for start, end in mended.unread:
+                        unread.update(_WORD.findall(remaining[start:end]))
                     remaining, inserted = with_brackets(remaining, mended)
                     continue
             position = _position(fault, remaining)
