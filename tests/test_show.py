@@ -172,7 +172,7 @@ def test_alike_levels_are_folded_and_all_unfolds_them(tmp_path: Path) -> None:
     (level,) = [row for row in table(model).splitlines() if "Level(" in row]
     assert level.split()[:4] == ["0", "…", "2", "×3"]
     apart = table(model, apart=True)
-    assert "×" not in apart and apart.count("Level(heads=heads)") == 3
+    assert "×" not in apart and apart.count("Level(heads=4)") == 3
     levels = at(model.tree, "h")
     assert levels.costs.multiply_adds == 3 * levels.children[0].costs.multiply_adds
 
@@ -370,3 +370,25 @@ def test_programs_of_the_tests_are_sound(tmp_path: Path) -> None:
     for name, text in {**INLINE, "gan": GAN}.items():
         program, diagnostics, _ = front.check_text(text, name)
         assert program is not None, diagnostics
+
+
+def test_metrics_are_shown_and_params_are_numbers(tmp_path: Path) -> None:
+    text = """spec 1
+param width: int = 8
+model Net(classes: int = width // 2) {
+  input x: float[N, width]
+  logits = x -> Linear(2 * width) -> Linear(classes)
+  output logits
+}
+train {
+  input label: index(4)[N]
+  loss = CrossEntropyLoss(logits, label)
+  metric Accuracy(logits, label)
+  metric MulticlassF1Score(logits, label, average="none")
+}
+"""
+    view = seen(text, tmp_path)
+    assert view.training is not None
+    assert [name for name, _ in view.training.metrics] == ["Accuracy", "MulticlassF1Score"]
+    shown = table(view.models[0])
+    assert "Linear(16)" in shown and "Linear(4)" in shown and "Linear(classes)" not in shown

@@ -20,10 +20,10 @@ LARGEST: Final = 65504.0
 FILLS: Final[Mapping[str, tuple[str, ...]]] = {
     "masked_fill": ("value",), "index_fill": ("value",), "full": ("fill_value",),
     "full_like": ("fill_value",), "pad": ("value",), "clamp": ("min", "max"),
-    "clamp_min": ("min",), "clamp_max": ("max",), "threshold": ("threshold", "value"),
+    "clamp_min": ("min",), "clamp_max": ("max",), "threshold": ("value",),
     "hardtanh": ("min_val", "max_val"), "linspace": ("start", "end"),
     "ConstantPad1d": ("value",), "ConstantPad2d": ("value",), "ConstantPad3d": ("value",),
-    "Threshold": ("threshold", "value"), "Hardtanh": ("min_val", "max_val"),
+    "Threshold": ("value",), "Hardtanh": ("min_val", "max_val"),
 }  # fmt: skip
 # What autocast computes in half, and what hands on the precision that it is fed.
 _IN_HALF: Final = frozenset(

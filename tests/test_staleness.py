@@ -1,0 +1,92 @@
+"""Why a golden is of another spec: layers, shapes and settings by name, and nothing that is not so."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import ROOT
+
+from specc import front
+from specc.harness import golden, matrix, staleness, stored
+from specc.harness.golden_schema import Row
+from specc.harness.place import golden_folder
+
+SPEC = """spec 1
+
+model Net {
+  input x: float[N, 8]
+  logits = x -> body: Linear(16) -> Tanh -> fc: Linear(3)
+  output logits
+}
+
+train {
+  input label: index(3)[N]
+  loss = CrossEntropyLoss(logits, label)
+  optimizer SGD(lr=0.1)
+}
+"""
+
+
+def rows() -> list[Row]:
+    """What a golden of SPEC lists, as far as staleness reads it."""
+    shapes = {"body.weight": [16, 8], "body.bias": [16], "fc.weight": [3, 16], "fc.bias": [3]}
+    found = [
+        Row(name=f"step0/layer/{name}", line=5, kind="whole") for name in ("body", "tanh_1", "fc")
+    ]
+    found += [
+        Row(name=f"step0/delta/{name}", line=5, kind="whole", shape=shape)
+        for name, shape in shapes.items()
+    ]
+    options = {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0}
+    return found + [
+        Row(name=f"option/group0/{name}", line=12, kind="whole", rms=value)
+        for name, value in options.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("fc: Linear", "head: Linear", ["layers: `fc` is now `head`"]),
+        ("Tanh", "ReLU", ["layers: `tanh_1` is now `relu_1`"]),
+        ("-> Tanh ", "", ["gone: `tanh_1`"]),
+        ("Tanh ->", "Tanh -> Dropout(0.1) ->", ["new: `dropout_1`"]),
+        ("lr=0.1", "lr=0.2", ["lr of SGD was 0.1 and is 0.2"]),
+        ("SGD(lr=0.1)", "Adam(lr=0.1)", ["the optimizer was another one than Adam"]),
+        ("Linear(3)", "Linear(4)",
+         ["`fc.weight` was [3, 16] and is [4, 16], `fc.bias` was [3] and is [4]"]),
+        ("loss = C", "loss = 2.0 * C", ["what the spec computes has changed"]),
+    ],
+)  # fmt: skip
+def test_what_is_another_is_named(old: str, new: str, told: list[str]) -> None:
+    text = SPEC.replace(old, new)
+    program, _, _ = front.check_text(text.replace("index(3)", "index(4)") if "4" in new else text)
+    assert program is not None
+    assert staleness.changed(program, {}, {}, rows()) == told
+
+
+def test_a_param_comes_first_and_a_shape_follows() -> None:
+    program, _, _ = front.check_text(SPEC.replace("fc: Linear", "head: Linear"))
+    assert program is not None
+    found = staleness.changed(program, {"width": "8"}, {"width": "4", "depth": "2"}, rows())
+    assert found[:2] == ["param width was 4 and is 8", "param depth was 2 and is gone"]
+
+
+GOLDENS = sorted((ROOT / "golden" / "specs").rglob("golden.json"))
+
+
+def test_the_zoos_own_goldens_differ_in_nothing_that_has_a_name() -> None:
+    compared = 0
+    for path in sorted((ROOT / "specs").rglob("*.spec")):
+        program = front.read(path, tested=True)
+        for case in matrix.cases(program):
+            folder = golden_folder(program, case, ROOT)
+            if not folder.is_dir():
+                continue
+            header = stored.header(folder, "")
+            if header.spec != golden.fingerprint(program):
+                continue  # stale, to be blessed
+            params = golden._params(program)
+            found = staleness.changed(program, params, params, header.tensors)
+            assert found == ["what the spec computes has changed"], (path, found)
+            compared += 1
+    assert compared
