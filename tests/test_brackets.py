@@ -1,4 +1,4 @@
-"""A bracket without its partner: told at its place, and the rest of the file is read all the same."""
+"""A bracket without its partner: told at its place, and the rest of the file is read."""
 
 from __future__ import annotations
 

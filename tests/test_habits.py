@@ -116,6 +116,15 @@ METHODS = [
     Habit("output zeros(«x.shape»)", "E0226", "(N, 8)"),
     Habit("output x -> «view(N, 4, 2)»", "E0201", "reshape(N, 4, 2)"),
     Habit("output «x.float()»", "E0226", "float(x)"),
+    Habit("«feats.append(x)»\n  output x", "E0102", "", "by_hand", "lists do not grow"),
+    Habit("«x.clamp_(0, 1)»\n  output x", "E0102", "x = clamp(x, 0, 1)"),
+    Habit("«x.fill_(0)»\n  output x", "E0102", "", "by_hand", "or take it away"),
+    Habit("y = «round(x).long()»\n  output y", "E0226", "long(round(x))"),
+    Habit("g = «nn.Parameter(x)»\n  output x", "E0226", "x", "by_hand", "`parameter gamma: "),
+    Habit("y = -«float(\"inf\")»\n  output x", "E0201", "x", "by_hand", "write `inf`"),
+    Habit("output x -> «DropPath(0.1)»", "E0201", "x", "by_hand", "`x * dropout(ones(N, 1), 0.1)`"),
+    Habit("«dropout 0.1»\n  output x", "E0102", "", "by_hand", "`x -> Dropout(0.1)`"),
+    Habit("«sizes N=4»\n  output x", "E0102", "", "by_hand", "`test { sizes ... }`"),
     Habit("y = «x.zzyzx()»\n  output x", "E0226", "x", "by_hand", "no function `zzyzx`"),
     Habit("output x * «relu(x).size(1)»", "E0226", "8"),
 ]  # fmt: skip
@@ -235,6 +244,15 @@ TRAINING = [
           "take the line away"),
     Habit(f"{OPTIMIZED}«scheduler StepLR(step_size=3)»", "E0408", "", "by_hand",
           "`optimizer SGD(lr=0.1)`"),
+    Habit(f"{OPTIMIZED}«epochs 10»", "E0102", "", "by_hand", "`steps 3` in `test`"),
+    Habit(f"{OPTIMIZED}«epochs: 10»", "E0102", "", "by_hand", "`steps 3` in `test`"),
+    Habit(f"{OPTIMIZED}«steps 5»", "E0102", "", "by_hand", "`test { steps ... }`"),
+    Habit(f"{OPTIMIZED}«dropout 0.1»", "E0102", "", "by_hand", "`x -> Dropout(0.1)`"),
+    Habit(f"{OPTIMIZED}«batch_size 32»", "E0102", "", "by_hand", "`sizes N=8`"),
+    Habit(f"{OPTIMIZED}«momentum 0.9»", "E0102", "", "by_hand", "SGD(lr=0.1, momentum=0.01)"),
+    Habit(f"{OPTIMIZED}«accumulate» = 4", "E0107", "accumulate 4", "line"),
+    Habit("loss = «CrossEntropyLoss(label, logits)»", "E0306", "", "by_hand",
+          "`CrossEntropyLoss(logits, label)`"),
 ]  # fmt: skip
 
 IN_MODEL = [*PREFIXES, *METHODS, *ROWS, *LINES, *NAMES, *ARGUMENTS]

@@ -1,4 +1,4 @@
-"""Numbers that float16 does not hold: told in check, at their line, where torch would refuse them."""
+"""Numbers that float16 does not hold: told in check, at their line; torch refuses each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from specc import front
 from specc.errors import Diagnostic, SpecError
@@ -21,12 +20,12 @@ CALLS: dict[str, Any] = {
     "index_fill": lambda value: X.index_fill(0, INDEX, value),
     "full": lambda fill_value: torch.full((2,), fill_value, dtype=torch.float16),
     "full_like": lambda fill_value: torch.full_like(X, fill_value),
-    "pad": lambda value: F.pad(X, (1, 1), value=value),
+    "pad": lambda value: nn.functional.pad(X, (1, 1), value=value),
     "clamp": lambda **given: torch.clamp(X, **given),
     "clamp_min": lambda min: torch.clamp_min(X, min),
     "clamp_max": lambda max: torch.clamp_max(X, max),
-    "threshold": lambda threshold=0.0, value=0.0: F.threshold(X, threshold, value),
-    "hardtanh": lambda min_val=-1e9, max_val=1e9: F.hardtanh(X, min_val, max_val),
+    "threshold": lambda threshold=0.0, value=0.0: nn.functional.threshold(X, threshold, value),
+    "hardtanh": lambda min_val=-1e9, max_val=1e9: nn.functional.hardtanh(X, min_val, max_val),
     "linspace": lambda start=0.0, end=1.0: torch.linspace(start, end, 3, dtype=torch.float16),
     "ConstantPad1d": lambda value: nn.ConstantPad1d(1, value)(X),
     "ConstantPad2d": lambda value: nn.ConstantPad2d(1, value)(X[None]),

@@ -1,4 +1,4 @@
-"""Why a golden is of another spec: layers, shapes and settings by name, and nothing that is not so."""
+"""Why a golden is of another spec: layers, shapes and settings by name, and nothing else."""
 
 from __future__ import annotations
 

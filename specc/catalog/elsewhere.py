@@ -107,7 +107,10 @@ _INFINITY = (
     "there is no infinity here; in a mask before a softmax `-1e9` is as good (`-6e4` in half)"
 )
 _CONSTANT = "a constant is made by `zeros(N, 8)`, `ones(N, 8)`, `full((N, 8), 0.5)` or `arange(8)`"
-_NOISE = "noise is drawn by `normal_like(x)` and `uniform_like(x)`, or is an input: `input z: normal[N, 8]`"
+_NOISE = (
+    "noise is drawn by `normal_like(x)` and `uniform_like(x)`, or is an input:"
+    " `input z: normal[N, 8]`"
+)
 _LIST = (
     "lists do not grow: bind `pair = [x, x]`, or make one by `[x -> Linear(8) for e in range(3)]`"
 )
