@@ -158,7 +158,14 @@ def test_no_message_advises_another_computation(model: str, train: str, never: s
     [
         ("y = x -> Linaer(8, bais=false)", LOSS, "write `Linear(8, bias=false)`"),
         ("yy = x\n  y = yyy", LOSS, "did you mean `yy`?"),
-        ("y = x -> Conv2(8, 3)", LOSS, "specc knows torch's layers by torch's names; "),
+        ("y = x -> Conv2(8, 3)", LOSS, "`Conv2d(8, 3)` in its place does not check: Conv2d takes"),
+        ("y = x @ x.transpose()", LOSS, "does not check: transpose is missing `dim0` and `dim1`"),
+        ("y = x.data", LOSS, "write `detach(x)`"),
+        ('y = x.to("cuda")', LOSS, "write `x`"),
+        ("y = x.to(torch.float16)", LOSS, "nothing is converted"),
+        ("y = x.to(dtype=torch.long)", LOSS, "nothing is converted"),
+        ("", f"{LOSS}\n  optimizer AdamW(learnin_rate=0.1)", "did you mean `lr`?"),
+        ("", "  loss = NTXentLoss(logits, label)", "written out here"),
         ("h = relu(x)", "  loss = mean(h)", "it is a value inside Net, and what that puts out is"),
         ("", "  loss1 = CrossEntropyLoss(logits, label)", "`loss = loss1`"),
         ("", f"{LOSS}\n  optimizer Adam(betas=(0.9))", "parentheses around one number are that"),
@@ -234,4 +241,4 @@ def test_a_proposal_is_tried_with_the_others_and_none_hides_a_fault() -> None:
     text = FRAME.format("  y = x -> Linaer(8)\n  z = y -> Dropot(2)", LOSS)
     first, second = errors(text)
     assert first.help == "write `Linear(8)`"
-    assert second.help is not None and "Dropout" not in second.help  # its p is over 1
+    assert second.help is not None and "in its place does not check: p of Dropout" in second.help

@@ -127,7 +127,10 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("Parameter", "ParameterList", "ParameterDict", "register_parameter",
                      "add_weight"), _STATE),
     **dict.fromkeys(("Buffer", "register_buffer"), _BUFFER),
-    **dict.fromkeys(("inf", "infinity", "nan", "Infinity"), _INFINITY),
+    **dict.fromkeys(("inf", "infinity", "Infinity"), _INFINITY),
+    "nan": "there is no NaN here: a mask says what is missing, as in `where(x > 0.0, x, 0.0)`",
+    "MultiHeadAttention": "torch's takes query, key and value: `y, _ = MultiheadAttention("
+                          "num_heads=2, batch_first=true)(sequence, sequence, sequence)`",
     "pi": "write the number: `3.141592653589793`",
     **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "array", "asarray", "empty",
                      "new_zeros", "new_ones", "new_full", "Tensor", "constant"), _CONSTANT),
@@ -227,6 +230,11 @@ PUBLISHED: Final = frozenset(
 )
 
 
+# In `train`, where no block stands.
+FORMULA: Final = (
+    "what torch does not have is written out here, or a row that the project adds:"
+    " docs/extensions.md"
+)
 EXTEND: Final = (
     "what torch does not have is a `block`, or a row that the project adds: docs/extensions.md"
 )

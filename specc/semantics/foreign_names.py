@@ -87,7 +87,12 @@ def meant_argument(row: Row, name: str) -> str | None:
     for candidate in ARGUMENT_NAMES.get(name, ()):
         if candidate in row.by_name:
             return candidate
-    return nearest(name, (argument.name for argument in row.arguments))
+    close = nearest(name, (argument.name for argument in row.arguments))
+    other = nearest(name, ARGUMENT_NAMES) if close is None else None
+    for candidate in ARGUMENT_NAMES[other] if other is not None else ():
+        if candidate in row.by_name:
+            return candidate
+    return close
 
 
 def argument_advice(row: Row, name: str, form: str) -> str:

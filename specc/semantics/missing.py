@@ -4,7 +4,7 @@ Non-goal: words of the language that stand in the wrong place, which their reade
 
 from __future__ import annotations
 
-from specc.catalog.elsewhere import ELSEWHERE, EXTEND, TRUTH, left_out, other_form
+from specc.catalog.elsewhere import ELSEWHERE, EXTEND, FORMULA, TRUTH, left_out, other_form
 from specc.errors import Fix, Span
 from specc.semantics.entities import POISON, Entity
 from specc.semantics.foreign_names import Place, near, other_name
@@ -82,6 +82,8 @@ def _advice(
     if name in TRUTH:
         return f"write `{TRUTH[name]}`", Fix(span.start, span.end, TRUTH[name])
     form = other_form(name, method=place != "value")
+    if form == EXTEND and graph.kind == "train":
+        form = FORMULA
     if form is not None:
         return form, None
     position = _position(graph, name)
@@ -102,6 +104,8 @@ def _what_there_is(graph: Graph, name: str, place: Place) -> str:
     owner = graph.library.value_of(name) if graph.kind == "train" else None
     if owner is not None:
         return f"it is a value inside {owner}, and what that puts out is seen here: `output {name}`"
+    if place != "value" and graph.kind == "train":
+        return f"losses and functions are torch's, by torch's names; {FORMULA}"
     if place != "value" and name[:1].isupper():
         return f"specc knows torch's layers by torch's names; {EXTEND}"
     if place != "value":

@@ -11,7 +11,15 @@ from typing import Final
 
 from specc import ir
 from specc.catalog import INITS, OPTIMIZERS, SCHEDULERS
-from specc.catalog.elsewhere import EXTEND, IN_A_PIPE, OPERATORS, TRUTH, left_out, other_form
+from specc.catalog.elsewhere import (
+    ELSEWHERE,
+    EXTEND,
+    IN_A_PIPE,
+    OPERATORS,
+    TRUTH,
+    left_out,
+    other_form,
+)
 from specc.catalog.rows import LayerRow, OptimizerRow, Row
 from specc.errors import Span
 from specc.semantics.bind import Given
@@ -32,7 +40,7 @@ from specc.suggestions import nearest
 from specc.syntax import ast
 
 # They change nothing that a spec says: where and how a run keeps its tensors is the run's affair.
-_DROPPED: Final = frozenset("cpu cuda to contiguous clone requires_grad_ data".split())
+_DROPPED: Final = frozenset("cpu cuda to contiguous clone requires_grad_".split())
 
 
 @dataclass(slots=True)
@@ -230,6 +238,8 @@ class Translation:
             index = node.arguments[0].value if node.arguments and name == "size" else None
             return self._size(callee.value, index, node, rank=name != "size")
         value = self.expression(callee.value)
+        if name == "to" and not _is_of_a_place(node):
+            self.unknown.append(ELSEWHERE["cast"])
         if name in _DROPPED and not self._function(name):
             return value
         if name == "t" and not node.arguments:
@@ -295,6 +305,10 @@ class Translation:
         if node.name in ("shape", "ndim"):
             return self._size(node.value, None, node, rank=node.name == "ndim")
         value = self.expression(node.value)
+        if node.name == "data":
+            callee = ast.Name(span=node.span, name="detach")
+            given = ast.Argument(span=value.span, name=None, value=value)
+            return ast.Call(span=node.span, callee=callee, arguments=(given,))
         if node.name in _DROPPED:
             return value
         if node.name in OF_TENSORS:
@@ -345,6 +359,17 @@ def _is_the_runs(name: str | None, row: Row | None) -> bool:
     if name in ("training", "device"):
         return True
     return name == "inplace" and (row is None or name not in row.by_name)
+
+
+def _is_of_a_place(node: ast.Call) -> bool:
+    """Whether ``x.to(...)`` moves ``x``: its argument is a device, and no dtype."""
+    for argument in node.arguments:
+        value = argument.value
+        device = argument.name == "device" or isinstance(value, ast.String)
+        switch = argument.name in ("non_blocking", "copy")
+        if not (device or switch or last_name(value) in ("device", "cuda", "cpu")):
+            return False
+    return True
 
 
 def nothing_read(graph: Graph, expression: ast.Expression) -> Entity:

@@ -15,6 +15,7 @@ from specc.errors import Diagnostic, Fix
 # What is longer was not written by hand: its proposals are not tried, and so not made.
 _LONGEST: Final = 1_000_000
 _MOST: Final = 200
+_LONGEST_REASON: Final = 300
 
 
 def tried(
@@ -27,30 +28,36 @@ def tried(
     fixed = _apart([item for item in own if item.fix is not None])
     if not any(item.fix is not None for item in own):
         return list(found)
-    failed: set[int] = set()
+    failed: dict[int, str] = {}
+    kept: set[int] = set()
     if fixed and len(text) <= _LONGEST:
         mended, lines = _mended(text, [item.fix for item in fixed if item.fix is not None])
         before = {(item.code, item.message) for item in own}
         wrong = [
-            item.span.line
+            (item.span.line, "" if item.code == "E0201" else item.message)
             for item in read(mended)
             if item.severity == "error" and item.span is not None and item.span.file == file
             and (item.code, item.message) not in before
         ]  # fmt: skip
-        failed = {
-            id(item)
-            for item, (first, last) in zip(fixed, lines, strict=True)
-            if any(first <= line <= last for line in wrong)
-        }
-        kept = {id(item) for item in fixed} - failed
-    else:
-        kept = set()
+        for item, (first, last) in zip(fixed, lines, strict=True):
+            reasons = [message for line, message in wrong if first <= line <= last]
+            if reasons:
+                failed[id(item)] = reasons[0]
+            else:
+                kept.add(id(item))
     return [
         item
         if item.fix is None or item not in own or id(item) in kept
-        else replace(item, help=item.fix.otherwise, fix=None)
+        else replace(item, help=_otherwise(item.fix, failed.get(id(item))), fix=None)
         for item in found
     ]
+
+
+def _otherwise(fix: Fix, reason: str | None) -> str | None:
+    """The help where ``fix`` does not check, for the ``reason`` that stood at its line."""
+    if not reason or len(fix.text) + len(reason) > _LONGEST_REASON or "\n" in fix.text:
+        return fix.otherwise
+    return f"`{fix.text}` in its place does not check: {reason}"
 
 
 def _apart(found: Sequence[Diagnostic]) -> list[Diagnostic]:

@@ -83,6 +83,10 @@ _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (
         r"(?P<value>[^=}][^}]*?))(?=[ \t]*(?:\}|$))",
         statements.tell_in_place,
     ),
+    (
+        rf"(?P<whole>\b(?P<name>{_NAME})\.(?P<method>append|extend|insert)\((?P<rest>[^()]*)\))",
+        statements.tell_method,
+    ),
     (r"(?P<call>\brepeat[ \t]*\((?P<count>[^,()]+),)", statements.tell_repeat),
     (r"(?P<word>\blambda\b)[ \t]*", statements.tell_lambda),
     (r"(?P<word>\bis\b)[ \t]+(?:not[ \t]+)?[Nn]one", statements.tell_is_none),
