@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 # Letters of the longer name, and how many slips are forgiven up to there.
@@ -26,12 +28,14 @@ _LONGEST: Final = 200
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The one of ``candidates`` that ``name`` is a slip of, the nearest first; None if there is
     none."""
+    if len(name) > _LONGEST:
+        return None
     wanted = _folded(name)
-    if not wanted or len(wanted) > _LONGEST:
+    if not wanted.text:
         return None
     found: tuple[int, str] | None = None
     for candidate in candidates:
-        if candidate == name:
+        if candidate == name or len(candidate) > _LONGEST:
             continue
         slips = _slips(wanted, _folded(candidate))
         if slips is not None and (found is None or slips < found[0]):
@@ -62,24 +66,37 @@ def listed(names: Iterable[str], before: str = "one of ", empty: str = "there is
     return f"{before}{shown}" + (f", and {more} more" if more > 1 else "")
 
 
-def _folded(name: str) -> str:
-    return re.sub(r"[_\s-]", "", name).casefold()
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """A name as it is compared: its letters without case and underscores, its digits apart."""
+
+    text: str
+    letters: frozenset[str]
+    digits: str
 
 
-def _slips(one: str, other: str) -> int | None:
+@lru_cache(maxsize=8192)
+def _folded(name: str) -> _Folded:
+    text = re.sub(r"[_\s-]", "", name).casefold()
+    return _Folded(text, frozenset(text), "".join(re.findall(r"\d", text)))
+
+
+def _slips(one: _Folded, other: _Folded) -> int | None:
     """How many slips lie between two folded names; None for more than are forgiven."""
-    if one == other:
-        return 0
-    longer = max(len(one), len(other))
+    shorter, longer = sorted((len(one.text), len(other.text)))
     allowed = next((slips for length, slips in _SLIPS if longer <= length), _MOST_SLIPS)
-    if abs(len(one) - len(other)) > allowed or re.findall(r"\d", one) != re.findall(r"\d", other):
+    # A slip changes two letters at most; most names are told apart by that alone.
+    if longer - shorter > allowed or len(one.letters ^ other.letters) > 2 * allowed:
+        return 0 if one.text == other.text else None
+    if one.digits != other.digits:
         return None
-    if longer <= _SHORT and len(one) == len(other) and sorted(one) != sorted(other):
+    if shorter == longer <= _SHORT and sorted(one.text) != sorted(other.text):
         return None
-    found = _distance(one, other)
+    found = _distance(one.text, other.text)
     return found if found <= allowed else None
 
 
+@lru_cache(maxsize=4096)
 def _distance(one: str, other: str) -> int:
     """Letters put in, left out, put for another, or swapped with the next, to make ``other`` of
     ``one``: the optimal string alignment (Damerau 1964)."""

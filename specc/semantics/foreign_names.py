@@ -6,7 +6,7 @@ Non-goals: the tables (``catalog.elsewhere``), the rule of nearness (``specc.sug
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from specc.catalog import (
     FUNCTIONS,
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 # Where a name stands: as a value, as what is called with values, as what is made and then fed, as
 # a stage of a pipe.
 Place: TypeAlias = Literal["value", "call", "made", "stage"]
+
+
+# Of a file with more unknown names, the others' messages say what there is.
+_MOST_SOUGHT: Final = 300
 
 
 def in_catalogue(name: str) -> bool:
@@ -77,6 +81,9 @@ def candidates(graph: Graph, place: Place) -> Iterator[str]:
 def near(graph: Graph, name: str, place: Place) -> str | None:
     """The name that ``name`` is a slip of, among those that can stand at ``place``; of a layer and
     a function of one name, the one that is written as ``name`` is."""
+    graph.library.sought += 1
+    if graph.library.sought > _MOST_SOUGHT:
+        return None
     capital = name[:1].isupper()
     known = sorted(candidates(graph, place), key=lambda each: each[:1].isupper() != capital)
     return nearest(name, known)

@@ -85,6 +85,8 @@ class Library:
     # How many rounds of loops have been read.
     work: int = 0
     rounds: int = 0
+    # How many names were looked for among those that are near.
+    sought: int = 0
 
     def value_of(self, name: str) -> str | None:
         """The model that binds ``name`` inside; None if none does."""

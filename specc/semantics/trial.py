@@ -14,7 +14,7 @@ from specc.errors import Diagnostic, Fix
 
 # What is longer was not written by hand: its proposals are not tried, and so not made.
 _LONGEST: Final = 1_000_000
-_MOST: Final = 200
+_MOST: Final = 100
 _LONGEST_REASON: Final = 300
 
 
@@ -28,6 +28,7 @@ def tried(
     fixed = _apart([item for item in own if item.fix is not None])
     if not any(item.fix is not None for item in own):
         return list(found)
+    owned = {id(item) for item in own}
     failed: dict[int, str] = {}
     kept: set[int] = set()
     if fixed and len(text) <= _LONGEST:
@@ -47,7 +48,7 @@ def tried(
                 kept.add(id(item))
     return [
         item
-        if item.fix is None or item not in own or id(item) in kept
+        if item.fix is None or id(item) not in owned or id(item) in kept
         else replace(item, help=_otherwise(item.fix, failed.get(id(item))), fix=None)
         for item in found
     ]
