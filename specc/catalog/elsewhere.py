@@ -97,15 +97,10 @@ IN_A_PIPE: Final[Mapping[str, str]] = {
     "GlobalAvgPool2d": "mean(dim=(2, 3))", "GlobalAvgPool2D": "mean(dim=(2, 3))",
     "GlobalMaxPooling2D": "amax(dim=(2, 3))", "GlobalMaxPooling1D": "amax(dim=1)",
 }  # fmt: skip
-_CAST = "nothing is converted: the input's type says what it is, as in `input z: float32[N, 8]`"
-_STATE = (
-    "weights are a layer's: declare a table of one row, `layer gamma = Embedding(8,"
-    " num_embeddings=1)`, and read it by `gamma(arange(1))`"
-)
-_BUFFER = "what a model does not learn it computes: `mask = tril(ones(8, 8))`"
-_INFINITY = (
-    "there is no infinity here; in a mask before a softmax `-1e9` is as good (`-6e4` in half)"
-)
+_CAST = "a cast is a function of torch's name: `float(x)`, `long(x)`, `bool(x)`"
+_STATE = "state of its own is declared: `parameter gamma: float[8] = ones_`"
+_BUFFER = "state that is not learned is declared: `buffer mask = tril(ones(8, 8))`"
+_INFINITY = "write `inf`"
 _CONSTANT = "a constant is made by `zeros(N, 8)`, `ones(N, 8)`, `full((N, 8), 0.5)` or `arange(8)`"
 _NOISE = (
     "noise is drawn by `normal_like(x)` and `uniform_like(x)`, or is an input:"
@@ -114,7 +109,7 @@ _NOISE = (
 _LIST = (
     "lists do not grow: bind `pair = [x, x]`, or make one by `[x -> Linear(8) for e in range(3)]`"
 )
-_GRADIENT = "gradients are taken of the loss alone: `train` makes each step from `loss = ...`"
+_GRADIENT = "gradients are taken in `train`, of one number: `slope = grad(sum(logits), x)`"
 _RUN = "the steps are made from `loss = ...` and `optimizer ...` in `train`"
 _KNOWN = "sizes are the names and numbers of an input's type: after `input z: float[N, 8]`, `N`"
 _PATH = "one draw for each sample drops its path: `x * dropout(ones(N, 1), 0.1)`"
@@ -127,7 +122,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("Parameter", "ParameterList", "ParameterDict", "register_parameter",
                      "add_weight"), _STATE),
     **dict.fromkeys(("Buffer", "register_buffer"), _BUFFER),
-    **dict.fromkeys(("inf", "infinity", "Infinity"), _INFINITY),
+    **dict.fromkeys(("infinity", "Infinity"), _INFINITY),
     "nan": "there is no NaN here: a mask says what is missing, as in `where(x > 0.0, x, 0.0)`",
     "MultiHeadAttention": "torch's takes query, key and value: `y, _ = MultiheadAttention("
                           "num_heads=2, batch_first=true)(sequence, sequence, sequence)`",
@@ -137,7 +132,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("rand", "randn", "randint", "randperm", "random", "multinomial"), _NOISE),
     **dict.fromkeys(("grad", "vjp", "jvp", "jacobian", "hessian", "vmap", "enable_grad"),
                     _GRADIENT),
-    **dict.fromkeys(("float", "double", "half", "long", "int", "bool", "short", "cast"), _CAST),
+    **dict.fromkeys(("cast", "astype"), _CAST),
     **dict.fromkeys(("append", "extend", "insert"), _LIST),
     **dict.fromkeys(("enumerate", "zip", "map", "filter", "sorted", "reversed", "range", "list",
                      "dict", "set", "tuple"), _TABLES),
@@ -167,6 +162,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "print": "nothing is printed: `specc show` lists every value and its shape",
     "self": "layers and values are known by their names alone",
     "no_grad": "`detach(x)` stops gradients",
+    "functional_call": "a model is called with the weights that it has: `y = Net(x)`",
     "isinstance": "every value's type is known: take it away",
     "numel": _KNOWN, "size": _KNOWN, "shape": _KNOWN,
     "CategoricalCrossentropy": "torch's loss is of scores, and they come first: "
@@ -183,7 +179,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }  # fmt: skip
 # Methods that no function stands for, beside the names above.
 METHODS_ELSEWHERE: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("type", "to_dense", "type_as", "float16", "bfloat16"), _CAST),
+    **dict.fromkeys(("type", "type_as", "to"), _CAST),
     **dict.fromkeys(("backward", "step", "zero_grad", "train", "eval"), _RUN),
     **dict.fromkeys(
         ("item", "numpy", "tolist"), "what a model puts out is read where it is run"

@@ -32,7 +32,7 @@ from specc.semantics.layer_choices import chosen
 from specc.semantics.library import MOST_WORK, too_much_work
 from specc.semantics.loops import listing
 from specc.semantics.members import call_member, weights_as_values
-from specc.semantics.missing import is_elsewhere, unknown, unknown_call
+from specc.semantics.missing import is_elsewhere, unknown
 from specc.semantics.operators import binary, compile_time, is_compile_time, unary
 from specc.semantics.python_forms import is_length
 from specc.semantics.stages import pipeline
@@ -112,7 +112,7 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
     if is_habit(graph, expression):
         return report_habit(graph, expression, elaborate)
     if isinstance(callee, ast.Name) and is_elsewhere(graph, callee.name):
-        return unknown_call(graph, expression, callee)
+        return unknown(graph, callee.name, callee.span)
     given = given_arguments(graph, expression.arguments, elaborate)
     if isinstance(callee, ast.Name):
         if is_compile_time(graph, callee.name, given):

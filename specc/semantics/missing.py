@@ -39,17 +39,6 @@ def _position(graph: Graph, name: str) -> str | None:
     return f"name the position where it comes from: `{written(named)}`"
 
 
-def unknown_call(graph: Graph, call: ast.Call, callee: ast.Name) -> Entity:
-    """As ``unknown``, of a call of what has another form here: ``float("inf")`` is a number."""
-    given = call.arguments[0].value if len(call.arguments) == 1 else None
-    name = callee.name
-    if name == "float" and isinstance(given, ast.String):
-        name = given.value.strip("+- ").lower()
-        advice = ELSEWHERE.get(name, "write the number itself")
-        return graph.error("E0201", "numbers are not made of text", call.span, advice)
-    return unknown(graph, name, callee.span)
-
-
 def unknown(
     graph: Graph, name: str, span: Span, translation: str | None = None, place: Place = "value"
 ) -> Entity:
