@@ -168,6 +168,23 @@ test {{
 {}
 }}
 """
+# Where a model is called by its name.
+CALLED = """spec 1
+
+model Net {{
+  input x: float[N, 8]
+  output x -> Linear(1)
+}}
+
+train {{
+  input x: float[N, 8]
+  input mixed: float[N, 8]
+  score = Net(mixed)
+  {}
+  loss = mean(score)
+  optimizer SGD(lr=0.1) on Net
+}}
+"""
 LOSS = "  loss = CrossEntropyLoss(logits, label)"
 WORDS = {
     **elsewhere.ELSEWHERE,
@@ -185,6 +202,7 @@ def places(code: str) -> list[str]:
     value = f"  probe = {code}\n  y = probe"
     given = MODEL.format("", f"  loss = mean({code})", "")
     return [
+        CALLED.format(code),
         MODEL.format(f"  {code}", LOSS, ""),
         MODEL.format(value, LOSS, ""),
         MODEL.format(value.replace("x ->", "image ->"), LOSS, ""),

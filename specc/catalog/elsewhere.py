@@ -109,7 +109,7 @@ _NOISE = (
 _LIST = (
     "lists do not grow: bind `pair = [x, x]`, or make one by `[x -> Linear(8) for e in range(3)]`"
 )
-_GRADIENT = "gradients are taken in `train`, of one number: `slope = grad(sum(logits), x)`"
+GRADIENT: Final = "gradients are taken in `train`, of one number: `slope = grad(sum(score), mixed)`"
 _RUN = "the steps are made from `loss = ...` and `optimizer ...` in `train`"
 _KNOWN = "sizes are the names and numbers of an input's type: after `input z: float[N, 8]`, `N`"
 _PATH = "one draw for each sample drops its path: `x * dropout(ones(N, 1), 0.1)`"
@@ -130,8 +130,8 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "array", "asarray", "empty",
                      "new_zeros", "new_ones", "new_full", "Tensor", "constant"), _CONSTANT),
     **dict.fromkeys(("rand", "randn", "randint", "randperm", "random", "multinomial"), _NOISE),
-    **dict.fromkeys(("grad", "vjp", "jvp", "jacobian", "hessian", "vmap", "enable_grad"),
-                    _GRADIENT),
+    **dict.fromkeys(("vjp", "jvp", "jacobian", "hessian", "vmap", "enable_grad"),
+                    GRADIENT),
     **dict.fromkeys(("cast", "astype"), _CAST),
     **dict.fromkeys(("append", "extend", "insert"), _LIST),
     **dict.fromkeys(("enumerate", "zip", "map", "filter", "sorted", "reversed", "range", "list",

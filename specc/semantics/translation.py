@@ -14,6 +14,7 @@ from specc.catalog import INITS, OPTIMIZERS, SCHEDULERS
 from specc.catalog.elsewhere import (
     ELSEWHERE,
     EXTEND,
+    GRADIENT,
     IN_A_PIPE,
     OPERATORS,
     TRUTH,
@@ -23,6 +24,7 @@ from specc.catalog.elsewhere import (
 from specc.catalog.rows import LayerRow, OptimizerRow, Row
 from specc.errors import Span
 from specc.semantics.bind import Given
+from specc.semantics.derivatives import GRAD
 from specc.semantics.entities import Entity
 from specc.semantics.foreign_names import meant_argument, near, other_name
 from specc.semantics.graph import Elaborate, Graph
@@ -169,7 +171,9 @@ class Translation:
         known = self._function(name) if method else self._known(name)
         if known or name in OPERATORS or name in self.graph.unread:
             return ast.Name(span=span, name=name)
-        elsewhere = other_form(name, method=method)
+        if name == GRAD and self.graph.kind == "train" and not method:
+            return ast.Name(span=span, name=name)
+        elsewhere = GRADIENT if name == GRAD else other_form(name, method=method)
         found = None if elsewhere else self._meant(name, method)
         if found is None:
             what = "function" if method or not name[:1].isupper() else "layer"
@@ -311,7 +315,9 @@ class Translation:
             return ast.Call(span=node.span, callee=callee, arguments=(given,))
         if node.name in _DROPPED:
             return value
-        if node.name in OF_TENSORS:
+        if node.name == GRAD:
+            self.unknown.append(GRADIENT)
+        elif node.name in OF_TENSORS:
             self.unknown.append("a run chooses where its tensors are, and of which precision")
         return node.model_copy(update={"value": value})
 
