@@ -18,7 +18,7 @@ from specc.semantics.files import ReadUsed
 from specc.semantics.program import build_program
 from specc.semantics.tie_fixes import settle_ties
 from specc.semantics.ties import TIE
-from specc.semantics.trial import tried
+from specc.semantics.trial import tried, untried
 from specc.syntax.parse import parse
 
 
@@ -64,10 +64,12 @@ def analyse_into(
                     text, file, collector.items, lambda changed: checked(changed).items
                 )
     except TooLarge as fault:
+        collector.items[:] = untried(collector.items)
         place = fault.span or Span(file, 0, min(len(text), 1), 1, 1)
         collector.items.append(Diagnostic(fault.code, fault.message, place, fault.help))
         return None
     except RecursionError:
+        collector.items[:] = untried(collector.items)
         collector.error(
             "E0104",
             "an expression of this file is nested too deeply to be checked",

@@ -224,9 +224,9 @@ def call_function(
 
         table = graph.catalogue.metrics if kind == "metric" else graph.catalogue.losses
         call = _call(graph, row, bound, tensors, span)
-        advice, fix = proposed(row, call, bound, span, table, fault.help)
+        message, advice, fix = proposed(row, call, bound, span, table, fault)
         place = bound.spans.get(fault.argument or "", span)
-        return graph.error(fault.code, fault.message, place, advice, incoming, fix)
+        return graph.error(fault.code, message, place, advice, incoming, fix)
     graph.nodes.append(ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span, row))
     return from_result(result)
 

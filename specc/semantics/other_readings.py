@@ -13,6 +13,7 @@ from specc import ir
 from specc.catalog.rows import Call, FunctionRow, RuleError
 from specc.errors import Fix, Span
 from specc.semantics.bind import Bound
+from specc.semantics.feeding import swapped_advice
 from specc.sizes import Size
 
 _TASKS: Final = ("Binary", "Multiclass", "Multilabel")
@@ -20,49 +21,43 @@ _TASKS: Final = ("Binary", "Multiclass", "Multilabel")
 
 def proposed(
     row: FunctionRow, call: Call, bound: Bound, span: Span, table: Mapping[str, FunctionRow],
-    otherwise: str | None,
-) -> tuple[str | None, Fix | None]:  # fmt: skip
-    """The help of a message on ``call``, which ``row`` refuses, and the fix that it is.
-
-    ``table`` has what of its kind there is; ``otherwise`` is the rule's own help."""
+    fault: RuleError,
+) -> tuple[str, str | None, Fix | None]:  # fmt: skip
+    """The message on ``call``, which ``row`` refuses with ``fault``, its help, and the fix that it
+    is; ``table`` has what of its kind there is."""
     names = [argument.name for argument in row.arguments if argument.is_tensor][:2]
     if len(names) == 2 and all(isinstance(call.tensors.get(name), ir.TensorType) for name in names):
         first, second = names
+        message = f"{fault.message}: the prediction comes first, then its target"
         if _takes(row, _swapped(call, first, second)):
-            return _turned(row, bound, first, second, otherwise)
+            return message, *_turned(row, bound, first, second, fault.help)
         if not call.tensor(first).floating and call.tensor(second).floating:
-            return (
-                f"what the model says comes first, and then the target: {_form(row, names)}",
-                None,
-            )
+            return message, f"`{row.name}` takes `{first}` and then `{second}`", None
     for name in _tasks(row.name, table):
         other = table[name]
         needed = {each.name for each in other.arguments if each.required}
         fits = needed <= set(bound.values) <= set(other.by_name)
         if fits and _takes(other, _as(other, call, bound)):
             text = f"`{name}` takes what is given here"
-            return text, Fix(span.start, span.start + len(row.name), name, otherwise)
+            fix = Fix(span.start, span.start + len(row.name), name, fault.help)
+            return fault.message, text, fix
         if fits and _takes(other, _of_two_classes(_as(other, call, bound))):
-            return f"`{name}` takes it, of labels that are declared as `index(2)`", None
-    return otherwise, None
+            text = f"`{name}` takes it, of labels that are declared as `index(2)`"
+            return fault.message, text, None
+    return fault.message, fault.help, None
 
 
 def _turned(
     row: FunctionRow, bound: Bound, first: str, second: str, otherwise: str | None
 ) -> tuple[str, Fix | None]:
-    """The call with its first two values swapped, in words and as a fix where both have names."""
-    values = [bound.values[name] for name in (second, first)]
-    spans = [bound.spans[name] for name in (first, second)]
+    """The call with its first two values exchanged, written where they are all that it has."""
+    values = (bound.values[first], bound.values[second])
+    spans = (bound.spans[first], bound.spans[second])
     said = [value.name for value in values if isinstance(value, ir.Value) and value.named]
-    message = "they are swapped: what the model says comes first, and then the target"
-    if len(said) < 2 or spans[0].start >= spans[1].start:
-        return f"{message}: {_form(row, [first, second])}", None
-    text = f"{message}: `{row.name}({said[0]}, {said[1]})`"
-    return text, Fix(spans[0].start, spans[1].end, ", ".join(said), otherwise)
-
-
-def _form(row: FunctionRow, names: list[str]) -> str:
-    return f"`{row.name}({', '.join(names)})`"
+    if len(said) < 2 or len(bound.values) > 2 or spans[0].start >= spans[1].start:
+        return "exchange the two", None
+    fix = Fix(spans[0].start, spans[1].end, f"{said[1]}, {said[0]}", otherwise)
+    return swapped_advice(row.name, *values), fix
 
 
 def _tasks(name: str, table: Mapping[str, FunctionRow]) -> Iterator[str]:

@@ -224,7 +224,8 @@ def _places(pattern: str, names: Sequence[str]) -> str | None:
         if not word.isdigit():
             continue
         before, behind = ".".join(words[:place]), ".".join(words[place + 1 :])
-        full = _glob(f"{before}.*" + (f".{behind}" if behind else ""))
+        every = f"{before}.*" + (f".{behind}" if behind else "")
+        full = re.compile(fnmatch.translate(every))
         found = {name.split(".")[place] for name in names if full.fullmatch(name)}
         numbers = sorted(int(each) for each in found if each.isdigit())
         if before and numbers:

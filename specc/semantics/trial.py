@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from specc.errors import Diagnostic, Fix
+from specc.errors import Diagnostic, Fix, TooLarge
 
 # What is longer was not written by hand: its proposals are not tried, and so not made.
 _LONGEST: Final = 1_000_000
@@ -31,12 +31,13 @@ def tried(
     owned = {id(item) for item in own}
     failed: dict[int, str] = {}
     kept: set[int] = set()
-    if fixed and len(text) <= _LONGEST:
-        mended, lines = _mended(text, [item.fix for item in fixed if item.fix is not None])
+    mended, lines = _mended(text, [item.fix for item in fixed if item.fix is not None])
+    again = _read(read, mended) if fixed and len(text) <= _LONGEST else None
+    if again is not None:
         before = {(item.code, item.message) for item in own}
         wrong = [
             (item.span.line, "" if item.code == "E0201" else item.message)
-            for item in read(mended)
+            for item in again
             if item.severity == "error" and item.span is not None and item.span.file == file
             and (item.code, item.message) not in before
         ]  # fmt: skip
@@ -52,6 +53,22 @@ def tried(
         else replace(item, help=_otherwise(item.fix, failed.get(id(item))), fix=None)
         for item in found
     ]
+
+
+def untried(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """``found`` of a text that could not be read to its end, without its proposals."""
+    return [
+        item if item.fix is None else replace(item, help=item.fix.otherwise, fix=None)
+        for item in found
+    ]
+
+
+def _read(read: Callable[[str], list[Diagnostic]], text: str) -> list[Diagnostic] | None:
+    """What is wrong with ``text``; None where it asks for too much."""
+    try:
+        return read(text)
+    except (TooLarge, RecursionError):
+        return None
 
 
 def _otherwise(fix: Fix, reason: str | None) -> str | None:
