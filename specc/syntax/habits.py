@@ -87,7 +87,10 @@ _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (
         rf"(?P<whole>\b(?P<name>{_NAME})\.(?P<method>append|extend|insert)\((?P<rest>[^()]*)\))",
         statements.tell_method,
     ),
-    (r"(?P<call>\brepeat[ \t]*\((?P<count>[^,()]+),)", statements.tell_repeat),
+    (
+        r"(?P<call>\brepeat[ \t]*\((?P<count>[^,()]+),)(?:[ \t]*\w+(?=[ \t]*\())?",
+        statements.tell_repeat,
+    ),
     (r"(?P<word>\blambda\b)[ \t]*", statements.tell_lambda),
     (r"(?P<word>\bis\b)[ \t]+(?:not[ \t]+)?[Nn]one", statements.tell_is_none),
     (r"(?P<word>\bif\b)[^{]+\belse\b", statements.tell_ternary),
