@@ -190,3 +190,28 @@ def test_a_count_of_the_batch_is_told(train: str) -> None:
 )
 def test_a_mean_that_is_one_is_not_spoken_of(train: str) -> None:
     assert codes(_Y, f"accumulate 4\n{train}{_END}") == []
+
+
+_TOKENS = "input m: unit[N]\ntokens = sum(m)\n"
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        f"{_TOKENS}loss = sum(mean(y ** 2, dim=1) * m) / tokens",
+        f"{_TOKENS}loss = sum(mean(y ** 2, dim=1) * m) / clamp(tokens, min=1.0)",
+        f"{_LABEL}tokens = sum(float(t != 0))\nloss = CrossEntropyLoss(y, t, ignore_index=0)",
+    ],
+)
+def test_a_batch_that_is_weighed_by_its_count_is_not_spoken_of(train: str) -> None:
+    assert codes(_Y, f"accumulate 4 by tokens\n{train}{_END}") == []
+    # What is proposed where it is not weighed is just this.
+    (warning,) = found(_Y, f"accumulate 4\n{train}{_END}")
+    assert warning.code == "W0404"
+    if "/ tokens" in train:
+        assert warning.help == "weigh by it: `accumulate 4 by tokens`"
+
+
+def test_another_count_than_the_batch_is_weighed_by_is_told() -> None:
+    train = f"{_TOKENS}other = sum(m ** 2)\nloss = sum(mean(y ** 2, dim=1) * m) / other"
+    assert codes(_Y, f"accumulate 4 by tokens\n{train}{_END}") == ["W0404"]

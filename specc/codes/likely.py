@@ -59,6 +59,6 @@ ROWS = {
             "not the mean over all: a label in a batch of few weighs more."
         ),
         "accumulate 4\nloss = CrossEntropyLoss(y, label, ignore_index=0)",
-        "Add up, and divide by a size that is the same in each batch.",
+        "Weigh each batch by its count, `accumulate 4 by tokens`, or divide a sum by a size.",
     ),
 }

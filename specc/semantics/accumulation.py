@@ -2,7 +2,8 @@
 batch of few labels then weighs as much as one of many.
 
 torch's mean of labels leaves out those that are ignored, and divides by the weights of those that
-it counts; a mask does the same by hand. Non-goal: batches of different sizes, which data brings."""
+it counts; a mask does the same by hand. ``accumulate 4 by tokens`` weighs each batch by what it
+counts. Non-goal: batches of different sizes, which data brings."""
 
 from __future__ import annotations
 
@@ -35,6 +36,8 @@ def lint_accumulation(model: ir.Module, train: ir.Train, collector: Collector) -
             id(value) in needed for value in ir.result_values(node.result)
         )
         reason = _counts(node, module, origins, declared) if there else None
+        if train.weighed and (reason is None or _weighed(node, train)):
+            return
         if reason is not None and node.span not in said:
             said.add(node.span)
             what, advice = reason
@@ -43,7 +46,7 @@ def lint_accumulation(model: ir.Module, train: ir.Train, collector: Collector) -
                 f"{what}: over {train.accumulate} batches the mean of such means is not the mean,"
                 " for a batch of few weighs as much as one of many",
                 node.span,
-                advice,
+                advice.replace("accumulate ...", f"accumulate {train.accumulate}"),
             )
 
     origins = Origins(look)
@@ -51,6 +54,32 @@ def lint_accumulation(model: ir.Module, train: ir.Train, collector: Collector) -
     origins.read(subject)
     for step in train.steps:
         origins.go(step.nodes, subject)
+
+
+def _weighed(node: ir.Leaf, train: ir.Train) -> bool:
+    """Whether what ``node`` divides by may be the count that each batch is weighed by: that of the
+    labels, which the loss keeps to itself, or one that is made of the term."""
+    divisor = _divisor(node)
+    if divisor is None:
+        return True
+    made = {id(value) for step in train.steps for name, value in step.terms
+            if name == train.weighed}  # fmt: skip
+    for other in ir.flat_nodes(train.nodes):
+        if any(id(operand) in made for operand in ir.node_operands(other)):
+            made.update(id(value) for value in ir.result_values(other.result))
+    return id(divisor) in made
+
+
+def _divisor(node: ir.Leaf) -> ir.Value | None:
+    """The one number that ``node`` divides by, where it is a tensor."""
+    divided = None
+    if isinstance(node, ir.Operation) and node.operator == "/":
+        divided = node.operands[1]
+    elif isinstance(node, ir.FunctionCall) and node.function == "div":
+        divided = dict(node.arguments).get("other")
+    if isinstance(divided, ir.Value) and divided.type.shape == ():
+        return divided
+    return None
 
 
 def _on_the_way(step: ir.Step, nodes: tuple[ir.Node, ...]) -> set[int]:
@@ -73,21 +102,17 @@ def _counts(
         if layer is not None and layer.type == "LinearCrossEntropyLoss" and layer.row is not None:
             arguments = (*layer.arguments, *zip(layer.row.inputs, node.inputs, strict=False))
             return _of_labels(layer.type, arguments, layer.row.defaults, declared)
-    divided = None
-    if isinstance(node, ir.Operation) and node.operator == "/":
-        divided = node.operands[1]
-    elif isinstance(node, ir.FunctionCall) and node.function == "div":
-        divided = dict(node.arguments).get("other")
-    if isinstance(divided, ir.Value) and divided.type.shape == ():
-        origin = origins.of(divided)
-        if origin.given and not origin.learned:
-            return (
-                f"this divides by what is counted in one batch, `{divided.name}`"
-                if divided.named
-                else "this divides by what is counted in one batch",
-                "divide by a size, such as N, which is the same in each",
-            )
-    return None
+    divided = _divisor(node)
+    if divided is None:
+        return None
+    origin = origins.of(divided)
+    if not origin.given or origin.learned:
+        return None
+    what = "this divides by what is counted in one batch"
+    size = "divide by a size, such as N, which is the same in each"
+    if divided.named and divided.type.floating:
+        return f"{what}, `{divided.name}`", f"weigh by it: `accumulate ... by {divided.name}`"
+    return what, f"name the count and weigh by it, `accumulate ... by count`; or {size}"
 
 
 def _of_labels(
