@@ -266,6 +266,41 @@ def test_nor_does_a_layer_that_is_fed() -> None:
     assert error.code == "E0208"
 
 
+CHOICE = """spec 1
+
+block Unit(conv: layer = Conv2d(bias=false), norm: layer = BatchNorm2d) {{
+  input x: float[N, C, H, W]
+  output x -> conv({}) -> norm
+}}
+
+model Net {{
+  input x: float[N, 3, 8, 8]
+  output x -> Unit{}
+}}
+"""
+
+
+@pytest.mark.parametrize("use", ["", "(norm=GroupNorm(4))", "(norm=InstanceNorm2d(affine=true))"])
+def test_what_a_param_brings_with_its_layer_has_no_place_in_the_call(use: str) -> None:
+    assert errors(CHOICE.format("16, 3", use)) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "use"),
+    [
+        ("kernel_size=3, 16", ""),
+        ("16, 3", "(norm=BatchNorm2d(16))"),
+        ("16, 3", "(norm=GroupNorm(4, 16))"),
+        ("16, 3", "(norm=GroupNorm(eps=0.1, 4))"),
+    ],
+)
+def test_its_values_are_named_as_others_are(call: str, use: str) -> None:
+    """What would be written is in two places, and is not proposed."""
+    (error,) = errors(CHOICE.format(call, use))
+    assert error.code == "E0208"
+    assert use == "" or proposals(error.help) == []
+
+
 def test_one_is_one() -> None:
     """Numbers agree with their nouns."""
     (error,) = errors(MODEL.format("relu(x, 3)"))

@@ -16,6 +16,7 @@ from specc.semantics.bind import Given, positional_order
 from specc.semantics.entities import Entity, from_static, is_poisoned, is_static, to_static
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.library import Definition
+from specc.semantics.unnamed import late_fault, misplaced
 from specc.suggestions import meant, nearest
 from specc.syntax import ast
 
@@ -33,6 +34,11 @@ def read_choice(graph: Graph, written: ast.Expression, elaborate: Elaborate) -> 
         return elaborate(graph, written)
     settings = list(choice.arguments)
     kinds = param_kinds(graph, choice.type)
+    late = misplaced([Given(each.name, None, each.span, each.value) for each in arguments])
+    if late is not None:
+        return graph.error(
+            "E0208", late_fault(late), late.span, "what has no name stands before what has one"
+        )
     for position, argument in enumerate(arguments):
         if kind_at(kinds, position, argument.name) == "layer":
             value = read_choice(graph, argument.value, elaborate)
@@ -99,9 +105,7 @@ def chosen(graph: Graph, name: str, given: list[Given], span: Span) -> tuple[
     # What the stage says by name is said instead of what came with the choice.
     kept = tuple((key, value) for key, value in entity.arguments if key not in said)
     brought = [Given(key, from_static(value), span) for key, value in kept]
-    # By place comes first what the choice says, then what the stage says.
-    by_place = sorted([*brought, *given], key=lambda item: item.name is not None)
-    return replace(entity, arguments=kept), entity.type, by_place
+    return replace(entity, arguments=kept), entity.type, [*brought, *given]
 
 
 def with_names(row: LayerRow, choice: ir.LayerChoice, given: list[Given]) -> ir.LayerChoice:

@@ -87,8 +87,9 @@ _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (
         rf"(?P<whole>\b(?P<name>{_NAME})\.(?P<method>append|extend|insert)\((?P<rest>[^()]*)\))",
         statements.tell_method,
     ),
+    # A name there is the position's, up to what cannot stand behind it.
     (
-        r"(?P<call>\brepeat[ \t]*\((?P<count>[^,()]+),)(?:[ \t]*\w+(?=[ \t]*\())?",
+        r"(?P<call>\brepeat[ \t]*\((?P<count>[^,()]+),)(?:[ \t]*[A-Z]\w*\)?|[ \t]*\w*)",
         statements.tell_repeat,
     ),
     (r"(?P<word>\blambda\b)[ \t]*", statements.tell_lambda),
