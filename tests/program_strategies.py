@@ -111,9 +111,11 @@ class Writer:
                 stages = " -> ".join(self.stage(inner, row=True) for _ in range(count))
                 return f"{label}{{ {stages} }}"
             case "repeat":
-                inner = scope.inner()
-                inner.ints = [*scope.ints, "i"]
+                free = [name for name in VARIABLES if name not in scope.variables]
+                position = self.one_of(*free) if free and self.chance(2) else ""
+                inner = scope.inner(position) if position else scope.inner()
                 times = self.one_of("1", "2", "3", *scope.ints)
+                times += f", {position}" if position else ""
                 one = self.stage(inner, row=True)
                 if " -> " in one and not one.startswith("{"):
                     one = f"{{ {one} }}"

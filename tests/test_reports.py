@@ -55,7 +55,7 @@ def test_every_fault_is_reported_in_one_run() -> None:
             " output x\n}", "B(100000)", "E0237",
         ),
         (
-            "block B {\n input x: float[N, D]\n output cat([x, x], dim=1) -> B\n}", "B", "E0236",
+            "block B {\n input x: float[N, D]\n output cat([x, x], dim=1) -> B\n}", "B", "E0250",
         ),
         ("block B {\n input x: float[N, D]\n x = x -> Linear(D)\n}", "B", "E0221"),
         ("block B {\n output 1\n}", "B", "E0222"),
