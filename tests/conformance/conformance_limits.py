@@ -25,6 +25,10 @@ FLAT: dict[tuple[str, str], str] = {
         ("function", name): "torch has no derivative of it"
         for name in ("floor_divide", "heaviside", "zeta")
     },
+    **{
+        ("function", name): "of whole numbers, which nothing is differentiated by"
+        for name in ("float", "double", "half", "bfloat16")
+    },
     ("function", "bernoulli"): "a draw of 0 or 1 has no slope",
 }
 
