@@ -102,10 +102,15 @@ def _edit(tree: ast.Module, method: str, node: ast.AST) -> Iterator[tuple[str, s
                 yield f"lr in {where}", ast.unparse(tree)
                 keyword.value.value = value
         if name in WITH_EPS:
+            said = [keyword for keyword in node.keywords if keyword.arg == "eps"]
             eps = 1e-5 if "Norm" in name else 1e-8
+            for keyword in said:
+                eps = float(ast.literal_eval(keyword.value))
+                node.keywords.remove(keyword)
             node.keywords.append(ast.keyword("eps", ast.Constant(eps * 1.1)))
             yield f"eps of {name} in {where}", ast.unparse(tree)
             node.keywords.pop()
+            node.keywords += said
 
 
 # Each edit is a whole run: those that have many, or are large, would take minutes each.
