@@ -184,6 +184,10 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
     match statement:
         case For():
             lines = lay_out(statement.iterable, indent, f"for {target(statement.target)} in ", ":")
+            if len(lines[0]) > WIDTH and isinstance(statement.target, ast.Tuple):
+                names = [f"{indent}    {target(name)}," for name in statement.target.elts]
+                lines = [f"{indent}for (", *names]
+                lines += lay_out(statement.iterable, indent, ") in ", ":")
             for inner in statement.body:
                 lines += print_statement(inner, indent + STEP)
             return lines
