@@ -86,6 +86,8 @@ ONE_RESULT = [
 TWO_RESULTS = [
     ("float[N, T, 8]", "a, b = MultiheadAttention(2, batch_first=true)(x, x, x)"),
     ("float[N, 6]", "a, b = x -> LSTMCell(4)"),
+    ("float[N, 4]", "a, b = LSTMCell(4)(x, hx=(x, 2.0 * x))"),
+    ("float[1, N, 4]", "a, (b, c) = LSTM(4)(x, hx=(x, 2.0 * x))"),
     ("float[N, 6]", "a, b = x -> max(dim=1)"),
     ("float[N, 6]", "a, b = x -> sort(descending=true)"),
     ("float[N, 6]", "a, b = chunk(x, 2, dim=-1)"),

@@ -251,7 +251,7 @@ def of_node(node: Leaf, naming: Naming) -> ast.expr:
         case ir.LayerCall():
             inputs = [_layer_input(operand, naming) for operand in node.inputs]
             keywords = [
-                ast.keyword(name, of_operand(operand, naming)) for name, operand in node.keywords
+                ast.keyword(name, _layer_input(operand, naming)) for name, operand in node.keywords
             ]
             return ast.Call(naming.layer(node.layer), inputs, keywords)
         case ir.FunctionCall():

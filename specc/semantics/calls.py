@@ -126,10 +126,11 @@ def apply_layer(
     keywords = forward_keywords(graph, row, inputs, by_name)
     if tensors is None or keywords is None:
         return POISON
-    tensors.update(
-        (item.name or "", item.value.type) for item in by_name if isinstance(item.value, ir.Value)
-    )
-    switches = {key: _static(value) for key, value in keywords if not isinstance(value, ir.Value)}
+    for item in by_name:
+        types = None if is_static(item.value) else _types(item.value)
+        if types is not None:
+            tensors[item.name or ""] = types
+    switches = {key: _static(value) for key, value in keywords if key not in tensors}
     call = Call(
         name=row.name,
         args={
