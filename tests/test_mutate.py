@@ -340,6 +340,6 @@ def test_the_command(folder: Path, specc: Run) -> None:
     told = json.loads(out.read_text())
     assert told["faults"]["count"] == told["faults"]["caught"]["specc"] > 0
     assert told["honest"]["alarms"]["specc"] == 0
-    wrong = specc("mutate", path, "--fault", "tf23", cwd=folder)
-    assert wrong.returncode == 2 and "did you mean 'tf32'" in wrong.stderr
+    wrong = specc("mutate", path, "--fault", "elemnt", cwd=folder)
+    assert wrong.returncode == 2 and "did you mean 'element'" in wrong.stderr
     assert "adam-denominator" in specc("mutate", "--list", cwd=folder).stdout

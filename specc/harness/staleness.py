@@ -44,7 +44,8 @@ def _layers(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
     now = dict.fromkeys(path for path, _ in program.subject().all_layers)
     # Blocks, rows and what a layer has inside are observed beside the layers.
     gone = [name for name in before if name not in now and not _around(name, now)]
-    gone = [name for name in gone if not _inside(name, now)]
+    blocks = {path for path, _ in program.subject().all_blocks}  # some have no layer inside
+    gone = [name for name in gone if name not in blocks and not _inside(name, now)]
     twins = (
         {m.attribute for m in program.train.members if m.kind != "model"}
         if program.train

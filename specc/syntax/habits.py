@@ -50,8 +50,7 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
         statements.tell_attribute,
     ),
     (
-        r"[ \t]*(?P<word>optimizer|scheduler|metric|precision|output|accumulate|seed|steps"
-        r"|targets|devices|dtypes|modes|layouts|optimizers|nonfinite)[ \t]*(?P<sign>=)"
+        r"[ \t]*(?P<word>optimizer|scheduler|metric|precision|output|accumulate)[ \t]*(?P<sign>=)"
         r"(?P<value>[^=].*)",
         statements.tell_assigned_word,
     ),
