@@ -155,8 +155,25 @@ def test_a_wrong_use_hides_nothing_that_can_be_told(use: str, code: str) -> None
     assert places(FAULTY.format(body=silent, uses=use)) == [(code, 11)]
 
 
+# Where something follows all the same, and why.
+FOLLOWS = {
+    "efficientnet": "`max` of a size that is not known is refused",
+    "lora": "a selector finds no parameter of a block that could not be read",
+}
+
+
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "specs").glob("*.spec")), ids=lambda path: path.stem
+    "path",
+    [
+        pytest.param(
+            path,
+            marks=pytest.mark.xfail(strict=True, reason=FOLLOWS[path.stem])
+            if path.stem in FOLLOWS
+            else (),
+        )
+        for path in sorted((ROOT / "specs").glob("*.spec"))
+    ],
+    ids=lambda path: path.stem,
 )
 def test_from_an_input_of_no_type_nothing_follows(path: Path) -> None:
     text, model = path.read_text(encoding="utf-8"), False
