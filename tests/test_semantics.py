@@ -177,6 +177,16 @@ def test_words_that_the_emitted_source_calls_are_no_names_of_classes() -> None:
     assert {name for name in called if hasattr(builtins, name)} <= EMITTED_GLOBALS
 
 
+@pytest.mark.parametrize("name", ["abs", "max", "min", "round", "math"])
+def test_functions_of_numbers_that_the_emitted_source_calls_name_no_block(name: str) -> None:
+    text = (
+        f"spec 1\nblock {name}(k: int) {{\n  input x: float[N, D]\n  output x -> Linear(k)\n}}\n"
+        f"model M {{\n  input x: float[N, 4]\n  output x -> {name}(3)\n}}\n"
+    )
+    _, found, _ = front.check_text(text)
+    assert ("E0205", 2) in [(each.code, each.span.line) for each in found]
+
+
 @pytest.mark.parametrize("name", ["class", "lambda", "__init__", "__class__", "None"])
 def test_names_that_python_keeps_are_refused(name: str) -> None:
     assert ("E0205", 4) in faults(f"input x: float[N, 4]\n {name} = x -> Linear(4)\n output x")

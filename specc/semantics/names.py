@@ -40,8 +40,8 @@ EMITTED_METHODS: Final = frozenset(
 )
 # What the emitted file imports, and the words of Python's own that it calls.
 EMITTED_GLOBALS: Final = frozenset(
-    "torch nn F Tensor Any Final OrderedDict copy math re self bool dict enumerate float id int"
-    " isinstance len list map next range set str sum super tuple zip".split()
+    "torch nn F Tensor Any Final OrderedDict copy math re self abs bool dict enumerate float id int"
+    " isinstance len list map max min next range round set str sum super tuple zip".split()
 )
 # Why a layer, a copy or an average cannot have a name: whose it is.
 _OWNERS: Final = (
