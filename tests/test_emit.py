@@ -69,7 +69,9 @@ def test_emitted_files_import_torch_alone(sources: dict[str, Path]) -> None:
     for path in sources.values():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                assert all(name.name.split(".")[0] in ("torch", "copy") for name in node.names)
+                assert all(
+                    name.name.split(".")[0] in ("torch", "copy", "math") for name in node.names
+                )
             if isinstance(node, ast.ImportFrom):
                 assert node.module in ("torch", "typing", "collections")
 
@@ -348,6 +350,35 @@ def test_what_a_glob_over_names_matches_is_asked_of_the_names(selector: str, tes
         f"  optimizer AdamW(lr=0.1) {{\n    group(weight_decay=0.0) on {selector}\n  }}\n}}\n"
     )
     assert f"for name, parameter in self.named_parameters() {test}" in " ".join(source.split())
+
+
+@pytest.mark.parametrize(
+    ("selector", "test"),
+    [
+        ("*bias, LayerNorm.*", 'name.endswith("bias") or isinstance(module, nn.LayerNorm)'),
+        ("*.bias, LayerNorm.*", 'module is not self and "bias" in name or'),
+        ("bias, Linear.bias, LayerNorm.bias", 'module is self and name == "bias" or'),
+        ("scale, *.bias", 'name == "scale" or module is not self and "bias" in name'),
+    ],
+)
+def test_names_and_types_together_are_asked_of_the_modules(selector: str, test: str) -> None:
+    """What the model keeps itself has its name alone: ``*.bias`` means none of it."""
+    program = analyse(
+        "spec 1\nmodel M {\n  input x: float[N, T, 8]\n  parameter bias: float[8] = zeros_\n"
+        "  parameter scale: float[8] = ones_\n  y = x\n"
+        "    -> layers: repeat(3) TransformerEncoderLayer(2, dim_feedforward=9, batch_first=true)\n"
+        "    -> norm: LayerNorm\n  z = scale * y + bias\n  output z\n}\ntrain {\n  loss = mean(z)\n"
+        f"  optimizer AdamW(lr=0.1) {{\n    group(weight_decay=0.0) on {selector}\n  }}\n}}\n",
+        "m.spec",
+    )
+    source = emit(program)
+    assert test in " ".join(source.split())
+    made: Any = module_class(source, "M", "m")()
+    stepped = made.configure_optimizers()["optimizer"].param_groups[1]["params"]
+    names = {id(parameter): name for name, parameter in made.named_parameters()}
+    assert program.train is not None and program.train.steps[0].optimizer is not None
+    wanted = program.train.steps[0].optimizer.groups[0].on.names
+    assert sorted(names[id(parameter)] for parameter in stepped) == sorted(wanted)
 
 
 def test_a_step_clips_what_its_optimizer_steps() -> None:

@@ -171,10 +171,15 @@ def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
     types: dict[str, list[str]] = {}
     picked: set[str] = set()
     for pattern in on.text.split(", "):
+        named = _named_so(pattern, there)
+        if named is not None:
+            picked |= named[0]
+            tests.append(named[1])
+            continue
         head, _, rest = pattern.partition(".")
         if head not in known and head != "*":
             return None
-        of_type = [each for each in there if head in ("*", each[1])]
+        of_type = [each for each in there if head == each[1] or (head == "*" and "." in each[0])]
         if rest not in ("", "*"):
             meant = {own for name, _, own in of_type if name in chosen and _means(rest, own)}
             of_type = [each for each in of_type if each[2] in meant]
@@ -183,7 +188,10 @@ def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
         picked |= {name for name, _, _ in of_type}
         owns = sorted({own for _, _, own in of_type})
         if head == "*":
-            tests.append(_named(owns, rest, there))
+            test = _named(owns, rest, there)
+            if any(name == own and own in owns for name, _, own in there):
+                test = ast.BoolOp(ast.And(), [_compared("module", ast.IsNot(), "self"), test])
+            tests.append(test)
         elif rest in ("", "*"):
             types.setdefault("*", []).append(head)
         elif owns == [rest]:
@@ -198,6 +206,29 @@ def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
             test = ast.BoolOp(ast.And(), [test, _named([rest], rest, there)])
         tests.append(test)
     return tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
+
+
+def _named_so(
+    pattern: str, there: Sequence[tuple[str, str, str]]
+) -> tuple[set[str], ast.expr] | None:
+    """What a pattern without a dot picks, and the test for it: ``*bias``, or the name of what the
+    model keeps itself. None where it is neither."""
+    text = pattern.removeprefix("*")
+    if not text or "." in text or "*" in text or "?" in text:
+        return None
+    if text != pattern:
+        ends = call(dotted("name.endswith"), ast.Constant(text))
+        return {name for name, _, own in there if own.endswith(text)}, ends
+    if all(name != pattern for name, *_ in there):
+        return None
+    test: ast.expr = ast.Compare(ast.Name("name"), [ast.Eq()], [ast.Constant(pattern)])
+    if sum(own == pattern for *_, own in there) > 1:
+        test = ast.BoolOp(ast.And(), [_compared("module", ast.Is(), "self"), test])
+    return {pattern}, test
+
+
+def _compared(one: str, operator: ast.cmpop, other: str) -> ast.expr:
+    return ast.Compare(ast.Name(one), [operator], [ast.Name(other)])
 
 
 def types_inside(module: ir.Module) -> frozenset[str]:
