@@ -31,6 +31,7 @@ COMPILED = (
 )  # fmt: skip
 # What torch.export binds, by spec: recurrent layers are unrolled over their sequence.
 BOUND = {
+    "ctc": {"T"},
     "gru_tagger": {"T"},
     "lstm_classifier": {"T"},
     "multitask_lstm": {"T"},

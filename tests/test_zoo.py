@@ -5,6 +5,7 @@ source is what the live module is (``test_round_trip``), that numbers stay (the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import specc
-from specc import front
+from specc import choice, front
 
 SPECS = Path(__file__).parent.parent / "specs"
 
@@ -103,6 +104,27 @@ def test_published_sizes_have_as_many_parameters_as_were_published(name: str) ->
     params, count = PUBLISHED[name]
     model = front.read(SPECS / f"{name}.spec", params).model()
     assert sum(prod(shape) for _, _, shape in model.parameters()) == count
+
+
+def told_sizes() -> Iterator[tuple[str, list[str], str]]:
+    """What the head of a spec says of its published size: its name, what to set, and how many
+    parameters it then has."""
+    for path in sorted(SPECS.glob("*.spec")):
+        comment = [line[2:] for line in path.read_text().splitlines() if line.startswith("# ")]
+        for count, settings in re.findall(r"([\d,]+) parameters: `(.+?)`", " ".join(comment)):
+            yield path.stem, settings.removeprefix("--set ").split(" --set "), count
+
+
+@pytest.mark.parametrize(("name", "settings", "count"), list(told_sizes()))
+def test_a_published_size_has_as_many_parameters_as_its_spec_says(
+    name: str, settings: list[str], count: str
+) -> None:
+    model = front.read(SPECS / f"{name}.spec", choice.settings(settings)).model()
+    assert f"{sum(prod(shape) for _, _, shape in model.parameters()):,}" == count
+
+
+def test_published_sizes_are_told() -> None:
+    assert {"bert_pretraining", "convnext", "ctc", "llama"} <= {name for name, *_ in told_sizes()}
 
 
 def test_a_unet_asks_for_sizes_that_can_be_halved_as_often_as_it_is_deep() -> None:
