@@ -67,6 +67,11 @@ def shown_files(program: ir.Program) -> dict[str, str]:
 def _paths(program: ir.Program) -> Iterator[str]:
     yield program.file
     yield from _of_modules((program.subject(), *program.models), set())
+    train = program.train
+    if train is not None:
+        # A loss may be a block of another file, whose lines stand among the step's own.
+        parts = (train.shared, train.metric_nodes, *(step.nodes for step in train.steps))
+        yield from (node.span.file for nodes in parts for node in ir.flat_nodes(nodes))
 
 
 def _of_modules(modules: Iterable[ir.Module], seen: set[int]) -> Iterator[str]:

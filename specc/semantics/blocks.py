@@ -148,13 +148,13 @@ def instantiate(
     header = bind_params(graph, definition, given, span, elaborate)
     if header is None or any(is_poisoned(item) for item in inputs):
         return None
-    local = _scope(graph, definition, header, span)
-    values = _bind_inputs(graph, local, definition, inputs, header, span, elaborate)
+    local = block_scope(graph, definition, header, span)
+    values = bind_inputs(graph, local, definition, inputs, header, span, elaborate)
     if values is None:
         return None
     dimensions = tuple(local.dimensions)
     assert isinstance(local.collector, BlockCollector)
-    local.collector.trail = (_use(definition, header, span), *graph.trail)
+    local.collector.trail = (told_use(definition, header, span), *graph.trail)
     key: Key = (
         name,
         tuple(param.value for param in header.params),
@@ -203,7 +203,7 @@ def too_many(graph: Graph, span: Span) -> Entity:
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _scope(graph: Graph, definition: Definition, header: Header, span: Span) -> Graph:
+def block_scope(graph: Graph, definition: Definition, header: Header, span: Span) -> Graph:
     """The block's own scope, with its params in it."""
     env = dict(definition.env)
     params = dict(definition.params)
@@ -211,7 +211,7 @@ def _scope(graph: Graph, definition: Definition, header: Header, span: Span) -> 
         env[param.name] = in_scope(param.name, param.value)
         if isinstance(param.value, int) and not isinstance(param.value, bool):
             params[param.name] = param.value
-    trail = (_use(definition, header, span), *graph.trail)
+    trail = (told_use(definition, header, span), *graph.trail)
     return Graph(
         kind="model", collector=collector_of(graph, trail), params=params, env=env,
         library=graph.library, unread=definition.unread,
@@ -223,10 +223,12 @@ def collector_of(graph: Graph, trail: tuple[str, ...]) -> BlockCollector:
     return BlockCollector(outer=graph.collector, reported=graph.library.reported, trail=trail)
 
 
-def _bind_inputs(
+def bind_inputs(
     graph: Graph, local: Graph, definition: Definition, inputs: list[Entity], header: Header,
     span: Span, elaborate: Elaborate,
 ) -> tuple[ir.Value, ...] | None:  # fmt: skip
+    """The block's inputs in its own terms, their names bound to the sizes of what is fed; None
+    where something was reported."""
     tree = definition.tree
     declared = [statement for statement in tree.body if isinstance(statement, ast.Input)]
     if not declared and not definition.unread and not keeps_something(tree, local.is_layer):
@@ -406,7 +408,7 @@ def _shown(value: ir.Static) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def _use(definition: Definition, header: Header, span: Span) -> str:
+def told_use(definition: Definition, header: Header, span: Span) -> str:
     """``Stage(depth=2) is used at resnet.spec:30, where C is 64``."""
     params = ", ".join(f"{param.name}={_shown(param.value)}" for param in header.params)
     name = f"{definition.tree.name}({params})" if params else definition.tree.name

@@ -28,6 +28,7 @@ from specc.semantics.entities import (
 from specc.semantics.foreign_names import Place
 from specc.semantics.graph import Graph, Hint
 from specc.semantics.habits import as_call, is_habit, report_habit
+from specc.semantics.inlined import inline, is_inlined
 from specc.semantics.layer_choices import chosen
 from specc.semantics.library import MOST_WORK, too_much_work
 from specc.semantics.loops import listing
@@ -125,6 +126,9 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
     # `Linear(4)(x)`: a layer made and applied in one breath.
     if isinstance(callee, ast.Call) and isinstance(callee.callee, ast.Name):
         name = callee.callee.name
+        if is_inlined(graph, name) and name not in graph.env:
+            given += given_arguments(graph, callee.arguments, elaborate, name)
+            return inline(graph, name, [], given, expression.span, hint, elaborate)
         by_param = isinstance(graph.env.get(name), ir.LayerChoice)
         if graph.kind == "model" and graph.is_layer(name) and (by_param or name not in graph.env):
             settings = given_arguments(graph, callee.arguments, elaborate, name)
@@ -196,6 +200,8 @@ def _call_name(
         return apply_handle(graph, entity, given, span, hint, elaborate)
     if isinstance(entity, Poison) or name in graph.unread:
         return POISON
+    if is_inlined(graph, name):
+        return inline(graph, name, [], given, span, hint, elaborate)
     if name in graph.modules:
         if graph.kind == "train":
             return call_member(graph, name, [], given, None, span, hint)

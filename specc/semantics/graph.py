@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, Union
 
 from specc import ir
 from specc.catalog.catalogue import Catalogue
@@ -291,5 +291,8 @@ def _named_in(form: object) -> set[str]:
     return set()
 
 
-# How the readers of pipes, calls and subscripts read the expressions inside them.
-Elaborate: TypeAlias = Callable[[Graph, ast.Expression], Entity]
+class Elaborate(Protocol):
+    """How the readers of pipes, calls and subscripts read the expressions inside them."""
+
+    def __call__(self, graph: Graph, expression: ast.Expression, hint: Hint = None) -> Entity:
+        """What ``expression`` stands for; ``hint`` names the values it makes."""

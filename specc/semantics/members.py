@@ -6,7 +6,7 @@ done with the results (``train``)."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from specc.errors import Span
 from specc.semantics.bind import Given
@@ -14,6 +14,9 @@ from specc.semantics.blocks import call_block, instantiate
 from specc.semantics.entities import POISON, Entity, is_poisoned
 from specc.semantics.graph import Graph, Hint
 from specc.syntax import ast
+
+if TYPE_CHECKING:
+    from specc.semantics.library import Definition
 
 # What callers of torch give a model's weights as.
 _WEIGHTS: Final = frozenset("weights weight params parameters state state_dict buffers".split())
@@ -68,14 +71,23 @@ def no_expressions(graph: Graph, expression: object, hint: Hint = None) -> Entit
 
 def mentioned(block: ast.Train, models: Mapping[str, object]) -> list[str]:
     """The models that ``train`` calls by name, in the order of their declaration."""
-    found = called(block)
+    found = called(block, {})
     return [name for name in models if name in found]
 
 
-def called(block: ast.Train) -> set[str]:
-    """The names that ``train`` calls."""
+def called(block: ast.Train, modules: Mapping[str, Definition]) -> set[str]:
+    """The names that ``train`` calls, and those that the blocks among ``modules`` do in its
+    place."""
     found: set[str] = set()
     _called(block.body, found)
+    pending = [*found]
+    while pending:
+        definition = modules.get(pending.pop())
+        if definition is not None and definition.kind == "block":
+            inside: set[str] = set()
+            _called(definition.tree.body, inside)
+            pending += inside - found
+            found |= inside
     return found
 
 
@@ -90,6 +102,9 @@ def _called(statements: Iterable[ast.Statement], found: set[str]) -> None:
                 _callees(statement.value, found)
             case ast.Metric():
                 _callees(statement.call, found)
+            case ast.Output():
+                for value in statement.values:
+                    _callees(value, found)
 
 
 def selected(block: ast.Train, models: Mapping[str, object]) -> set[str]:

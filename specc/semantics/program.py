@@ -91,7 +91,6 @@ def build_program(
     read_unfed(scope)
     settings.check_all_taken(list(dict.fromkeys(known)), collector)
     own = [entry for entry in models if entry[0].span.file == file]
-    _warn_of_unused(tree, library, collector, bool(parsed.unread))
     if not own:
         if not parsed.unread and not any(
             isinstance(item, ast.Module) and item.kind == "model" for item in tree.items
@@ -104,6 +103,8 @@ def build_program(
     for model, graph in models:
         lint_model(model, graph, collector)
     train = _train(tree, own, scope, collector)
+    # A loss is a block that `train` alone uses.
+    _warn_of_unused(tree, library, collector, bool(parsed.unread))
     if not collector.failed:
         check_derivatives([model for model, _ in own], train, collector)
         check_lookups([model for model, _ in own], train, collector)

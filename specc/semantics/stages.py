@@ -22,6 +22,7 @@ from specc.semantics.entities import (
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, rank_of, report_stage, translated_stage
+from specc.semantics.inlined import inline, is_inlined
 from specc.semantics.layer_choices import chosen
 from specc.semantics.library import MOST_LAYERS
 from specc.semantics.members import call_member
@@ -118,6 +119,9 @@ def _stage(
         if name in graph.modules:
             graph.library.used.add(name)  # as a use, if one that tells nothing
         return POISON
+    if is_inlined(graph, name):
+        _no_label(graph, stage, "in `train` a block computes, and has no state to name")
+        return inline(graph, name, [value], given, span, hint, elaborate)
     if name in graph.modules:
         if graph.kind == "train":
             return call_member(graph, name, [value], given, stage.label, span, hint)

@@ -74,7 +74,7 @@ class TrainBuilder:
         first = next(iter(self.models.values()))
         several = any(isinstance(item, ast.Step | ast.Copy | ast.Ema) for item in block.body)
         # What is differentiated by goes into the model where the loss is computed.
-        several = several or GRAD in called(block)
+        several = several or GRAD in called(block, first[1].modules)
         # A count over several batches is kept by what trains.
         several = several or any(isinstance(i, ast.Accumulate) and i.by for i in block.body)
         if names or several:

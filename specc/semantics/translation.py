@@ -27,7 +27,7 @@ from specc.semantics.bind import Given
 from specc.semantics.derivatives import GRAD
 from specc.semantics.entities import Entity
 from specc.semantics.foreign_names import meant_argument, near, other_name
-from specc.semantics.graph import Elaborate, Graph
+from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.python_forms import (
     OF_TENSORS,
     holds_habit,
@@ -378,7 +378,7 @@ def _is_of_a_place(node: ast.Call) -> bool:
     return True
 
 
-def nothing_read(graph: Graph, expression: ast.Expression) -> Entity:
+def nothing_read(graph: Graph, expression: ast.Expression, hint: Hint = None) -> Entity:
     """Where nothing can be read, nothing is known of a value."""
     return None
 
