@@ -1,8 +1,8 @@
 """A path to a checked program: the checks on the file itself, then the front end. Imports no torch.
 
 A spec is read as data: nothing in it runs, and nothing is opened but the specs that it uses, which
-must lie inside its project, and what the project's own pyproject.toml names. Non-goal: what the
-files say (``semantics``).
+lie inside its project or are specc's own library, and what the project's own pyproject.toml names.
+Non-goal: what the files say (``semantics``).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from pathlib import Path, PureWindowsPath
 from typing import Final
 
 from specc import extensions, ir
+from specc.catalog import std
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import CallError, Collector, Diagnostic, Span, SpeccError, SpecError
 from specc.roots import project_root
 from specc.semantics import analyse_into
-from specc.suggestions import meant, nearest
+from specc.suggestions import did_you_mean, listed, meant, nearest
 from specc.syntax.parse import Parsed, parse
 
 LARGEST_FILE: Final = 16 * 2**20
@@ -98,31 +99,67 @@ def check_text(
     catalogue: Catalogue = BUILT_IN,
 ) -> tuple[ir.Program | None, list[Diagnostic], dict[str, str]]:
     """As ``check``, of a text in hand, which is in no project: ``catalogue`` is what it may
-    name."""
+    name, and the library what it may use."""
     fault = _fault(text, file)
     if fault is not None:
         return None, [fault], {}
     collector = Collector()
-    program = analyse_into(text, file, params or {}, collector, catalogue=catalogue)
-    return program, collector.sorted(), {file: text}
+    used = LibraryFiles(collector)
+    program = analyse_into(text, file, params or {}, collector, used.read, catalogue)
+    return program, collector.sorted(), {file: text, **used.sources}
 
 
-class UsedFiles:
-    """Reads what the spec ``file`` and the specs that it uses say they use.
+class LibraryFiles:
+    """Reads the files of the library, ``use "std/drop_path.spec"``, for a spec that is no file.
 
-    A path is relative to the file that says it. What is used lies inside the root of the project of
-    ``file``, links followed; what does not, and what is no spec, is reported and never opened.
     ``sources`` are the texts, by the names that spans have."""
 
-    def __init__(self, file: str, collector: Collector) -> None:
+    def __init__(self, collector: Collector) -> None:
         self.sources: dict[str, str] = {}
         self._collector = collector
+        self._trees: dict[str, Parsed] = {}
+
+    def read(self, path: str, from_file: str, span: Span) -> tuple[str, Parsed | None] | None:
+        """The name and what it says of a file of the library; what is none is an E0240."""
+        if std.is_path(path):
+            return self.of_library(path, span)
+        self._collector.error(
+            "E0240", "a spec that is no file cannot use another", span, "save it, and give its path"
+        )
+        return None
+
+    def of_library(self, path: str, span: Span) -> tuple[str, Parsed | None] | None:
+        """What ``std/...`` is in the library; an E0240 that says which files there are."""
+        name = std.shown(path)
+        if name not in self._trees:
+            found = std.text(path)
+            if found is None:
+                self._collector.error(
+                    "E0240",
+                    f"cannot use {_quoted(path)}: the library has no such file",
+                    span,
+                    did_you_mean(path, std.PATHS, listed(std.PATHS, "it has "), '"{}"'),
+                )
+                return None
+            self.sources[name] = found
+            self._trees[name] = parse(found, name, self._collector)
+        return name, self._trees[name]
+
+
+class UsedFiles(LibraryFiles):
+    """Reads what the spec ``file`` and the specs that it uses say they use.
+
+    A path is relative to the file that says it, but for ``std/...``, which is the library's where
+    the project has no such file. What is used lies inside the root of the project of ``file``,
+    links followed; what does not, and what is no spec, is reported and never opened."""
+
+    def __init__(self, file: str, collector: Collector) -> None:
+        super().__init__(collector)
         self._folder = os.path.dirname(file)
         self._root = os.fspath(project_root(file))
         # Each file by its place, links resolved, so that one used by two ways is one.
         self._names = {os.path.realpath(file): file}
         self._places = {file: os.path.realpath(file)}
-        self._trees: dict[str, Parsed] = {}
 
     def read(self, path: str, from_file: str, span: Span) -> tuple[str, Parsed | None] | None:
         """The name of what ``use "path"`` in ``from_file`` is, and what it says (None of the spec
@@ -133,9 +170,20 @@ class UsedFiles:
         if fault is not None:
             self._refuse(path, *fault, span)
             return None
+        if from_file not in self._places:
+            return self.of_library(path, span)  # a file of the library uses its own kind
         folder = os.path.dirname(self._places[from_file])
         written = os.path.normpath(os.path.join(folder, path))
         place = os.path.realpath(written)
+        if std.is_path(path):
+            if not os.path.exists(place):
+                return self.of_library(path, span)
+            if path in std.PATHS:
+                self._refuse(
+                    path, "it is a file of this project, and one of the library", "write"
+                    f' `use "./{path}"` for the one here, or call that file otherwise', span,
+                )  # fmt: skip
+                return None
         if not self._inside(written) or not self._inside(place):
             link = " through a link" if self._inside(written) else ""
             self._collector.error(

@@ -10,10 +10,12 @@ import json
 import pytest
 from conftest import Run
 
-from specc.catalog import LAYERS, SCHEDULERS, examples, words
+from specc.catalog import LAYERS, SCHEDULERS, examples, std, words
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import Row
 from specc.inspect.entry import entry
+from specc.report import library
+from specc.report.style import plain
 
 CONV = """\
 Conv2d  layer · convolution · since torch 2.0
@@ -69,11 +71,32 @@ def test_what_is_not_there_is_an_error(
 
 def test_rows_are_data(specc_without_torch: Run) -> None:
     rows = json.loads(specc_without_torch("catalog", "--json").stdout)
-    assert len(rows) == sum(map(len, KINDS.values()))
+    assert len(rows) == sum(map(len, KINDS.values())) + len(std.BLOCKS)
     (row,) = json.loads(specc_without_torch("catalog", "Linear", "--json").stdout)
     assert row["signature"] == "Linear(out_features, bias=true)"
     assert row["arguments"][0] == {"name": "in_features", "type": "size", "inferred": True}
     assert row["arguments"][2] == {"name": "bias", "type": "bool", "default": True}
+
+
+def test_a_block_of_the_library_is_explained_by_its_file(specc_without_torch: Run) -> None:
+    text = specc_without_torch("catalog", "DropPath").stdout
+    assert text.startswith('DropPath  block · layer · use "std/drop_path.spec"\n')
+    assert "Huang et al. 2016" in text and "  block DropPath(p: float = 0.1) {\n" in text
+    assert text.endswith("output x + (x -> Linear(6) -> DropPath(0.2))\n")
+    listed = specc_without_torch("catalog", "--kind", "blocks").stdout
+    assert all(name in listed for name in std.BLOCKS) and "Conv2d" not in listed
+    (row,) = json.loads(specc_without_torch("catalog", "FocalLoss", "--json").stdout)
+    assert row["use"] == "std/focal_loss.spec" and row["family"] == "loss"
+    assert row["arguments"] == [{"name": "gamma", "type": "float", "default": "2.0"}]
+    assert row["inputs"][1] == {"name": "label", "type": "index(C)[N]"}
+    assert "did you mean 'NTXentLoss'?" in specc_without_torch("catalog", "NTXentLos").stderr
+
+
+@pytest.mark.parametrize("name", std.BLOCKS)
+def test_every_block_can_be_explained(name: str) -> None:
+    text = plain(library.at_length(std.BLOCKS[name]))
+    assert library.source(std.BLOCKS[name]).startswith(f"block {name}(")
+    assert std.BLOCKS[name].path in text and text.count(f"block {name}(") == 1
 
 
 def test_drift_compares_with_torch(specc: Run, specc_without_torch: Run) -> None:

@@ -224,6 +224,7 @@ def places(code: str) -> list[str]:
         MODEL.format("  layer gamma = Embedding(8, num_embeddings=1)\n" + value, LOSS, ""),
         MODEL.format(f"  {code}\n  z = gamma(arange(1))", LOSS, ""),
         MODEL.format("", f"  loss = mean(x)\n  regularize L1(0.1) {code}", ""),
+        MODEL.format("", LOSS, "").replace("spec 1\n", f"spec 1\n\n{code}\n"),
     ]
 
 

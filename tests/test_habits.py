@@ -125,7 +125,7 @@ METHODS = [
     Habit("y = «round(x).long()»\n  output y", "E0226", "long(round(x))"),
     Habit("g = «nn.Parameter(x)»\n  output x", "E0226", "x", "by_hand", "`parameter gamma: "),
     Habit("y = -«infinity» * x\n  output y", "E0201", "inf", "by_hand", "write `inf`"),
-    Habit("output x -> «DropPath(0.1)»", "E0201", "x", "by_hand", "`x * dropout(ones(N, 1), 0.1)`"),
+    Habit("output x -> «DropPath(0.1)»", "E0201", "x", "by_hand", "`use \"std/drop_path.spec\"`"),
     Habit("«dropout 0.1»\n  output x", "E0102", "", "by_hand", "`x -> Dropout(0.1)`"),
     Habit("«sizes N=4»\n  output x", "E0102", "", "by_hand", "`test { sizes ... }`"),
     Habit("y = «x.zzyzx()»\n  output x", "E0226", "x", "by_hand", "no function `zzyzx`"),

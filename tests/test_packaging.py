@@ -126,5 +126,7 @@ def test_the_wheel_has_the_grammar_the_types_and_the_entry_points(tmp_path: Path
         grammar = archive.read("specc/grammars/spec.lark")
     assert grammar == (ROOT / "grammars" / "spec.lark").read_bytes()
     assert "specc/py.typed" in names
+    library = {path.name for path in (ROOT / "specc" / "std").iterdir()}
+    assert {name.removeprefix("specc/std/") for name in names if "/std/" in name} == library
     assert not any(name.startswith(("tests/", "grammars/", "golden/", "specs/")) for name in names)
     assert "specc = specc.cli:main" in declared and "specc = specc.pytest_plugin" in declared

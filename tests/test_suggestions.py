@@ -165,7 +165,7 @@ def test_no_message_advises_another_computation(model: str, train: str, never: s
         ("y = x.to(torch.float16)", LOSS, "a cast is a function of torch's name"),
         ("y = x.to(dtype=torch.long)", LOSS, "a cast is a function of torch's name"),
         ("", f"{LOSS}\n  optimizer AdamW(learnin_rate=0.1)", "did you mean `lr`?"),
-        ("", "  loss = NTXentLoss(logits, label)", "written out here"),
+        ("", "  loss = SupConLoss(logits, label)", "written out here"),
         ("h = relu(x)", "  loss = mean(h)", "it is a value inside Net, and what that puts out is"),
         ("", "  loss1 = CrossEntropyLoss(logits, label)", "`loss = loss1`"),
         ("", f"{LOSS}\n  optimizer Adam(betas=(0.9))", "parentheses around one number are that"),

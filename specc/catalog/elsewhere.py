@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from specc.catalog import std
+
 # What stands before a dot in Python and before nothing here.
 ROOTS: Final = frozenset(
     "torch nn F functional optim tf keras layers np numpy jnp jax flax linen torchvision einops"
@@ -112,7 +114,6 @@ _LIST = (
 GRADIENT: Final = "gradients are taken in `train`, of one number: `slope = grad(sum(score), mixed)`"
 _RUN = "the steps are made from `loss = ...` and `optimizer ...` in `train`"
 _KNOWN = "sizes are the names and numbers of an input's type: after `input z: float[N, 8]`, `N`"
-_PATH = "one draw for each sample drops its path: `x * dropout(ones(N, 1), 0.1)`"
 _TABLES: Final = "what a loop goes through is a tuple or a count: `for i in range(3) { ... }`"
 ELSEWHERE: Final[Mapping[str, str]] = {
     "Sequential": "layers in a row stand in braces: `x -> { Linear(8) -> ReLU }`",
@@ -136,7 +137,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("append", "extend", "insert"), _LIST),
     **dict.fromkeys(("enumerate", "zip", "map", "filter", "sorted", "reversed", "range", "list",
                      "dict", "set", "tuple"), _TABLES),
-    **dict.fromkeys(("DropPath", "StochasticDepth", "drop_path", "stochastic_depth"), _PATH),
+    **{name: std.using(block) for name, block in std.NAMES.items()},
     "UpSampling2D": "write what it scales by: `image -> Upsample(scale_factor=2)`",
     "UpSampling1D": "write what it scales by: `sequence -> Upsample(scale_factor=2)`",
     "UpSampling3D": "write what it scales by: `Upsample(scale_factor=2)`",
@@ -172,10 +173,6 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "BinaryCrossentropy": "torch's losses take what was computed first, of probabilities "
                           "`BCELoss(sigmoid(logits), soft)`, of scores "
                           "`BCEWithLogitsLoss(logits, soft)`",
-    "FocalLoss": "write it of losses an item: `p = exp(-cross_entropy(logits, label,"
-                 " reduction=\"none\"))`, then `mean((1 - p) ** 2 * -log(p))`",
-    "DiceLoss": "write it of the shares: `s = softmax(logits, dim=1)`, then"
-                " `1 - 2 * sum(s * soft) / (sum(s) + sum(soft))`",
 }  # fmt: skip
 # Methods that no function stands for, beside the names above.
 METHODS_ELSEWHERE: Final[Mapping[str, str]] = {
@@ -205,16 +202,14 @@ PUBLISHED: Final = frozenset(
     " DepthwiseConv2D DropBlock DropBlock2d DropConnect EvoNorm FeedForward FFN FReLU FRN GATConv"
     " GCNConv GEGLU GeGLU GRN GeM GhostConv GlobalResponseNorm HighwayNetwork InvertedResidual"
     " LayerNorm2d LayerScale LiGRU Lion LoRA LoRALinear MBConv MLP Mamba MaxBlurPool2d Maxout Mlp"
-    " MultiQueryAttention GroupedQueryAttention NoisyLinear PatchEmbed PatchEmbedding PatchMerging"
-    " PELU PartialConv2d PositionalEncoding PowerNorm QuickGELU QRNN ReGLU Residual"
-    " ResidualBlock RotaryEmbedding RotaryPositionalEmbedding SELayer SEModule SReLU SRU"
-    " ScaleNorm SeparableConv2D SeparableConv2d SinusoidalEmbedding Snake SqueezeExcite"
-    " SqueezeExcitation StarReLU StdConv2d SwiGLU SwishGLU TanhExp TCN VectorQuantizer"
-    " WindowAttention WSConv2d ALiBi Attention SelfAttention CrossAttention CosFace ArcFace"
+    " MultiQueryAttention GroupedQueryAttention NoisyLinear PatchMerging PELU PartialConv2d"
+    " PowerNorm QuickGELU QRNN ReGLU Residual ResidualBlock SReLU SRU ScaleNorm SeparableConv2D"
+    " SeparableConv2d Snake StarReLU StdConv2d TanhExp TCN VectorQuantizer WSConv2d ALiBi"
+    " Attention SelfAttention CrossAttention CosFace ArcFace"
     " BatchRenorm FilterResponseNorm SwitchNorm WeightStandardization GatedLinear Serf ESwish"
     " LiSHT DELU LogCosh Phish Smish Hardmish HardMish GaussianNoise GaussianDropout"
     # losses
-    " TverskyLoss LovaszLoss NTXentLoss InfoNCE SupConLoss ContrastiveLoss IoULoss GIoULoss"
+    " TverskyLoss LovaszLoss InfoNCE SupConLoss ContrastiveLoss IoULoss GIoULoss"
     " CharbonnierLoss WingLoss PolyLoss AsymmetricLoss JaccardLoss PerceptualLoss"
     # optimizers
     " AdaBelief AdaBound AdaMod Adan AdamP AdamW8bit Adam8bit LAMB LARS Lamb Lars Lookahead"

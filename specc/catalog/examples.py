@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from specc import catalog
+from specc.catalog import std
 from specc.catalog.rows import FunctionRow, InitRow, LayerRow, OptimizerRow, Row, no_tensors
 
 # What each kind is called on the command line and in docs/catalogue.md, with its table, in the
@@ -86,12 +87,16 @@ def example_of(kind: str, row: Row) -> Example:
     written = row.example or row.name
     if "|" not in written:
         written = _around(kind, row, written)
+    return _example(kind, row.name, written)
+
+
+def _example(kind: str, name: str, written: str) -> Example:
     inputs, _, body = written.partition("|")
     found = tuple(Input(name, type_) for name, type_ in _INPUT.findall(inputs))
     rest = _INPUT.sub("", inputs).replace(",", "").strip()
     lines = tuple(line.strip() for line in body.strip().splitlines() if line.strip())
     if rest or not lines:
-        raise ValueError(f"the example of {row.name} is not `inputs | expression`: {written!r}")
+        raise ValueError(f"the example of {name} is not `inputs | expression`: {written!r}")
     return Example(found, lines[:-1], lines[-1].removeprefix(f"{kind} "))
 
 
@@ -135,6 +140,22 @@ def program_around(kind: str, row: Row, example: Example) -> str:
     return "\n".join(["spec 1", "", head, "", "\n\n".join(blocks), ""])
 
 
+def program_using(block: std.LibraryBlock) -> str:
+    """A whole spec that uses a block of the library as its example says."""
+    example = _example(block.kind, block.name, block.example)
+    parts = _computed(None, example) if block.kind == "layer" else _weighed(None, example)
+    use = f'use "{block.path}"'
+    return "\n".join(["spec 1", "", use, "", "\n\n".join(parts), ""])
+
+
+def lines_using(block: std.LibraryBlock) -> tuple[str, ...]:
+    """What such a spec says of the block: its ``use``, the inputs, the line with its name."""
+    example = _example(block.kind, block.name, block.example)
+    clause = "output" if block.kind == "layer" else "loss ="
+    use = f'use "{block.path}"'
+    return (use, *_inputs(example.inputs), f"{clause} {example.result}")
+
+
 def size_of(name: str) -> int:
     """The number that the tests of examples put in for an unknown size."""
     return _SIZES.get(name, _OTHER_SIZE)
@@ -162,7 +183,7 @@ def _inputs(inputs: tuple[Input, ...]) -> list[str]:
     return [f"input {each.name}: {each.type}" for each in inputs]
 
 
-def _computed(row: Row, example: Example) -> list[str]:
+def _computed(row: Row | None, example: Example) -> list[str]:
     """A model that computes the example and puts out its result."""
     inits = [line for line in example.lines if line.startswith("init ")]
     lines = [line for line in example.lines if line not in inits]
@@ -178,7 +199,7 @@ def _put_out(line: str) -> list[str]:
     return [line, f"output {', '.join(names)}"]
 
 
-def _weighed(row: Row, example: Example) -> list[str]:
+def _weighed(row: Row | None, example: Example) -> list[str]:
     """A model that gives the floats, each through a layer of its own, and a training that computes
     the example of them and of what the batch brings."""
     given = [each for each in example.inputs if each.floating]
@@ -281,7 +302,9 @@ __all__ = [
     "cases",
     "example_of",
     "explained",
+    "lines_using",
     "program_around",
     "program_of",
+    "program_using",
     "size_of",
 ]

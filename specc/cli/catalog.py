@@ -33,26 +33,29 @@ def catalog(
     """List what a spec may name, or explain one of it.
 
     Layers, losses, functions, optimizers and so on, by torch's names: signature, shapes, an
-    example, torch's page. With --drift: what the installed torch has otherwise; ends with 1 if
-    there is anything.
+    example, torch's page; and the blocks of the library, with what they say. With --drift: what
+    the installed torch has otherwise; ends with 1 if there is anything.
 
     \b
     Examples:
       specc catalog --kind loss
       specc catalog Conv2d
+      specc catalog DropPath
       specc catalog --drift
     """
+    from specc.catalog import std
     from specc.catalog.examples import KINDS
     from specc.catalog.words import plural
     from specc.errors import CallError
     from specc.extensions import catalogue_at
-    from specc.report import catalogue, catalogue_json
+    from specc.report import catalogue, catalogue_json, library
     from specc.report.style import show, terminal_width
     from specc.suggestions import did_you_mean
 
-    if kind is not None and not any(kind in (each, plural(each)) for each in KINDS):
+    every = (*KINDS, library.KIND)
+    if kind is not None and not any(kind in (each, plural(each)) for each in every):
         raise CallError(
-            "E0712", f"there is no kind {kind!r}", help=f"the kinds are {', '.join(KINDS)}"
+            "E0712", f"there is no kind {kind!r}", help=f"the kinds are {', '.join(every)}"
         )
     if drift:
         return _drift(json)
@@ -60,22 +63,26 @@ def catalog(
     project = catalogue_at(Path.cwd())
     tables = {each: project.tables.get(each, table) for each, table in KINDS.items()}
     kinds = {each: tables[each] for each in KINDS if kind in (None, each, plural(each))}
+    blocks = std.BLOCKS if kind in (None, library.KIND, plural(library.KIND)) else {}
     if name is None:
         if json:
-            sys.stdout.write(catalogue_json.text(_all(kinds)))
+            sys.stdout.write(catalogue_json.text(_all(kinds), library.data(blocks.values())))
         else:
             show(catalogue.listing(kinds, terminal_width()))
+            if blocks:
+                show(library.listing(terminal_width()))
         return 0
+    own = [blocks[name]] if name in blocks else []
     found = [(each, row) for each, row in _all(kinds) if row.name == name]
-    if not found:
-        known = [row.name for _, row in _all(kinds)]
+    if not found and not own:
+        known = [*(row.name for _, row in _all(kinds)), *blocks]
         raise CallError(
             "E0712",
             f"there is nothing called {name!r} in the catalogue",
             help=did_you_mean(name, known, "list what there is: specc catalog", "{!r}"),
         )
     if json:
-        sys.stdout.write(catalogue_json.text(found))
+        sys.stdout.write(catalogue_json.text(found, library.data(own)))
         return 0
     from specc.catalog.examples import explained
     from specc.inspect.entry import entry
@@ -86,6 +93,9 @@ def catalog(
         shapes = entry(each, row, project)
         origin = project.origins.get(row.name, "")
         show(catalogue.row_at_length(each, row, shapes, lines, terminal_width(), origin))
+    for block in own:
+        sys.stdout.write("\n" if found else "")
+        show(library.at_length(block))
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from specc.catalog import words
+from specc.catalog import std, words
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import FunctionRow, LayerRow, Row
 from specc.drift.compare import EXCLUDED, Coverage, counted, coverage
@@ -35,6 +35,7 @@ def page(torch: str) -> str:
     lines += ["### Excluded, and why", "", *_exclusions(), ""]
     for kind in KINDS:
         lines += [*_kind(kind), ""]
+    lines += _blocks()
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -80,6 +81,15 @@ def _kind(kind: str) -> Iterator[str]:
             call = _cell(words.signature(row))
             since = "" if row.since in ("", "2.0") else f" *(torch {row.since})*"
             yield f"| {name} | `{call}` | {_cell(row.summary)}{since} |"
+
+
+def _blocks() -> Iterator[str]:
+    yield "## Blocks"
+    yield '\nWritten in the language itself, and shipped with specc: language.md, "The library".'
+    yield "\n| | file | is |"
+    yield "| --- | --- | --- |"
+    for block in std.BLOCKS.values():
+        yield f'| `{block.name}` | `use "{block.path}"` | {_cell(block.summary)} |'
 
 
 def _family(row: Row) -> str:

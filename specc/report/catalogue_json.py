@@ -14,9 +14,9 @@ from specc.catalog.rows import FunctionRow, LayerRow, Row
 from specc.catalog.signatures import Argument
 
 
-def text(rows: Iterable[tuple[str, Row]]) -> str:
-    """A list with one object a row."""
-    return data([_row(kind, row) for kind, row in rows])
+def text(rows: Iterable[tuple[str, Row]], more: Iterable[object] = ()) -> str:
+    """A list with one object a row, and ``more`` behind them."""
+    return data([*(_row(kind, row) for kind, row in rows), *more])
 
 
 def data(found: object) -> str:

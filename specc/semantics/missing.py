@@ -5,11 +5,12 @@ Non-goal: words of the language that stand in the wrong place, which their reade
 from __future__ import annotations
 
 from specc.catalog.elsewhere import ELSEWHERE, EXTEND, FORMULA, TRUTH, left_out, other_form
+from specc.catalog.std import BLOCKS, using
 from specc.errors import Fix, Span
 from specc.semantics.entities import POISON, Entity
 from specc.semantics.foreign_names import Place, near, other_name
 from specc.semantics.graph import Graph
-from specc.suggestions import meant
+from specc.suggestions import meant, nearest
 from specc.syntax import ast
 from specc.syntax.written import written
 
@@ -80,12 +81,18 @@ def _advice(
         return position, None
     otherwise = left_out(name) or _what_there_is(graph, name, place)
     other = other_name(name) if place != "value" else None
-    if translation is None:
-        found = other or (None if left_out(name) else near(graph, name, place))
-        if found is None:
-            return otherwise, None
-        return meant(found), Fix(span.start, span.start + len(name), found, otherwise)
-    return f"write `{translation}`", Fix(span.start, span.end, translation, otherwise)
+    found = translation.partition("(")[0] if translation is not None else other
+    if found is None and not left_out(name):
+        found = near(graph, name, place)
+    if place != "value" and name[:1].isupper():
+        nearer = nearest(name, (*([found] if found else []), *BLOCKS))
+        if nearer is not None and nearer in BLOCKS:
+            return using(nearer), None
+    if translation is not None:
+        return f"write `{translation}`", Fix(span.start, span.end, translation, otherwise)
+    if found is None:
+        return otherwise, None
+    return meant(found), Fix(span.start, span.start + len(name), found, otherwise)
 
 
 def _what_there_is(graph: Graph, name: str, place: Place) -> str:
