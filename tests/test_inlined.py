@@ -214,12 +214,12 @@ def test_what_a_block_asks_of_sizes_is_asked_of_the_caller() -> None:
         ),
         (
             "\nblock B {\n  input y: float[N, C]\n  layer fc = Linear(2)\n  output fc(y)\n}\n",
-            "loss = B(scores)", "E0204", "`B` has a layer of its own",
+            "loss = B(scores)", "E0204", "`B` has its own layer",
         ),
         (
             "\nblock B {\n  input y: float[N, 3]\n  parameter w: float[3] = ones_\n"
             "  output mean(w * y)\n}\n",
-            "loss = B(scores)", "E0204", "`B` has a state of its own",
+            "loss = B(scores)", "E0204", "`B` has its own parameter",
         ),
         (
             "\nblock B(n: int) {\n  input y: float[N, C]\n  output B(n)(y)\n}\n",

@@ -223,8 +223,8 @@ PUBLISHED: Final = frozenset(
 
 # In `train`, where no block stands.
 FORMULA: Final = (
-    "what torch does not have is written out here, or a row that the project adds:"
-    " docs/extensions.md"
+    "what torch does not have is written out here, a `block` of functions, or a row that the"
+    " project adds: docs/extensions.md"
 )
 EXTEND: Final = (
     "what torch does not have is a `block`, or a row that the project adds: docs/extensions.md"

@@ -30,8 +30,8 @@ ROWS = {
     "E0204": Code(
         "a thing in a part of the file where it cannot stand",
         (
-            "Layers stand in the model; losses, optimizers, schedulers and regularizers stand in "
-            "`train`."
+            "Layers, and blocks that have some, stand in the model; losses, optimizers, schedulers "
+            "and regularizers stand in `train`."
         ),
         "y = x -> CrossEntropyLoss",
         "Move it to the part that the message names.",

@@ -123,10 +123,13 @@ def _read(
             case ast.Assign() | ast.For() | ast.If():
                 graph.library.run(inner, (statement,))
             case _:
-                word = "layer" if isinstance(statement, ast.LayerDeclaration) else "state"
+                word = type(statement).__name__.lower()
+                if isinstance(statement, ast.LayerDeclaration | ast.State):
+                    inner.env[statement.name] = POISON
+                    word = statement.kind if isinstance(statement, ast.State) else "layer"
                 inner.error(
                     "E0204",
-                    f"`{tree.name}` has a {word} of its own, and in `train` a block computes alone",
+                    f"`{tree.name}` has its own {word}, and in `train` a block computes alone",
                     statement.span,
                     f"use `{tree.name}` in a model, and put out what it gives",
                 )
