@@ -222,6 +222,10 @@ def test_what_a_block_asks_of_sizes_is_asked_of_the_caller() -> None:
             "loss = B(scores)", "E0204", "`B` has its own parameter",
         ),
         (
+            "\nblock B {\n  input x: float[N, D]\n  output mean(Net(x))\n}\n",
+            "loss = mean(scores) + B(x)", "E0204", "`Net` is a model, and a block",
+        ),
+        (
             "\nblock B(n: int) {\n  input y: float[N, C]\n  output B(n)(y)\n}\n",
             "loss = B(scores, n=1)", "E0236", "uses itself without end",
         ),

@@ -6,6 +6,7 @@ Non-goal: what the blocks compute (``test_std``)."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,14 @@ def test_show_tells_the_file_of_the_library(specc_without_torch: Run, project: P
     done = specc_without_torch("show", str(file))
     assert done.returncode == 0, done.stderr
     assert "DropPath" in done.stdout
+    file.write_text(
+        'spec 1\nuse "std/patch_embedding.spec"\nmodel Net {\n'
+        "  input x: float[N, 3, H, W] where H % 4 == 0, W % 4 == 0\n"
+        "  output x -> PatchEmbedding(8, patch=4)\n}\ntrain {\n  input y: float[N, 8]\n"
+        "  loss = NTXentLoss(mean(output, dim=1), y)\n"
+        "  optimizer SGD(lr=0.1)\n}\n"
+    )
+    file.write_text(file.read_text().replace("spec 1\n", 'spec 1\nuse "std/nt_xent_loss.spec"\n'))
+    shown = specc_without_torch("show", str(file)).stdout
+    assert re.search(r"nt_xent_loss.spec:7 +N >= 2", shown)
+    assert re.search(r"line 5 +H % 4 == 0", shown)

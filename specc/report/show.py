@@ -6,6 +6,7 @@ Data in, styled pieces out; every text of the spec is made safe first. Non-goals
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -217,7 +218,10 @@ def _conditions(view: ModelView) -> Iterator[Piece]:
         numbers = f" {condition.relation} ".join(worked)
         if numbers != stated:
             stated += f"  ({numbers})"
-        lines.append((f"line {condition.span.line}", f"{stated}: {condition.reason}"))
+        place = f"line {condition.span.line}"
+        if condition.span.file != view.file:
+            place = f"{os.path.basename(condition.span.file)}:{condition.span.line}"
+        lines.append((place, f"{stated}: {condition.reason}"))
     if lines:
         yield Piece("conditions on the sizes\n", "bold")
         yield from _listed(lines)

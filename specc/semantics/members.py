@@ -42,10 +42,9 @@ def call_member(
         return graph.error("E0208", f"`{name}` takes tensors here", named.span)
     member = graph.members.get(name)
     if member is None:
-        kind = graph.modules[name].kind
         return graph.error(
-            "E0204", f"`{name}` is a {kind}; `train` calls models", span,
-            "call it in a model, and put the model's result out",
+            "E0204", f"`{name}` is a model, and a block that `train` calls computes alone", span,
+            f"call `{name}` in `train` itself, and feed the block with what it gives",
         )  # fmt: skip
     use = instantiate(graph, member.model, [], inputs, span, no_expressions)
     if use is None:
