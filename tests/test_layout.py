@@ -109,6 +109,10 @@ def test_long_operations_are_laid_out_as_the_formatter_leaves_them() -> None:
         "argument_number_1 * (argument_number_2 + argument_number_3 - argument_number_4 + 12345)",
         "argument_number_1 + function(argument_number_2 * argument_number_3, key=argument_number_4)"
         " + argument_number_5",
+        "torch.arange(H, device=x.device) >= 1 // (H // self.window) * self.shift + H - self.shift",
+        "argument_number_1 + argument_number_2 < function(argument_number_3, argument_number_4, 5)",
+        "argument_number_1 < argument_number_2 + argument_number_3 <= argument_number_4 * number_5",
+        "not (name.endswith('.lora_A') or name.endswith('.lora_B') or name.startswith('a_head.'))",
     ]
     nodes = [ast.parse(text, mode="eval").body for text in written]
     source = "".join("\n".join(lay_out_value(node, "", "value = ")) + "\n" for node in nodes)

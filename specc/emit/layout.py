@@ -26,7 +26,7 @@ BINARY: Final[dict[type[ast.operator], tuple[str, int]]] = {
     ast.BitAnd: ("&", 10),
     ast.BitOr: ("|", 8),
 }
-_COMPARE: Final[dict[type[ast.cmpop], str]] = {
+COMPARE: Final[dict[type[ast.cmpop], str]] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
     ast.Lt: "<",
@@ -44,7 +44,7 @@ _UNARY: Final[dict[type[ast.unaryop], tuple[str, int]]] = {
     ast.Invert: ("~", 14),
     ast.Not: ("not ", 5),
 }
-_COMPARISON: Final = 6
+COMPARISON: Final = 6
 _ATOM: Final = 17
 
 
@@ -131,12 +131,12 @@ def text_and_strength(node: ast.expr) -> tuple[str, int]:
         case ast.BinOp():
             return _binary(node)
         case ast.Compare():
-            left = at_least(node.left, _COMPARISON + 1)
+            left = at_least(node.left, COMPARISON + 1)
             pieces = [
-                f" {_COMPARE[type(op)]} {at_least(right, _COMPARISON + 1)}"
+                f" {COMPARE[type(op)]} {at_least(right, COMPARISON + 1)}"
                 for op, right in zip(node.ops, node.comparators, strict=True)
             ]
-            return left + "".join(pieces), _COMPARISON
+            return left + "".join(pieces), COMPARISON
         case ast.BoolOp():
             word, strength = (" and ", 4) if isinstance(node.op, ast.And) else (" or ", 3)
             return word.join(at_least(item, strength + 1) for item in node.values), strength

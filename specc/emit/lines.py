@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from specc.emit.layout import BINARY, at_least, flat, identifier, target, text_and_strength
+from specc.emit.layout import (
+    BINARY,
+    COMPARE,
+    COMPARISON,
+    at_least,
+    flat,
+    identifier,
+    target,
+    text_and_strength,
+)
 
 WIDTH: Final = 88
 STEP: Final = "    "
@@ -58,6 +67,8 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
             lines = [f"{indent}{head}*("]
             lines += _comprehension(node.value.elt, node.value.generators, inner)
             return [*lines, f"{indent}){tail}"]
+        case ast.UnaryOp(op=ast.Not(), operand=ast.BoolOp()):
+            return lay_out(node.operand, indent, f"{head}not ", tail)
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
             inner = indent + STEP
             text = flat(node)
@@ -118,6 +129,11 @@ def _operands(node: ast.expr, indent: str, symbol: str = "") -> list[str]:
                 else _operand(value, indent, before, strength + 1)
             )
         return lines
+    if isinstance(node, ast.Compare):
+        lines = _operand(node.left, indent, symbol, COMPARISON + 1)
+        for op, right in zip(node.ops, node.comparators, strict=True):
+            lines += _operand(right, indent, f"{COMPARE[type(op)]} ", COMPARISON + 1)
+        return lines
     if not isinstance(node, ast.BinOp):
         return [indent + symbol + flat(node)]
     strength = BINARY[type(node.op)][1]
@@ -137,7 +153,7 @@ def _operand(node: ast.expr, indent: str, symbol: str, strength: int) -> list[st
     text = at_least(node, strength)
     if len(indent + symbol + text) <= WIDTH or text_and_strength(node)[1] < strength:
         return [f"{indent}{symbol}{text}"]
-    if isinstance(node, ast.BinOp | ast.BoolOp):
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare):
         return _operands(node, indent, symbol)
     return lay_out(node, indent, symbol)
 
@@ -149,18 +165,22 @@ def lay_out_value(node: ast.expr, indent: str, head: str, tail: str = "") -> lis
     """What a statement assigns, returns or asks: as ``lay_out``, but that two operands, the last of
     which ends in brackets or the first of which begins with them, are broken inside brackets."""
     line = f"{indent}{head}{flat(node)}{tail}"
-    if len(line) > WIDTH and isinstance(node, ast.BinOp) and _hugs(node):
+    if len(line) > WIDTH and isinstance(node, ast.BinOp | ast.Compare) and _hugs(node):
         lines = _inside_brackets(node, indent, head, tail)
         if all(len(line) <= WIDTH for line in lines):
             return lines
     return lay_out(node, indent, head, tail)
 
 
-def _hugs(node: ast.BinOp) -> bool:
+def _hugs(node: ast.BinOp | ast.Compare) -> bool:
     """Whether one operator binds loosest, and the expression ends or begins with brackets."""
-    strength = BINARY[type(node.op)][1]
-    if isinstance(node.left, ast.BinOp) and BINARY[type(node.left.op)][1] == strength:
-        return False
+    if isinstance(node, ast.Compare):
+        if len(node.ops) > 1:
+            return False
+    else:
+        strength = BINARY[type(node.op)][1]
+        if isinstance(node.left, ast.BinOp) and BINARY[type(node.left.op)][1] == strength:
+            return False
     pieces = [piece for piece in _pieces(node, 0) if piece != ""]
     first, last = pieces[0], pieces[-1]
     return isinstance(last, _Brackets) or isinstance(first, _Brackets)
@@ -192,6 +212,13 @@ def _pieces(node: ast.expr, strength: int) -> list[str | _Brackets]:
         case ast.BinOp() if not isinstance(node.op, ast.Pow):
             symbol, own = BINARY[type(node.op)]
             return [*_pieces(node.left, own), f" {symbol} ", *_pieces(node.right, own + 1)]
+        case ast.Compare(ops=[op], comparators=[right]):
+            symbol = COMPARE[type(op)]
+            return [
+                *_pieces(node.left, COMPARISON + 1),
+                f" {symbol} ",
+                *_pieces(right, COMPARISON + 1),
+            ]
         case ast.UnaryOp(op=ast.USub()):
             return ["-", *_pieces(node.operand, 14)]
         case ast.Attribute():
