@@ -7,7 +7,7 @@ nothing else.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from specc import garbage, ir
 from specc.emit.borrowed import helpers, imports
@@ -16,12 +16,13 @@ from specc.emit.choices import is_hidden
 from specc.emit.classes import Classes, EmittedClass, classes_of
 from specc.emit.frozen import train_override
 from specc.emit.layout import identifier
+from specc.emit.lengths import lengths, selected_in
 from specc.emit.marks import mark, told_apart
 from specc.emit.members import training_class
 from specc.emit.modules import constructor, forward, plain
 from specc.emit.names import attribute_names, constant_names, training_names
 from specc.emit.precision import Precision
-from specc.emit.statements import Class, comment, print_class
+from specc.emit.statements import Class, Function, Statement, comment, print_class
 from specc.emit.states import kept_in
 from specc.emit.training import methods
 from specc.semantics.names import EMITTED_METHODS, MODULE_ATTRIBUTES
@@ -127,23 +128,28 @@ def _class(
     )
     # Before the constructor, which keeps what it asks for.
     computes = [] if module.sequential else [forward(made, attributes, precision)]
-    body = [constructor(made, classes, constants, attributes, precision)]
+    rest: list[Function] = []
     if module.weights is not None:
-        body.append(from_checkpoint(module))
-    body += train_override(module)
-    body += computes
+        rest.append(from_checkpoint(module))
+    rest += train_override(module)
+    rest += computes
     train = program.train
+    selections = [*(each.on for each in module.initializers), *module.frozen]
     if train is not None and not train.members and train.model == module.name:
-        body += methods(module, train, training_names(made, program, constants))
+        rest += methods(module, train, training_names(made, program, constants))
+        selections += selected_in(train, module)
     fields = [f"{name}: Tensor" for name in _buffers(made)]
     fields += [
         f"{identifier(flag)}: Final[bool]"
         for flag in sorted(flag for flag in made.flags.values() if flag not in made.optional)
     ]
     base = "nn.Sequential" if module.sequential else "nn.Module"
-    return print_class(
-        Class(
-            made.name, base, f"{module.name} of {comment(mark(module.span))}.", body,
-            fields,
-        )
-    )  # fmt: skip
+
+    def written(counts: Sequence[Statement]) -> str:
+        first = constructor(made, classes, constants, attributes, precision, counts)
+        about = f"{module.name} of {comment(mark(module.span))}."
+        return print_class(Class(made.name, base, about, [first, *rest], fields))
+
+    source = written(())
+    counts = lengths(module, selections, source) if selections else []
+    return written(counts) if counts else source

@@ -11,7 +11,7 @@ from specc.catalog import INITS, LAYERS
 from specc.emit.expressions import Naming, call, dotted, of_arguments, path_expression
 from specc.emit.frozen import still_statements
 from specc.emit.marks import mark
-from specc.emit.selections import FEW, by_condition, types_inside
+from specc.emit.selections import are_many, parameters, types_inside
 from specc.emit.statements import Evaluate, For, If, Statement
 
 
@@ -48,17 +48,10 @@ def _init(module: ir.Module, init: ir.Initializer, naming: Naming) -> list[State
                 test = ast.BoolOp(ast.And(), [test, there])
             inner.append(If(test, [fill(parameter)]))
         return [For(ast.Name("module"), call(dotted("self.modules")), inner)]
-    paths = [path_expression(ast.Name("self"), name) for name in init.on.names]
-    if len(paths) == 1:
-        return [fill(paths[0])]
-    iterable = by_condition(module, init.on) if len(paths) > FEW else None
-    return [
-        For(
-            ast.Name("parameter"),
-            iterable or ast.List(paths, ast.Load()),
-            [fill(ast.Name("parameter"))],
-        )
-    ]
+    if len(init.on.names) == 1 and not are_many(module, init.on):
+        return [fill(path_expression(ast.Name("self"), init.on.names[0]))]
+    each = ast.Name("parameter")
+    return [For(each, parameters(module, init.on), [fill(each)])]
 
 
 def _types(module: ir.Module, on: ir.Selection) -> dict[str, list[ast.expr]] | None:
@@ -113,10 +106,9 @@ def _freeze(module: ir.Module, selection: ir.Selection) -> list[Statement]:
                 )
                 for path in paths
             ]  # fmt: skip
-    names = [path_expression(ast.Name("self"), name) for name in selection.names]
-    iterable = by_condition(module, selection) if len(names) > FEW else None
-    stop = call(ast.Attribute(ast.Name("parameter"), "requires_grad_", ast.Load()), off)
-    return [For(ast.Name("parameter"), iterable or ast.List(names, ast.Load()), [Evaluate(stop)])]
+    each = ast.Name("parameter")
+    stop = call(ast.Attribute(each, "requires_grad_", ast.Load()), off)
+    return [For(each, parameters(module, selection), [Evaluate(stop)])]
 
 
 def _module_paths(module: ir.Module) -> set[str]:

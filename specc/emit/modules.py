@@ -40,10 +40,10 @@ ANNOTATIONS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "tu
 
 def constructor(
     made: EmittedClass, classes: Classes, constants: Mapping[str, str],
-    attributes: Mapping[str, str], precision: Precision,
+    attributes: Mapping[str, str], precision: Precision, lengths: Sequence[Statement] = (),
 ) -> Function:  # fmt: skip
     """``__init__``: keeps the params that ``forward`` speaks of and the precision that it asked
-    for, makes the layers."""
+    for, makes the layers, whose number ``lengths`` asserts."""
     module = made.module
     arguments = argument_names(module)
     naming = static_naming(
@@ -65,7 +65,7 @@ def constructor(
             body.append(Assign(target, naming.param(name)))
         body += precision.kept()
         body += maker.statements(made.parts, made.flags)
-    body += init_statements(module, naming)
+    body += [*lengths, *init_statements(module, naming)]
     return Function("__init__", _parameters(made, arguments), "None", "", body)
 
 

@@ -12,7 +12,8 @@ from specc.catalog import OPTIMIZERS, SCHEDULERS
 from specc.emit.expressions import Naming, call, dotted, of_arguments, of_static
 from specc.emit.marks import mark
 from specc.emit.penalties import constant_naming
-from specc.emit.selections import FEW, parameters, unclaimed
+from specc.emit.repeats import is_pinned
+from specc.emit.selections import are_many, parameters, unclaimed
 from specc.emit.statements import Assign, Function, Return, Statement
 
 
@@ -99,7 +100,10 @@ def _groups(
 ) -> ast.expr:
     """The list of groups; where what no group claims is much, it is said as just that."""
     rest = optimizer.rest.names
-    apart = len(rest) > FEW
+    # What a group has of one position, the rest has of all others.
+    apart = are_many(model, optimizer.rest) or any(
+        is_pinned(model, group.on) for group in optimizer.groups
+    )
     names = ["grouped"] if len(optimizer.groups) == 1 else [
         f"group_{number}" for number in range(1, len(optimizer.groups) + 1)
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from specc.catalog import CLIPS, CONSTRAINTS, REGULARIZERS
 from specc.catalog.rows import FormulaRow
 from specc.emit.expressions import Naming, call, dotted, path_expression, static_naming
 from specc.emit.marks import mark
-from specc.emit.selections import parameters
+from specc.emit.selections import are_many, parameters
 from specc.emit.statements import Assign, Evaluate, For, Function, Return, Statement
 from specc.emit.templates import filled, with_name
 
@@ -29,7 +29,7 @@ def penalty(model: ir.Module, step: ir.Step, prefix: str, constants: Mapping[str
         row = REGULARIZERS[regularizer.type]
         formula = _formula(row, regularizer.arguments, constants)
         where = mark(regularizer.span)
-        if len(regularizer.on.names) == 1:
+        if len(regularizer.on.names) == 1 and not are_many(model, regularizer.on):
             total = with_name(
                 formula, "weight", path_expression(ast.Name("self"), regularizer.on.names[0])
             )
@@ -104,10 +104,14 @@ def clipping(
     where the spec does not say which."""
     formula = _formula(CLIPS[clip.type], clip.arguments, constants)
     stepped = None if step.optimizer is None else set(step.moved)
-    everything = tuple(
+    learning = tuple(
         name
         for name, _, _ in model.parameters()
         if name not in model.frozen_names and (stepped is None or name in stepped)
     )
-    on = clip.on or ir.Selection("*", everything)
-    return with_name(formula, "parameters", parameters(model, on))
+    text = step.stepped[0].optimizer.rest.text if len(step.stepped) == 1 else "*"
+    chosen = parameters(model, clip.on or ir.Selection(text, learning))
+    all_learning = {name for name, _, _ in model.parameters()}.difference(model.frozen_names)
+    if clip.on is None and isinstance(chosen, ast.List) and all_learning <= set(learning):
+        chosen = call(dotted("self.parameters"))  # torch passes over what has no gradient
+    return with_name(formula, "parameters", chosen)

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from specc import ir
 from specc.catalog import LAYERS
 from specc.emit.expressions import call, dotted, path_expression
+from specc.emit.repeats import has_open_length, is_item, is_pinned
 
 # Whether a name passes, and how that is written.
 NameTest: TypeAlias = tuple[Callable[[str], bool], ast.expr]
@@ -21,24 +22,31 @@ FEW: Final = 8
 
 def parameters(module: ir.Module, on: ir.Selection, *, listed: bool = False) -> ast.expr:
     """The selected parameters of ``self``; ``listed`` asks for a list, not an iterator."""
-    if not listed and on.names == _everything(module):
-        return call(dotted("self.parameters"))
-    inside = _all_inside(module, on)
-    if inside is not None and (not listed or len(on.names) > FEW):
+    if on.names == _everything(module) and not is_pinned(module, on):
+        inside: str | None = ""
+    else:
+        inside = _all_inside(module, on)
+    if inside is not None and (not listed or are_many(module, on)):
         whole = call(ast.Attribute(path_expression(ast.Name("self"), inside), "parameters"))
         return call(ast.Name("list"), whole) if listed else whole
-    if len(on.names) > FEW:
+    if are_many(module, on):
         found = by_condition(module, on) or by_name(module, on)
         if found is not None:
             return found
     return ast.List([path_expression(ast.Name("self"), name) for name in on.names], ast.Load())
 
 
+def are_many(module: ir.Module, on: ir.Selection) -> bool:
+    """Whether a rule says what is selected better than a list does, or alone is right."""
+    return len(on.names) > FEW or has_open_length(module, on)
+
+
 def unclaimed(module: ir.Module, optimizer: ir.Optimizer) -> ast.expr:
     """What the optimizer steps and none of its groups does, where ``claimed`` holds the identities
     of what they do."""
     names = {*optimizer.rest.names, *(n for group in optimizer.groups for n in group.on.names)}
-    everything = ir.Selection("*", tuple(n for n in _everything(module) if n in names))
+    stepped = tuple(name for name in _everything(module) if name in names)
+    everything = ir.Selection(optimizer.rest.text, stepped)
     loop = ast.comprehension(
         ast.Name("parameter", ast.Store()),
         parameters(module, everything),
@@ -59,9 +67,9 @@ def _all_inside(module: ir.Module, on: ir.Selection) -> str | None:
     found: str | None = None
     while path:
         inside = {name for name in _everything(module) if name.startswith(f"{path}.")}
-        if not inside <= chosen:
+        if not inside <= chosen or is_pinned(module, on, path):
             break
-        if inside == chosen:
+        if inside == chosen and not is_item(module, on, path):
             found = path
         path = path.rpartition(".")[0]
     return found
@@ -117,6 +125,8 @@ def by_name(module: ir.Module, on: ir.Selection) -> ast.expr | None:
     tests: list[NameTest] = []
     for texts in (wanted, excluded):
         read = [_name_test(pattern) for pattern in texts.split(", ") if pattern]
+        if texts == "*":
+            read = [((lambda name: True), ast.Constant(True))]
         if any(test is None for test in read):
             return None
         tests.append(_either([test for test in read if test is not None]))
@@ -125,7 +135,8 @@ def by_name(module: ir.Module, on: ir.Selection) -> ast.expr | None:
     if chosen != on.names:
         return None  # a pattern that is about types, or about one of several models
     if excluded:
-        test = ast.BoolOp(ast.And(), [test, ast.UnaryOp(ast.Not(), exception)])
+        exception = ast.UnaryOp(ast.Not(), exception)
+        test = exception if wanted == "*" else ast.BoolOp(ast.And(), [test, exception])
     loop = ast.comprehension(
         ast.Tuple([ast.Name("name", ast.Store()), ast.Name("parameter", ast.Store())], ast.Store()),
         call(dotted("self.named_parameters")),
@@ -137,10 +148,17 @@ def by_name(module: ir.Module, on: ir.Selection) -> ast.expr | None:
 
 def _name_test(pattern: str) -> NameTest | None:
     text = pattern.strip("*")
-    if not text or "*" in text or "?" in text:
+    begins, ends = not pattern.startswith("*"), not pattern.endswith("*")
+    head, star, tail = text.partition("*")
+    if star and begins and not {"*", "?"} & {*head, *tail}:
+        first, second = _name_test(f"{head}*"), _name_test(f"*{tail}{'' if ends else '*'}")
+        if first is None or second is None:
+            return None
+        (starts, one), (goes_on, other) = first, second
+        return (lambda name: starts(name) and goes_on(name)), ast.BoolOp(ast.And(), [one, other])
+    if not text or star or "?" in text:
         return None
     word = ast.Constant(text)
-    begins, ends = not pattern.startswith("*"), not pattern.endswith("*")
     if begins and ends:
         return (lambda name: name == text), _named([text], text, ())
     if begins:

@@ -1,0 +1,86 @@
+"""Lists of layers that are as long as a param says, and selections of what is in them.
+
+A selection written out, ``[self.body[0].weight, self.body[1].weight]``, is right for one length:
+where a condition cannot say it, the constructor asserts the length. Non-goal: the rounds of loops
+in ``forward`` (``asserted``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from specc import ir
+from specc.ir.nodes import made_places
+from specc.sizes import Poly
+
+
+def has_open_length(module: ir.Module, on: ir.Selection) -> bool:
+    """Whether how many parameters ``on`` selects depends on the length of a list that a param
+    decides: some are in it at positions that the selector does not say."""
+    return any(is_open(on, path) for path, _ in open_lists(module))
+
+
+def is_pinned(module: ir.Module, on: ir.Selection, path: str = "") -> bool:
+    """Whether ``on`` is of the positions that it says, in the list at ``path`` or in one of those
+    of ``module``: all that is there now may not be all of a longer one."""
+    return any(
+        any(name.startswith(f"{held}.") for name in on.names) and not is_open(on, held)
+        for held, _ in open_lists(module)
+        if f"{held}.".startswith(f"{path}." if path else "")
+    )
+
+
+def is_item(module: ir.Module, on: ir.Selection, path: str) -> bool:
+    """Whether ``path`` is in a list at a position that ``on`` does not say."""
+    return any(path.startswith(f"{held}.") and is_open(on, held) for held, _ in open_lists(module))
+
+
+def is_open(on: ir.Selection, path: str) -> bool:
+    """Whether ``on`` selects in the list at ``path``, at positions that it does not say."""
+    if not any(name.startswith(f"{path}.") for name in on.names):
+        return False
+    patterns = on.text.partition(" except ")[0].split(", ")
+    return any(_may_reach(pattern, f"{path}.") for pattern in patterns)
+
+
+def _may_reach(pattern: str, inside: str) -> bool:
+    """Whether a pattern may mean several positions of a list, whose items are ``inside`` it."""
+    if pattern[0].isupper():
+        return True  # a type, which may be anywhere
+    literal = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    if literal.startswith(inside):
+        return "." not in literal.removeprefix(inside)
+    return inside.startswith(literal)
+
+
+def open_lists(module: ir.Module) -> Iterator[tuple[str, int]]:
+    """The paths of the lists whose length params decide, in blocks too, with the length that they
+    have."""
+    yield from _open_in(module.nodes, "")
+    for path, layer in module.all_blocks:
+        if layer.module is not None:
+            yield from _open_in(layer.module.nodes, f"{path}.")
+
+
+def _open_in(nodes: Sequence[ir.Node], prefix: str) -> Iterator[tuple[str, int]]:
+    for node in nodes:
+        if isinstance(node, ir.Loop):
+            if any(isinstance(bound, Poly) for bound in node.bounds or ()):
+                yield from ((f"{prefix}{path}", count) for path, count in _lists(node))
+            for iteration in node.iterations:
+                yield from _open_in(iteration.nodes, prefix)
+        elif isinstance(node, ir.Chain | ir.Branch):
+            yield from _open_in(node.nodes, prefix)
+
+
+def _lists(loop: ir.Loop) -> Iterator[tuple[str, int]]:
+    """The lists that a loop fills, each with how long it is."""
+    found: dict[str, int] = {}
+    for position, iteration in enumerate(loop.iterations, loop.offset):
+        for name, _ in made_places(iteration.nodes):
+            words = name.split(".")
+            start = loop.path.count(".") + 1 if loop.path else 0
+            at = next((n for n in range(start, len(words)) if words[n] == str(position)), None)
+            if at is not None:
+                found[".".join(words[:at])] = position + 1
+    yield from found.items()
