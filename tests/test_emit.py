@@ -323,6 +323,17 @@ def test_a_power_of_a_size_keeps_its_params() -> None:
     assert "nn.Embedding(3, (side // patch) ** 2 + 1)" in source
 
 
+def test_a_comparison_of_two_numbers_is_what_it_says() -> None:
+    source = emitted(
+        "spec 1\nblock Stage(width: int, last: bool) {\n  input x: float[N, D]\n"
+        "  x = x -> Linear(width)\n  if not last { x = x -> ReLU }\n  output x\n}\n"
+        "model M(widths: tuple = (4, 5)) {\n  input x: float[N, 3]\n"
+        "  for k in range(len(widths)) { x = x -> Stage(widths[k], k == len(widths) - 1) }\n"
+        "  output x\n}\n"
+    )
+    assert "Stage(3, 4, False), Stage(4, 5, True)" in " ".join(source.split())
+
+
 def test_a_power_of_a_loops_position_stays_a_loop() -> None:
     source = emitted(
         "spec 1\nmodel M(depth: int = 3) {\n  input x: float[N, 4, T]\n"

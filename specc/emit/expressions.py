@@ -9,6 +9,7 @@ import ast
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import eq, ge, gt, le, lt, ne
 from typing import Final, cast
 
 from specc import ir
@@ -33,6 +34,14 @@ _COMPARISONS: Final[dict[str, type[ast.cmpop]]] = {
     "<=": ast.LtE,
     ">": ast.Gt,
     ">=": ast.GtE,
+}
+_COMPARED: Final[dict[type[ast.cmpop], Callable[[int, int], bool]]] = {
+    ast.Eq: eq,
+    ast.NotEq: ne,
+    ast.Lt: lt,
+    ast.LtE: le,
+    ast.Gt: gt,
+    ast.GtE: ge,
 }
 _LARGEST_PRODUCT: Final = 4
 # The casts that TorchScript knows no method of.
@@ -171,8 +180,17 @@ def _form(form: object, naming: Naming) -> ast.expr:
             name = function if function in _BUILT_IN else f"math.{function}"
             return call(dotted(name), *(_form(operand, naming) for operand in operands))
         case ("binary", str(operator), left, right):
-            return operation(operator, _form(left, naming), _form(right, naming))
+            return _known(operation(operator, _form(left, naming), _form(right, naming)))
     return of_static(cast(ir.Static, form), naming)
+
+
+def _known(node: ast.expr) -> ast.expr:
+    """``True`` for ``0 < 1``: a position in a loop that is written out, compared to a number."""
+    match node:
+        case ast.Compare(ast.Constant(int(left)), [op], [ast.Constant(int(right))]):
+            return ast.Constant(_COMPARED[type(op)](left, right))
+        case _:
+            return node
 
 
 def operation(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:

@@ -116,11 +116,10 @@ class Pair:
             ours = self.other.ours(name)
             if ours is None:
                 continue
-            assert ours not in found, f"two tensors of theirs are {ours} of ours"
-            turned = self.other.turned(ours, tensor)
-            # Their class token and positions have a leading dimension of one.
-            found[ours] = turned.detach().clone().reshape(shapes.get(ours, turned.shape))
-        return found
+            turned = self.other.turned(ours, tensor).detach().clone()
+            found[ours] = self.other.together(ours, found.get(ours), turned)
+        # Their class token and positions have a leading dimension of one.
+        return {n: tensor.reshape(shapes.get(n, tensor.shape)) for n, tensor in found.items()}
 
     def _inputs(self) -> tuple[Tensor, ...]:
         return tuple(
@@ -148,13 +147,17 @@ class Pair:
             if ours is None:
                 continue
             gradient = parameter.grad
-            if gradient is not None:
-                gradient = self.other.turned(ours, gradient) if names else gradient
-                gradient = gradient.reshape(self.state[ours].shape)
+            if gradient is not None and names:
+                gradient = self.other.turned(ours, gradient)
+                gradient = self.other.together(ours, gradients.get(ours), gradient)
             gradients[ours] = gradient
+        gradients = {
+            name: None if gradient is None else gradient.reshape(self.state[name].shape)
+            for name, gradient in gradients.items()
+        }
         known = {name for name, _, _ in self.program.subject().buffers()}
         buffers = {names.get(name, name): buffer.clone() for name, buffer in module.named_buffers()}
-        kept = {name: buffer for name, buffer in buffers.items() if name in known}
+        kept = {n: buffer for n, buffer in buffers.items() if n in known and n in self.state}
         detached = {name: tensor.detach() for name, tensor in named.items()}
         return Run(detached, gradients, {str(name): buffer for name, buffer in kept.items()})
 

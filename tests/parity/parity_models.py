@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from specc.emit import emit
@@ -27,9 +28,10 @@ class Other:
     """One of the other's models and the spec that says the same.
 
     ``renames`` are tried in order, each on the result of the last; ``transposed`` matches those of
-    our names whose weight lies the other way round there, ``dropped`` the other's names that are no
-    tensor of ours. ``to_the_bit`` says which promise holds, ``why`` gives the reason. ``params``
-    are those of the spec that the config needs."""
+    our names whose weight lies the other way round there, ``joined`` those that are several of the
+    other's, one below the other, ``dropped`` the other's names that are no tensor of ours.
+    ``to_the_bit`` says which promise holds, ``why`` gives the reason. ``params`` are those of the
+    spec that the config needs."""
 
     name: str
     spec: Path
@@ -40,6 +42,7 @@ class Other:
     why: str
     params: Mapping[str, int | float] = field(default_factory=dict)
     transposed: str | None = None
+    joined: str | None = None
     dropped: str | None = None
 
     def ours(self, name: str) -> str | None:
@@ -55,6 +58,15 @@ class Other:
         if self.transposed is not None and re.search(self.transposed, name):
             return tensor.t()
         return tensor
+
+    def together(self, name: str, before: Tensor | None, tensor: Tensor) -> Tensor:
+        """``tensor`` below what was found ``before`` of ``name`` of ours."""
+        if before is None:
+            return tensor
+        assert self.joined is not None and re.search(self.joined, name), (
+            f"two tensors of theirs are {name} of ours"
+        )
+        return torch.cat([before, tensor])
 
 
 # ── building ─────────────────────────────────────────────────────────────────────────────────────
@@ -125,6 +137,54 @@ def _resnet() -> nn.Module:
             ResNetConfig,
             embedding_size=8, hidden_sizes=[8, 16, 32, 64], depths=[2, 2, 2, 2],
             layer_type="basic", num_labels=5,
+        )
+    )  # fmt: skip
+
+
+def _zoo_llama() -> nn.Module:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(
+        _config(
+            LlamaConfig,
+            vocab_size=64, hidden_size=32, intermediate_size=88, num_hidden_layers=2,
+            num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=64,
+            use_cache=False, attn_implementation="sdpa",
+        )
+    )  # fmt: skip
+
+
+def _convnext() -> nn.Module:
+    from transformers import ConvNextConfig, ConvNextForImageClassification
+
+    return ConvNextForImageClassification(
+        _config(
+            ConvNextConfig,
+            hidden_sizes=[8, 16, 32, 64], depths=[1, 1, 2, 1], num_labels=10, layer_norm_eps=1e-6,
+        )
+    )  # fmt: skip
+
+
+def _swin() -> nn.Module:
+    from transformers import SwinConfig, SwinForImageClassification
+
+    return SwinForImageClassification(
+        _config(
+            SwinConfig,
+            image_size=24, patch_size=4, embed_dim=12, depths=[2, 2], num_heads=[2, 4],
+            window_size=3, num_labels=10, drop_path_rate=0.0,
+        )
+    )  # fmt: skip
+
+
+def _mamba() -> nn.Module:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    return MambaForCausalLM(
+        _config(
+            MambaConfig,
+            vocab_size=50, hidden_size=16, state_size=4, num_hidden_layers=2, time_step_rank=2,
+            use_cache=False,
         )
     )  # fmt: skip
 
@@ -238,6 +298,68 @@ OTHERS = (
         to_the_bit=True,
         why="the same layers, in training mode: running statistics as well",
         params={"width": 8, "classes": 5},
+    ),
+    Other(
+        "zoo_llama",
+        SPECS / "llama.spec",
+        _zoo_llama,
+        _logits,
+        renames=(),
+        to_the_bit=False,
+        why="the angles are powers of the base here, and powers of its reciprocal there",
+    ),
+    Other(
+        "convnext",
+        SPECS / "convnext.spec",
+        _convnext,
+        _logits,
+        renames=(
+            (r"^convnext\.", ""),
+            (r"^embeddings\.patch_embeddings", "stem.0"),
+            (r"^embeddings\.layernorm", "stem.1.norm"),
+            (r"^encoder\.stages\.(\d)\.downsampling_layer\.0", r"downsample.\1.0.norm"),
+            (r"^encoder\.stages\.(\d)\.downsampling_layer\.1", r"downsample.\1.1"),
+            (r"^encoder\.stages\.(\d)\.layers", r"stages.\1"),
+            (r"layer_scale_parameter", "gamma"),
+            (r"layernorm", "norm"),
+            (r"^classifier", "head"),
+        ),
+        to_the_bit=True,
+        why="the same layers in the same order",
+    ),
+    Other(
+        "swin",
+        SPECS / "swin.spec",
+        _swin,
+        _logits,
+        renames=(
+            (r"^swin\.", ""),
+            (r"^embeddings\.patch_embeddings\.projection", "patch_embed.proj"),
+            (r"^embeddings\.norm", "patch_embed.norm"),
+            (r"^encoder\.", ""),
+            (r"\.attention\.[qkv]_proj", ".attn.qkv"),
+            (r"\.attention\.o_proj", ".attn.proj"),
+            (r"\.attention\.relative_position_bias\.", ".attn."),
+            (r"layernorm_before", "norm1"),
+            (r"layernorm_after", "norm2"),
+            (r"^layernorm", "norm"),
+            (r"^classifier", "head"),
+        ),
+        joined=r"\.qkv\.",
+        to_the_bit=False,
+        why="queries, keys and values are one product here, and masked scores are minus infinity",
+        params={"drop": 0.0},
+    ),
+    Other(
+        "mamba",
+        SPECS / "selective_scan.spec",
+        _mamba,
+        _logits,
+        renames=((r"^backbone\.", ""), (r"^embeddings", "embedding")),
+        # The same tensor as the embedding.
+        dropped=r"^lm_head\.",
+        to_the_bit=False,
+        why="a step's output is a sum of products there, and a product of matrices here",
     ),
     Other(
         "transformer_blocks",
