@@ -9,6 +9,7 @@ the caller to state as a condition."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -157,6 +158,11 @@ class Poly:
         return self._text
 
     def _written(self) -> str:
+        multiple = as_multiple_of_remainder(self)
+        if multiple is not None:
+            times = multiple[1]
+            alone = isinstance(_only_atom(times), Quotient)
+            return f"{multiple[0]} * {_grouped(times) if alone else times}"
         remainder = as_remainder(self)
         if remainder is not None:
             return f"{_grouped(remainder[0])} % {_grouped(remainder[1])}"
@@ -200,6 +206,26 @@ def as_remainder(size: Size) -> tuple[Size, Size] | None:
         if divisor != 1 and whole - floor_divide(whole, divisor) * divisor == size:
             return whole, divisor
     return None
+
+
+def as_multiple_of_remainder(size: Size) -> tuple[Size, Size] | None:
+    """(``x % k``, m) where ``size`` is ``x % k * m`` for an ``m`` that is a product of atoms; None
+    where it is not."""
+    if isinstance(size, int) or len(size.terms) < 2:
+        return None
+    shared = Counter(size.terms[0][0])
+    for monomial, _ in size.terms:
+        shared &= Counter(monomial)
+    if not shared:
+        return None
+    rest: dict[Monomial, int] = {}
+    for monomial, factor in size.terms:
+        left = Counter(monomial) - shared
+        rest[tuple(sorted(left.elements(), key=str))] = factor
+    remainder = _simplest(rest)
+    if as_remainder(remainder) is None:
+        return None
+    return remainder, _simplest({tuple(sorted(shared.elements(), key=str)): 1})
 
 
 def symbol(name: str) -> Poly:

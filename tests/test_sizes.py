@@ -219,6 +219,8 @@ def test_sizes_are_values() -> None:
         (symbol("H") // 2 % 2, "(H // 2) % 2"),
         (symbol("H") % symbol("T"), "H % T"),
         (symbol("H") - 2 * (symbol("H") // 2) + 1, "H - 2 * (H // 2) + 1"),
+        (symbol("H") % 2 * (symbol("T") // 2), "H % 2 * (T // 2)"),
+        (symbol("H") % symbol("T") * symbol("N") ** 2, "H % T * N ** 2"),
         ((symbol("H") - symbol("T")) // symbol("T") + 1, "H // T"),
         ((2 * symbol("T") * symbol("N") + symbol("H") - 3) // symbol("T"), "(H - 3) // T + 2 * N"),
         ((symbol("H") // symbol("T") + 1) ** 2, "(H // T) ** 2 + 2 * (H // T) + 1"),

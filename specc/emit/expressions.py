@@ -15,7 +15,7 @@ from typing import Final, cast
 from specc import ir
 from specc.catalog.rows import FunctionRow, Row
 from specc.emit.plan import Leaf
-from specc.sizes import Atom, Extreme, Power, Size, as_remainder, powers
+from specc.sizes import Atom, Extreme, Power, Size, as_multiple_of_remainder, as_remainder, powers
 
 _OPERATORS: Final[dict[str, type[ast.operator]]] = {
     "+": ast.Add,
@@ -106,6 +106,9 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
     """A symbolic size as Python arithmetic on the names of its symbols."""
     if isinstance(size, int):
         return ast.Constant(size) if size >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-size))
+    multiple = as_multiple_of_remainder(size)
+    if multiple is not None:
+        return operation("*", of_size(multiple[0], naming), of_size(multiple[1], naming))
     remainder = as_remainder(size)
     if remainder is not None:
         return operation("%", of_size(remainder[0], naming), of_size(remainder[1], naming))

@@ -58,7 +58,8 @@ class Pair:
         whole = read(str(other.spec), dict(other.params))
         # Of a spec that trains, the model alone: the other's has no such training.
         self.program: Program = replace(whole, train=None)
-        self.case = next(case for case in cases(self.program) if case.mode == "train")
+        case = next(case for case in cases(self.program) if case.mode == "train")
+        self.case = replace(case, sizes=tuple({**dict(case.sizes), **other.sizes}.items()))
         self.theirs = other.build().train()
         self._move()
         self.state = self._translated(self.theirs.state_dict())

@@ -31,7 +31,7 @@ class Other:
     our names whose weight lies the other way round there, ``joined`` those that are several of the
     other's, one below the other, ``dropped`` the other's names that are no tensor of ours.
     ``to_the_bit`` says which promise holds, ``why`` gives the reason. ``params`` are those of the
-    spec that the config needs."""
+    spec that the config needs, ``sizes`` those that it asks for in place of the test's own."""
 
     name: str
     spec: Path
@@ -41,6 +41,7 @@ class Other:
     to_the_bit: bool
     why: str
     params: Mapping[str, int | float] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
     transposed: str | None = None
     joined: str | None = None
     dropped: str | None = None
@@ -349,6 +350,8 @@ OTHERS = (
         to_the_bit=False,
         why="queries, keys and values are one product here, and masked scores are minus infinity",
         params={"drop": 0.0},
+        # A side smaller than the window is padded here; there the window shrinks.
+        sizes={"H": 26, "W": 34},
     ),
     Other(
         "mamba",
