@@ -425,9 +425,34 @@ def never_negative(size: Size) -> bool:
             return True
         # What is left of a division by something positive.
         remainder = as_remainder(size)
-        return remainder is not None and is_positive(remainder[1])
+        if remainder is not None and is_positive(remainder[1]):
+            return True
+        least = _with_least_quotients(size)
+        return least != size and never_negative(least)
     lowest = evaluate(size, dict.fromkeys(symbols(size), 1))
     return isinstance(lowest, int) and lowest >= 0
+
+
+def _with_least_quotients(size: Size) -> Size:
+    """``size`` with 1 for each quotient of positive numbers that is rounded up, than which it is no
+    less: ``-(-x // k)``, or ``x - a * x // k`` with a below k, as the canonical form has it."""
+    total = size
+    for monomial, factor in _terms(size):
+        rest = tuple(atom for atom in monomial if not isinstance(atom, Quotient))
+        quotients = [atom for atom in monomial if isinstance(atom, Quotient)]
+        times = _simplest({rest: -factor})
+        if len(quotients) != 1 or not is_positive(times):
+            continue
+        (quotient,) = quotients
+        above, below = quotient.numerator, quotient.denominator
+        if is_positive(-above) and is_positive(below):
+            total = total - _simplest({monomial: factor}) + times
+        elif isinstance(below, int) and isinstance(above, Poly):
+            share = gcd(*(each for _, each in above.terms))
+            whole = _simplest({each: count // share for each, count in above.terms})
+            if share < below and is_positive(whole):
+                total = total - _simplest({monomial: factor}) - times * whole + times
+    return total
 
 
 def _grows(size: Size) -> bool:

@@ -230,6 +230,27 @@ def test_sizes_are_written_as_a_person_would(size: Size, text: str) -> None:
     assert str(size) == text
 
 
+@pytest.mark.parametrize("patch", [4, symbol("P")])
+def test_what_is_rounded_up_is_one_at_least(patch: Size) -> None:
+    patches = -(-symbol("H") // patch)
+    assert never_negative(patches - 1) and not never_negative(patches - 2)
+    more = (patches - 1) * patch
+    assert never_negative(more) and not never_negative(more - 1)
+
+
+@given(EXPRESSIONS, VALUES)
+def test_what_is_never_negative_is_not(expression: Expression, values: dict[str, int]) -> None:
+    for less in range(3):
+        size = expression.size - less
+        if never_negative(size):
+            try:
+                found = evaluate(size, values)
+            except ZeroDivisionError:
+                assume(False)
+                raise
+            assert isinstance(found, int) and found >= 0
+
+
 @given(EXPRESSIONS, VALUES)
 def test_what_reads_as_a_remainder_is_one(expression: Expression, values: dict[str, int]) -> None:
     found = as_remainder(expression.size)

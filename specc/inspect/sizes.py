@@ -99,7 +99,7 @@ def _distinct(
         left, right = (evaluate(size, known) for size in (condition.left, condition.right))
         inner = replace(condition, left=left, right=right)
         bound = margin(inner)
-        if inner.holds({}) is None and not _always(condition, least):
+        if inner.holds({}) is None and left != right and not _always(condition, least):
             key = (condition.relation, left - right) if bound is None else bound
             said.setdefault(key, condition)
     return tuple(said.values())
