@@ -14,12 +14,12 @@ from specc.emit import emit
 from specc.harness.alone import LOST, Error, Exact, errors, exactly
 from specc.harness.alone_floor import AloneFloor, _floor, _with_jumps, alone_floors
 from specc.harness.case import ClosedCase, close
-from specc.harness.compare import K
 from specc.harness.kernels import plain_kernels
 from specc.harness.machine import random_rounding, threads
 from specc.harness.matrix import cases
 from specc.harness.observe import Setting, observe
 from specc.ir import Program
+from specc.policy import K
 
 Made = tuple[Program, ClosedCase, str, Exact]
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from specc.harness.compare import Comparison, K, compare, observable
+from specc.harness.compare import Comparison, compare
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import Spot
 from specc.harness.matrix import Case
 from specc.harness.recorder import Observation
-from specc.harness.spread import Floor
+from specc.harness.spread import Floor, observable
+from specc.policy import K
 
 CASE = Case((("N", 4),), 0, 3, "train")
 

@@ -17,13 +17,13 @@ from specc import front
 from specc.emit import emit
 from specc.errors import CallError, GoldenMissing, GoldenStale
 from specc.harness.bless import bless
-from specc.harness.compare import K
 from specc.harness.judge import judge
 from specc.harness.lines import lines_of
 from specc.harness.machine import threads
 from specc.harness.matrix import Cell, cells
 from specc.harness.verdict import Verdict
 from specc.ir import Program
+from specc.policy import K
 
 
 @pytest.fixture(scope="module")

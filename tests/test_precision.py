@@ -10,10 +10,11 @@ from harness_support import CNN_SOURCE, MLP_SOURCE
 
 from specc.errors import TargetError
 from specc.harness.bless import bless, make
-from specc.harness.compare import K, observable
 from specc.harness.golden import read
 from specc.harness.judge import judge
 from specc.harness.matrix import cases, cells
+from specc.harness.spread import observable
+from specc.policy import K
 
 
 @pytest.fixture(scope="module")

@@ -24,11 +24,11 @@ from specc.harness.bless import bless
 from specc.harness.floor import raised
 from specc.harness.golden import golden_folder, read
 from specc.harness.judge import judge
-from specc.harness.machine import AMPLIFICATION
 from specc.harness.matrix import cases, cells
 from specc.harness.spread import ENDLESS, NOTHING, Floor, floor_from, sound
 from specc.harness.verdict import Verdict
 from specc.ir import Program
+from specc.policy import AMPLIFICATION
 
 UNIT = float(torch.finfo(torch.float32).eps)
 

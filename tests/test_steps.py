@@ -24,7 +24,6 @@ from harness_programs import (
 from specc.harness import subject
 from specc.harness.bless import bless
 from specc.harness.case import close
-from specc.harness.compare import K
 from specc.harness.judge import judge
 from specc.harness.lines import Lines
 from specc.harness.matrix import cases, cells
@@ -32,6 +31,7 @@ from specc.harness.observe import Setting, observe
 from specc.harness.recorder import Observation
 from specc.harness.verdict import Verdict
 from specc.ir import Program, Train
+from specc.policy import K
 
 EAGER = Setting("eager", "cpu", "float32", layers=True)
 

@@ -18,8 +18,9 @@ from specc.harness.bless import bless
 from specc.harness.case import lowest_precision
 from specc.harness.judge import judge
 from specc.harness.matrix import Cell, cells
+from specc.harness.precisions import UNIT
 from specc.harness.rounding import RandomRounding
-from specc.harness.tf32 import UNIT, allowed, emulated, rounded, truncated
+from specc.harness.tf32 import allowed, emulated, rounded, truncated
 from specc.harness.verdict import Verdict
 
 DTYPES = ("float32", "tf32")

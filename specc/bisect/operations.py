@@ -19,9 +19,9 @@ from torch import Tensor
 
 from specc.bisect import results
 from specc.bisect.results import Operation, Seen
-from specc.harness.compare import EXACT_TOLERANCE, K, observable
 from specc.harness.recorder import Observation
-from specc.harness.spread import Floor, error_of
+from specc.harness.spread import Floor, error_of, observable
+from specc.policy import EXACT_TOLERANCE, K
 
 # What is given counts as other where it is so many floors apart; what comes out is at fault where
 # it is further apart than what went in by this factor.

@@ -23,15 +23,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.harness.alone import LOST, Alone, Error, Exact
 from specc.harness.calls import Call, again
-from specc.harness.floor import JUMP, raised
+from specc.harness.floor import raised
 from specc.harness.kernels import plain_kernels
 from specc.harness.machine import amplification_of, on_machines, random_rounding, threads
 from specc.harness.observe import Run, Setting
+from specc.harness.precisions import TF32
 from specc.harness.rounding import RandomRounding
 from specc.harness.side_by_side import may_run, side_by_side
 from specc.harness.spread import floor_from, student_factor, written
-from specc.harness.tf32 import NAME as TF32
 from specc.ir import Program
+from specc.policy import JUMP
 
 _COORDINATES = (
     *("upsample_linear", "upsample_bilinear", "upsample_bicubic", "upsample_trilinear"),

@@ -30,12 +30,12 @@ from specc.harness.floor import (
     reference,
 )
 from specc.harness.golden import Golden, Leaf
-from specc.harness.machine import COARSE
 from specc.harness.matrix import Case, cases
 from specc.harness.observe import Run, RunFailed, Setting, observe
+from specc.harness.precisions import epsilon_of
 from specc.harness.spread import Floor
-from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
+from specc.policy import COARSE
 
 # More kinks than this in a first step, where none follows from another, and a draw without any is
 # met once in thousands: then one is as good as another, and eight cost as much as all the rest.

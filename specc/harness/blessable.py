@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from specc.errors import TargetError
-from specc.harness.compare import observable
 from specc.harness.lines import lines_of
 from specc.harness.matrix import Case
 from specc.harness.recorder import Observation
 from specc.harness.sketch import not_finite
 from specc.harness.soundness import refused
+from specc.harness.spread import observable
 from specc.ir import Program
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from specc.harness import computed, samples, subject
 from specc.harness.corners import LEVELS, Corners
 from specc.harness.matrix import Case
 from specc.harness.noise import integers, normal, uniform
+from specc.harness.precisions import dtype_of
 from specc.harness.roles import Role, Roles, roles_of, roles_of_model
-from specc.harness.tf32 import dtype_of
 from specc.ir import Distribution, Module, Program, State, TensorType, Value
 from specc.sizes import Poly, Size, evaluate
 

@@ -14,16 +14,14 @@ from types import MappingProxyType
 from typing import Literal
 
 from specc.harness.alone_floor import AloneFloor
-from specc.harness.compare import K, observable
-from specc.harness.spread import error_of
+from specc.harness.spread import error_of, observable
 from specc.harness.stored import Leaf
+from specc.policy import FLOOR_RATIO, K
 
 # Floors of layers by themselves, by value and precision.
 Alone = Mapping[str, Mapping[str, AloneFloor]]
 NONE: Alone = MappingProxyType({})
 What = Literal["new", "gone", "kind", "nonfinite", "values", "floor"]
-# Floors are themselves estimates from a dozen runs; below this ratio they say the same.
-FLOOR_RATIO = 4.0
 
 
 @dataclass(frozen=True, slots=True)

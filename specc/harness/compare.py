@@ -13,23 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specc.harness.lines import Spot, beside_golden, is_setting
+from specc.harness.precisions import dtype_of
 from specc.harness.recorder import Observation
-from specc.harness.spread import Floor, error_of
-from specc.harness.tf32 import dtype_of
+from specc.harness.spread import Floor, error_of, observable
 from specc.harness.verdict import Finding
+from specc.policy import EXACT_TOLERANCE, KEPT_TOLERANCE, K
 
 if TYPE_CHECKING:
     from specc.harness.golden import Golden
     from specc.harness.stored import Leaf
-
-# Set by honest variants alone; the measurements are in docs/numerics.md.
-K = 4.0
-# What no rounding touches (a learning rate) is computed by Python in double precision everywhere.
-EXACT_TOLERANCE = 1e-12
-# A number that an optimizer keeps (ASGD's rate, NAdam's product) is one of float32 in all but
-# float64: torch's implementations compute it in Python or in float32, by a power and a quotient, or
-# from the step before. So much for each step.
-KEPT_TOLERANCE = 4 * 2.0**-23
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +41,6 @@ class Comparison:
     def nothing(self) -> bool:
         """Whether no value that the run computes was compared: then nothing was judged."""
         return self.compared <= self.settings
-
-
-def observable(floor: Floor) -> bool:
-    """Whether a tensor that is wholly lost (all zeros: an error of 1) would be told from noise."""
-    return floor.rms * K < 1.0
 
 
 def compare(

@@ -33,24 +33,17 @@ from specc.harness.machine import (
     threads,
 )
 from specc.harness.observe import Run, Setting, observe
+from specc.harness.precisions import TF32, dtype_of
 from specc.harness.recorder import Observation
 from specc.harness.rounding import RandomRounding
 from specc.harness.side_by_side import may_run, side_by_side
 from specc.harness.spread import Floor, error_of, floor_from
-from specc.harness.tf32 import NAME as TF32
-from specc.harness.tf32 import dtype_of
 from specc.ir import Program
+from specc.policy import JUMP, JUMP_FLOORS
 
-# How floors are found. To be raised with every change that matters: a golden with floors found
-# otherwise is judged on them, and the verdict says so.
-METHOD = 4
-# An amplified error this many times over its linear expectation is a jump, not noise.
-JUMP = 4.0
 # Two runs at once hold twice as much: of GPT-2 at its published size more than memory there is.
 # Bytes of one run up to which it is done; ResNet-18 at its published width has 0.3 GB.
 HELD = 1 << 29
-# A jump that an honest run may make counts as so many floors, so that the policy's K holds it.
-JUMP_FLOORS = 2.0
 
 
 @dataclass(slots=True)

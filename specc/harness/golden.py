@@ -21,7 +21,6 @@ from specc.errors import CallError, GoldenCorrupt, GoldenMissing, GoldenStale
 from specc.harness import samples, soundness, staleness, stored
 from specc.harness.alone_floor import AloneFloor
 from specc.harness.fingerprint import fingerprint
-from specc.harness.floor import METHOD
 from specc.harness.golden_formats import FORMAT
 from specc.harness.lines import lines_of
 from specc.harness.matrix import Case, cases
@@ -31,6 +30,7 @@ from specc.harness.sketch import is_sketched
 from specc.harness.storage import present, replace_folder
 from specc.harness.stored import Leaf
 from specc.ir import Program
+from specc.policy import METHOD
 
 if TYPE_CHECKING:
     from specc.harness.golden_schema import Header

@@ -26,7 +26,7 @@ from typing import Any
 from specc import errors
 from specc.errors import SpeccError
 from specc.harness.matrix import Cell
-from specc.harness.process import before_termination, end, reason, too_long
+from specc.harness.process import before_termination, cores, end, reason, too_long
 from specc.harness.verdict import Finding, Verdict
 
 # Runs before anything is imported: what may be imported is what the parent could, and no more. The
@@ -178,13 +178,6 @@ class Isolated:
         if code is None:
             return "said what is no reply, and was stopped"
         return reason(code, self._said)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _shares(beside: int) -> dict[str, str]:

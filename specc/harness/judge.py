@@ -30,10 +30,10 @@ from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, kept_dropout_check, native_findings
 from specc.harness.native_dropout import native_dropout_check
 from specc.harness.observe import Run, RunFailed, Setting, observe
+from specc.harness.precisions import TF32
 from specc.harness.recorder import Observation
 from specc.harness.refine import held, not_alone
 from specc.harness.subject import Key, derivatives, steps
-from specc.harness.tf32 import NAME as TF32
 from specc.harness.tf32 import allowed, missing_on
 from specc.harness.verdict import Finding, Verdict
 from specc.ir import Program

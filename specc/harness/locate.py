@@ -24,17 +24,18 @@ from specc.harness.alone import exactly, exactly_without_hooks
 from specc.harness.build import RunFailed
 from specc.harness.calls import Again, Call, again
 from specc.harness.case import ClosedCase
-from specc.harness.compare import Comparison, K
+from specc.harness.compare import Comparison
 from specc.harness.golden import Golden
 from specc.harness.lines import beside_golden, lines_of, with_hooks
 from specc.harness.observe import Run, Setting, observe
 from specc.harness.pattern import pattern
+from specc.harness.precisions import epsilon_of
 from specc.harness.refine import allowed_in_float64, beside, of_float64
 from specc.harness.sketch import represent
 from specc.harness.spread import error_of
 from specc.harness.stored import Leaf
-from specc.harness.tf32 import epsilon_of
 from specc.ir import Program
+from specc.policy import K
 from specc.targets import TARGETS
 
 # A layer alone errs by at most so many times what eager does, where it is sound.

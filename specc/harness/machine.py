@@ -15,20 +15,13 @@ from typing import Final, TypeVar
 import torch
 
 from specc.harness.kernels import plain_kernels
+from specc.harness.precisions import TF32, dtype_of, epsilon_of
 from specc.harness.rounding import RandomRounding
 from specc.harness.side_by_side import side_by_side
-from specc.harness.tf32 import NAME as TF32
-from specc.harness.tf32 import dtype_of, epsilon_of
 from specc.ir import Program
+from specc.policy import AMPLIFICATION, AMPLIFICATION_OF_HALF, COARSE
 
 T = TypeVar("T")
-
-AMPLIFICATION = 16.0
-# In bfloat16 sixteen units are an eighth of the value: more than any rounding comes to, and enough
-# to turn everything. So many decisions turn there anyway that the plain runs show it.
-AMPLIFICATION_OF_HALF = 4.0
-# From this epsilon on a precision is such a one: bfloat16, float16, TF32.
-COARSE = 2.0**-16
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from specc.harness.native_dropout import (
     kind_of_layer,
     native_dropout_check,
 )
+from specc.harness.precisions import dtype_of
 from specc.harness.subject import nodes
-from specc.harness.tf32 import dtype_of
 from specc.harness.verdict import Finding
 from specc.ir import FunctionCall, Program, static_value
 from specc.targets.live import module_class

@@ -126,3 +126,10 @@ def _crashed(lines: list[str]) -> list[str]:
         return lines
     stop = next((k for k in range(start, len(lines)) if not lines[k].strip()), len(lines))
     return [lines[0], *lines[start:stop]]
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -17,17 +17,14 @@ import torch
 
 from specc.harness.alone import LOST, Error
 from specc.harness.alone_floor import NOT_ALONE, AloneFloor
-from specc.harness.compare import Comparison, K, compare, observable, structure
+from specc.harness.compare import Comparison, compare, structure
 from specc.harness.golden import Golden, Leaf
 from specc.harness.lines import CHANGED_GRADIENT, WITHOUT_HOOKS, Spot, with_hooks
+from specc.harness.precisions import epsilon_of
 from specc.harness.recorder import Observation, root_mean_square
-from specc.harness.spread import ENDLESS, error_of
-from specc.harness.tf32 import epsilon_of
+from specc.harness.spread import ENDLESS, error_of, observable
 from specc.harness.verdict import Finding
-
-# Some special functions (polygamma, those of Bessel) are good to nine digits in float64, and
-# another library's to others.
-LEAST = 1e-9
+from specc.policy import LEAST, K
 
 
 def held(

@@ -20,9 +20,9 @@ from specc.errors import CallError
 from specc.harness.calls import Call
 from specc.harness.case import ClosedCase
 from specc.harness.locate import Located
+from specc.harness.precisions import dtype_of
 from specc.harness.repro_source import script
 from specc.harness.running import Setting
-from specc.harness.tf32 import dtype_of
 from specc.ir import Program
 
 SCRIPT = "repro.py"

@@ -20,9 +20,10 @@ from torch import Tensor
 from specc.harness.accumulate import accumulated
 from specc.harness.decisions import Decisions, may_decide
 from specc.harness.pool import Pool, factors, normals
+from specc.harness.precisions import UNIT
 from specc.harness.regroup import REGROUPED, parts
 from specc.harness.summation import Order
-from specc.harness.tf32 import UNIT, truncated, with_factors
+from specc.harness.tf32 import truncated, with_factors
 
 # Results that are copies, selections or exact functions of their arguments.
 _EXACT = frozenset(

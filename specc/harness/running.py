@@ -22,11 +22,11 @@ from specc.harness.calls import Call, calls_kept
 from specc.harness.case import ClosedCase
 from specc.harness.hooks import copied, flat_tensors, layer_hooks
 from specc.harness.noise import set_step
+from specc.harness.precisions import TF32, dtype_of
 from specc.harness.recorder import Observation, Recorder
 from specc.harness.side_by_side import PROCESS_WIDE
 from specc.harness.standin import Captured, stand_in, with_forward
-from specc.harness.tf32 import NAME as TF32
-from specc.harness.tf32 import NOTE, dtype_of, emulated
+from specc.harness.tf32 import NOTE, emulated
 from specc.ir import Program, Step, Value
 
 Around = Callable[[], AbstractContextManager[Any]]

@@ -21,7 +21,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.catalog.used import rows_of
-from specc.harness.isolated import cores
+from specc.harness.process import cores
 from specc.ir import Program
 
 T = TypeVar("T")

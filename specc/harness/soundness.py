@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from specc.harness.lines import is_setting
+from specc.harness.precisions import dtype_of
 from specc.harness.sketch import BUCKETS, not_finite
 from specc.harness.spread import sound
-from specc.harness.tf32 import dtype_of
 from specc.ir import Program
 
 if TYPE_CHECKING:

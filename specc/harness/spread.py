@@ -17,6 +17,7 @@ import numpy as np
 
 from specc.harness.recorder import Observation
 from specc.harness.sketch import is_sketched
+from specc.policy import K
 
 # The quantiles' common tail: two-sided, one in a million.
 _NORMAL_QUANTILE = 4.892
@@ -66,6 +67,11 @@ class Floor:
         """As a golden says it."""
         rms, largest = written(self.rms, self.largest)
         return Floor(rms, largest, self.dtype)
+
+
+def observable(floor: Floor) -> bool:
+    """Whether a tensor that is wholly lost (all zeros: an error of 1) would be told from noise."""
+    return floor.rms * K < 1.0
 
 
 def written(rms: float, *others: float) -> tuple[float, ...]:

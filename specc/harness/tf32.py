@@ -17,10 +17,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.harness.kernels import plain_kernels
+from specc.harness.precisions import TF32
 
-NAME: Final = "tf32"
-# Half the distance of neighbours: what rounding to nearest moves a factor by at most.
-UNIT: Final = 2.0**-11
 NOTE: Final = (
     "TF32 is emulated on the CPU: the factors of products and convolutions are rounded to 10 bits"
 )
@@ -39,17 +37,6 @@ _FACTORS: Mapping[str, tuple[int, ...]] = {
     "convolution_backward": (0, 1, 2),
 }
 _LOW_BITS = 0x1FFF
-
-
-def dtype_of(precision: str) -> torch.dtype:
-    """The type of a run's tensors: float32 for ``tf32``, else torch's of that name."""
-    found: torch.dtype = torch.float32 if precision == NAME else getattr(torch, precision)
-    return found
-
-
-def epsilon_of(precision: str) -> float:
-    """The distance from 1 to the next number in the coarsest of what ``precision`` rounds to."""
-    return 2 * UNIT if precision == NAME else float(torch.finfo(dtype_of(precision)).eps)
 
 
 def rounded(value: Tensor) -> Tensor:
@@ -125,7 +112,7 @@ def allowed(device: str, precision: str) -> Iterator[None]:
         yield
         return
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    wanted = precision == NAME
+    wanted = precision == TF32
     _allow(wanted, wanted)
     try:
         yield

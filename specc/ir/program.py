@@ -8,6 +8,7 @@ from specc.errors import Span
 from specc.ir.modules import Module, Param
 from specc.ir.training import Train
 from specc.ir.types import Static
+from specc.policy import STEPS
 from specc.sizes import Size
 
 # ── tests, the whole ─────────────────────────────────────────────────────────────────────────────
@@ -26,7 +27,7 @@ class TestPlan:
     # Where each row of sizes is written.
     rows: tuple[tuple[tuple[tuple[str, int], ...], Span], ...] = field(default=(), compare=False)
     seed: int = 0
-    steps: int = 3
+    steps: int = STEPS
     targets: tuple[str, ...] = ("eager", "compile", "torchscript", "export")
     devices: tuple[str, ...] = ("cpu", "cuda")
     dtypes: tuple[str, ...] = ("float32",)
