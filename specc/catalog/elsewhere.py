@@ -17,7 +17,7 @@ from specc.catalog import std
 # What stands before a dot in Python and before nothing here.
 ROOTS: Final = frozenset(
     "torch nn F functional optim tf keras layers np numpy jnp jax flax linen torchvision einops"
-    " init math".split()
+    " init math hk haiku optax lax nnx eqx K scipy timm mx gluon paddle torchmetrics".split()
 )
 TRUTH: Final[Mapping[str, str]] = {"True": "true", "False": "false", "None": "none"}
 
@@ -47,10 +47,11 @@ FUNCTION_NAMES: Final[Mapping[str, str]] = {
     "not_equal": "ne", "inverse": "inv", "pinverse": "pinv", "arcsin": "asin", "arccos": "acos",
     "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "randn_like": "normal_like", "rand_like": "uniform_like",
-    "moveaxis": "movedim", "multiply": "mul", "subtract": "sub", "divide": "div", "fix": "trunc",
+    "moveaxis": "movedim", "mod": "remainder", "floormod": "remainder", "multiply": "mul", "subtract": "sub", "divide": "div", "fix": "trunc",
     "true_divide": "div", "row_stack": "vstack", "trapz": "trapezoid", "expit": "sigmoid",
     "multigammaln": "mvlgamma", "gammaln": "lgamma", "psi": "digamma", "ger": "outer",
-    "igamma": "gammainc", "igammac": "gammaincc",
+    "float32": "float", "float64": "double", "float16": "half", "int64": "long", "int32": "int",
+    "int16": "short", "int8": "char", "uint8": "byte", "igamma": "gammainc", "igammac": "gammaincc",
 }  # fmt: skip
 LOSS_NAMES: Final[Mapping[str, str]] = {
     "MSE": "MSELoss", "mean_squared_error": "MSELoss", "mse": "MSELoss", "MAE": "L1Loss",
@@ -69,7 +70,7 @@ ARGUMENT_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "drop_rate": ("p", "dropout"), "drop_prob": ("p", "dropout"), "prob": ("p",),
     "dropout": ("p",), "dropout_prob": ("p", "dropout"),
     "learning_rate": ("lr",), "alpha": ("lr", "negative_slope"),
-    "axis": ("dim",), "axes": ("dim", "dims"), "dims": ("dim",), "dim": ("dims",),
+    "axis": ("dim", "dims"), "axes": ("dim", "dims"), "dims": ("dim",), "dim": ("dims",),
     "keepdims": ("keepdim",), "keep_dims": ("keepdim",),
     "units": ("out_features", "hidden_size"), "n_units": ("out_features", "hidden_size"),
     "features": ("out_features", "out_channels"), "out_dim": ("out_features",),
@@ -111,6 +112,10 @@ _NOISE = (
 _LIST = (
     "lists do not grow: bind `pair = [x, x]`, or make one by `[x -> Linear(8) for e in range(3)]`"
 )
+_PATTERN = (
+    "write the functions that the pattern asks for, in their order: `reshape(sequence, N, T, 2, 4)`"
+    " splits a dimension, `permute(sequence, (0, 2, 1))` moves them, `flatten(sequence, 1, 2)` joins two"
+)
 GRADIENT: Final = "gradients are taken in `train`, of one number: `slope = grad(sum(score), mixed)`"
 _RUN = "the steps are made from `loss = ...` and `optimizer ...` in `train`"
 _KNOWN = "sizes are the names and numbers of an input's type: after `input z: float[N, 8]`, `N`"
@@ -130,7 +135,10 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "pi": "write the number: `3.141592653589793`",
     **dict.fromkeys(("tensor", "as_tensor", "from_numpy", "array", "asarray", "empty",
                      "new_zeros", "new_ones", "new_full", "Tensor", "constant"), _CONSTANT),
-    **dict.fromkeys(("rand", "randn", "randint", "randperm", "random", "multinomial"), _NOISE),
+    **dict.fromkeys(("rand", "randn", "randint", "randperm", "random", "multinomial", "normal",
+                     "uniform", "truncated_normal", "gumbel", "categorical"), _NOISE),
+    "finfo": "write the number, or infinity: `masked_fill(x, x > 0.0, -inf)`",
+    "iinfo": "write the number",
     **dict.fromkeys(("vjp", "jvp", "jacobian", "hessian", "vmap", "enable_grad"),
                     GRADIENT),
     **dict.fromkeys(("cast", "astype"), _CAST),
@@ -150,8 +158,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "Transpose": "write the function: `sequence -> transpose(1, 2)`",
     "Squeeze": "write the function: `x -> squeeze(1)`",
     "Unsqueeze": "write the function: `x -> unsqueeze(1)`",
-    "Rearrange": "write the functions: `sequence -> transpose(1, 2) -> flatten(1)`",
-    "rearrange": "write the functions: `sequence -> transpose(1, 2) -> flatten(1)`",
+    **dict.fromkeys(("Rearrange", "rearrange"), _PATTERN),
     "Lambda": "write what it computes right in the pipe, or make it a `block`",
     "lambda": "write what it computes right in the pipe, or make it a `block`",
     "Input": "declare it: `input z: float[N, 8]`",
@@ -165,7 +172,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "no_grad": "`detach(x)` stops gradients",
     "functional_call": "a model is called with the weights that it has: `y = Net(x)`",
     "isinstance": "every value's type is known: take it away",
-    "numel": _KNOWN, "size": _KNOWN, "shape": _KNOWN,
+    "numel": _KNOWN, "size": _KNOWN, "shape": _KNOWN, "get_shape": _KNOWN,
     "CategoricalCrossentropy": "torch's loss is of scores, and they come first: "
                                "`CrossEntropyLoss(logits, soft)`",
     "SparseCategoricalCrossentropy": "torch's loss is of scores, and they come first: "

@@ -8,10 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from specc import ir
-from specc.errors import Fix
+from specc.catalog.elsewhere import other_form
+from specc.errors import Fix, Span
 from specc.semantics.entities import Entity
 from specc.semantics.graph import Elaborate, Graph
-from specc.semantics.python_forms import is_habit, last_name, root
+from specc.semantics.python_forms import (
+    endless_number,
+    is_habit,
+    last_name,
+    of_the_run,
+    root,
+)
 from specc.syntax import ast
 from specc.syntax.written import written
 
@@ -28,6 +35,7 @@ __all__ = [
     "rank_of",
     "report_habit",
     "report_stage",
+    "report_state",
     "translated_stage",
     "without_prefix",
 ]
@@ -48,6 +56,35 @@ def report_stage(graph: Graph, target: ast.Expression, fed: Entity, elaborate: E
     """As ``report_habit``, of the target of a stage that ``fed`` goes into."""
     translation = _translation(graph, elaborate, rank_of(fed))
     return _report(target, translation.stage(target), translation)
+
+
+def report_state(graph: Graph, name: str, value: ast.Expression, span: Span) -> bool:
+    """Whether ``value`` of the statement at ``span`` is a framework's state of a module, as in
+    ``gamma = nn.Parameter(...)``; an E0226 with the declaration of ``name``."""
+    if not isinstance(value, ast.Call):
+        return False
+    maker = last_name(value)
+    if maker not in ("Parameter", "Variable", "param") or _is_own(graph, value.callee):
+        return False
+    from specc.syntax import habit_states  # a habit alone needs it
+
+    inside = written(value)[len(written(value.callee)) + 1 : -1]
+    if maker == "param":
+        said = habit_states.flax_parameter(inside)
+    else:
+        said = habit_states.parameter(name, inside)
+    otherwise = other_form("Parameter")
+    help_ = otherwise if said is None else f"write `{said}`"
+    fix = None if said is None else Fix(span.start, span.end, said, otherwise)
+    message = "what a model or a block keeps is declared"
+    graph.error("E0226", message, value.span, help_, (), fix)
+    return True
+
+
+def _is_own(graph: Graph, callee: ast.Expression) -> bool:
+    if isinstance(callee, ast.Attribute):
+        return root(graph, callee) is None
+    return last_name(callee) in graph.env or last_name(callee) in graph.modules
 
 
 def _report(node: ast.Expression, said: ast.Expression, translation: Translation) -> Entity:
@@ -112,6 +149,13 @@ def _message(graph: Graph, node: ast.Expression) -> str:
         if isinstance(node, ast.Call):
             return f"there are no methods here: `.{callee.name}(...)`"
         return f"tensors have no `.{callee.name}` here"
+    if isinstance(node, ast.Call) and endless_number(node) is not None:
+        return "infinity is a number of its own here"
+    argument = of_the_run(graph, node) if isinstance(node, ast.Call) else None
+    if argument == "dtype":
+        return "functions have no `dtype` here: what another type is wanted for is cast"
+    if argument is not None:
+        return f"functions have no `{argument}` here: that is the run's affair"
     if isinstance(callee, ast.Name) and callee.name == "len":
         return "there is no `len` here: sizes have names"
     return "layers in a row stand in braces"

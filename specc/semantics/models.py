@@ -27,6 +27,7 @@ from specc.semantics.entities import (
 )
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph, Hint
+from specc.semantics.habits import report_state
 from specc.semantics.inits import with_inits
 from specc.semantics.loops import for_loop, if_statement
 from specc.semantics.names import check_name
@@ -306,6 +307,10 @@ def assign(graph: Graph, statement: ast.Assign) -> None:
         if names.count(name) > 1 and name != "_":
             graph.error("E0230", f"`{name}` stands twice on the left", statement.targets[0].span)
             return
+    target = statement.targets[0].name if len(statement.targets) == 1 else None
+    if target is not None and report_state(graph, target, statement.value, statement.span):
+        graph.env[names[0]] = POISON
+        return
     hint = _hint(statement.targets)
     value = elaborate(graph, statement.value, hint)
     if len(statement.targets) == 1 and statement.targets[0].name is not None:

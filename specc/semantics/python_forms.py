@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from specc.catalog.elsewhere import ROOTS, TRUTH
+from specc.catalog.frameworks import INFINITIES
+from specc.errors import Span
 from specc.semantics.graph import Graph
 from specc.syntax import ast
 
@@ -23,7 +25,8 @@ def is_habit(graph: Graph, node: ast.Node) -> bool:
         case ast.Call(callee=ast.Call(callee=inner)):
             return isinstance(inner, ast.Attribute) or is_sequential(graph, inner)
         case ast.Call(callee=callee):
-            return is_sequential(graph, callee)
+            other = endless_number(node) is not None or of_the_run(graph, node) is not None
+            return other or is_sequential(graph, callee)
         case ast.Subscript(value=ast.Attribute(name="shape")):
             return True
         case ast.Attribute():
@@ -61,6 +64,37 @@ def is_sequential(graph: Graph, node: ast.Expression) -> bool:
         and node.name not in graph.env
         and node.name not in graph.modules
     )
+
+
+def endless_number(node: ast.Call) -> ast.Expression | None:
+    """``float("-inf")`` as ``-inf``; None of any other call."""
+    if not isinstance(node.callee, ast.Name) or node.callee.name != "float":
+        return None
+    if len(node.arguments) != 1 or not isinstance(node.arguments[0].value, ast.String):
+        return None
+    return infinity(node.arguments[0].value.value.strip(), node.span)
+
+
+def infinity(name: str, span: Span) -> ast.Expression | None:
+    """``inf``, ``-inf``, ``NINF`` and their like as the language writes them; None of others."""
+    sign, bare = ("-", name[1:]) if name.startswith("-") else ("", name.removeprefix("+"))
+    if bare == "NINF":
+        sign, bare = "-", "inf"
+    if bare not in INFINITIES:
+        return None
+    made = ast.Name(span=span, name="inf")
+    return ast.Unary(span=span, operator="-", operand=made) if sign else made
+
+
+def of_the_run(graph: Graph, node: ast.Call) -> str | None:
+    """The argument of a function's call that says what the run or a cast says here."""
+    if not isinstance(node.callee, ast.Name) or node.callee.name in graph.env:
+        return None
+    row = graph.catalogue.functions.get(node.callee.name)
+    for item in node.arguments if row is not None else ():
+        if item.name in ("dtype", "device", "requires_grad") and item.name not in row.by_name:
+            return item.name
+    return None
 
 
 def is_length(graph: Graph, node: ast.Expression) -> bool:

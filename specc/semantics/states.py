@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from specc import ir
+from specc.catalog import INITS
 from specc.catalog.rows import InitRow, RuleError
-from specc.errors import Span
+from specc.errors import Fix, Span
 from specc.semantics.entities import (
     POISON,
     Entity,
@@ -22,13 +23,16 @@ from specc.semantics.entities import (
 )
 from specc.semantics.expressions import elaborate
 from specc.semantics.graph import Graph
+from specc.semantics.habits import last_name, report_state
 from specc.semantics.inits import InitCall, initialiser_name, read_initializer
 from specc.semantics.names import check_name, owner
+from specc.semantics.python_forms import root
 from specc.semantics.sites import expression_sites
 from specc.semantics.state_types import agreed_type, constant_type, declared_type, report_open
 from specc.semantics.wrappers import read_wrappers, wrapped_tensors
 from specc.sizes import Poly, Size, symbols
 from specc.syntax import ast
+from specc.syntax.written import written
 
 _WHOLE: Final = frozenset(["int64", "int32", "int16", "int8", "uint8"])
 
@@ -98,9 +102,35 @@ def _state(graph: Graph, statement: ast.State) -> ir.State | None:
         declared = declared_type(graph, statement, statement.type)
         if declared is None:
             return None
+    if report_state(graph, statement.name, statement.value, statement.span):
+        return None
     if initialiser_name(graph, statement.value) is not None:
         return _filled(graph, statement, declared)
+    meant = _meant_initialiser(graph, statement.value)
+    if meant is not None:
+        place = statement.value.span
+        graph.error(
+            "E0251", f"`{statement.name}` is filled by an initialiser, or by a value", place,
+            f"write `{meant}`", (), Fix(place.start, place.end, meant),
+        )  # fmt: skip
+        return None
     return _computed(graph, statement, declared)
+
+
+def _meant_initialiser(graph: Graph, value: ast.Expression) -> str | None:
+    """``zeros_`` of `zeros`, `torch.nn.init.zeros_` or `xavier_uniform()`: a name alone that an
+    initialiser has, less its underscore; None of a value."""
+    callee = value.callee if isinstance(value, ast.Call) else value
+    name = last_name(callee)
+    if name in graph.env or (isinstance(callee, ast.Attribute) and root(graph, callee) is None):
+        return None
+    found = name if name in INITS else f"{name}_"
+    if found not in INITS or (found != name and isinstance(value, ast.Call) and value.arguments):
+        return None
+    if not isinstance(value, ast.Call) or not value.arguments:
+        return found
+    made = ast.Name(span=value.span, name=found)
+    return written(value.model_copy(update={"callee": made}))
 
 
 # ── filled by an initialiser ─────────────────────────────────────────────────────────────────────

@@ -28,9 +28,17 @@ from specc.semantics.derivatives import GRAD
 from specc.semantics.entities import Entity
 from specc.semantics.foreign_names import meant_argument, near, other_name
 from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.other_frameworks import (
+    call_of,
+    called,
+    cast_to,
+    settings_of_keras,
+)
 from specc.semantics.python_forms import (
     OF_TENSORS,
+    endless_number,
     holds_habit,
+    infinity,
     is_length,
     is_sequential,
     last_name,
@@ -41,6 +49,12 @@ from specc.sizes import Poly, Size, symbols
 from specc.suggestions import nearest
 from specc.syntax import ast
 
+# What methods cast by.
+_CASTING: Final = frozenset("to type type_as astype".split())
+# Arguments whose words are types and devices.
+_NOT_READ: Final = frozenset("dtype device generator key".split())
+# What torch's makers of constants give here without a cast around them, where no floats.
+_MADE: Final = {"arange": "long", "randint": "long"}
 # They change nothing that a spec says: where and how a run keeps its tensors is the run's affair.
 _DROPPED: Final = frozenset("cpu cuda to contiguous clone requires_grad_".split())
 
@@ -90,7 +104,7 @@ class Translation:
     def stage(self, target: ast.Expression) -> ast.Expression:
         """A stage's target: a layer of another framework with its activation behind it."""
         if isinstance(target, ast.Call):
-            activation = next((a for a in target.arguments if a.name == "activation"), None)
+            activation = _activation(target)
             if activation is not None and isinstance(activation.value, ast.String):
                 kept = tuple(item for item in target.arguments if item is not activation)
                 layer = self.stage(target.model_copy(update={"arguments": kept}))
@@ -116,11 +130,19 @@ class Translation:
                 self.elaborate(self.graph, node)
             return
         match node:
-            case ast.Call(callee=ast.Attribute(value=value), arguments=arguments):
-                if root(self.graph, node.callee) is None:
+            case ast.Call(callee=ast.Attribute(value=value, name=name), arguments=arguments):
+                prefix = root(self.graph, node.callee)
+                if prefix is None:
                     self._receiver(value)
+                # What a cast is to, and what goes away with the whole call, is read by nobody.
+                gone = name in _CASTING or (prefix is not None and name in ELSEWHERE)
+                for argument in () if gone else arguments:
+                    if argument.name not in _NOT_READ:
+                        self._receiver(argument.value)
+            case ast.Call(callee=ast.Name(), arguments=arguments):
                 for argument in arguments:
-                    self._receiver(argument.value)
+                    if argument.name not in _NOT_READ:
+                        self._receiver(argument.value)
             case ast.Call(callee=ast.Call(callee=ast.Attribute()), arguments=arguments):
                 for argument in arguments:
                     self._receiver(argument.value)
@@ -200,8 +222,10 @@ class Translation:
             return self._size(node.arguments[0].value, _number(node, 0), node)
         if self._sequential(callee):
             return self._chain(node)
+        if isinstance(callee, ast.Name) and (endless := endless_number(node)) is not None:
+            return endless
         if isinstance(callee, ast.Call):
-            made = self._call(callee)
+            made = self.stage(callee) if _activation(callee) else self._call(callee)
             arguments = self._arguments(node, None)
             if isinstance(made, ast.Chain | ast.Pipeline) and len(arguments) == 1:
                 return ast.Pipeline(
@@ -210,6 +234,13 @@ class Translation:
             return node.model_copy(update={"callee": made, "arguments": arguments})
         if isinstance(callee, ast.Attribute) and root(self.graph, callee) is None:
             return self._method(node, callee)
+        if isinstance(callee, ast.Attribute) and callee.name in ("cast", "asarray", "array"):
+            cast = self._cast(node, node.arguments[0].value) if node.arguments else None
+            if cast is not None:
+                return cast
+        other = call_of(self.graph, node, self.expression, self._rank_of)
+        if other is not None:
+            return other
         if isinstance(callee, ast.Attribute):
             own = root(self.graph, callee) == "self"
             name = (
@@ -225,13 +256,55 @@ class Translation:
         arguments = self._arguments(node, row)
         if name.name in OPTIMIZERS and arguments and last_name(arguments[0].value) == "parameters":
             arguments = arguments[1:]
+        if isinstance(row, LayerRow):
+            arguments = settings_of_keras(self.graph, callee, name.name, arguments)
         of_torch = root(self.graph, callee) in ("torch", "nn")
         if isinstance(row, OptimizerRow) or (isinstance(row, LayerRow) and of_torch):
             arguments = _named(row, arguments)
         operator = self._operator(name.name, arguments)
         if operator and len(arguments) == 2:
             return _binary(operator, arguments[0].value, arguments[1].value, node)
-        return node.model_copy(update={"callee": name, "arguments": arguments})
+        return self._of_dtype(node, node.model_copy(update={"callee": name, "arguments": arguments}))
+
+    def _of_dtype(self, node: ast.Call, said: ast.Call) -> ast.Expression:
+        """``zeros(4, dtype=torch.long)`` as ``long(zeros(4))``: what is made has the type that the
+        language gives it, and a cast stands around it."""
+        dtype = next((item for item in node.arguments if item.name == "dtype"), None)
+        row = self._row(last_name(said))
+        if dtype is None or row is None or "dtype" in row.by_name:
+            return said
+        kept = tuple(item for item in said.arguments if item.name != "dtype")
+        bare = said.model_copy(update={"arguments": kept})
+        cast = cast_to(self.graph, dtype.value, self._entity)
+        if cast is None:
+            self.unknown.append(ELSEWHERE["cast"])
+        if cast is None or cast == _MADE.get(row.name, "float"):
+            return bare
+        return called(cast, [(None, bare)], node.span)
+
+    def _cast(self, node: ast.Call, value: ast.Expression) -> ast.Expression | None:
+        """``tf.cast(x, tf.float32)``, ``x.to(torch.half)``, ``x.type_as(y)`` as the cast; None
+        where what it casts to cannot be told."""
+        wanted = [
+            item.value for item in node.arguments
+            if item.name in (None, "dtype", "other") and item.value is not value
+        ]  # fmt: skip
+        for each in wanted:
+            cast = cast_to(self.graph, each, self._entity)
+            if cast is not None:
+                return called(cast, [(None, self.expression(value))], node.span)
+        return None
+
+    def _entity(self, node: ast.Expression) -> Entity:
+        """What ``node`` stands for, read once; nothing where it is in Python's form."""
+        if self.elaborate is nothing_read or holds_habit(self.graph, node):
+            return None
+        self.read.add((node.span.start, node.span.end))
+        return self.elaborate(self.graph, node)
+
+    def _rank_of(self, node: ast.Expression) -> int | None:
+        entity = self._entity(node)
+        return len(entity.type.shape) if isinstance(entity, ir.Value) else None
 
     def _method(self, node: ast.Call, callee: ast.Attribute) -> ast.Expression:
         """``value.method(...)`` as a function of the whole value."""
@@ -241,9 +314,12 @@ class Translation:
         if name in ("size", "dim", "ndimension") and not self._function(name):
             index = node.arguments[0].value if node.arguments and name == "size" else None
             return self._size(callee.value, index, node, rank=name != "size")
+        if name in _CASTING and not _is_of_a_place(node):
+            cast = self._cast(node, callee.value)
+            if cast is None:
+                self.unknown.append(ELSEWHERE["cast"])
+            return cast if cast is not None else node
         value = self.expression(callee.value)
-        if name == "to" and not _is_of_a_place(node):
-            self.unknown.append(ELSEWHERE["cast"])
         if name in _DROPPED and not self._function(name):
             return value
         if name == "t" and not node.arguments:
@@ -305,7 +381,9 @@ class Translation:
         if prefix == "self" and isinstance(node.value, ast.Name):
             return ast.Name(span=node.span, name=node.name)
         if prefix is not None and prefix != "self":
-            return self._callee(node.name, node.span)
+            if node.name == "newaxis":
+                return ast.NoneLiteral(span=node.span)
+            return infinity(node.name, node.span) or self._callee(node.name, node.span)
         if node.name in ("shape", "ndim"):
             return self._size(node.value, None, node, rank=node.name == "ndim")
         value = self.expression(node.value)
@@ -360,10 +438,19 @@ class Translation:
         return None
 
 
+def _activation(node: ast.Call) -> ast.Argument | None:
+    """Keras' activation in the call of a layer: `activation="relu"`, or behind the units."""
+    found = next((item for item in node.arguments if item.name == "activation"), None)
+    if found is None and last_name(node) == "Dense" and len(node.arguments) == 2:
+        last = node.arguments[1]
+        found = last if last.name is None and isinstance(last.value, ast.String) else None
+    return found
+
+
 def _is_the_runs(name: str | None, row: Row | None) -> bool:
     """Whether an argument says what a run knows: whether it trains, and where its tensors are."""
-    if name in ("training", "device"):
-        return True
+    if name in ("training", "device", "requires_grad", "pin_memory", "memory_format", "dtype"):
+        return row is None or name not in row.by_name
     return name == "inplace" and (row is None or name not in row.by_name)
 
 

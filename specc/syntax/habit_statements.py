@@ -11,6 +11,7 @@ from typing import Final
 
 from specc.catalog.elsewhere import other_form
 from specc.errors import Diagnostic, Fix
+from specc.syntax import habit_states
 from specc.syntax.lines import Finding, Line, span_of
 
 _INSTEAD_OF: Final = {
@@ -71,6 +72,12 @@ def tell_attribute(line: Line, match: re.Match[str]) -> Finding:
     if is_layer and "Sequential" in value:
         advice = f"name the row where it is fed: `y = x -> {name}: {{ Linear(8) -> ReLU }}`"
         return line.finding(match, "self", "there is no `self` here", advice)
+    state = re.fullmatch(r"(?:torch\.)?(?:nn\.|tf\.)?(?:Parameter|Variable)\((.*)\)", value)
+    said = habit_states.parameter(name, state[1]) if state is not None else None
+    if said is None and (flax := re.fullmatch(r"self\.param\((.*)\)", value)) is not None:
+        said = habit_states.flax_parameter(flax[1])
+    if said is not None:
+        return _declared(line, match, "there is no `self` here", said)
     made = re.match(r"(?:torch\.)?nn\.(\w+)", value)
     form = other_form(made[1]) if made is not None else None
     if form is not None:
@@ -208,6 +215,10 @@ def tell_alone(line: Line, match: re.Match[str]) -> Finding:
 def tell_method(line: Line, match: re.Match[str]) -> Finding:
     """``loss.backward()``, ``x.relu_()``: a method called for what it changes."""
     name, method = match["name"], match["method"]
+    if name == "self" and method == "register_buffer":
+        said = habit_states.buffer(match["rest"])
+        if said is not None:
+            return _declared(line, match, "a call by itself changes nothing here", said)
     if method in ("backward", "step", "zero_grad"):
         advice = "take the line away: the steps are made from `loss = ...` and `optimizer ...`"
     else:
@@ -219,6 +230,17 @@ def tell_method(line: Line, match: re.Match[str]) -> Finding:
         arguments = f"{name}, {rest}" if rest else name
         return _bound(line, match, f"{name} = {said}({arguments})")
     return line.finding(match, "whole", "a call by itself changes nothing here", advice)
+
+
+def _declared(line: Line, match: re.Match[str], message: str, said: str) -> Finding:
+    """State of another framework, with its declaration in the line's place."""
+    found = line.finding(
+        match, "self" if "self" in match.re.groupindex else "whole", message, f"write `{said}`"
+    )
+    start = line.start + len(line.said) - len(line.said.lstrip())
+    kind = "Parameter" if said.startswith("parameter") else "register_buffer"
+    fix = Fix(start, line.end, said, other_form(kind))
+    return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
 
 
 def _bound(line: Line, match: re.Match[str], said: str) -> Finding:
@@ -234,6 +256,10 @@ def _bound(line: Line, match: re.Match[str], said: str) -> Finding:
 def tell_called(line: Line, match: re.Match[str]) -> Finding:
     """``print(x)``, ``super().__init__()``."""
     name = match["name"]
+    if name == "register_buffer":
+        said = habit_states.buffer(match["whole"].strip()[len(name) :].strip()[1:-1])
+        if said is not None:
+            return _declared(line, match, "a call by itself changes nothing here", said)
     if name in ("print", "assert_"):
         advice = "take the line away: `specc show` lists every value and its shape"
     elif name == "super":
