@@ -195,6 +195,7 @@ METHODS_ELSEWHERE: Final[Mapping[str, str]] = {
     "reshape_as": "say the sizes: `reshape(x, N, -1)`",
     "parameters": "`on` selects parameters, as in `on Net` or `on *.weight`",
     "named_parameters": "`on` selects parameters, as in `on Net` or `on *.weight`",
+    "manual_seed": "a test says `seed 7`",
     "apply": "write `init kaiming_normal_ on *.weight`",
 }  # fmt: skip
 

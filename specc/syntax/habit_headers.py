@@ -6,9 +6,10 @@ statements inside (``habit_statements``)."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
-from specc.errors import Diagnostic
+from specc.errors import Diagnostic, Fix
 from specc.suggestions import meant, nearest
 from specc.syntax.lines import Finding, Line, line_at, span_of
 
@@ -46,7 +47,7 @@ def broken_header(text: str, position: int) -> tuple[int, int, str] | None:
     match = re.match(r"[ \t]*(?:(model|block|step)[ \t]+([A-Za-z_]\w*)|(train|test)\b)", line.said)
     if match is not None:
         head = f"{match[1]} {match[2]} {{" if match[1] else f"{match[3]} {{"
-    elif re.match(r"[ \t]*(\w+[ \t]*:[ \t]*)?(for|if)\b", line.said):
+    elif re.match(r"[ \t]*(\w+[ \t]*:[ \t]*)?(for|if|while|with|try)\b", line.said):
         head = _SOME_BODY
     else:
         return None
@@ -134,6 +135,22 @@ def tell_colon(line: Line, match: re.Match[str]) -> Finding | None:
     return _opened(line, found, _SOME_BODY.rstrip(" {") if word == "else" else head)
 
 
+def tell_foreign_header(line: Line, match: re.Match[str]) -> Finding | None:
+    """``while depth > 0 {`` is read as a branch."""
+    word = match["word"]
+    found = line.finding(match, "word", f"there is no `{word}` here", _INSTEAD_OF[word])
+    return _opened(line, found, _SOME_BODY.rstrip(" {"))
+
+
+def tell_one_line(line: Line, match: re.Match[str]) -> Finding:
+    """``for i in range(3): x = relu(x)``."""
+    said = f"{match['head']} {{ {match['rest'].strip()} }}"
+    found = line.finding(match, "whole", "a body stands in braces", f"write `{said}`")
+    start, end = line.place(match, "whole")
+    fix = Fix(start, end, said, f"write `{match['head']} {{ ... }}`")
+    return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
+
+
 def tell_brace_below(line: Line, match: re.Match[str]) -> Finding | None:
     """A brace below its header is read behind it."""
     below = re.compile(r"\s*\{[ \t]*(?=\r?\n|#|$)").match(line.text, line.end)
@@ -176,10 +193,11 @@ def tell_misspelt(line: Line, match: re.Match[str]) -> Finding | None:
 def _opened(line: Line, found: Finding, head: str) -> Finding | None:
     """``found``, with the line read as ``head {`` and, where only indentation shows where the body
     ends, a ``}`` put there."""
-    header = f"{head.strip()} {{"
-    if len(header) > line.end - line.start:
-        header = f"{head.strip()}{{"
-    if len(header) > line.end - line.start:
+    indent = line.said[: len(line.said) - len(line.said.lstrip())]
+    wanted = (f"{indent}{head.strip()} {{", f"{indent}{head.strip()}{{", f"{head.strip()}{{")
+    # What stands at its place is told at its place.
+    header = next((each for each in wanted if len(each) <= line.end - line.start), None)
+    if header is None:
         return found
     edits = ((line.start, line.end, header),)
     if line.said.rstrip().endswith("{"):

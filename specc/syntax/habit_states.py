@@ -46,7 +46,7 @@ def parameter(name: str, value: str) -> str | None:
     scalar = _SCALAR.fullmatch(said)
     if scalar is not None:
         return f"parameter {name}: float[] = constant_({scalar['value']})"
-    if re.match(r"empty\(", said):
+    if re.match(r"(?:empty|Tensor)\((?!\[)", said) or said.isidentifier():
         return None  # what fills it stands elsewhere
     return f"parameter {name} = {_computed(said)}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from specc.syntax.forms import FORMS
 from specc.syntax.lines import Finding, Line
 
 _OF_TEST: Final = frozenset(
@@ -17,6 +18,7 @@ _OF_TRAIN: Final = frozenset(
     "regularize constrain clip optimizer scheduler step copy ema accumulate precision"
     " metric".split()
 )
+_OF_MODEL: Final = frozenset("init weights layer parameter buffer output".split())
 _LENGTH: Final = (
     "how long a run trains is the run's affair; a test follows a few: `steps 3` in `test`"
 )
@@ -57,7 +59,12 @@ _WORDS: Final[dict[str, str]] = {
     **dict.fromkeys("warmup warmup_steps".split(),
                     "it is a scheduler: `scheduler LinearLR(start_factor=0.1, total_iters=100)"
                     " per step`"),
-    **dict.fromkeys("accumulation accumulation_steps grad_accum".split(), "write `accumulate 4`"),
+    **dict.fromkeys("accumulation accumulation_steps grad_accum accumulate_grad_batches"
+                    " gradient_accumulation_steps gradient_accumulation".split(),
+                    "write `accumulate 4`"),
+    **dict.fromkeys("tolerance tol rtol atol eps epsilon threshold".split(),
+                    "no test has a tolerance: `specc bless` measures how far honest runs differ"),
+    **dict.fromkeys("seeds random_seed manual_seed".split(), "a test says `seed 7`"),
     "device": _RUN.format("`devices cpu`"), "dtype": _RUN.format("`dtypes float32`"),
     "gpu": _RUN.format("`devices cuda`"), "gpus": _RUN.format("`devices cuda`"),
     "backend": _RUN.format("`targets compile`"),
@@ -76,6 +83,12 @@ def tell_word(line: Line, match: re.Match[str]) -> Finding | None:
     if word in _OF_TRAIN and part not in ("train", "step"):
         advice = f"write it there: `train {{ {word} ... }}`"
         return line.finding(match, "word", f"`{word}` stands in `train`", advice)
+    if word in _OF_MODEL and part in ("train", "test", "step"):
+        advice = f"write it there: `{FORMS[word]}`"
+        return line.finding(match, "word", f"`{word}` stands in a model", advice)
+    if word == "loss" and part == "test":
+        advice = "write it there: `train { loss = ... }`"
+        return line.finding(match, "word", "`loss` stands in `train`", advice)
     if word not in _WORDS:
         return None
     return line.finding(match, "word", f"there is no `{word}` to set here", _WORDS[word])

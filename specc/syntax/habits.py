@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from specc.syntax import habit_expressions as expressions
 from specc.syntax import habit_headers as headers
+from specc.syntax import habit_settings as settings
 from specc.syntax import habit_statements as statements
 from specc.syntax import habit_words as words
 from specc.syntax.lines import Finding, Line, line_at
@@ -19,6 +21,8 @@ _Say = Callable[[Line, "re.Match[str]"], "Finding | None"]
 
 _NAME: Final = r"[A-Za-z_]\w*"
 _TYPE: Final = r"(?:float|int|uint|bool|complex|bfloat|index|unit|normal|[\w.]*Tensor)\w*"
+# What a mask's sign stands between, as far as it need not be read.
+_OPERAND: Final = r"[\w.]+(?:\([^()]*\)|\[[^\[\]]*\])?|\([^()]*\)"
 # What a whole line is, the likeliest first.
 _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
     (r"""[ \t]*(?P<quotes>\"{3}|'{3})""", statements.tell_docstring),
@@ -37,10 +41,54 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
     (rf"[ \t]*(?:async[ \t]+)?(?P<word>def)[ \t]+(?P<name>{_NAME})", headers.tell_def),
     (r"[ \t]*(?P<whole>@[ \t]*\w[\w.]*(\(.*\))?)$", statements.tell_decorator),
     (r"[ \t]*(?P<sign>//|/\*|--)", statements.tell_slashes),
+    (r"""[^"';]*(?P<sign>;)""", statements.tell_several),
+    (r"[ \t]*(?P<word>while|with|try)\b[^{:]*\{$", headers.tell_foreign_header),
+    (
+        rf"[ \t]*(?P<whole>(?P<name>{_NAME})\[(?P<index>.*)\][ \t]*(?P<sign>[-+*/@%]?)="
+        r"(?P<value>[^=].*))$",
+        expressions.tell_part,
+    ),
+    (
+        rf"[ \t]*(?P<whole>(?P<name>(?!self\.\w+[ \t]*=){_NAME}(?:\.\w+)*)\.(?P<member>\w+)[ \t]*="
+        r"(?P<value>[^=].*))$",
+        expressions.tell_member,
+    ),
+    (
+        r"[ \t]*(?P<whole>(?:\w+\.)*clip_grad_(?P<kind>norm|value)_\([^,]*,(?P<bound>[^,)]*)\))$",
+        settings.tell_clipped,
+    ),
+    (
+        r"[ \t]*(?P<whole>(?:torch\.)?(?:nn\.)?init\.(?P<name>\w+)\((?P<rest>.*)\))$",
+        settings.tell_initialised,
+    ),
+    (
+        r"[ \t]*(?P<whole>(?P<word>optimizer|scheduler|clip|regularize|constrain)[ \t]+"
+        rf"(?P<name>{_NAME})[ \t]+(?P<rest>(?:{_NAME}[ \t]*=|[\d.]).*?)"
+        r"(?P<tail>[ \t]+(?:on|per)\b.*)?)$",
+        settings.tell_bare_settings,
+    ),
+    (
+        r"[ \t]*(?P<whole>(?P<word>regularize|constrain)[ \t]+\w+(?:\([^()]*\))?)$",
+        settings.tell_no_selector,
+    ),
+    (
+        r"[ \t]*(?P<word>targets|devices|dtypes|modes|layouts|optimizers)[ \t]+"
+        r"(?P<rest>\w+(?:[ \t]+\w+)+)$",
+        settings.tell_no_commas,
+    ),
+    (
+        r"[ \t]*(?P<word>sizes|params)[ \t]+(?P<rest>\w+=\w+(?:[ \t]+\w+=\w+)+)$",
+        settings.tell_no_commas,
+    ),
     (
         r"(?P<head>[ \t]*(?:\w+[ \t]*:[ \t]*)?(?P<word>model|block|train|test|step|for|if|else"
         r"|elif|while|with|try)\b[^{]*?)(?P<colon>:)$",
         headers.tell_colon,
+    ),
+    (
+        r"[ \t]*(?P<whole>(?P<head>(?:for|if)\b[^{:]*[^{: \t])[ \t]*:[ \t]*"
+        r"(?P<rest>[A-Za-z_][^{]*))$",
+        headers.tell_one_line,
     ),
     (r"[ \t]*(?P<word>else)\b[^{]*\{", headers.tell_else_below),
     (r"[ \t]*(?P<word>model|block|train|test|step|for|if)\b[^{]*$", headers.tell_brace_below),
@@ -79,7 +127,7 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
 _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (
     (
         rf"(?P<whole>(?P<name>{_NAME})[ \t]*(?P<sign>\*\*|//|[-+*/@%])="
-        r"(?P<value>[^=}][^}]*?))(?=[ \t]*(?:\}|$))",
+        r"(?P<value>[^=};][^};]*?))(?=[ \t]*(?:[};]|$))",
         statements.tell_in_place,
     ),
     (
@@ -90,6 +138,29 @@ _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (
     (
         r"(?P<call>\brepeat[ \t]*\((?P<count>[^,()]+),)(?:[ \t]*[A-Z]\w*\)?|[ \t]*\w*)",
         statements.tell_repeat,
+    ),
+    (r"(?P<word>\belif\b)", expressions.tell_elif),
+    (r"""(?P<whole>\b[fFrRbBuU](?:"[^"]*"|'[^']*'))""", expressions.tell_formatted),
+    (r"""(?P<sign>\{)[ \t]*(?:\}|["'][^"']*["'][ \t]*:)""", expressions.tell_dictionary),
+    (r"\([^()]*(?P<word>\bfor\b)[^{]*$", expressions.tell_generator),
+    (
+        rf"(?P<whole>(?P<left>{_OPERAND})[ \t]*(?P<sign>&&?|\|\|?)(?!>)[ \t]*(?P<right>{_OPERAND}))",
+        expressions.tell_mask,
+    ),
+    (rf"(?P<whole>(?P<sign>~|!)(?!=)[ \t]*(?P<value>{_OPERAND}))", expressions.tell_not),
+    (
+        "(?P<whole>[\u201c\u201d\u201e\u2018\u2019](?P<value>[^\u201c\u201d\u2018\u2019\"']*)"
+        "[\u201c\u201d\u2018\u2019])",
+        expressions.tell_curly_quotes,
+    ),
+    (r"""\bon[ \t]+(?P<quoted>["'](?P<value>[^"']*)["'])""", settings.tell_quoted_selector),
+    (r"(?P<whole>\bon[ \t]+[\w.]*\bparameters\(\))", settings.tell_parameters),
+    (r"\{[ \t]*(?P<whole>(?P<value>\w+[ \t]*=[^{}]*?)[ \t]+on\b)", settings.tell_group),
+    (r"\bgroup\b.*(?P<word>\bgroup\b)", settings.tell_second_group),
+    (
+        r"scheduler\b.*\)[ \t]*(?P<whole>\b(?:every|each|on|by)[ \t]+"
+        r"(?P<value>step|epoch|batch|iteration)\w*)",
+        settings.tell_interval,
     ),
     (r"(?P<word>\blambda\b)[ \t]*", statements.tell_lambda),
     (r"(?P<word>\bis\b)[ \t]+(?:not[ \t]+)?[Nn]one", statements.tell_is_none),
@@ -119,6 +190,9 @@ def find_habit(text: str, position: int, file: str, inserted: Sequence[int] = ()
     ``inserted`` are the places of braces that are not the text's own."""
     if _is_long(text, position):
         return None
+    arrow = expressions.tell_arrow_at_end(text, position, file)
+    if arrow is not None:
+        return arrow
     comma = statements.tell_comma(text, position, file)
     if comma is not None:
         return comma

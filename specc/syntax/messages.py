@@ -8,6 +8,7 @@ from typing import Final
 from lark import Token
 
 from specc.errors import Diagnostic, Span
+from specc.syntax.forms import form_of
 from specc.syntax.newlines import DEEPEST, BracketError
 
 _KEYWORDS: Final = frozenset(
@@ -30,9 +31,21 @@ _CHARACTERS: Final = {
     "'": "strings are written with double quotes",
     "`": "strings are written with double quotes",
     ";": "a newline ends a statement",
-    "&": "write `and`",
-    "|": "write `or`, or `->` to feed a value on",
+    "&": "of masks, `logical_and(a, b)`; of what is known while compiling, `a and b`",
+    "|": "of masks, `logical_or(a, b)`; of what is known while compiling, `a or b`; a value is fed"
+         " on with `->`",
     "!": "write `not`, or `!=`",
+    "~": "write `not`",
+    "\N{EN DASH}": "write `-`", "\N{EM DASH}": "write `-`", "\N{MINUS SIGN}": "write `-`",
+    "\N{MULTIPLICATION SIGN}": "write `*`", "\N{MIDDLE DOT}": "write `*`",
+    "\N{DIVISION SIGN}": "write `/`", "\N{LESS-THAN OR EQUAL TO}": "write `<=`",
+    "\N{GREATER-THAN OR EQUAL TO}": "write `>=`", "\N{NOT EQUAL TO}": "write `!=`",
+    "\N{RIGHTWARDS ARROW}": "write `->`", "\N{HORIZONTAL ELLIPSIS}": "write `...`",
+    **dict.fromkeys(("\N{LEFT DOUBLE QUOTATION MARK}", "\N{RIGHT DOUBLE QUOTATION MARK}",
+                     "\N{LEFT SINGLE QUOTATION MARK}", "\N{RIGHT SINGLE QUOTATION MARK}"),
+                    'strings are written with `"`'),
+    "\N{NO-BREAK SPACE}": "write a space", "\N{ZERO WIDTH SPACE}": "take it away",
+    "\N{BYTE ORDER MARK}": "take it away",
     "^": "a power is written `**`",
     "$": "a name is written without a sign",
     "\\": "a line goes on inside brackets, after an operator, or with `->` on the next line",
@@ -66,6 +79,7 @@ def token_diagnostic(token: Token, expected: set[str], text: str, file: str) -> 
     if token.type in ("NAME", "SELECTOR") and expected & {"STRING"} and alone:
         if not expected & {"NAME", "SELECTOR"}:
             hint = hint or f'write it in double quotes: `"{_clip(str(token))}"`'
+    hint = hint or _form(text, start)
     return Diagnostic("E0102", f"{shown} cannot stand here; expected {_list(expected)}", span, hint)
 
 
@@ -78,7 +92,8 @@ def character_diagnostic(text: str, position: int, file: str) -> Diagnostic:
             "E0101", "this string is not closed on its line", span, 'close it with `"`'
         )
     if not character.isprintable():
-        return Diagnostic("E0101", f"the character U+{ord(character):04X} cannot stand here", span)
+        message = f"the character U+{ord(character):04X} cannot stand here"
+        return Diagnostic("E0101", message, span, _CHARACTERS.get(character, "take it away"))
     hint = _CHARACTERS.get(character)
     if hint is None and character.isalpha():
         hint = "names are made of the letters a-z, A-Z, digits and `_`"
@@ -125,6 +140,16 @@ def _hint(token: Token, text: str) -> str | None:
     if token.type == "NAME" and re.search(r"\b(True|False|None)$", str(token)):
         return f"write `{str(token).lower()}`"
     return None
+
+
+def _form(text: str, place: int) -> str | None:
+    """The form of the statement at fault, by the word that its line begins with."""
+    start = text.rfind("\n", 0, place) + 1
+    word = re.match(r"[ \t]*([A-Za-z_]\w*)", text[start:])
+    if word is None or word.end(1) + start > place:
+        return None
+    parts = re.findall(r"(?m)^(model|block|train|test)\b", text[:start])
+    return form_of(word[1], parts[-1] if parts else "")
 
 
 def _list(expected: set[str]) -> str:

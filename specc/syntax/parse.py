@@ -99,7 +99,10 @@ def _parse(text: str, file: str, collector: Collector) -> Parsed:
         if found is not None and errors < MOST_SYNTAX_ERRORS:
             before = remaining
             unread.update(found.words)
+            opened = broken_header(remaining, position)
             for start, end, instead in found.edits:
+                if not instead and opened is not None and not _balanced(remaining[start:end]):
+                    start, end, instead = opened  # its body is read all the same
                 remaining = _replaced(remaining, start, end, instead)
             if found.insertion is not None:
                 place, brace = found.insertion
