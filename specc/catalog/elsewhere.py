@@ -59,6 +59,46 @@ LOSS_NAMES: Final[Mapping[str, str]] = {
     "BCEWithLogits": "BCEWithLogitsLoss", "Huber": "HuberLoss",
 }  # fmt: skip
 OPTIMIZER_NAMES: Final[Mapping[str, str]] = {"RMSProp": "RMSprop", "AdaGrad": "Adagrad"}
+METRIC_NAMES: Final[Mapping[str, str]] = {
+    **dict.fromkeys("Acc acc accuracy_score CategoricalAccuracy SparseCategoricalAccuracy".split(),
+                    "Accuracy"),
+    **dict.fromkeys("F1 f1 f1_score FScore".split(), "F1Score"),
+    **dict.fromkeys("AUC auc roc_auc_score ROCAUC".split(), "AUROC"),
+    **dict.fromkeys("MAE mae mean_absolute_error".split(), "MeanAbsoluteError"),
+    **dict.fromkeys("MSE mse mean_squared_error".split(), "MeanSquaredError"),
+    "MAPE": "MeanAbsolutePercentageError", "R2": "R2Score", "r2_score": "R2Score",
+    "PSNR": "PeakSignalNoiseRatio", "SSIM": "StructuralSimilarityIndexMeasure",
+    "IoU": "JaccardIndex", "MCC": "MatthewsCorrCoef", "matthews_corrcoef": "MatthewsCorrCoef",
+    "precision_score": "Precision", "recall_score": "Recall",
+}  # fmt: skip
+PENALTY_NAMES: Final[Mapping[str, str]] = {
+    "Lasso": "L1", "l1_loss": "L1", "Ridge": "L2", "weight_decay": "L2", "WeightDecay": "L2",
+    "l1_l2": "ElasticNet", "L1L2": "ElasticNet", "orthogonal": "Orthogonal",
+    "NonNeg": "NonNegative", "non_neg": "NonNegative", "Positive": "NonNegative",
+    "max_norm": "MaxNorm", "clamp_": "Clamp", "clip": "Clamp",
+    "clip_grad_norm_": "GradNorm", "clip_grad_norm": "GradNorm", "norm": "GradNorm",
+    "clip_grad_value_": "GradValue", "clip_grad_value": "GradValue", "value": "GradValue",
+}  # fmt: skip
+INIT_NAMES: Final[Mapping[str, str]] = {
+    "glorot_uniform": "xavier_uniform_", "GlorotUniform": "xavier_uniform_",
+    "he_uniform": "kaiming_uniform_", "HeUniform": "kaiming_uniform_",
+}  # fmt: skip
+# Words of `test` and of `precision`.
+WORD_NAMES: Final[Mapping[str, str]] = {
+    **dict.fromkeys("fp32 float single f32".split(), "float32"),
+    **dict.fromkeys("fp16 half f16 16".split(), "float16"),
+    **dict.fromkeys("bf16 brain".split(), "bfloat16"),
+    **dict.fromkeys("fp64 double f64".split(), "float64"),
+    **dict.fromkeys("gpu nvidia".split(), "cuda"),
+    **dict.fromkeys("jit script scripted".split(), "torchscript"),
+    **dict.fromkeys("inductor compiled dynamo".split(), "compile"),
+    **dict.fromkeys("training fit".split(), "train"),
+    **dict.fromkeys("evaluation evaluate inference validation test valid".split(), "eval"),
+    **dict.fromkeys("NHWC nhwc".split(), "channels_last"),
+    **dict.fromkeys("NCHW nchw contiguous_format".split(), "contiguous"),
+    "forloop": "for_loop", "allow": "allowed", "true": "allowed",
+    "false": "refused", "refuse": "refused",
+}  # fmt: skip
 OPERATORS: Final[Mapping[str, str]] = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "true_divide": "/", "floor_divide": "//",
     "remainder": "%", "pow": "**", "mm": "@", "matmul": "@", "eq": "==", "ne": "!=", "lt": "<",

@@ -10,7 +10,7 @@ import math
 from typing import Literal
 
 from specc import ir
-from specc.errors import Span, TooLarge
+from specc.errors import Fix, Span, TooLarge
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block
 from specc.semantics.calls import apply_layer, call_function, given_arguments, make_layer
@@ -218,7 +218,10 @@ def _call_name(
         return call_function(graph, "function", catalogue.functions[name], given, span, hint)
     if name in catalogue.losses:
         if graph.kind != "train":
-            return graph.error("E0204", f"{name} is a loss; losses stand in `train`", callee.span)
+            return graph.error(
+                "E0204", f"{name} is a loss; losses stand in `train`", callee.span,
+                f"write `loss = {name}(...)` in `train`",
+            )  # fmt: skip
         return call_function(graph, "loss", catalogue.losses[name], given, span, hint)
     if name in catalogue.metrics:
         return graph.error(
@@ -265,6 +268,13 @@ def _attribute(graph: Graph, expression: ast.Attribute, hint: Hint) -> Entity:
             attribute: Literal["T", "mT"] = "T" if expression.name == "T" else "mT"
             graph.nodes.append(ir.Transpose(value, attribute, made, span))
             return made
+    part = {"values": 0, "indices": 1}.get(expression.name)
+    if isinstance(value, Items) and part is not None:
+        said = f"{written(expression.value)}[{part}]"
+        return graph.error(
+            "E0226", f"the results have no `.{expression.name}`: each has its place", span,
+            f"write `{said}`", (), Fix(span.start, span.end, said),
+        )  # fmt: skip
     called = as_call(graph, expression)
     return graph.error(
         "E0226",

@@ -5,17 +5,21 @@ Non-goals: the tables (``catalog.elsewhere``), the rule of nearness (``specc.sug
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from specc.catalog import (
+    CLIPS,
+    CONSTRAINTS,
     FUNCTIONS,
     INITS,
     LAYERS,
     LOSSES,
     METRICS,
     OPTIMIZERS,
+    REGULARIZERS,
     SCHEDULERS,
+    WRAPPERS,
 )
 from specc.catalog.elsewhere import (
     ARGUMENT_NAMES,
@@ -24,10 +28,11 @@ from specc.catalog.elsewhere import (
     LOSS_NAMES,
     OF_BETAS,
     OPERATORS,
+    WORD_NAMES,
 )
 from specc.catalog.rows import Row
 from specc.semantics.entities import LayerHandle
-from specc.suggestions import meant, nearest
+from specc.suggestions import did_you_mean, listed, meant, nearest
 
 if TYPE_CHECKING:
     from specc.semantics.graph import Graph
@@ -37,6 +42,18 @@ if TYPE_CHECKING:
 Place: TypeAlias = Literal["value", "call", "made", "stage"]
 
 
+# What is no layer, function or value, and the statement that it stands in.
+_STATEMENTS: Final[Mapping[str, tuple[Mapping[str, Row], str]]] = {
+    "loss": (LOSSES, "`loss = {}(...)` in `train`"),
+    "metric": (METRICS, "`metric {}(...)` in `train`"),
+    "optimizer": (OPTIMIZERS, "`optimizer {}(...)` in `train`"),
+    "scheduler": (SCHEDULERS, "`scheduler {}(...) per epoch` in `train`"),
+    "regularizer": (REGULARIZERS, "`regularize {}(...) on *.weight` in `train`"),
+    "constraint": (CONSTRAINTS, "`constrain {}(...) on *.weight` in `train`"),
+    "clip": (CLIPS, "`clip {}(...)` in `train`"),
+    "initialiser": (INITS, "`init {} on *.weight` in a model"),
+    "parametrization": (WRAPPERS, "`Linear(8) with {}` where the layer stands"),
+}  # fmt: skip
 # Of a file with more unknown names, the others' messages say what there is.
 _MOST_SOUGHT: Final = 300
 
@@ -100,6 +117,23 @@ def meant_argument(row: Row, name: str) -> str | None:
         if candidate in row.by_name:
             return candidate
     return close
+
+
+def meant_word(word: str, choices: Sequence[str]) -> str:
+    """The help of a message on ``word``, which is none of ``choices``."""
+    known = WORD_NAMES.get(word)
+    if word in choices or known in choices:
+        return meant(word if word in choices else known or word)
+    return did_you_mean(word, choices, listed(choices)) or ""
+
+
+def of_another_kind(name: str, what: str = "") -> str | None:
+    """What ``name`` is, where it is in the catalogue and no ``what``, and how it is said."""
+    for kind, (table, form) in _STATEMENTS.items():
+        if kind != what and name in table:
+            an = "an" if kind[0] in "aeio" else "a"
+            return f"it is {an} {kind}: write {form.format(name)}"
+    return None
 
 
 def argument_advice(row: Row, name: str, form: str) -> str:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 # What is told where the translation does not check.
 _OTHERWISE: Final = "names stand alone, and what works on a value is a function of it: `relu(x)`"
+_OF_SELF: Final = (
+    "names stand alone; a layer that is used by its name is declared before: `layer {0} ="
+    " Linear(8)`, then `{0}(x)`"
+)
 
 __all__ = [
     "as_call",
@@ -92,7 +96,10 @@ def _report(node: ast.Expression, said: ast.Expression, translation: Translation
     advice, fix = (translation.unknown or [""])[0], None
     if not advice:
         text = written(said)
-        advice, fix = f"write `{text}`", Fix(node.span.start, node.span.end, text, _OTHERWISE)
+        callee = node.callee if isinstance(node, ast.Call) else node
+        own = root(graph, callee) == "self"
+        otherwise = _OF_SELF.format(last_name(node)) if own else _OTHERWISE
+        advice, fix = f"write `{text}`", Fix(node.span.start, node.span.end, text, otherwise)
     entity = graph.error("E0226", _message(graph, node), node.span, advice, (), fix)
     translation.read_the_rest(node)
     return entity
@@ -138,6 +145,8 @@ def _message(graph: Graph, node: ast.Expression) -> str:
         callee = callee.callee
     if isinstance(callee, ast.Subscript):
         callee = callee.value
+    if isinstance(callee, ast.Attribute) and callee.name in ("values", "indices"):
+        return _message(graph, callee.value)
     if isinstance(callee, ast.Attribute):
         prefix = root(graph, callee)
         if prefix == "self":

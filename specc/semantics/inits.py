@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from specc import ir
 from specc.catalog import INITS
+from specc.catalog.elsewhere import INIT_NAMES
 from specc.catalog.rows import InitRow, RuleError
 from specc.semantics import static
 from specc.semantics.calls import given_arguments
@@ -19,7 +20,7 @@ from specc.semantics.habits import last_name
 from specc.semantics.selectors import in_two, resolve
 from specc.semantics.settings import check_ranges
 from specc.semantics.unnamed import bind_call
-from specc.suggestions import did_you_mean, listed
+from specc.suggestions import did_you_mean, listed, meant
 from specc.syntax import ast
 
 
@@ -81,7 +82,9 @@ def read_initializer(graph: Graph, call: ast.Expression) -> InitCall | None:
             "E0405",
             f"there is no initialiser called `{name or 'this'}`",
             call.span,
-            did_you_mean(name or last_name(callee), INITS, listed(INITS)),
+            meant(INIT_NAMES[name])
+            if name in INIT_NAMES
+            else did_you_mean(name or last_name(callee), INITS, listed(INITS)),
         )
         return None
     given = given_arguments(graph, arguments, elaborate)

@@ -6,11 +6,12 @@ with (``feeding``)."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from specc import ir
 from specc.catalog.pairs import BIAS_BEFORE_NORM, OF_PROBABILITIES, Pair
 from specc.errors import Collector, Diagnostic, Span
+from specc.semantics.entities import POISON, is_static
 from specc.semantics.graph import Graph
 
 
@@ -36,6 +37,24 @@ def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
                     span,
                     f"use it, put it out, or call it `_{name}`",
                 )
+
+
+def warn_of_idle(graphs: Sequence[Graph], collector: Collector) -> None:
+    """Warns of a number or a string of `train` that nothing reads: ``epochs = 10`` sets nothing.
+    ``graphs`` are those of the training and of its steps."""
+    if collector.failed:
+        return  # what was reported may read it
+    used = set[str]().union(*(graph.used for graph in graphs))
+    for name, span in {name: span for graph in graphs for name, span in graph.assigned.items()}.items():
+        value = next((graph.env[name] for graph in graphs if name in graph.env), POISON)
+        if name in used or name.startswith("_") or not is_static(value):
+            continue
+        from specc.syntax.habit_words import setting  # a habit alone needs it
+
+        collector.warning(
+            "W0201", f"`{name}` is a value that nothing reads", span,
+            setting(name) or "use it, or take it away",
+        )  # fmt: skip
 
 
 def _unread_states(model: ir.Module, collector: Collector) -> None:

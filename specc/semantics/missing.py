@@ -8,7 +8,7 @@ from specc.catalog.elsewhere import ELSEWHERE, EXTEND, FORMULA, TRUTH, left_out,
 from specc.catalog.std import BLOCKS, using
 from specc.errors import Fix, Span
 from specc.semantics.entities import POISON, Entity
-from specc.semantics.foreign_names import Place, near, other_name
+from specc.semantics.foreign_names import Place, near, of_another_kind, other_name
 from specc.semantics.graph import Graph
 from specc.suggestions import meant, nearest
 from specc.syntax import ast
@@ -76,6 +76,9 @@ def _advice(
         form = FORMULA
     if form is not None:
         return form, None
+    other_kind = of_another_kind(name)
+    if other_kind is not None:
+        return other_kind, None
     position = _position(graph, name)
     if position is not None and translation is None:
         return position, None
@@ -95,9 +98,25 @@ def _advice(
     return meant(found), Fix(span.start, span.start + len(name), found, otherwise)
 
 
+def _label(graph: Graph, name: str) -> str | None:
+    """What to do where ``name`` is the label of a layer, which is no name of a value."""
+    layer = graph.layers.get(name) or next(
+        (each for path, each in graph.layers.items() if path.partition(".")[0] == name), None
+    )
+    if layer is None or graph.kind == "train":
+        return None
+    return (
+        f"it is the label of a layer; to use that again, declare it: `layer {name} ="
+        f" {layer.type}(...)`, then `{name}(x)`"
+    )
+
+
 def _what_there_is(graph: Graph, name: str, place: Place) -> str:
     """What is told of a name that is no other's."""
     owner = graph.library.value_of(name) if graph.kind == "train" else None
+    label = _label(graph, name)
+    if label is not None:
+        return label
     if owner is not None:
         return f"it is a value inside {owner}, and what that puts out is seen here: `output {name}`"
     if place != "value" and graph.kind == "train":

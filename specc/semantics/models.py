@@ -46,6 +46,7 @@ from specc.semantics.sites import (
 from specc.semantics.states import declare_state
 from specc.semantics.ties import equate, without_ties
 from specc.semantics.types import tensor_type
+from specc.semantics.unnamed import counted
 from specc.sizes import Poly, Size
 from specc.syntax import ast
 
@@ -342,15 +343,14 @@ def _hint(targets: tuple[ast.Target, ...]) -> Hint:
 def _destructure(graph: Graph, targets: tuple[ast.Target, ...], value: Entity, span: Span) -> None:
     if not isinstance(value, Items) or len(value.items) != len(targets):
         if not isinstance(value, Poison):
-            found = f"{len(value.items)} results" if isinstance(value, Items) else describe(value)
-            graph.error(
-                "E0232",
-                f"{len(targets)} names for {found}",
-                span,
-                "nest the names as the results are: `out, (h, c) = ...`"
+            found = (
+                counted(len(value.items), "result")
                 if isinstance(value, Items)
-                else None,
+                else f"one value, {describe(value)}"
             )
+            inner = targets[0].items if len(targets) == 1 else targets
+            said = counted(len(inner) or 1, "name")
+            graph.error("E0232", f"{said} for {found}", span, _names_for(value))
         for name in _target_names(targets):
             graph.env[name] = POISON
         return
@@ -359,6 +359,19 @@ def _destructure(graph: Graph, targets: tuple[ast.Target, ...], value: Entity, s
             _bind(graph, target, item)
         else:
             _destructure(graph, target.items, item, span)
+
+
+def _names_for(value: Entity) -> str:
+    """The help of a message on names that are more or fewer than what ``value`` has."""
+    if not isinstance(value, Items):
+        return "its parts are taken by an index, `x[0]`, or as a list: `a, b = unbind(x, 0)`"
+    nested = any(isinstance(item, Items) for item in value.items)
+    letters = [chr(ord("a") + place) for place in range(min(len(value.items), 6))]
+    shown = ", ".join("(h, c)" if isinstance(item, Items) else letter
+                      for letter, item in zip(letters, value.items, strict=False))  # fmt: skip
+    more = ", ..." if len(value.items) > len(letters) else ""
+    what = "nest the names as the results are" if nested else "name each, or none by `_`"
+    return f"{what}: `{shown}{more} = ...`"
 
 
 def _bind(graph: Graph, target: ast.Target, value: Entity) -> None:

@@ -18,12 +18,15 @@ from specc.errors import Collector, Span
 from specc.semantics import static
 from specc.semantics.entities import POISON, Entity, describe, is_poisoned, is_static, to_static
 from specc.semantics.expressions import elaborate
+from specc.semantics.foreign_names import meant_word
 from specc.semantics.graph import Graph
 from specc.semantics.layer_choices import read_choice
 from specc.semantics.params import converted
+from specc.semantics.python_forms import last_name
 from specc.semantics.values import article
 from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
+from specc.syntax.written import written as said
 
 CHOICES: Final = {
     "targets": ("eager", "compile", "torchscript", "export"),
@@ -239,6 +242,7 @@ def _setting(statement: ast.Setting, graph: Graph) -> Any:
                 "E0504",
                 f"`{name}` is one whole number from {limits[0]} to {limits[1]}",
                 statement.span,
+                f"write `{name} {max(limits[0], 3)}`",
             )
             return None
         return value
@@ -249,9 +253,9 @@ def _setting(statement: ast.Setting, graph: Graph) -> Any:
             none = "no word for" if name in _ONE else "none of the"
             graph.error(
                 "E0505",
-                f"`{word or 'this'}` is {none} {name}",
+                f"`{word or said(written)}` is {none} {name}",
                 written.span,
-                did_you_mean(word or "", CHOICES[name], listed(CHOICES[name])),
+                meant_word(word or last_name(written), CHOICES[name]),
             )
             return None
         if word not in chosen:

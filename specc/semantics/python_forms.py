@@ -29,6 +29,8 @@ def is_habit(graph: Graph, node: ast.Node) -> bool:
             return other or is_sequential(graph, callee)
         case ast.Subscript(value=ast.Attribute(name="shape")):
             return True
+        case ast.Attribute(name="values" | "indices", value=ast.Call() as call):
+            return is_habit(graph, call)
         case ast.Attribute():
             return root(graph, node) is not None or node.name in OF_TENSORS
     return False

@@ -11,8 +11,10 @@ from typing import Literal, TypeAlias
 
 from specc import ir
 from specc.catalog.rows import Row, SchedulerRow
-from specc.errors import Collector
+from specc.errors import Collector, Fix
+from specc.semantics.python_forms import last_name
 from specc.syntax import ast
+from specc.syntax.written import written
 
 Arguments: TypeAlias = tuple[ast.Argument, ...]
 
@@ -32,10 +34,29 @@ class Reader:
         if row is None:
             return None
         assert isinstance(row, SchedulerRow)
+        arguments = self._without_optimizer(row, arguments, call)
         if row.parts is None:
             settings = self.settings(row, arguments, call)
             return None if settings is None else self._made(row, settings, interval, call)
         return self._composed(row, arguments, interval, call)
+
+    def _without_optimizer(
+        self, row: SchedulerRow, arguments: Arguments, call: ast.Expression
+    ) -> Arguments:
+        """``arguments`` less torch's first, `StepLR(optimizer, ...)`, which is reported."""
+        first = arguments[0] if arguments else None
+        if first is None or first.name not in (None, "optimizer"):
+            return arguments
+        if last_name(first.value) not in ("optimizer", "optim", "opt", "optimiser"):
+            return arguments
+        rest = arguments[1:]
+        name = ast.Name(span=call.span, name=row.name)
+        said = written(ast.Call(span=call.span, callee=name, arguments=rest) if rest else name)
+        self.collector.error(
+            "E0203", "a scheduler moves the optimizer above it, and is not given one", first.span,
+            f"write `{said}`", (), Fix(call.span.start, call.span.end, said, "take it away"),
+        )  # fmt: skip
+        return rest
 
     def _composed(
         self, row: SchedulerRow, arguments: Arguments, interval: Literal["step", "epoch"],
@@ -76,6 +97,7 @@ class Reader:
         inner, arguments = self.find(call)
         if not isinstance(inner, SchedulerRow):
             return None
+        arguments = self._without_optimizer(inner, arguments, call)
         if inner.monitors or inner.parts is not None:
             why = "waits for a value" if inner.monitors else "is made of others itself"
             self.collector.error(

@@ -204,6 +204,9 @@ def _meant(pattern: str, model: ir.Module, among: Among) -> Iterator[str]:
     blocks = sorted({layer.type for _, layer in model.all_blocks})
     heads = [*among.members, *([] if among.members else [model.name]), *blocks, *types]
     words = pattern.split(".")
+    if words[0].lower() in ("self", "model", "net", "module", model.name.lower()) and words[1:]:
+        yield ".".join(words[1:])  # Python's name of the whole
+        yield ".".join([*words[1:], "*"])
     inside = list(dict.fromkeys(word for name in names for word in name.split(".")))
     for place, word in enumerate(words):
         close = nearest(word, [*heads, *inside] if place == 0 else inside)

@@ -6,6 +6,7 @@ before, which are ``declared``."""
 from __future__ import annotations
 
 from specc import ir
+from specc.errors import Fix
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block, too_many
 from specc.semantics.calls import apply_layer, call_function, given_arguments, head, make_layer
@@ -20,6 +21,7 @@ from specc.semantics.entities import (
     describe,
     is_poisoned,
 )
+from specc.semantics.foreign_names import of_another_kind
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, rank_of, report_stage, translated_stage
 from specc.semantics.inlined import inline, is_inlined
@@ -30,6 +32,7 @@ from specc.semantics.missing import is_elsewhere, unknown
 from specc.semantics.rows import chain, labelled, repeat
 from specc.semantics.wrappers import read_wrappers
 from specc.syntax import ast
+from specc.syntax.written import written
 
 
 def pipeline(graph: Graph, expression: ast.Pipeline, hint: Hint, elaborate: Elaborate) -> Entity:
@@ -77,6 +80,7 @@ def _stage(
             "E0226",
             "a stage of a pipe is a layer or a function: `x -> Linear(10) -> relu`",
             target.span,
+            *_row_in_braces(target),
         )
     if is_elsewhere(graph, name):
         return unknown(graph, name, target.span, place="stage")
@@ -141,14 +145,26 @@ def _stage(
         return call_function(graph, "loss", catalogue.losses[name], given, span, hint, first=value)
     if name in catalogue.losses or name in catalogue.metrics:
         return graph.error(
-            "E0204", f"{name} stands in `train`, not in a pipe of layers", target.span
-        )
+            "E0204", f"{name} stands in `train`, not in a pipe of layers", target.span,
+            of_another_kind(name),
+        )  # fmt: skip
     if entity is not None:
         return graph.error(
             "E0226", f"`{name}` is {describe(entity)}; a stage is a layer or a function", span
         )
     translation = translated_stage(graph, target, rank_of(value))
     return unknown(graph, name, target.span, translation, "stage")
+
+
+def _row_in_braces(target: ast.Expression) -> tuple[str, tuple[str, ...], Fix | None]:
+    """The help, and the fix, of a stage that is no name: ``(Linear(16), ReLU)``."""
+    otherwise = "put layers in a row in braces: `x -> { Linear(10) -> ReLU }`"
+    items = target.items if isinstance(target, ast.Sequence) else ()
+    if not items or any(head(item)[0] is None for item in items):
+        return otherwise, (), None
+    said = f"{{ {' -> '.join(written(item) for item in items)} }}"
+    fix = Fix(target.span.start, target.span.end, said, otherwise)
+    return f"write `{said}`", (), fix
 
 
 def _takes_list(graph: Graph, stage: ast.Stage) -> bool:

@@ -11,13 +11,20 @@ from typing import Final, Literal
 
 from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, LOSSES, METRICS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
-from specc.catalog.elsewhere import OPTIMIZER_NAMES, PUBLISHED, left_out
+from specc.catalog.elsewhere import (
+    METRIC_NAMES,
+    OPTIMIZER_NAMES,
+    PENALTY_NAMES,
+    PUBLISHED,
+    left_out,
+)
 from specc.catalog.rows import OptimizerRow, Row
 from specc.errors import Collector, Fix, Span
 from specc.semantics.bind import Bound, bind
 from specc.semantics.calls import given_arguments
 from specc.semantics.entities import describe, is_poisoned, to_operand
 from specc.semantics.expressions import elaborate
+from specc.semantics.foreign_names import of_another_kind
 from specc.semantics.graph import Graph
 from specc.semantics.habits import last_name, without_prefix
 from specc.semantics.loops import for_loop
@@ -37,6 +44,7 @@ from specc.semantics.unnamed import Told, bind_call
 from specc.semantics.uses import visible_uses
 from specc.suggestions import listed, meant, nearest
 from specc.syntax import ast
+from specc.syntax.written import written
 
 _NO_ARGUMENTS: Final[tuple[ast.Argument, ...]] = ()
 
@@ -372,6 +380,7 @@ class StepBuilder:
                 "E0408",
                 f"a scheduler moves `per step` or `per epoch`, not per {interval}",
                 statement.span,
+                "write `per step`: it moves with each step of the optimizer",
             )
             return
         position = len(self.optimizers) - 1
@@ -427,13 +436,15 @@ def find_row(
         )
         return None, ()
     row = table.get(name)
+    if isinstance(row, OptimizerRow):
+        arguments = _without_parameters(collector, row, call, arguments)
     offer = offered(name) if row is None else None
     if offer is not None:
         collector.error("E0724", not_named(name), call.span, offer)
     elif row is None:
-        close = OPTIMIZER_NAMES.get(name) or (None if name in PUBLISHED else nearest(name, table))
+        close = _OTHER_NAMES.get(what, {}).get(name) or (None if name in PUBLISHED else nearest(name, table))
         close = close if close in table else None
-        otherwise = _of_another_kind(name, what) or left_out(name) or listed(table)
+        otherwise = of_another_kind(name, what) or left_out(name) or listed(table)
         collector.error(
             "E0405",
             f"there is no {what} called `{name}`",
@@ -445,26 +456,34 @@ def find_row(
     return row, arguments
 
 
+def _without_parameters(
+    collector: Collector, row: Row, call: ast.Expression, arguments: tuple[ast.Argument, ...]
+) -> tuple[ast.Argument, ...]:
+    """``arguments`` less torch's first, `SGD(net.parameters(), ...)`, which is reported."""
+    first = arguments[0] if arguments else None
+    if first is None or last_name(first.value) not in ("parameters", "params"):
+        return arguments
+    rest = arguments[1:]
+    name = ast.Name(span=call.span, name=row.name)
+    said = written(ast.Call(span=call.span, callee=name, arguments=rest) if rest else name)
+    collector.error(
+        "E0203", "an optimizer steps all parameters, or those that `on` selects", first.span,
+        f"write `{said}`", (),
+        Fix(call.span.start, call.span.end, said, "take it away; `on Net` selects parameters"),
+    )  # fmt: skip
+    return rest
+
+
+# What others call the rows of each table.
+_OTHER_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "optimizer": OPTIMIZER_NAMES, "metric": METRIC_NAMES, "regularizer": PENALTY_NAMES,
+    "constraint": PENALTY_NAMES, "clip": PENALTY_NAMES,
+}  # fmt: skip
+
+
 def optimizer_names(optimizer: ir.Optimizer) -> set[str]:
     """The parameters that an optimizer moves, by their full names."""
     return {*optimizer.rest.names, *(name for group in optimizer.groups for name in group.on.names)}
-
-
-def _of_another_kind(name: str, what: str) -> str | None:
-    """What ``name`` is, where it is not a ``what``."""
-    kinds: dict[str, tuple[Mapping[str, Row], str]] = {
-        "loss": (LOSSES, "write `loss = {}(...)`"),
-        "metric": (METRICS, "write `metric {}(...)`"),
-        "optimizer": (OPTIMIZERS, "write `optimizer {}(...)`"),
-        "scheduler": (SCHEDULERS, "write `scheduler {}(...) per epoch`"),
-        "regularizer": (REGULARIZERS, "write `regularize {}(...) on *.weight`"),
-        "constraint": (CONSTRAINTS, "write `constrain {}(...) on *.weight`"),
-        "clip": (CLIPS, "write `clip {}(...)`"),
-    }
-    for kind, (table, form) in kinds.items():
-        if kind != what and name in table:
-            return f"it is a {kind}: {form.format(name)}"
-    return None
 
 
 def _head(call: ast.Expression) -> str:

@@ -21,6 +21,8 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.other_indices import backwards, of_anything, of_list, of_mask, of_tensors
+from specc.semantics.unnamed import counted
 from specc.sizes import Poly, Size, evaluate, never_negative
 from specc.syntax import ast
 
@@ -35,10 +37,23 @@ def subscript(
         return graph.error("E0225", f"{describe(value)} has no parts to take", expression.span)
     indices: list[ir.Index] = []
     for index in expression.indices:
-        made = _index(graph, index, elaborate)
+        made = _index(graph, index, elaborate, expression)
         if isinstance(made, Poison):
             return POISON
         indices.append(made)
+    turned = backwards(expression)
+    if turned is not None:
+        return graph.error(
+            "E0307", "a slice goes forwards, by a step of at least 1", expression.span,
+            f"write `{turned.text}`", (), turned,
+        )  # fmt: skip
+    if sum(isinstance(item, ir.Value) for item in indices) > 1:
+        fix = of_tensors(graph, value, expression, indices)
+        help_ = f"write `{fix.text}`" if fix.text else fix.otherwise
+        return graph.error(
+            "E0304", "one tensor at a time may be an index", expression.span, help_, (),
+            fix if fix.text else None,
+        )  # fmt: skip
     try:
         shape = _shape(graph, value.type, indices, expression.span)
     except RuleError as fault:
@@ -93,8 +108,9 @@ def _part(graph: Graph, value: Items, cut: ast.Slice, elaborate: Elaborate) -> E
 
 
 def _index(
-    graph: Graph, index: ast.Expression | ast.Slice | ast.Ellipsis, elaborate: Elaborate
-) -> ir.Index | Poison:
+    graph: Graph, index: ast.Expression | ast.Slice | ast.Ellipsis, elaborate: Elaborate,
+    expression: ast.Subscript,
+) -> ir.Index | Poison:  # fmt: skip
     if isinstance(index, ast.Ellipsis):
         return ir.EllipsisIndex()
     if isinstance(index, ast.Slice):
@@ -116,11 +132,14 @@ def _index(
         return to_static(value)
     if isinstance(value, ir.Value) and value.type.dtype.startswith("int"):
         return value
+    fix = of_list(expression, index)
+    masks = isinstance(value, ir.Value) and value.type.dtype == "bool"
+    help_ = of_mask(expression, index) if masks else of_anything()
     graph.error(
         "E0211",
         f"an index is a whole number, a slice or a tensor of them, not {describe(value)}",
-        index.span,
-    )
+        index.span, help_ if fix is None else f"write `{fix.text}`", (), fix,
+    )  # fmt: skip
     return POISON
 
 
@@ -131,10 +150,9 @@ def _shape(
     takes = sum(not (item is None or isinstance(item, ir.EllipsisIndex)) for item in indices)
     if sum(isinstance(item, ir.EllipsisIndex) for item in indices) > 1:
         raise RuleError("E0304", "`...` stands at most once in an index")
-    if sum(isinstance(item, ir.Value) for item in indices) > 1:
-        raise RuleError("E0304", "one tensor at a time may be an index")
     if takes > rank:
-        raise RuleError("E0304", f"{takes} indices for {rank} dimensions")
+        have = f"{counted(takes, 'index', 'indices')} for {counted(rank, 'dimension')}"
+        raise RuleError("E0304", have, help="say as many as there are, or fewer")
     shape: list[Size] = []
     position = 0
     for item in indices:
@@ -167,8 +185,9 @@ def _in_range(graph: Graph, size: Size, index: object, dimension: int, span: Spa
     if isinstance(known, int) and isinstance(length, int):
         if not -length <= known < length:
             raise RuleError(
-                "E0304", f"index {known} is outside dimension {dimension}, which has size {length}"
-            )
+                "E0304", f"index {known} is outside dimension {dimension}, which has size {length}",
+                help=f"the last is {length - 1}, or -1",
+            )  # fmt: skip
         return
     reason = f"{index} is an index of a dimension of size {size}"
     if isinstance(known, int) and known < 0:

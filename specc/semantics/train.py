@@ -19,7 +19,9 @@ from specc.semantics.derivatives import GRAD, check_derivatives
 from specc.semantics.entities import POISON, Entity, Items, is_poisoned, is_static
 from specc.semantics.expressions import elaborate
 from specc.semantics.freezes import still
+from specc.semantics.foreign_names import meant_word
 from specc.semantics.graph import Graph
+from specc.semantics.lint import warn_of_idle
 from specc.semantics.loops import for_loop
 from specc.semantics.members import call_member, called, mentioned, selected
 from specc.semantics.models import assign, declare_input
@@ -230,6 +232,7 @@ class TrainBuilder:
             check_derivatives(nodes, self.collector, self.precision, within)
         for builder, step in zip((builder for builder, _ in built), made, strict=True):
             check_gradient(builder, (*shared, *step.nodes), subject)
+        warn_of_idle([graph, *(builder.graph for builder, _ in built)], self.collector)
         self._check_weight(made)
         check_shared_once(made, shared, subject, self.collector)
         if self.accumulate > 1 and len(made) > 1:
@@ -372,7 +375,7 @@ class TrainBuilder:
         elif statement.name != "float32":
             self.collector.error(
                 "E0505", f"`{statement.name}` is no precision to train in", statement.span,
-                "one of bfloat16, float16, float32",
+                meant_word(statement.name, ("bfloat16", "float16", "float32")),
             )  # fmt: skip
 
     def _check_device(self, inputs: tuple[ir.Value, ...], block: ast.Train) -> None:

@@ -34,6 +34,7 @@ from specc.semantics.other_frameworks import (
     cast_to,
     settings_of_keras,
 )
+from specc.semantics.other_indices import size_of
 from specc.semantics.python_forms import (
     OF_TENSORS,
     endless_number,
@@ -253,6 +254,7 @@ class Translation:
         else:
             return node
         row = self._row(name.name)
+        node = _stack(node, name.name)
         arguments = self._arguments(node, row)
         if name.name in OPTIMIZERS and arguments and last_name(arguments[0].value) == "parameters":
             arguments = arguments[1:]
@@ -387,6 +389,9 @@ class Translation:
         if node.name in ("shape", "ndim"):
             return self._size(node.value, None, node, rank=node.name == "ndim")
         value = self.expression(node.value)
+        if node.name in ("values", "indices"):
+            place = _number(node, int(node.name == "indices"))
+            return ast.Subscript(span=node.span, value=value, indices=(place,))
         if node.name == "data":
             callee = ast.Name(span=node.span, name="detach")
             given = ast.Argument(span=value.span, name=None, value=value)
@@ -427,15 +432,26 @@ class Translation:
         return node
 
     def _size_name(self, size: Size, node: ast.Expression) -> ast.Expression | None:
-        if isinstance(size, int):
-            return _number(node, size)
-        for name in (*self.graph.dimensions, *self.graph.params):
-            if self.graph.env.get(name) == size:
-                return ast.Name(span=node.span, name=name)
-        if isinstance(size, Poly) and all(name in self.graph.env for name in symbols(size)):
-            text = str(size)
-            return ast.Name(span=node.span, name=text if text.isidentifier() else f"({text})")
-        return None
+        return size_of(self.graph, size, node)
+
+
+def _stack(node: ast.Call, name: str) -> ast.Call:
+    """``TransformerEncoder(TransformerEncoderLayer(8, 2), 3)``, whose layer says its settings, as
+    the one layer that it is here."""
+    of = ("TransformerEncoder", "TransformerDecoder")
+    if name not in of or not node.arguments or not isinstance(node.arguments[0].value, ast.Call):
+        return node
+    layer, rest = node.arguments[0].value, node.arguments[1:]
+    if last_name(layer) != f"{name}Layer":
+        return node
+    places = ("d_model", "nhead", "dim_feedforward", "dropout", "activation")
+    said = [
+        item.model_copy(update={"name": item.name or places[min(place, len(places) - 1)]})
+        for place, item in enumerate(layer.arguments)
+    ]
+    said = [item for item in said if item.name != "d_model"]
+    behind = [item.model_copy(update={"name": item.name or "num_layers"}) for item in rest]
+    return node.model_copy(update={"arguments": (*said, *behind)})
 
 
 def _activation(node: ast.Call) -> ast.Argument | None:

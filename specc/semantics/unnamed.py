@@ -349,9 +349,9 @@ def late_fault(late: Given) -> str:
     return f"{shown} has no name, and stands after what has one"
 
 
-def counted(number: int, noun: str) -> str:
-    """``1 argument``, ``2 arguments``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, several: str = "") -> str:
+    """``1 argument``, ``2 arguments``; ``several`` is a plural that is no `s`."""
+    return f"{number} {noun if number == 1 else several or noun + 's'}"
 
 
 def are_given(number: int) -> str:

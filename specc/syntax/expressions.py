@@ -104,10 +104,9 @@ class Expressions(Literals):
         return ast.Sequence(span=self._through(*children), kind="tuple", items=())
 
     def tuple_literal(self, children: Children) -> ast.Sequence:
-        *items, closing = children
+        opening, *items, closing = children
         kept = tuple(item for item in items if item is not None)
-        span = kept[0].span.to(self.span(closing))
-        return ast.Sequence(span=span, kind="tuple", items=kept)
+        return ast.Sequence(span=self._through(opening, closing), kind="tuple", items=kept)
 
     def list_literal(self, children: Children) -> ast.Sequence:
         opening, *items, closing = children

@@ -6,6 +6,7 @@ statements inside (``habit_statements``)."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -38,10 +39,12 @@ _FOREIGN_WORDS: Final = {
 }  # fmt: skip
 
 
-def broken_header(text: str, position: int) -> tuple[int, int, str] | None:
+def broken_header(
+    text: str, position: int, inserted: Sequence[int] = ()
+) -> tuple[int, int, str] | None:
     """How to read on after a header at ``position`` that opens a brace and cannot be read: the
     stretch, and what to read there."""
-    line = line_at(text, position, "")
+    line = line_at(text, position, "", inserted)
     if not line.said.rstrip().endswith("{") or line.said.count("{") - line.said.count("}") != 1:
         return None
     match = re.match(r"[ \t]*(?:(model|block|step)[ \t]+([A-Za-z_]\w*)|(train|test)\b)", line.said)

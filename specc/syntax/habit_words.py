@@ -94,6 +94,11 @@ def tell_word(line: Line, match: re.Match[str]) -> Finding | None:
     return line.finding(match, "word", f"there is no `{word}` to set here", _WORDS[word])
 
 
+def setting(word: str) -> str | None:
+    """Where ``word``, bound as a value, is said; None of a word that is no setting of others."""
+    return _WORDS.get(word)
+
+
 def _part(line: Line) -> str:
     """The part of the file that ``line`` stands in: ``model``, ``train``, ``test``; empty of
     none."""

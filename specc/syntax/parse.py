@@ -99,7 +99,7 @@ def _parse(text: str, file: str, collector: Collector) -> Parsed:
         if found is not None and errors < MOST_SYNTAX_ERRORS:
             before = remaining
             unread.update(found.words)
-            opened = broken_header(remaining, position)
+            opened = broken_header(remaining, position, inserted)
             for start, end, instead in found.edits:
                 if not instead and opened is not None and not _balanced(remaining[start:end]):
                     start, end, instead = opened  # its body is read all the same
@@ -110,7 +110,7 @@ def _parse(text: str, file: str, collector: Collector) -> Parsed:
                 inserted = sorted([*(at + (at >= place) for at in inserted), place])
             if remaining != before:
                 continue
-        header = broken_header(remaining, position)
+        header = broken_header(remaining, position, inserted)
         if header is not None and errors < MOST_SYNTAX_ERRORS:
             start, end, instead = header
             unread.update(_WORD.findall(remaining[start:end]))
