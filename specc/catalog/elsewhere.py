@@ -47,7 +47,8 @@ FUNCTION_NAMES: Final[Mapping[str, str]] = {
     "not_equal": "ne", "inverse": "inv", "pinverse": "pinv", "arcsin": "asin", "arccos": "acos",
     "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "randn_like": "normal_like", "rand_like": "uniform_like",
-    "moveaxis": "movedim", "mod": "remainder", "floormod": "remainder", "multiply": "mul", "subtract": "sub", "divide": "div", "fix": "trunc",
+    "moveaxis": "movedim",
+    "mod": "remainder", "floormod": "remainder", "multiply": "mul", "subtract": "sub", "divide": "div", "fix": "trunc",
     "true_divide": "div", "row_stack": "vstack", "trapz": "trapezoid", "expit": "sigmoid",
     "multigammaln": "mvlgamma", "gammaln": "lgamma", "psi": "digamma", "ger": "outer",
     "float32": "float", "float64": "double", "float16": "half", "int64": "long", "int32": "int",
@@ -153,8 +154,8 @@ _LIST = (
     "lists do not grow: bind `pair = [x, x]`, or make one by `[x -> Linear(8) for e in range(3)]`"
 )
 _PATTERN = (
-    "write the functions that the pattern asks for, in their order: `reshape(sequence, N, T, 2, 4)`"
-    " splits a dimension, `permute(sequence, (0, 2, 1))` moves them, `flatten(sequence, 1, 2)` joins two"
+    "write what the pattern asks for, step by step: `reshape(sequence, N, T, 2, 4)` splits a"
+    " dimension, `permute(sequence, (0, 2, 1))` moves them, `flatten(sequence, 1, 2)` joins two"
 )
 GRADIENT: Final = "gradients are taken in `train`, of one number: `slope = grad(sum(score), mixed)`"
 _RUN = "the steps are made from `loss = ...` and `optimizer ...` in `train`"

@@ -1,6 +1,6 @@
 """Functions of numpy, JAX and TensorFlow that have a name of torch's and compute something else.
 
-``np.repeat`` repeats entries and ``torch``'s `tile` the whole, ``np.std`` divides by n, ``tf.split``
+``np.repeat`` repeats entries and torch's method the whole, ``np.std`` divides by n, ``tf.split``
 counts parts. A row says the call that computes the same here; ``tests/test_frameworks.py`` holds
 each to numpy's own numbers, where numpy has it. Non-goals: names that are merely spelt otherwise
 (``elsewhere``), and the trees that are made of the rows (``semantics.other_frameworks``)."""

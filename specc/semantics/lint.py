@@ -45,7 +45,9 @@ def warn_of_idle(graphs: Sequence[Graph], collector: Collector) -> None:
     if collector.failed:
         return  # what was reported may read it
     used = set[str]().union(*(graph.used for graph in graphs))
-    for name, span in {name: span for graph in graphs for name, span in graph.assigned.items()}.items():
+    for name, span in {
+        name: span for graph in graphs for name, span in graph.assigned.items()
+    }.items():
         value = next((graph.env[name] for graph in graphs if name in graph.env), POISON)
         if name in used or name.startswith("_") or not is_static(value):
             continue

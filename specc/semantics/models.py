@@ -308,8 +308,8 @@ def assign(graph: Graph, statement: ast.Assign) -> None:
         if names.count(name) > 1 and name != "_":
             graph.error("E0230", f"`{name}` stands twice on the left", statement.targets[0].span)
             return
-    target = statement.targets[0].name if len(statement.targets) == 1 else None
-    if target is not None and report_state(graph, target, statement.value, statement.span):
+    alone = statement.targets[0].name if len(statement.targets) == 1 else None
+    if alone is not None and report_state(graph, alone, statement.value, statement.span):
         graph.env[names[0]] = POISON
         return
     hint = _hint(statement.targets)

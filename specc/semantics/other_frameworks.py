@@ -152,7 +152,9 @@ def settings_of_keras(
                                                                     "Pooling3D"))  # fmt: skip
     if not keras or any(item.name is None for item in said):
         return said
-    given = {item.name for item in said} | ({"negative_slope"} if "alpha" in _names(said) else set())
+    given = {item.name for item in said} | (
+        {"negative_slope"} if "alpha" in _names(said) else set()
+    )
     given |= {"kernel_size"} if "pool_size" in _names(said) else set()
     given |= {"dim"} if "axis" in _names(said) else set()
     added = LAYER_DEFAULTS.get(layer, {})
@@ -191,7 +193,9 @@ def _is_the_usual_axis(item: ast.Argument, layer: str) -> bool:
 # ── casts ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def cast_to(graph: Graph, wanted: ast.Expression, type_of: Callable[[ast.Expression], Entity]) -> str | None:
+def cast_to(
+    graph: Graph, wanted: ast.Expression, type_of: Callable[[ast.Expression], Entity]
+) -> str | None:
     """The function that casts to what ``wanted`` names: ``torch.float16``, ``"float32"``, ``int``,
     or to the type of another value, ``y`` or ``y.dtype``."""
     if isinstance(wanted, ast.String):
@@ -210,9 +214,7 @@ def cast_to(graph: Graph, wanted: ast.Expression, type_of: Callable[[ast.Express
 # ── trees ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def called(
-    name: str, values: Sequence[tuple[str | None, ast.Expression]], span: Span
-) -> ast.Call:
+def called(name: str, values: Sequence[tuple[str | None, ast.Expression]], span: Span) -> ast.Call:
     """``name(values)``."""
     return ast.Call(
         span=span,

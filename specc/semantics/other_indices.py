@@ -124,8 +124,6 @@ def _is_whole(item: ast.Node) -> bool:
     return isinstance(item, ast.Slice) and item.lower is item.upper is item.step is None
 
 
-def _with(
-    expression: ast.Subscript, place: int, item: ast.Expression | ast.Slice
-) -> ast.Subscript:
+def _with(expression: ast.Subscript, place: int, item: ast.Expression | ast.Slice) -> ast.Subscript:
     indices = (*expression.indices[:place], item, *expression.indices[place + 1 :])
     return expression.model_copy(update={"indices": indices})

@@ -93,7 +93,9 @@ def of_the_run(graph: Graph, node: ast.Call) -> str | None:
     if not isinstance(node.callee, ast.Name) or node.callee.name in graph.env:
         return None
     row = graph.catalogue.functions.get(node.callee.name)
-    for item in node.arguments if row is not None else ():
+    if row is None:
+        return None
+    for item in node.arguments:
         if item.name in ("dtype", "device", "requires_grad") and item.name not in row.by_name:
             return item.name
     return None

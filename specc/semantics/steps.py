@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from specc import ir
-from specc.catalog import CLIPS, CONSTRAINTS, LOSSES, METRICS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
+from specc.catalog import CLIPS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
 from specc.catalog.elsewhere import (
     METRIC_NAMES,
     OPTIMIZER_NAMES,
@@ -44,7 +44,7 @@ from specc.semantics.unnamed import Told, bind_call
 from specc.semantics.uses import visible_uses
 from specc.suggestions import listed, meant, nearest
 from specc.syntax import ast
-from specc.syntax.written import written
+from specc.syntax.written import written as as_text
 
 _NO_ARGUMENTS: Final[tuple[ast.Argument, ...]] = ()
 
@@ -442,7 +442,9 @@ def find_row(
     if offer is not None:
         collector.error("E0724", not_named(name), call.span, offer)
     elif row is None:
-        close = _OTHER_NAMES.get(what, {}).get(name) or (None if name in PUBLISHED else nearest(name, table))
+        close = _OTHER_NAMES.get(what, {}).get(name) or (
+            None if name in PUBLISHED else nearest(name, table)
+        )
         close = close if close in table else None
         otherwise = of_another_kind(name, what) or left_out(name) or listed(table)
         collector.error(
@@ -465,7 +467,7 @@ def _without_parameters(
         return arguments
     rest = arguments[1:]
     name = ast.Name(span=call.span, name=row.name)
-    said = written(ast.Call(span=call.span, callee=name, arguments=rest) if rest else name)
+    said = as_text(ast.Call(span=call.span, callee=name, arguments=rest) if rest else name)
     collector.error(
         "E0203", "an optimizer steps all parameters, or those that `on` selects", first.span,
         f"write `{said}`", (),

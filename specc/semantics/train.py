@@ -18,8 +18,8 @@ from specc.semantics.choices import chosen
 from specc.semantics.derivatives import GRAD, check_derivatives
 from specc.semantics.entities import POISON, Entity, Items, is_poisoned, is_static
 from specc.semantics.expressions import elaborate
-from specc.semantics.freezes import still
 from specc.semantics.foreign_names import meant_word
+from specc.semantics.freezes import still
 from specc.semantics.graph import Graph
 from specc.semantics.lint import warn_of_idle
 from specc.semantics.loops import for_loop
@@ -126,6 +126,7 @@ class TrainBuilder:
         made = step.finish(visible)
         check_gradient(step, (*model.nodes, *made.nodes), model)
         metrics, metric_nodes = self._metrics(graph, made.nodes)
+        warn_of_idle([graph], self.collector)
         without_ties(graph, declared, model.conditions)
         self._check_device((*model.inputs, *self.inputs), block)
         return ir.Train(
@@ -232,13 +233,13 @@ class TrainBuilder:
             check_derivatives(nodes, self.collector, self.precision, within)
         for builder, step in zip((builder for builder, _ in built), made, strict=True):
             check_gradient(builder, (*shared, *step.nodes), subject)
-        warn_of_idle([graph, *(builder.graph for builder, _ in built)], self.collector)
         self._check_weight(made)
         check_shared_once(made, shared, subject, self.collector)
         if self.accumulate > 1 and len(made) > 1:
             made = apart(made, members, subject, self.collector)
         everything = (*shared, *(node for step in made for node in step.nodes))
         metrics, metric_nodes = self._metrics(graph, everything)
+        warn_of_idle([graph, *(builder.graph for builder, _ in built)], self.collector)
         without_ties(graph, declared, beside)
         of_steps = [condition for step in made for condition in step.conditions]
         conditions = ir.joined((*graph.conditions, *of_steps))

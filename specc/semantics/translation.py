@@ -46,7 +46,7 @@ from specc.semantics.python_forms import (
     root,
 )
 from specc.semantics.unnamed import Reading, orders, spelled
-from specc.sizes import Poly, Size, symbols
+from specc.sizes import Size
 from specc.suggestions import nearest
 from specc.syntax import ast
 
@@ -266,7 +266,9 @@ class Translation:
         operator = self._operator(name.name, arguments)
         if operator and len(arguments) == 2:
             return _binary(operator, arguments[0].value, arguments[1].value, node)
-        return self._of_dtype(node, node.model_copy(update={"callee": name, "arguments": arguments}))
+        return self._of_dtype(
+            node, node.model_copy(update={"callee": name, "arguments": arguments})
+        )
 
     def _of_dtype(self, node: ast.Call, said: ast.Call) -> ast.Expression:
         """``zeros(4, dtype=torch.long)`` as ``long(zeros(4))``: what is made has the type that the

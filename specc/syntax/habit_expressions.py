@@ -95,7 +95,7 @@ def _with_part(name: str, index: str, value: str) -> str | None:
             return f"masked_fill({name}, {index}, {value})"
         return f"where({index}, {value}, {name})"
     cut = [place for place, item in enumerate(items) if item not in (":", "...")]
-    if len(cut) != 1 or "..." in items[:-1] and items[0] != "...":
+    if len(cut) != 1 or ("..." in items[:-1] and items[0] != "..."):
         return None
     dim = cut[0] - len(items) if items[0] == "..." else cut[0]
     item = items[cut[0]]

@@ -75,9 +75,7 @@ def tell_interval(line: Line, match: re.Match[str]) -> Finding:
 def tell_no_commas(line: Line, match: re.Match[str]) -> Finding:
     """``sizes N=4 T=5``, ``targets eager compile``."""
     said = ", ".join(match["rest"].split())
-    return proposed(
-        line, match, "rest", f"what `{match['word']}` lists has commas between", said
-    )
+    return proposed(line, match, "rest", f"what `{match['word']}` lists has commas between", said)
 
 
 def tell_clipped(line: Line, match: re.Match[str]) -> Finding:

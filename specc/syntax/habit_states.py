@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_PREFIX: Final = re.compile(r"\b(?:torch|nn|np|numpy|jnp|tf|jax|init|initializers|self)\.(?=[A-Za-z_])")
+_PREFIX: Final = re.compile(
+    r"\b(?:torch|nn|np|numpy|jnp|tf|jax|init|initializers|self)\.(?=[A-Za-z_])"
+)
 _DROPPED: Final = re.compile(r",\s*(?:requires_grad|dtype|device|trainable)\s*=\s*[\w.]+")
 _MAKERS: Final = {"zeros": "zeros_", "ones": "ones_", "randn": "normal_", "rand": "uniform_"}
 # Flax' and Keras' initialisers of what they call so.

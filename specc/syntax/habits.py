@@ -144,7 +144,8 @@ _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (
     (r"""(?P<sign>\{)[ \t]*(?:\}|["'][^"']*["'][ \t]*:)""", expressions.tell_dictionary),
     (r"\([^()]*(?P<word>\bfor\b)[^{]*$", expressions.tell_generator),
     (
-        rf"(?P<whole>(?P<left>{_OPERAND})[ \t]*(?P<sign>&&?|\|\|?)(?!>)[ \t]*(?P<right>{_OPERAND}))",
+        rf"(?P<whole>(?P<left>{_OPERAND})[ \t]*(?P<sign>&&?|\|\|?)(?!>)[ \t]*"
+        rf"(?P<right>{_OPERAND}))",
         expressions.tell_mask,
     ),
     (rf"(?P<whole>(?P<sign>~|!)(?!=)[ \t]*(?P<value>{_OPERAND}))", expressions.tell_not),
