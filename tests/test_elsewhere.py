@@ -57,6 +57,44 @@ def test_what_torch_lacks_is_no_misspelling(name: str) -> None:
     assert elsewhere.other_form(name) == elsewhere.EXTEND
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "meant"),
+    [
+        *(("metric", name, meant) for name, meant in elsewhere.METRIC_NAMES.items()),
+        *(("initialiser", name, meant) for name, meant in elsewhere.INIT_NAMES.items()),
+        *(
+            (kind, name, meant)
+            for name, meant in elsewhere.PENALTY_NAMES.items()
+            for kind in ("regularizer", "constraint", "clip")
+            if meant in KINDS[kind]
+        ),
+    ],
+)
+def test_a_rename_in_a_statement_is_proposed_and_checks(kind: str, name: str, meant: str) -> None:
+    text = program_of(kind, KINDS[kind][meant])
+    assert errors(text) == []
+    wrong = re.sub(rf"(?m)^(?!#)(.*?)\b{meant}(?!\w)", rf"\g<1>{name}", text, count=1)
+    (found,) = errors(wrong)
+    assert f"`{meant}`" in (found.help or "")
+    if kind != "initialiser":
+        assert mended(wrong, [found]) == text
+
+
+@pytest.mark.parametrize(("word", "meant"), sorted(elsewhere.WORD_NAMES.items()))
+def test_a_word_of_a_test_is_known_by_its_other_names(word: str, meant: str) -> None:
+    from specc.semantics.plan import CHOICES
+
+    settings = [name for name, choices in CHOICES.items() if meant in choices]
+    assert settings and not any(word in CHOICES[name] for name in settings)
+    if word.isdigit():
+        return  # told by the statement's form
+    for name in settings:
+        text = f"spec 1\nmodel Net {{\n  input x: float[N]\n  output x + 1\n}}\ntest {{\n  {name} WORD\n}}\n"
+        (found,) = errors(text.replace("WORD", word))
+        assert found.code == "E0505" and found.help == f"did you mean `{meant}`?"
+        assert errors(text.replace("WORD", meant)) == []
+
+
 METHODS = [
     ("x.view(N, 2, 4)", "reshape(x, N, 2, 4)"),
     ("x.repeat(2, 2)", "tile(x, 2, 2)"),

@@ -21,6 +21,7 @@ from specc.catalog.elsewhere import (
     left_out,
     other_form,
 )
+from specc.catalog.frameworks import CASTS
 from specc.catalog.rows import LayerRow, OptimizerRow, Row
 from specc.errors import Span
 from specc.semantics.bind import Given
@@ -184,7 +185,11 @@ class Translation:
         return known.layers.get(name) or known.functions.get(name) or OPTIMIZERS.get(name)
 
     def _name(self, node: ast.Name) -> ast.Expression:
-        name = TRUTH.get(node.name, node.name)
+        if node.name in ("True", "False"):
+            return ast.Boolean(span=node.span, value=node.name == "True")
+        if node.name in TRUTH:
+            return ast.NoneLiteral(span=node.span)
+        name = node.name
         if not self._known(name):
             name = other_name(name, self.rank) or name
         return node if name == node.name else ast.Name(span=node.span, name=name)
@@ -318,7 +323,7 @@ class Translation:
         if name in ("size", "dim", "ndimension") and not self._function(name):
             index = node.arguments[0].value if node.arguments and name == "size" else None
             return self._size(callee.value, index, node, rank=name != "size")
-        if name in _CASTING and not _is_of_a_place(node):
+        if name in _CASTING and not (name == "to" and _is_of_a_place(node)):
             cast = self._cast(node, callee.value)
             if cast is None:
                 self.unknown.append(ELSEWHERE["cast"])
@@ -476,7 +481,9 @@ def _is_of_a_place(node: ast.Call) -> bool:
     """Whether ``x.to(...)`` moves ``x``: its argument is a device, and no dtype."""
     for argument in node.arguments:
         value = argument.value
-        device = argument.name == "device" or isinstance(value, ast.String)
+        device = argument.name == "device" or (
+            isinstance(value, ast.String) and value.value not in CASTS
+        )
         switch = argument.name in ("non_blocking", "copy")
         if not (device or switch or last_name(value) in ("device", "cuda", "cpu")):
             return False
