@@ -89,7 +89,8 @@ def test_a_word_of_a_test_is_known_by_its_other_names(word: str, meant: str) -> 
     if word.isdigit():
         return  # told by the statement's form
     for name in settings:
-        text = f"spec 1\nmodel Net {{\n  input x: float[N]\n  output x + 1\n}}\ntest {{\n  {name} WORD\n}}\n"
+        text = "spec 1\nmodel Net {\n  input x: float[N]\n  output x + 1\n}\n"
+        text += f"test {{\n  {name} WORD\n}}\n"
         (found,) = errors(text.replace("WORD", word))
         assert found.code == "E0505" and found.help == f"did you mean `{meant}`?"
         assert errors(text.replace("WORD", meant)) == []

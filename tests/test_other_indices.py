@@ -54,7 +54,7 @@ def wanted(said: str, x: Tensor, i: Tensor, j: Tensor, k: Tensor) -> Tensor:
     turned = [place for place, part in enumerate(said[2:-1].split(", ")) if part == "::-1"]
     if turned:
         return torch.flip(x, turned)
-    return eval(said, {}, {"x": x, "i": i, "j": j, "k": k})  # noqa: S307  # a row of the table
+    return eval(said, {}, {"x": x, "i": i, "j": j, "k": k})  # a row of the table
 
 
 @pytest.mark.parametrize(
