@@ -64,6 +64,60 @@ def test_what_is_another_is_named(old: str, new: str, told: list[str]) -> None:
     assert staleness.changed(program, {}, {}, rows()) == told
 
 
+def more_rows() -> list[Row]:
+    """What a golden of SPEC lists beside that: its settings, values and gradients."""
+    names = ["step0/output/logits", "step0/loss/loss", "step0/input_grad/x"]
+    found = [Row(name=name, line=5, kind="whole") for name in names]
+    found += [
+        Row(name=row.name.replace("delta", "grad"), line=5, kind="whole", shape=row.shape)
+        for row in rows()
+        if "/delta/" in row.name
+    ]
+    return rows() + found + [Row(name="setting/tanh_1.p", line=5, kind="whole", rms=0.1)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("Tanh ->", "tanh_1: Dropout(0.2) ->", ["p of `tanh_1` was 0.1 and is 0.2"]),
+        ("Linear(16)", "Linear(16, bias=false)", ["parameters gone: `body.bias`"]),
+        ("Linear(16)", "Linear(16) with spectral_norm",
+         ["parameters: `body.weight` is now `body.parametrizations.weight.original`"]),
+        ("  output logits", "  output logits, h", ["outputs new: `h`"]),
+        ("logits = x", "scores = x", None),
+        ("x: float", "z: float", ["inputs: `x` is now `z`"]),
+        ("loss = Cross", "extra = mean(logits)\n  loss = extra + Cross", ["terms new: `extra`"]),
+        ("  optimizer SGD(lr=0.1)", "  optimizer SGD(lr=0.1)\n  freeze on body.*",
+         ["frozen: `body.weight`, `body.bias`"]),
+        ("  optimizer SGD(lr=0.1)", "  optimizer SGD(lr=0.1)\n  clip GradNorm(1.0)",
+         ["the clip came"]),
+        ("  optimizer SGD(lr=0.1)", "  optimizer SGD(lr=0.1)\n  regularize L2(0.1) on fc.weight",
+         ["penalties came"]),
+        ("  optimizer SGD(lr=0.1)", "  optimizer SGD(lr=0.1)\n  scheduler StepLR(step_size=3)",
+         ["the scheduler came"]),
+        ("SGD(lr=0.1)", "SGD(lr=0.1) {\n    group(lr=0.2) on fc.*\n  }",
+         ["groups of the optimizer: 1, and now 2"]),
+    ],
+)  # fmt: skip
+def test_what_a_golden_observes_by_name_is_named(
+    old: str, new: str, told: list[str] | None
+) -> None:
+    text = SPEC.replace(old, new)
+    if "h" in new and "output" in new:
+        text = text.replace("logits = x -> body: Linear(16) -> Tanh ->",
+                            "h = x -> body: Linear(16) -> Tanh\n  logits = h ->")  # fmt: skip
+    if told is None:
+        text = SPEC.replace("logits", "scores")
+        told = ["outputs: `logits` is now `scores`"]
+    if "z:" in new:
+        text = text.replace("= x ->", "= z ->")
+    program, found, _ = front.check_text(text)
+    assert program is not None, found
+    kept = [row for row in more_rows() if "tanh" not in row.name or "tanh_1: D" in text
+            or not row.name.startswith("setting")]  # fmt: skip
+    assert staleness.changed(program, {}, {}, kept) == told
+
+
 def test_a_param_comes_first_and_a_shape_follows() -> None:
     program, _, _ = front.check_text(SPEC.replace("fc: Linear", "head: Linear"))
     assert program is not None

@@ -14,8 +14,8 @@ from typing import Final
 from specc import ir
 from specc.catalog import OPTIMIZERS
 from specc.harness.golden_schema import Row
+from specc.harness.stale_names import differences, few, renamed
 
-_SHOWN: Final = 4
 _LAYER: Final = re.compile(r"[^/]+/layer/([A-Za-z_][\w.]*)")
 _PARAMETER: Final = re.compile(r"[^/]+/(?:delta|grad)/([A-Za-z_][\w.]*)")
 _OPTION: Final = re.compile(r"option/(?:\w+/)?group0/([\w.]+)")
@@ -32,7 +32,10 @@ def changed(
         if params.get(name) != value
     ]
     rows = list(rows)
-    named = [*_layers(program, rows), *_parameters(program, rows), *_optimizer(program, rows)]
+    named = [
+        *_layers(program, rows), *_parameters(program, rows), *_optimizer(program, rows),
+        *differences(program, rows),
+    ]  # fmt: skip
     if named:
         return [*found, *named]
     return found or ["what the spec computes has changed"]
@@ -57,13 +60,12 @@ def _layers(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
     if not gone and not new:
         return
     if len(gone) == len(new):
-        pairs = [*zip(gone, new, strict=True)]
-        yield _few([f"`{one}` is now `{other}`" for one, other in pairs], "layers: ")
+        yield from renamed(gone, new, "layers")
         return
     if gone:
-        yield _few([f"`{name}`" for name in gone], "gone: ")
+        yield few([f"`{name}`" for name in gone], "gone: ")
     if new:
-        yield _few([f"`{name}`" for name in new], "new: ")
+        yield few([f"`{name}`" for name in new], "new: ")
 
 
 def _around(name: str, now: Iterable[str]) -> bool:
@@ -86,7 +88,7 @@ def _parameters(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
         if tuple(row.shape) != now[match[1]]:
             told[match[1]] = f"`{match[1]}` was {_shape(row.shape)} and is {_shape(now[match[1]])}"
     if told:
-        yield _few([*told.values()], "")
+        yield few([*told.values()], "")
 
 
 def _optimizer(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
@@ -129,8 +131,3 @@ def _numbers(given: Mapping[str, object]) -> Iterator[tuple[str, float]]:
 
 def _shape(sizes: Iterable[int]) -> str:
     return f"[{', '.join(map(str, sizes))}]"
-
-
-def _few(texts: list[str], before: str) -> str:
-    more = len(texts) - _SHOWN
-    return before + ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
