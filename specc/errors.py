@@ -158,6 +158,7 @@ class GoldenCorrupt(GoldenError):
 
 # More than anybody reads in one go, and found in less than two seconds.
 MOST_FAULTS: Final = 200
+TOO_MANY: Final = "there are more than "
 
 
 @dataclass(slots=True)
@@ -177,7 +178,7 @@ class Collector:
     ) -> None:
         if len(self.items) >= MOST_FAULTS:
             raise TooLarge(
-                f"there are more than {MOST_FAULTS:,} faults, and the rest was not read",
+                f"{TOO_MANY}{MOST_FAULTS:,} faults, and the rest was not read",
                 help="mend those first",
             )
         self.items.append(Diagnostic(code, message, span, help, notes, fix=fix))

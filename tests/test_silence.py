@@ -36,6 +36,8 @@ _NORM = "y = x -> Linear(4) -> BatchNorm1d"
         ("y = x", f"  -> Linear(4) {_WHY}", "  -> BatchNorm1d"),
         ('for k in ("#", "a") { x = x -> Linear(8) -> BatchNorm1d }  ' + _WHY, "y = x"),
         (f"{_NORM}  {_WHY}\r",),
+        (_WHY, "y = x", "  -> Linear(4)", "", "  -> BatchNorm1d"),
+        (_WHY, "y = cat([", "  x -> Linear(4) -> BatchNorm1d,", "  x,", "], dim=1)"),
     ],
 )
 def test_a_warning_is_silenced_on_its_line(lines: tuple[str, ...]) -> None:
@@ -126,3 +128,33 @@ def test_the_tree_is_the_same_without_them() -> None:
     text = f"spec 1\nmodel M {{\ninput x: float[N, 8]\n{_WHY}\noutput x -> Linear(2)  {_WHY}\n}}\n"
     blank = text.replace(_WHY, " " * len(_WHY))
     assert parse(text, "m", Collector()).tree == parse(blank, "m", Collector()).tree
+
+
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [
+        ("# specc: ignore[W0310] because", "with the code and the reason"),
+        ("# specc: ignore[w0301] because", "did you mean `W0301`?"),
+        ("# specc: ignore[] because", "with the code and the reason"),
+        ("# specc: ingore[W0301] because", "write `# specc: ignore[W0301] reason`"),
+        ("# specc: disable W0301", "write `# specc: ignore[W0301] reason`"),
+        ("# spec: ignore[W0301] because", "write `# specc: ignore[W0301] reason`"),
+    ],
+)
+def test_what_was_meant_to_silence_is_told(comment: str, said: str) -> None:
+    text = f"spec 1\nmodel Net {{\ninput x: float[N, 8]\n{_NORM}  {comment}\noutput y\n}}\n"
+    found = [item for item in front.check_text(text)[1] if item.code == "W0101"]
+    assert len(found) == 1 and said in (found[0].help or "")
+
+
+def test_a_comment_of_a_used_file_without_a_reason_is_told_there(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    block = (
+        f"block Row {{\n  input x: float[N, D]\n  # specc: ignore[W0301]\n  {_NORM}\n  output y\n}}"
+    )
+    (tmp_path / "row.spec").write_text(f"spec 1\n{block}\n")
+    net = 'spec 1\nuse "row.spec"\nmodel Net {\n  input x: float[N, 8]\n  output x -> Row\n}\n'
+    (tmp_path / "net.spec").write_text(net)
+    _, found, _ = front.check(tmp_path / "net.spec")
+    told = [(item.code, Path(item.span.file).name) for item in found if item.span is not None]
+    assert told == [("W0101", "row.spec"), ("W0301", "row.spec")]

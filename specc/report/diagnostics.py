@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from specc.errors import Diagnostic, Severity, Span
+from specc.errors import TOO_MANY, Diagnostic, Severity, Span
 from specc.report.style import Piece, plain
 from specc.report.text import cells, visible, width
 
@@ -35,16 +35,29 @@ def render(
 
 
 def pieces(
-    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], columns: int = 100
-) -> Iterator[Piece]:
-    """``diagnostics`` as styled pieces; where ``sources`` lacks a span's file, its place alone."""
+    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], columns: int = 100,
+    shown: int = 0,
+) -> Iterator[Piece]:  # fmt: skip
+    """``diagnostics`` as styled pieces; where ``sources`` lacks a span's file, its place alone.
+
+    ``shown`` are those that the run has shown already, of other files."""
     found = list(diagnostics)
-    for number, diagnostic in enumerate(found[:MOST_SHOWN]):
+    most = max(MOST_SHOWN - shown, 0)
+    for number, diagnostic in enumerate(found[:most]):
         if number:
             yield Piece("\n")
         yield from _one(diagnostic, sources, columns)
-    if len(found) > MOST_SHOWN:
-        yield Piece(f"\n... and {len(found) - MOST_SHOWN:,} more\n", _MARGIN)
+    if len(found) <= most:
+        return
+    if most:
+        yield Piece(f"\n... and {len(found) - most:,} more\n", _MARGIN)
+    else:
+        file = next((item.span.file for item in found if item.span is not None), "")
+        yield Piece(f"{visible(file)}: {len(found):,} more\n", _MARGIN)
+    # That even these are not all is the one thing to know of them.
+    for diagnostic in found[most:]:
+        if diagnostic.message.startswith(TOO_MANY):
+            yield Piece(f"{diagnostic.message}\n")
 
 
 def closing_line(diagnostics: Sequence[Diagnostic], files: int) -> str:

@@ -23,6 +23,11 @@ _BEGINS: Final = re.compile(
     r"|if|for|parameter|buffer|weights|optimizer|scheduler|metric|clip|regularize|constrain|step"
     r"|copy|ema|accumulate|precision)\b)"
 )
+# What goes on in the next line, where it ends one; and how far above its end may be.
+_SIGN_AT_END: Final = re.compile(
+    r"(->|\*\*|//|==|!=|<=|>=|[-+*/%@<>]|\band\b|\bor\b|\bnot\b)[ \t]*(?:#[^\n]*)?\s*\Z"
+)
+_FURTHEST: Final = 2_000
 
 
 def proposed(
@@ -36,22 +41,25 @@ def proposed(
     return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
 
 
-def tell_arrow_at_end(text: str, position: int, file: str) -> Finding | None:
-    """An ``->`` that ends a line, where the next line begins another statement."""
+def tell_sign_at_end(text: str, position: int, file: str) -> Finding | None:
+    """An ``->`` or an operator that ends a line, where the next line begins another statement."""
     start = text.rfind("\n", 0, position) + 1
-    line = text[start:]
-    before = re.search(r"->[ \t]*(?:#[^\n]*)?\s*\Z", text[:start])
-    if before is None or _BEGINS.match(line) is None:
+    before = _SIGN_AT_END.search(text[max(start - _FURTHEST, 0) : start])
+    if before is None or _BEGINS.match(text[start:]) is None:
         return None
-    place = before.start()
+    sign = before[1]
+    place = max(start - _FURTHEST, 0) + before.start(1)
+    advice = "write what follows it, or take it away"
+    if sign == "->":
+        advice = "write the stage that takes the value, or take the arrow away"
     return Finding(
         Diagnostic(
             "E0102",
-            "nothing stands behind this `->`",
-            span_of(text, place, place + 2, file),
-            "write the stage that takes the value, or take the arrow away",
+            f"nothing stands behind this `{sign}`",
+            span_of(text, place, place + len(sign), file),
+            advice,
         ),
-        ((place, place + 2, ""),),
+        ((place, place + len(sign), ""),),
     )
 
 

@@ -191,7 +191,7 @@ def find_habit(text: str, position: int, file: str, inserted: Sequence[int] = ()
     ``inserted`` are the places of braces that are not the text's own."""
     if _is_long(text, position):
         return None
-    arrow = expressions.tell_arrow_at_end(text, position, file)
+    arrow = expressions.tell_sign_at_end(text, position, file)
     if arrow is not None:
         return arrow
     comma = statements.tell_comma(text, position, file)

@@ -121,6 +121,10 @@ def _parse(text: str, file: str, collector: Collector) -> Parsed:
         end = min([end, *(place for place in inserted if place >= start)])
         broken = remaining[start:end]
         unread.update(_WORD.findall(broken))
+        if errors >= MOST_SYNTAX_ERRORS:
+            last = collector.items[-1]
+            told = f"so many lines cannot be read ({errors}) that the rest of the file was not"
+            collector.items[-1] = replace(last, notes=(*last.notes, told))
         if errors >= MOST_SYNTAX_ERRORS or not broken.strip() or not _balanced(broken):
             return Parsed(_empty(file), frozenset(_WORD.findall(text)))
         remaining = _replaced(remaining, start, end, "")
