@@ -30,7 +30,7 @@ def check(paths: Paths, settings: Settings = None) -> int:
     for file in files:
         program, diagnostics, sources = checked.check(file, params)
         if diagnostics:
-            show(pieces(diagnostics, sources, terminal_width(), len(found)))
+            show(pieces(diagnostics, sources, terminal_width()))
             show([Piece("\n")])
         if program is not None:
             show(listed(file, asked(program)))

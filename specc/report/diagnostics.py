@@ -22,7 +22,7 @@ from specc.report.text import cells, visible, width
 _STYLE: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow"}
 _MARGIN = "bold blue"
 _MARGIN_COLUMNS = 12
-# Of a run's messages, and of the characters of one.
+# Of a file's messages, and of the characters of one.
 MOST_SHOWN = 100
 LONGEST_MESSAGE = 2_000
 
@@ -35,27 +35,18 @@ def render(
 
 
 def pieces(
-    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], columns: int = 100,
-    shown: int = 0,
-) -> Iterator[Piece]:  # fmt: skip
-    """``diagnostics`` as styled pieces; where ``sources`` lacks a span's file, its place alone.
-
-    ``shown`` are those that the run has shown already, of other files."""
+    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], columns: int = 100
+) -> Iterator[Piece]:
+    """``diagnostics`` as styled pieces; where ``sources`` lacks a span's file, its place alone."""
     found = list(diagnostics)
-    most = max(MOST_SHOWN - shown, 0)
-    for number, diagnostic in enumerate(found[:most]):
+    for number, diagnostic in enumerate(found[:MOST_SHOWN]):
         if number:
             yield Piece("\n")
         yield from _one(diagnostic, sources, columns)
-    if len(found) <= most:
-        return
-    if most:
-        yield Piece(f"\n... and {len(found) - most:,} more\n", _MARGIN)
-    else:
-        file = next((item.span.file for item in found if item.span is not None), "")
-        yield Piece(f"{visible(file)}: {len(found):,} more\n", _MARGIN)
+    if len(found) > MOST_SHOWN:
+        yield Piece(f"\n... and {len(found) - MOST_SHOWN:,} more\n", _MARGIN)
     # That even these are not all is the one thing to know of them.
-    for diagnostic in found[most:]:
+    for diagnostic in found[MOST_SHOWN:]:
         if diagnostic.message.startswith(TOO_MANY):
             yield Piece(f"{diagnostic.message}\n")
 

@@ -155,7 +155,10 @@ def _layer_called(graph: Graph, expression: ast.Call, given: list[Given]) -> Ent
     made = expression.model_copy(
         update={"arguments": tuple(argument for argument, _ in pairs if argument not in fed)}
     )
-    advice = f"write `x -> {name}(...)`, or `{name}(...)(x)`"
+    advice = (
+        f"write `x -> {name}(...)`, or `{name}(...)(x)`; to use it by a name, declare it: `layer"
+        f" {name.lower()} = {written(made)}`"
+    )
     if fed:
         call = ast.Call(span=expression.span, callee=made, arguments=fed)
         advice = f"write `{written(call)}`"

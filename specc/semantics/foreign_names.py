@@ -6,6 +6,7 @@ Non-goals: the tables (``catalog.elsewhere``), the rule of nearness (``specc.sug
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from specc.catalog import (
@@ -125,6 +126,18 @@ def meant_word(word: str, choices: Sequence[str]) -> str:
     if word in choices or known in choices:
         return meant(word if word in choices else known or word)
     return did_you_mean(word, choices, listed(choices)) or ""
+
+
+def is_choice(name: str) -> bool:
+    """Whether ``name`` is a string that some argument takes, and nothing of the catalogue."""
+    return name in _choices() and not in_catalogue(name)
+
+
+@cache
+def _choices() -> frozenset[str]:
+    tables = (LAYERS, FUNCTIONS, LOSSES, INITS, OPTIMIZERS, SCHEDULERS)
+    rows = (row for table in tables for row in table.values())
+    return frozenset(text for row in rows for texts in row.choices.values() for text in texts)
 
 
 def of_another_kind(name: str, what: str = "") -> str | None:

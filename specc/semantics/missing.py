@@ -8,7 +8,13 @@ from specc.catalog.elsewhere import ELSEWHERE, EXTEND, FORMULA, TRUTH, left_out,
 from specc.catalog.std import BLOCKS, using
 from specc.errors import Fix, Span
 from specc.semantics.entities import POISON, Entity
-from specc.semantics.foreign_names import Place, near, of_another_kind, other_name
+from specc.semantics.foreign_names import (
+    Place,
+    is_choice,
+    near,
+    of_another_kind,
+    other_name,
+)
 from specc.semantics.graph import Graph
 from specc.suggestions import meant, nearest
 from specc.syntax import ast
@@ -48,6 +54,11 @@ def unknown(
     ``translation`` is what stands at ``span`` under names of this language, if another has it;
     ``place`` is where the name stands."""
     known = graph.catalogue
+    quoted = f'"{name}"' if place == "value" and is_choice(name) else None
+    if quoted is not None:
+        message = f"`{name}` is no value here: an argument takes it as a string"
+        said = Fix(span.start, span.end, quoted, "write it in double quotes")
+        return graph.error("E0201", message, span, f"write `{quoted}`", (), said)
     if any(name in table for table in (known.layers, known.functions, known.losses, graph.modules)):
         return graph.error(
             "E0202",

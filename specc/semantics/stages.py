@@ -82,7 +82,8 @@ def _stage(
             target.span,
             *_row_in_braces(target),
         )
-    if is_elsewhere(graph, name):
+    other = name not in graph.env and name not in graph.modules and name not in graph.catalogue
+    if is_elsewhere(graph, name) or (other and of_another_kind(name) is not None):
         return unknown(graph, name, target.span, place="stage")
     given = given_arguments(graph, arguments, elaborate, name)
     span = stage.span

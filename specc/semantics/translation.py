@@ -114,6 +114,13 @@ class Translation:
                 if name is not None:
                     behind = ast.Name(span=target.span, name=name)
                     return ast.Pipeline(span=target.span, source=layer, stages=(_as_stage(behind),))
+        if isinstance(target, ast.Call) and isinstance(target.callee, ast.Attribute):
+            inner, method = target.callee.value, target.callee.name
+            if self.graph.is_layer(last_name(inner)) and self._function(method):
+                named = ast.Name(span=target.span, name=method)
+                behind = target.model_copy(update={"callee": named})
+                stages = (_as_stage(self.stage(behind)),)
+                return ast.Pipeline(span=target.span, source=self.stage(inner), stages=stages)
         name = last_name(target)
         if name in IN_A_PIPE and not self._known(name):
             return ast.Name(span=target.span, name=IN_A_PIPE[name])

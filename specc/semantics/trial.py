@@ -15,6 +15,8 @@ from specc.errors import Diagnostic, Fix, TooLarge
 # What is longer was not written by hand: its proposals are not tried, and so not made.
 _LONGEST: Final = 1_000_000
 _MOST: Final = 100
+# What is wrong with the lines that would use what is proposed, and are missing.
+_OF_OTHERS: Final = frozenset(["E0227"])
 _LONGEST_REASON: Final = 300
 
 
@@ -40,6 +42,7 @@ def tried(
             for item in again
             if item.severity == "error" and item.span is not None and item.span.file == file
             and (item.code, item.message) not in before
+            and item.code not in _OF_OTHERS
         ]  # fmt: skip
         for item, (first, last) in zip(fixed, lines, strict=True):
             reasons = [message for line, message in wrong if first <= line <= last]

@@ -39,6 +39,15 @@ DTYPES: Final = {
 MEANINGS: Final = ("index", "unit", "normal")
 
 
+# What others call a type.
+_OTHER_NAMES: Final = {
+    "long": "int", "integer": "int", "i64": "int64", "i32": "int32", "double": "float64",
+    "f32": "float32", "f64": "float64", "f16": "float16", "half": "float16", "bf16": "bfloat16",
+    "boolean": "bool", "tensor": "float", "array": "float", "ndarray": "float", "byte": "uint8",
+    "noise": "normal", "gaussian": "normal", "randn": "normal",
+}  # fmt: skip
+
+
 def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | None:
     """The type, or None where something was reported."""
     name = written.name
@@ -48,10 +57,12 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
             "E0223",
             f"there is no type `{name}`",
             written.span,
-            meant("float")
-            if tensor
+            meant("float" if tensor else _OTHER_NAMES[name])
+            if tensor or name in _OTHER_NAMES
             else did_you_mean(
-                name, [*DTYPES, *MEANINGS], "float, int, bool, index(k), unit, normal, ..."
+                name,
+                [*DTYPES, *MEANINGS],
+                f"one of {', '.join(DTYPES)}, or with a meaning: index(k), unit, normal",
             ),
         )
         return None
@@ -152,6 +163,7 @@ def _size(graph: Graph, written: ast.Expression) -> Size | None:
         return None
     known = evaluate(value, graph.params)
     if isinstance(known, int) and known < 1:
-        graph.error("E0223", f"a size is at least 1, not {known}", written.span)
+        advice = "an unknown size is a name: `N`" if known == -1 else None
+        graph.error("E0223", f"a size is at least 1, not {known}", written.span, advice)
         return None
     return value

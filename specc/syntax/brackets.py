@@ -176,6 +176,11 @@ class _Reader:
         self.open = [each for each in self.open if each not in items]
 
     def _close(self, said: str, place: int) -> None:
+        if said == "}" and self.missing < 0 and self._is_too_much(place):
+            self.missing += 1
+            self._report(place, "this `}` closes nothing", "take it away")
+            self.found.edits.append((place, " "))
+            return
         if said == "}" and len(self._round()) < len(self.open):
             self._close_all(self._round(), self.code)
             self._outer(place)
@@ -193,6 +198,16 @@ class _Reader:
             self.found.edits.append((place, _PARTNER[opening.character]))
         else:
             self.open.pop()
+
+    def _is_too_much(self, place: int) -> bool:
+        """Whether the ``}`` at ``place`` of a text with too many is the one: what it would close
+        stands on another line, and its own says that it does not end there."""
+        start = self.text.rfind("\n", 0, place) + 1
+        inner = next((each for each in reversed(self.open) if each.character == "{"), None)
+        if inner is None or inner.place >= start:
+            return False
+        begins = self.text[start:place].strip() == ""
+        return not begins or self.indent > inner.indent
 
     def _opens_a_body(self, place: int) -> bool:
         """Whether the brace at ``place`` is a header's, so that its brackets end before it."""

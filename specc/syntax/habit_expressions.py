@@ -25,7 +25,7 @@ _BEGINS: Final = re.compile(
 )
 # What goes on in the next line, where it ends one; and how far above its end may be.
 _SIGN_AT_END: Final = re.compile(
-    r"(->|\*\*|//|==|!=|<=|>=|[-+*/%@<>]|\band\b|\bor\b|\bnot\b)[ \t]*(?:#[^\n]*)?\s*\Z"
+    r"(->|\*\*|//|==|!=|<=|>=|[-+*/%@<>=]|\band\b|\bor\b|\bnot\b)\s*\Z"
 )
 _FURTHEST: Final = 2_000
 
@@ -44,7 +44,9 @@ def proposed(
 def tell_sign_at_end(text: str, position: int, file: str) -> Finding | None:
     """An ``->`` or an operator that ends a line, where the next line begins another statement."""
     start = text.rfind("\n", 0, position) + 1
-    before = _SIGN_AT_END.search(text[max(start - _FURTHEST, 0) : start])
+    above = text[max(start - _FURTHEST, 0) : start]
+    bare = re.sub(r"#[^\n]*", lambda comment: " " * len(comment[0]), above)
+    before = _SIGN_AT_END.search(bare)
     if before is None or _BEGINS.match(text[start:]) is None:
         return None
     sign = before[1]
@@ -59,7 +61,8 @@ def tell_sign_at_end(text: str, position: int, file: str) -> Finding | None:
             span_of(text, place, place + len(sign), file),
             advice,
         ),
-        ((place, place + len(sign), ""),),
+        # Without a value a name is bound to nothing, and not read.
+        ((text.rfind("\n", 0, place) + 1 if sign == "=" else place, place + len(sign), ""),),
     )
 
 

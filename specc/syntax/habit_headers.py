@@ -177,13 +177,26 @@ def tell_else_below(line: Line, match: re.Match[str]) -> Finding | None:
     return _opened(line, found, _SOME_BODY.rstrip(" {"))
 
 
+def tell_of_files(line: Line, match: re.Match[str]) -> Finding | None:
+    """``param k: int = 3`` and ``block Inner {`` inside of braces."""
+    word = match["word"]
+    advice = "write it there, outside of all braces"
+    if word == "param":
+        advice = "write it there, or in the head of a model: `width: int = 8`"
+    found = line.finding(match, "word", f"`{word}` stands at the top of a file", advice)
+    if not line.said.rstrip().endswith("{"):
+        return found
+    return _opened(line, found, _SOME_BODY.rstrip(" {"))
+
+
 def tell_misspelt(line: Line, match: re.Match[str]) -> Finding | None:
     """A first word that is nearly one of the language's."""
     word = match["word"]
     inside = line.said[:1] in (" ", "\t")
     words = _WORDS_OF_BODIES if inside else _WORDS_OF_FILES
     known = _FOREIGN_WORDS.get(word) or nearest(word, words)
-    if known is None or word in words or known not in words:
+    own = word in _WORDS_OF_FILES or word in _WORDS_OF_BODIES
+    if known is None or own or known not in words:
         return None
     found = line.finding(match, "word", f"there is no `{word}` here", meant(known), words=(known,))
     if line.said.rstrip().endswith("{"):

@@ -48,6 +48,11 @@ def tell_return(line: Line, match: re.Match[str]) -> Finding:
     """``return x`` is read as ``output x``."""
     value = match["value"].strip()
     start, _ = line.place(match, "whole")
+    if value.startswith("{"):
+        return line.finding(
+            match, "whole", "a model does not return; it puts out",
+            "put values out by their names: `output logits`", words=("output",),
+        )  # fmt: skip
     return line.finding(
         match, "whole", "a model does not return; it puts out",
         f"write `output {value}`" if value else "write `output y`", words=("output",),
@@ -187,6 +192,24 @@ def tell_declared(line: Line, match: re.Match[str]) -> Finding:
     return line.finding(
         match, "word", f"there is no `{match['word']}` here: a name is made by binding it",
         f"write `{match['rest'].strip()}`",
+    )  # fmt: skip
+
+
+def tell_layer_colon(line: Line, match: re.Match[str]) -> Finding:
+    """``layer fc: Linear(8)`` is read with a ``=``."""
+    start, end = line.place(match, "sign")
+    said = re.sub(r"[ \t]*:", " =", line.said.strip(), count=1)
+    return line.finding(
+        match, "sign", "a layer is declared by `=`", f"write `{said}`", edits=((start, end, "="),)
+    )
+
+
+def tell_named_layer(line: Line, match: re.Match[str]) -> Finding:
+    """``fc: Linear(8)``."""
+    name, value = match["name"], match["value"]
+    return line.finding(
+        match, "whole", "a label names a layer where it is fed",
+        f"write `x -> {name}: {value}`, or declare it: `layer {name} = {value}`",
     )  # fmt: skip
 
 

@@ -42,6 +42,8 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
     (r"[ \t]*(?P<whole>@[ \t]*\w[\w.]*(\(.*\))?)$", statements.tell_decorator),
     (r"[ \t]*(?P<sign>//|/\*|--)", statements.tell_slashes),
     (r"""[^"';]*(?P<sign>;)""", statements.tell_several),
+    (r"[ \t]+(?P<word>param|model|block|train|test|use)\b(?![ \t]*[=(.,])", headers.tell_of_files),
+    (r"[ \t]*layer[ \t]+\w+[ \t]*(?P<sign>:)", statements.tell_layer_colon),
     (r"[ \t]*(?P<word>while|with|try)\b[^{:]*\{$", headers.tell_foreign_header),
     (
         rf"[ \t]*(?P<whole>(?P<name>{_NAME})\[(?P<index>.*)\][ \t]*(?P<sign>[-+*/@%]?)="
@@ -108,13 +110,22 @@ _ROWS: Final[tuple[tuple[str, _Say], ...]] = (
         statements.tell_setting,
     ),
     (r"[ \t]*(?P<whole>loss(?:[ \t]*:[ \t]*|[ \t]+)(?P<value>[A-Za-z_].*))", statements.tell_loss),
-    (rf"[ \t]*(?P<name>{_NAME})[ \t]*(?P<sign>:=)(?P<value>.*)", statements.tell_walrus),
+    (rf"[ \t]*(?P<name>{_NAME})[ \t]*(?P<sign>:=|<-)(?P<value>.*)", statements.tell_walrus),
     (
         rf"[ \t]*(?P<whole>(?P<name>{_NAME})[ \t]*(?P<colon>:)[ \t]*{_TYPE}[^={{]*"
         r"(?:=(?P<value>[^=].*))?)$",
         statements.tell_typed,
     ),
-    (r"[ \t]*(?P<word>let|var|const|val|auto)[ \t]+(?P<rest>\w.*=.*)", statements.tell_declared),
+    (
+        rf"[ \t]*(?P<whole>(?P<name>{_NAME})[ \t]*:[ \t]*(?P<value>(?:(?:torch\.)?nn\.)?[A-Z]\w*"
+        r"(?:\(.*\))?))$",
+        statements.tell_named_layer,
+    ),
+    (
+        r"[ \t]*(?P<word>let|var|const|val|auto|int|float|bool|str|tensor|Tensor)[ \t]+"
+        r"(?P<rest>\w.*=.*)",
+        statements.tell_declared,
+    ),
     (r"[ \t]*(?P<word>pass|break|continue|assert|del|global|raise)\b", statements.tell_alone),
     (
         rf"[ \t]*(?P<whole>(?P<name>{_NAME})\.(?P<method>\w+)\((?P<rest>.*)\))$",
@@ -169,7 +180,7 @@ _ANYWHERE: Final[tuple[tuple[str, _Say], ...]] = (
     (r"(?P<sign>\|>|=>|>>)", statements.tell_arrow),
     (r"(?P<sign>//)[ \t]*\w+[ \t]+\w.*", statements.tell_slashes),
     (r"(?P<sign>;)", statements.tell_several),
-    (rf"(?P<whole>\b{_TYPE}\([^()]*,[^()]*\))", statements.tell_sizes),
+    (rf"(?P<whole>\b{_TYPE}\([^()]*,[^()]*\))(?![ \t]*\[)", statements.tell_sizes),
     (r"""(?P<whole>'(?P<value>[^'"\\]*)')""", statements.tell_quoted),
     (rf"^[ \t]*(?P<word>{_NAME})\b(?![ \t]*[=(.,]).*", headers.tell_misspelt),
 )

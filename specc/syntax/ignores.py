@@ -17,7 +17,7 @@ from specc.errors import Span
 # A string may hold a `#`; it ends where its line does.
 _COMMENT: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|(#.*)')
 _MEANT: Final = re.compile(
-    r"#+\s*spec?c?\s*:?\s*(?:ignore\b|(?:ing?ore|igno\w*|disable|noqa|silence|skip|allow)\b"
+    r"#+\s*specc?\s*:?\s*(?:ignore\b|(?:ing?ore|igno\w*|disable|noqa|silence|skip|allow)\b"
     r"\s*[\[(:]?\s*[WE]\d+)",
     re.IGNORECASE,
 )
@@ -44,7 +44,7 @@ class Ignore:
 
 def find_ignores(text: str, file: str) -> tuple[Ignore, ...]:
     """The comments of ``text`` that are meant to silence a warning, in order."""
-    if "specc" not in text or _MEANT.search(text) is None:
+    if _MEANT.search(text) is None:
         return ()
     found: list[Ignore] = []
     # Those that stand alone, until the line is met that they are about.

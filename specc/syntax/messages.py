@@ -8,7 +8,7 @@ from typing import Final
 from lark import Token
 
 from specc.errors import Diagnostic, Span
-from specc.syntax.forms import form_of
+from specc.syntax.forms import FORMS, form_of
 from specc.syntax.newlines import DEEPEST, BracketError
 
 _KEYWORDS: Final = frozenset(
@@ -26,6 +26,8 @@ _SHOWN: Final = {
     "PICK": "`drop`, `transpose`, `fresh`",
 }  # fmt: skip
 _OPERATORS: Final = frozenset("PLUS MINUS STAR SLASH FLOOR PERCENT AT POWER AND OR COMPARE".split())
+# What begins a line in other languages, and goes on with the one before.
+_GOES_ON: Final = frozenset([*_OPERATORS, "DOT"])
 _STARTS: Final = frozenset("INT FLOAT STRING TRUE FALSE NONE NOT MINUS LPAR LSQB NAME".split())
 _CHARACTERS: Final = {
     "'": "strings are written with double quotes",
@@ -137,10 +139,27 @@ def bracket_diagnostic(fault: BracketError, file: str) -> Diagnostic:
 
 
 def _hint(token: Token, text: str) -> str | None:
-    before = text[: token.start_pos or 0].rstrip()
+    start = token.start_pos or 0
+    if token.type in _GOES_ON and not text[text.rfind("\n", 0, start) + 1 : start].strip():
+        return (
+            "a line goes on in the next where it ends with an operator, in brackets, or where that"
+            " begins with `->`"
+        )
+    before = text[:start].rstrip()
     if token.type == "EQUAL" and before.endswith(("=", "!", "<", ">")):
         return "a comparison is one of == != < <= > >="
     line = before.rpartition("\n")[2]
+    made = re.match(r"\s*[A-Z]", text[token.end_pos or 0 :])
+    if token.type == "EQUAL" and made and re.search(r"->\s*\w+$", line):
+        return "a label is followed by `:`: `x -> name: Linear(8)`"
+    if token.type == "NAME" and str(token) == "as":
+        return "a label stands before the layer: `x -> name: Linear(8)`"
+    if re.search(r"\brepeat$", line) or (token.type == "STAR" and "->" in line):
+        return "layers are repeated by `repeat(3) Linear(8)`"
+    if token.type == "_COMMA" and re.search(r"\bwith\b[^,]*$", line):
+        return "each has a word of its own: `Linear(8) with weight_norm with spectral_norm`"
+    if token.type == "_COMMA" and "->" in line:
+        return "stages follow each other by `->`; several values stand in parentheses: `(a, b)`"
     if token.type == "EQUAL" and re.match(r"\s*(model|block|param)\b", line):
         return "a param has a type: `k: int = 3`"
     named = re.match(r"\s*output\s+(\w+)\s*$", line)
@@ -148,6 +167,8 @@ def _hint(token: Token, text: str) -> str | None:
         return f"name it on a line of its own, `{named[1]} = ...`, then say `output {named[1]}`"
     if token.type == "_COMMA" and re.match(r"\s*\w[\w, ()]*=[^=]", line):
         return "several values on the right want parentheses: `a, b = (b, a)`"
+    if token.type == "COLON" and re.match(r"\s*(\w+)$", line) and line.strip() in FORMS:
+        return None
     if token.type == "COLON":
         return "a label stands before a layer, after `->`: `x -> name: Layer(...)`"
     if token.type == "NAME" and re.search(r"\b(True|False|None)$", str(token)):
