@@ -27,6 +27,7 @@ from specc.semantics.entities import (
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.layer_choices import kind_at, param_kinds, read_choice, with_names
+from specc.semantics.missing import unquoted
 from specc.semantics.unnamed import Told, bind_call
 from specc.semantics.wrappers import wrapped_tensors
 from specc.sizes import Poly, Size, symbols
@@ -52,7 +53,10 @@ def given_arguments(
     kinds = param_kinds(graph, target)
     found: list[Given] = []
     for position, argument in enumerate(arguments):
-        if kind_at(kinds, position, argument.name) == "layer":
+        value: Entity = POISON
+        if argument.name is not None and unquoted(graph, argument.value):
+            pass
+        elif kind_at(kinds, position, argument.name) == "layer":
             value = read_choice(graph, argument.value, elaborate)
         else:
             value = elaborate(graph, argument.value)

@@ -128,9 +128,10 @@ def meant_word(word: str, choices: Sequence[str]) -> str:
     return did_you_mean(word, choices, listed(choices)) or ""
 
 
-def is_choice(name: str) -> bool:
-    """Whether ``name`` is a string that some argument takes, and nothing of the catalogue."""
-    return name in _choices() and not in_catalogue(name)
+def is_choice(name: str, *, alone: bool = True) -> bool:
+    """Whether ``name`` is a string that some argument takes; ``alone``, and nothing of the
+    catalogue."""
+    return name in _choices() and not (alone and in_catalogue(name))
 
 
 @cache

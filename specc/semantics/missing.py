@@ -75,6 +75,20 @@ def unknown(
     return graph.error("E0201", f"there is nothing called `{name}` here", span, advice, (), fix)
 
 
+def unquoted(graph: Graph, value: ast.Expression) -> bool:
+    """Whether ``value`` of an argument is a function's name where its text was meant:
+    ``approximate=tanh``; an E0202 that says so."""
+    if not isinstance(value, ast.Name) or value.name in graph.env or value.name in graph.unread:
+        return False
+    name = value.name
+    if name not in graph.catalogue.functions or not is_choice(name, alone=False):
+        return False
+    said = Fix(value.span.start, value.span.end, f'"{name}"', f"feed it: `x -> {name}`")
+    message = f"`{name}` is a function, and no value; an argument takes its name as a string"
+    graph.error("E0202", message, value.span, f'write `"{name}"`', (), said)
+    return True
+
+
 def _advice(
     graph: Graph, name: str, span: Span, translation: str | None, place: Place
 ) -> tuple[str, Fix | None]:

@@ -118,8 +118,8 @@ class Translation:
             inner, method = target.callee.value, target.callee.name
             if self.graph.is_layer(last_name(inner)) and self._function(method):
                 named = ast.Name(span=target.span, name=method)
-                behind = target.model_copy(update={"callee": named})
-                stages = (_as_stage(self.stage(behind)),)
+                fed_on = target.model_copy(update={"callee": named})
+                stages = (_as_stage(self.stage(fed_on)),)
                 return ast.Pipeline(span=target.span, source=self.stage(inner), stages=stages)
         name = last_name(target)
         if name in IN_A_PIPE and not self._known(name):

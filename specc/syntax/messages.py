@@ -152,7 +152,7 @@ def _hint(token: Token, text: str) -> str | None:
     made = re.match(r"\s*[A-Z]", text[token.end_pos or 0 :])
     if token.type == "EQUAL" and made and re.search(r"->\s*\w+$", line):
         return "a label is followed by `:`: `x -> name: Linear(8)`"
-    if token.type == "NAME" and str(token) == "as":
+    if str(token) == "as":
         return "a label stands before the layer: `x -> name: Linear(8)`"
     if re.search(r"\brepeat$", line) or (token.type == "STAR" and "->" in line):
         return "layers are repeated by `repeat(3) Linear(8)`"
