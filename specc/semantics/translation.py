@@ -21,10 +21,19 @@ from specc.catalog.elsewhere import (
     left_out,
     other_form,
 )
-from specc.catalog.frameworks import CASTS
 from specc.catalog.rows import LayerRow, OptimizerRow, Row
 from specc.errors import Span
-from specc.semantics.bind import Given
+from specc.semantics.call_forms import (
+    activation_of,
+    as_stage,
+    binary,
+    is_of_a_place,
+    is_the_runs,
+    named,
+    number,
+    stack,
+    static_index,
+)
 from specc.semantics.derivatives import GRAD
 from specc.semantics.entities import Entity
 from specc.semantics.foreign_names import meant_argument, near, other_name
@@ -46,7 +55,6 @@ from specc.semantics.python_forms import (
     last_name,
     root,
 )
-from specc.semantics.unnamed import Reading, orders, spelled
 from specc.sizes import Size
 from specc.suggestions import nearest
 from specc.syntax import ast
@@ -106,20 +114,20 @@ class Translation:
     def stage(self, target: ast.Expression) -> ast.Expression:
         """A stage's target: a layer of another framework with its activation behind it."""
         if isinstance(target, ast.Call):
-            activation = _activation(target)
+            activation = activation_of(target)
             if activation is not None and isinstance(activation.value, ast.String):
                 kept = tuple(item for item in target.arguments if item is not activation)
                 layer = self.stage(target.model_copy(update={"arguments": kept}))
                 name = nearest(activation.value.value, self.graph.catalogue.layers)
                 if name is not None:
                     behind = ast.Name(span=target.span, name=name)
-                    return ast.Pipeline(span=target.span, source=layer, stages=(_as_stage(behind),))
+                    return ast.Pipeline(span=target.span, source=layer, stages=(as_stage(behind),))
         if isinstance(target, ast.Call) and isinstance(target.callee, ast.Attribute):
             inner, method = target.callee.value, target.callee.name
             if self.graph.is_layer(last_name(inner)) and self._function(method):
                 named = ast.Name(span=target.span, name=method)
                 fed_on = target.model_copy(update={"callee": named})
-                stages = (_as_stage(self.stage(fed_on)),)
+                stages = (as_stage(self.stage(fed_on)),)
                 return ast.Pipeline(span=target.span, source=self.stage(inner), stages=stages)
         name = last_name(target)
         if name in IN_A_PIPE and not self._known(name):
@@ -232,17 +240,17 @@ class Translation:
     def _call(self, node: ast.Call) -> ast.Expression:
         callee = node.callee
         if is_length(self.graph, callee) and len(node.arguments) == 1:
-            return self._size(node.arguments[0].value, _number(node, 0), node)
+            return self._size(node.arguments[0].value, number(node, 0), node)
         if self._sequential(callee):
             return self._chain(node)
         if isinstance(callee, ast.Name) and (endless := endless_number(node)) is not None:
             return endless
         if isinstance(callee, ast.Call):
-            made = self.stage(callee) if _activation(callee) else self._call(callee)
+            made = self.stage(callee) if activation_of(callee) else self._call(callee)
             arguments = self._arguments(node, None)
             if isinstance(made, ast.Chain | ast.Pipeline) and len(arguments) == 1:
                 return ast.Pipeline(
-                    span=node.span, source=arguments[0].value, stages=(_as_stage(made),)
+                    span=node.span, source=arguments[0].value, stages=(as_stage(made),)
                 )
             return node.model_copy(update={"callee": made, "arguments": arguments})
         if isinstance(callee, ast.Attribute) and root(self.graph, callee) is None:
@@ -266,7 +274,7 @@ class Translation:
         else:
             return node
         row = self._row(name.name)
-        node = _stack(node, name.name)
+        node = stack(node, name.name)
         arguments = self._arguments(node, row)
         if name.name in OPTIMIZERS and arguments and last_name(arguments[0].value) == "parameters":
             arguments = arguments[1:]
@@ -274,10 +282,10 @@ class Translation:
             arguments = settings_of_keras(self.graph, callee, name.name, arguments)
         of_torch = root(self.graph, callee) in ("torch", "nn")
         if isinstance(row, OptimizerRow) or (isinstance(row, LayerRow) and of_torch):
-            arguments = _named(row, arguments)
+            arguments = named(row, arguments)
         operator = self._operator(name.name, arguments)
         if operator and len(arguments) == 2:
-            return _binary(operator, arguments[0].value, arguments[1].value, node)
+            return binary(operator, arguments[0].value, arguments[1].value, node)
         return self._of_dtype(
             node, node.model_copy(update={"callee": name, "arguments": arguments})
         )
@@ -330,7 +338,7 @@ class Translation:
         if name in ("size", "dim", "ndimension") and not self._function(name):
             index = node.arguments[0].value if node.arguments and name == "size" else None
             return self._size(callee.value, index, node, rank=name != "size")
-        if name in _CASTING and not (name == "to" and _is_of_a_place(node)):
+        if name in _CASTING and not (name == "to" and is_of_a_place(node)):
             cast = self._cast(node, callee.value)
             if cast is None:
                 self.unknown.append(ELSEWHERE["cast"])
@@ -344,7 +352,7 @@ class Translation:
             return ast.Unary(span=node.span, operator="-", operand=value)
         operator = self._operator(name.rstrip("_"), node.arguments)
         if operator and len(node.arguments) == 1:
-            return _binary(operator, value, self.expression(node.arguments[0].value), node)
+            return binary(operator, value, self.expression(node.arguments[0].value), node)
         function = self._callee(name, callee.span, method=True)
         first = ast.Argument(span=value.span, name=None, value=value)
         arguments = (first, *self._arguments(node, self._row(function.name)))
@@ -359,7 +367,7 @@ class Translation:
                 }
             )
             for argument in node.arguments
-            if not _is_the_runs(argument.name, row)
+            if not is_the_runs(argument.name, row)
         )
 
     def _keyword(self, name: str | None, row: Row | None) -> str | None:
@@ -383,9 +391,9 @@ class Translation:
         for item in items:
             said = self.stage(item)
             if isinstance(said, ast.Pipeline):
-                stages += [_as_stage(said.source), *said.stages]
+                stages += [as_stage(said.source), *said.stages]
             else:
-                stages.append(_as_stage(said))
+                stages.append(as_stage(said))
         if not stages:
             self.unknown.append("layers in a row stand in braces: `x -> { Linear(8) -> ReLU }`")
         return ast.Chain(span=node.span, stages=tuple(stages))
@@ -404,7 +412,7 @@ class Translation:
             return self._size(node.value, None, node, rank=node.name == "ndim")
         value = self.expression(node.value)
         if node.name in ("values", "indices"):
-            place = _number(node, int(node.name == "indices"))
+            place = number(node, int(node.name == "indices"))
             return ast.Subscript(span=node.span, value=value, indices=(place,))
         if node.name == "data":
             callee = ast.Name(span=node.span, name="detach")
@@ -427,11 +435,11 @@ class Translation:
         if not holds_habit(self.graph, of) and self.elaborate is not nothing_read:
             self.read.add((of.span.start, of.span.end))
             entity = self.elaborate(self.graph, of)
-        position = _static_index(index)
+        position = static_index(index)
         if isinstance(entity, ir.Value):
             shape = entity.type.shape
             if rank:
-                return _number(node, len(shape))
+                return number(node, len(shape))
             names = [self._size_name(size, node) for size in shape]
             if index is None and all(names):
                 kept = tuple(name for name in names if name is not None)
@@ -449,93 +457,6 @@ class Translation:
         return size_of(self.graph, size, node)
 
 
-def _stack(node: ast.Call, name: str) -> ast.Call:
-    """``TransformerEncoder(TransformerEncoderLayer(8, 2), 3)``, whose layer says its settings, as
-    the one layer that it is here."""
-    of = ("TransformerEncoder", "TransformerDecoder")
-    if name not in of or not node.arguments or not isinstance(node.arguments[0].value, ast.Call):
-        return node
-    layer, rest = node.arguments[0].value, node.arguments[1:]
-    if last_name(layer) != f"{name}Layer":
-        return node
-    places = ("d_model", "nhead", "dim_feedforward", "dropout", "activation")
-    said = [
-        item.model_copy(update={"name": item.name or places[min(place, len(places) - 1)]})
-        for place, item in enumerate(layer.arguments)
-    ]
-    said = [item for item in said if item.name != "d_model"]
-    behind = [item.model_copy(update={"name": item.name or "num_layers"}) for item in rest]
-    return node.model_copy(update={"arguments": (*said, *behind)})
-
-
-def _activation(node: ast.Call) -> ast.Argument | None:
-    """Keras' activation in the call of a layer: `activation="relu"`, or behind the units."""
-    found = next((item for item in node.arguments if item.name == "activation"), None)
-    if found is None and last_name(node) == "Dense" and len(node.arguments) == 2:
-        last = node.arguments[1]
-        found = last if last.name is None and isinstance(last.value, ast.String) else None
-    return found
-
-
-def _is_the_runs(name: str | None, row: Row | None) -> bool:
-    """Whether an argument says what a run knows: whether it trains, and where its tensors are."""
-    if name in ("training", "device", "requires_grad", "pin_memory", "memory_format", "dtype"):
-        return row is None or name not in row.by_name
-    return name == "inplace" and (row is None or name not in row.by_name)
-
-
-def _is_of_a_place(node: ast.Call) -> bool:
-    """Whether ``x.to(...)`` moves ``x``: its argument is a device, and no dtype."""
-    for argument in node.arguments:
-        value = argument.value
-        device = argument.name == "device" or (
-            isinstance(value, ast.String) and value.value not in CASTS
-        )
-        switch = argument.name in ("non_blocking", "copy")
-        if not (device or switch or last_name(value) in ("device", "cuda", "cpu")):
-            return False
-    return True
-
-
 def nothing_read(graph: Graph, expression: ast.Expression, hint: Hint = None) -> Entity:
     """Where nothing can be read, nothing is known of a value."""
-    return None
-
-
-def _named(row: Row, arguments: tuple[ast.Argument, ...]) -> tuple[ast.Argument, ...]:
-    """``arguments`` in torch's order as a spec has them: without those that the shapes tell, of
-    ``nn.Linear(8, 4)`` the 8, and each by its name that cannot stand without. What is too little
-    for torch is in the row's order."""
-    given = [Given(each.name, None, each.span, each.value) for each in arguments]
-    for told in (True, False):
-        names = [a.name for a in row.arguments if not a.keyword_only and (told or not a.inferred)]
-        for values in orders(names, given):
-            whole = all(each.name in values for each in row.arguments if each.required)
-            if whole and values.keys() <= row.by_name.keys() and given:
-                found = Reading(values, given[0].span)
-                left = [name for name in values if row.by_name[name].inferred]
-                return spelled(row, found.without(set(left) - {*row.unnamed[-1]}))
-    return arguments
-
-
-def _as_stage(target: ast.Expression) -> ast.Stage:
-    return ast.Stage(span=target.span, label=None, target=target, wrappers=())
-
-
-def _binary(
-    operator: str, left: ast.Expression, right: ast.Expression, node: ast.Expression
-) -> ast.Binary:
-    return ast.Binary(span=node.span, operator=operator, left=left, right=right)
-
-
-def _number(node: ast.Node, value: int) -> ast.Number:
-    return ast.Number(span=node.span, value=value)
-
-
-def _static_index(index: ast.Node | None) -> int | None:
-    match index:
-        case ast.Number(value=int() as value):
-            return value
-        case ast.Unary(operator="-", operand=ast.Number(value=int() as value)):
-            return -value
     return None
