@@ -124,6 +124,11 @@ MODEL = [
     ("y = «tf.random.normal((N, 16))»", "noise is drawn by"),
     ("y = «e.get_shape()»", "sizes are the names and numbers"),
     ("y = «einops.rearrange(e, \"b t d -> b d t\")»", "write what the pattern asks for"),
+    ("y = «cat(pooled, pooled)»", "write `cat([pooled, pooled])`"),
+    ("y = «stack(pooled, pooled, dim=1)»", "write `stack([pooled, pooled], dim=1)`"),
+    ("for k in «depth» { pooled = relu(pooled) }", "write `range(depth)`"),
+    ("if «depth» { pooled = relu(pooled) }", "write a comparison: `k > 0`"),
+    ("y = «softmax(pooled)»", "`dim=-1` is the last"),
     # declarations
     ("input q: «long[N]»", "did you mean `int`?"), ("«param» k: int = 3", "write it there"),
     ("input q: float[«-1», 8]", "an unknown size is a name: `N`"),

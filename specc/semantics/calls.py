@@ -12,7 +12,7 @@ from typing import Literal
 from specc import ir
 from specc.catalog.ranges import ANY, own_range_of
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
-from specc.errors import Span
+from specc.errors import Fix, Span
 from specc.semantics.bind import Bound, Given, fits
 from specc.semantics.entities import (
     POISON,
@@ -33,6 +33,7 @@ from specc.semantics.wrappers import wrapped_tensors
 from specc.sizes import Poly, Size, symbols
 from specc.suggestions import did_you_mean, listed
 from specc.syntax import ast
+from specc.syntax.written import written
 
 
 def head(target: ast.Expression) -> tuple[str | None, tuple[ast.Argument, ...]]:
@@ -195,6 +196,29 @@ def forward_keywords(
     return tuple((name, found[name]) for name in known if name in found)
 
 
+def _unlisted(graph: Graph, row: FunctionRow, given: list[Given], span: Span) -> bool:
+    """Whether tensors stand one by one where ``row`` takes a list of them, ``cat(x, y)``; an E0211
+    that says so once."""
+    takes = row.arguments[0].types if row.arguments else ()
+    tensors = [item for item in given if item.name is None and isinstance(item.value, ir.Value)]
+    if takes != ("tensors",) or len(tensors) < 2 or given[: len(tensors)] != tensors:
+        return False
+    nodes = [item.node for item in tensors]
+    help_, fix = f"write `{row.name}([x, y])`", None
+    if all(node is not None for node in nodes):
+        rest = [item for item in given[len(tensors) :] if item.node is not None]
+        listed = ", ".join(written(node) for node in nodes if node is not None)
+        behind = "".join(
+            f", {item.name}={written(item.node)}" if item.name else f", {written(item.node)}"
+            for item in rest
+            if item.node is not None
+        )
+        text = f"{row.name}([{listed}]{behind})"
+        help_, fix = f"write `{text}`", Fix(span.start, span.end, text, help_)
+    graph.error("E0211", f"{row.name} takes a list of tensors", span, help_, (), fix)
+    return True
+
+
 def call_function(
     graph: Graph,
     kind: Literal["function", "loss", "metric"],
@@ -206,6 +230,8 @@ def call_function(
     first: Entity | None = None,
 ) -> Entity:
     """A function, loss or metric applied to its arguments."""
+    if first is None and _unlisted(graph, row, given, span):
+        return POISON
 
     def attempt(bound: Bound) -> Told | None:
         return _told(graph, row, bound, _tensors(bound), span)

@@ -238,11 +238,13 @@ def decide(
         )  # fmt: skip
         return None
     if not isinstance(decided, bool):
-        graph.error(
-            "E0234", f"`if` wants true or false, not {describe(condition)}", place,
+        advice = (
             "an `if` is decided when the model is built; tensors are chosen from by"
-            " `where(condition, a, b)`",
-        )  # fmt: skip
+            " `where(condition, a, b)`"
+        )
+        if is_static(condition):
+            advice = 'write a comparison: `k > 0`, `k != none`, `mode == "same"`'
+        graph.error("E0234", f"`if` wants true or false, not {describe(condition)}", place, advice)
         return None
     return condition, decided
 

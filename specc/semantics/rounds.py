@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from specc import ir
-from specc.errors import Span, TooLarge
+from specc.errors import Fix, Span, TooLarge
 from specc.semantics import static
 from specc.semantics.entities import (
     Entity,
@@ -29,6 +29,7 @@ from specc.semantics.substitution import condition_outside, static_outside, type
 from specc.semantics.values import in_scope
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
+from specc.syntax.written import written as as_text
 
 
 class Rounds:
@@ -269,11 +270,15 @@ def iterable(
         tensors = tuple(item for item in entity.items if isinstance(item, ir.Value))
         return Passed((len(tensors),), None, [*counted_], tensors)
     if not isinstance(entity, Items) or not is_static(entity):
+        count = isinstance(entity, int | Poly) and isinstance(evaluate(entity, graph.params), int)
+        said = f"range({as_text(written)})"
         graph.error(
             "E0235",
             f"a loop goes through `range(n)` or a list of numbers, not {describe(entity)}",
             written.span,
-            "write `for i in range(n)`",
+            f"write `{said}`" if count else "write `for i in range(n)`",
+            (),
+            Fix(written.span.start, written.span.end, said) if count else None,
         )
         return None
     items = to_static(entity)

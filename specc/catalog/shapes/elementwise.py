@@ -203,7 +203,7 @@ def masked(call: Call) -> TensorType:
         raise RuleError(
             "E0306",
             f"masked_fill takes a bool mask; got {mask}",
-            help="write a comparison, such as masked_fill(x, mask == 0, -1e9)",
+            help="write a comparison, such as masked_fill(x, mask == 0, -inf)",
             argument="mask",
         )
     require_finite(call, tensor, "value")
@@ -219,7 +219,7 @@ def along(call: Call) -> TensorType:
         raise RuleError(
             "E0307",
             f"{call.name} needs its dim: torch would guess it from the rank",
-            help=f"write {call.name}(dim=-1)",
+            help=f"say it: `dim=-1` is the last, as in `x -> {call.name}(dim=-1)`",
             argument="dim",
         )
     axis(call, len(tensor.shape))
