@@ -86,6 +86,7 @@ MODEL = [
     ("y = pooled«;» z = pooled", "put what follows on a line of its own"),
     ("y «<-» pooled", "write `y = pooled`"),
     ("pooled = pooled «}»", "take it away"),
+    ("y = e.masked_fill(«~»mask.unsqueeze(-1), float(\"-inf\"))", "write `not`"),
     # words of Python's
     ("s = «f\"layer{k}\"»", "write the text itself"), ("d = «{»}", "give each value a name"),
     ("d = «{»\"a\": pooled}", "give each value a name"),

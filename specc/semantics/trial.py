@@ -53,7 +53,7 @@ def tried(
     return [
         item
         if item.fix is None or id(item) not in owned or id(item) in kept
-        else replace(item, help=_otherwise(item.fix, failed.get(id(item))), fix=None)
+        else replace(item, help=_otherwise(item, failed.get(id(item))), fix=None)
         for item in found
     ]
 
@@ -74,8 +74,13 @@ def _read(read: Callable[[str], list[Diagnostic]], text: str) -> list[Diagnostic
         return None
 
 
-def _otherwise(fix: Fix, reason: str | None) -> str | None:
-    """The help where ``fix`` does not check, for the ``reason`` that stood at its line."""
+def _otherwise(item: Diagnostic, reason: str | None) -> str | None:
+    """The help where the proposal of ``item`` does not check, for the ``reason`` that stood at its
+    line: behind a character that is none, the rest of the line was not read before."""
+    fix = item.fix
+    assert fix is not None
+    if item.code == "E0101" and fix.otherwise:
+        return fix.otherwise
     if not reason or len(fix.text) + len(reason) > _LONGEST_REASON or "\n" in fix.text:
         return fix.otherwise
     return f"`{fix.text}` in its place does not check: {reason}"
