@@ -6,7 +6,7 @@ A text is parsed when its row is first used, so that importing the catalogue is 
     True
 
 ``= ?`` marks an argument that the incoming shapes tell; ``int x2`` is an int or a pair of them,
-``ints x2`` a pair of tuples;
+``int x1/2`` one in a tuple as well, ``ints x2`` a pair of tuples;
 ``*shape: size`` takes the rest of the positional arguments, or one tuple of them; the types
 are ``tensor``, ``tensors`` (a list), ``size`` (an int that may be symbolic), ``int``, ``float``,
 ``bool``, ``str``, ``none``, ``dtype``, ``ints``/``floats``/``sizes`` (a tuple), ``float?`` (a float
@@ -56,6 +56,17 @@ class Argument:
     @property
     def is_tensor(self) -> bool:
         return "tensor" in self.types or "tensors" in self.types
+
+
+def one_or(count: int) -> str:
+    """The type of an int, or of ``count`` of them, which torch stretches a tuple of one to."""
+    return "int x1" if count == 1 else f"int x1/{count}"
+
+
+def any_or(count: int) -> str:
+    """The type of a size, or of ``count`` of them of which any may be none: that of the input. Of
+    one alone torch takes no none."""
+    return "size x1" if count == 1 else f"size? x{count}"
 
 
 _ARGUMENT = re.compile(r"(\*?)(\w+)\s*:\s*([^=]+?)\s*(?:=\s*(.+))?")

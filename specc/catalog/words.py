@@ -89,7 +89,7 @@ def statement(kind: str, row: Row) -> str:
 
 
 _TYPES: Final = {"tensors": "list of tensors", "schedulers": "list of schedulers"}
-_COPIES: Final = re.compile(r"(int|float|size) x(\d)")
+_COPIES: Final = re.compile(r"(int|float|size)(\??) x(?:1/)?(\d)")
 
 
 def type_of(row: Row, argument: Argument) -> str:
@@ -99,7 +99,9 @@ def type_of(row: Row, argument: Argument) -> str:
     for name in argument.types:
         copies = _COPIES.fullmatch(name)
         if copies is not None:
-            told.append(f"{copies[1]} or {copies[2]} of them" if copies[2] != "1" else copies[1])
+            base, maybe, count = copies.groups()
+            whole = f"{base} or {count} of them" if count != "1" else base
+            told.append(f"{whole}, each a {base} or none" if maybe else whole)
         elif name == "str" and choices:
             told.append(" or ".join(literal(choice) for choice in choices))
         else:

@@ -37,6 +37,10 @@ _KINDS = {
 }
 
 
+# What one alone of may stand for several.
+_SINGLE = ("int", "size", "size?")
+
+
 @dataclass(slots=True)
 class Given:
     """One argument as written: its value, where it stands, the value's text as a tree."""
@@ -244,12 +248,12 @@ def _as_tuple(argument: Argument, value: Entity) -> str | None:
 def fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
     """Whether ``value`` is of the catalogue's type ``kind``."""
     if " x" in kind:
-        base, count = kind.split(" x")
+        base, counts = kind.split(" x")
         if isinstance(value, Items):
-            return len(value.items) == int(count) and all(
+            return str(len(value.items)) in counts.split("/") and all(
                 fits(item, base, params) for item in value.items
             )
-        return base in ("int", "size") and fits(value, base, params)
+        return base in _SINGLE and fits(value, base.rstrip("?"), params)
     scalar = value.value if isinstance(value, ir.Scalar) else value
     match kind:
         case "tensor":
@@ -266,8 +270,8 @@ def fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
             return _is_int(value)
         case "float":
             return isinstance(scalar, float) or fits(value, "int", params)
-        case "float?":
-            return value is None or fits(value, "float", params)
+        case "float?" | "size?":
+            return value is None or fits(value, kind.rstrip("?"), params)
         case "bool":
             return isinstance(scalar, bool)
         case "str" | "dtype":
@@ -289,11 +293,14 @@ def _is_int(value: object) -> bool:
 
 def _describe_kind(kind: str) -> str:
     if " x" in kind:
-        base, count = kind.split(" x")
-        single = _KINDS[base]
+        base, counts = kind.split(" x")
+        count = counts.rpartition("/")[2]
         if base == "ints":
             return f"{count} tuples of ints"
-        return f"{single} or {count} of them" if base in ("int", "size") else f"{count} numbers"
+        if base not in _SINGLE:
+            return f"{count} numbers"
+        several = f"{_KINDS[base.rstrip('?')]} or {count} of them"
+        return f"{several}, any of which may be none" if base.endswith("?") else several
     return _KINDS[kind]
 
 

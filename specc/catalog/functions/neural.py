@@ -20,6 +20,7 @@ from specc.catalog.shapes import (
     pooling,
     resampling,
 )
+from specc.catalog.signatures import any_or, one_or
 
 _SPATIAL = {1: "8", 2: "8, 8", 3: "4, 4, 4"}
 
@@ -38,8 +39,8 @@ def _max(dims: int) -> FunctionRow:
         f"F.max_pool{dims}d",
         "the largest value of each window",
         partial(pooling.pooled, dims=dims),
-        f"input: tensor, kernel_size: int x{dims}, stride: int x{dims} | none = None, "
-        f"padding: int x{dims} = 0, dilation: int x{dims} = 1, ceil_mode: bool = False, "
+        f"input: tensor, kernel_size: {one_or(dims)}, stride: {one_or(dims)} | none = None, "
+        f"padding: {one_or(dims)} = 0, dilation: {one_or(dims)} = 1, ceil_mode: bool = False, "
         "return_indices: bool = False",
         example=_images(dims, f"max_pool{dims}d(x, 2)"),
     )
@@ -51,8 +52,8 @@ def _average(dims: int) -> FunctionRow:
         f"F.avg_pool{dims}d",
         "the mean of each window",
         partial(pooling.pooled, dims=dims, inside=dims == 3),
-        f"input: tensor, kernel_size: int x{dims}, stride: int x{dims} | none = None, "
-        f"padding: int x{dims} = 0, ceil_mode: bool = False, "
+        f"input: tensor, kernel_size: {one_or(dims)}, stride: {one_or(dims)} | none = None, "
+        f"padding: {one_or(dims)} = 0, ceil_mode: bool = False, "
         f"count_include_pad: bool = True{divisor}",
         example=_images(dims, f"avg_pool{dims}d(x, 2)"),
     )
@@ -66,7 +67,7 @@ def _power(dims: int) -> FunctionRow:
         "the norm of each window",
         partial(pooling.power_averaged, dims=dims),
         f"input: tensor, norm_type: float, kernel_size: {kernel}, "
-        f"stride: int x{dims} | none = None, ceil_mode: bool = False",
+        f"stride: {one_or(dims)} | none = None, ceil_mode: bool = False",
         since="2.3" if dims == 3 else "2.0",
         example=f"x: unit[N, 4, {_SPATIAL[dims]}] | lp_pool{dims}d(x + 0.5, 2.0, 2)",
     )
@@ -78,7 +79,7 @@ def _adaptive(kind: str, dims: int) -> FunctionRow:
         f"F.adaptive_{kind}_pool{dims}d",
         "pools any size to a fixed one",
         partial(pooling.adaptive, dims=dims),
-        f"input: tensor, output_size: int x{dims}{places}",
+        f"input: tensor, output_size: {any_or(dims)}{places}",
         example=_images(dims, f"adaptive_{kind}_pool{dims}d(x, 2)"),
     )
 
@@ -121,8 +122,8 @@ def _convolution(dims: int) -> FunctionRow:
         f"F.conv{dims}d",
         "a convolution with a given weight",
         partial(convolution.convolved_function, dims=dims),
-        f"input: tensor, weight: tensor, bias: tensor | none = None, stride: int x{dims} = 1, "
-        f"padding: int x{dims} | str = 0, dilation: int x{dims} = 1, groups: int = 1",
+        f"input: tensor, weight: tensor, bias: tensor | none = None, stride: {one_or(dims)} = 1, "
+        f"padding: {one_or(dims)} | str = 0, dilation: {one_or(dims)} = 1, groups: int = 1",
         choices={"padding": ("valid", "same")},
         example=f"x: float[N, 4, {_SPATIAL[dims]}], w: float[2, 4, {_KERNEL[dims]}] | "
         f"conv{dims}d(x, w, padding=1)",
@@ -134,9 +135,9 @@ def _transposed(dims: int) -> FunctionRow:
         f"F.conv_transpose{dims}d",
         "a transposed convolution with a given weight",
         partial(functional.transposed, dims=dims),
-        f"input: tensor, weight: tensor, bias: tensor | none = None, stride: int x{dims} = 1, "
-        f"padding: int x{dims} = 0, output_padding: int x{dims} = 0, groups: int = 1, "
-        f"dilation: int x{dims} = 1",
+        f"input: tensor, weight: tensor, bias: tensor | none = None, stride: {one_or(dims)} = 1, "
+        f"padding: {one_or(dims)} = 0, output_padding: {one_or(dims)} = 0, groups: int = 1, "
+        f"dilation: {one_or(dims)} = 1",
         example=f"x: float[N, 4, {_KERNEL[dims]}], w: float[4, 2, {_KERNEL[dims]}] | "
         f"conv_transpose{dims}d(x, w, stride=2, padding=1)",
     )

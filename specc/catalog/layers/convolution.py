@@ -6,6 +6,7 @@ from functools import partial
 
 from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import convolution as rules
+from specc.catalog.signatures import one_or
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 # A batch of images with four channels, by the number of their dimensions.
@@ -14,11 +15,12 @@ _IMAGES = {1: "x: float[N, 4, 7] | x ->", 2: "x: float[N, 4, 5, 6] | x ->",
 
 
 def _convolution(dims: int) -> LayerRow:
+    several = one_or(dims)
     return LayerRow(
         f"Conv{dims}d",
         f"nn.Conv{dims}d",
         f"in_channels: size = ?, out_channels: size, kernel_size: int x{dims}, "
-        f"stride: int x{dims} = 1, padding: int x{dims} | str = 0, dilation: int x{dims} = 1, "
+        f"stride: {several} = 1, padding: {several} | str = 0, dilation: {several} = 1, "
         "groups: int = 1, bias: bool = True, padding_mode: str = 'zeros'",
         f"a convolution over {dims} spatial dimension{'s' * (dims > 1)}",
         choices={"padding": ("valid", "same"), "padding_mode": _MODES},
@@ -32,12 +34,13 @@ def _convolution(dims: int) -> LayerRow:
 
 
 def _transposed(dims: int) -> LayerRow:
+    several = one_or(dims)
     return LayerRow(
         f"ConvTranspose{dims}d",
         f"nn.ConvTranspose{dims}d",
         f"in_channels: size = ?, out_channels: size, kernel_size: int x{dims}, "
-        f"stride: int x{dims} = 1, padding: int x{dims} = 0, output_padding: int x{dims} = 0, "
-        f"groups: int = 1, bias: bool = True, dilation: int x{dims} = 1, "
+        f"stride: {several} = 1, padding: {several} = 0, output_padding: {several} = 0, "
+        f"groups: int = 1, bias: bool = True, dilation: {several} = 1, "
         "padding_mode: str = 'zeros'",
         f"a transposed convolution over {dims} spatial dimension{'s' * (dims > 1)}",
         choices={"padding_mode": ("zeros",)},  # torch takes no other for a transposed one

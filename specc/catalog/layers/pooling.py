@@ -6,17 +6,19 @@ from functools import partial
 
 from specc.catalog.rows import LayerRow
 from specc.catalog.shapes import pooling as rules
+from specc.catalog.signatures import any_or, one_or
 
 # A batch of images with two channels, by the number of their dimensions; and smaller ones.
 _IMAGES = {1: "x: float[N, 2, 9]", 2: "x: float[N, 2, 6, 5]", 3: "x: float[N, 2, 4, 5, 4]"}
 
 
 def _max(dims: int) -> LayerRow:
+    several = one_or(dims)
     return LayerRow(
         f"MaxPool{dims}d",
         f"nn.MaxPool{dims}d",
-        f"kernel_size: int x{dims}, stride: int x{dims} | none = None, padding: int x{dims} = 0, "
-        f"dilation: int x{dims} = 1, return_indices: bool = False, ceil_mode: bool = False",
+        f"kernel_size: {several}, stride: {several} | none = None, padding: {several} = 0, "
+        f"dilation: {several} = 1, return_indices: bool = False, ceil_mode: bool = False",
         "the largest value of each window",
         shape=partial(rules.pooled, dims=dims),
         family="pooling",
@@ -25,11 +27,12 @@ def _max(dims: int) -> LayerRow:
 
 
 def _average(dims: int) -> LayerRow:
+    several = one_or(dims)
     divisor = ", divisor_override: int | none = None" if dims > 1 else ""
     return LayerRow(
         f"AvgPool{dims}d",
         f"nn.AvgPool{dims}d",
-        f"kernel_size: int x{dims}, stride: int x{dims} | none = None, padding: int x{dims} = 0, "
+        f"kernel_size: {several}, stride: {several} | none = None, padding: {several} = 0, "
         f"ceil_mode: bool = False, count_include_pad: bool = True{divisor}",
         "the mean of each window",
         shape=partial(rules.pooled, dims=dims, inside=dims == 3),
@@ -43,7 +46,7 @@ def _adaptive(kind: str, dims: int) -> LayerRow:
     return LayerRow(
         f"Adaptive{kind}Pool{dims}d",
         f"nn.Adaptive{kind}Pool{dims}d",
-        f"output_size: int x{dims}{indices}",
+        f"output_size: {any_or(dims)}{indices}",
         "pools any size to a fixed one",
         shape=partial(rules.adaptive, dims=dims),
         family="pooling",
@@ -57,7 +60,7 @@ def _power(dims: int) -> LayerRow:
     return LayerRow(
         f"LPPool{dims}d",
         f"nn.LPPool{dims}d",
-        f"norm_type: float, kernel_size: {kernel}, stride: int x{dims} | none = None, "
+        f"norm_type: float, kernel_size: {kernel}, stride: {one_or(dims)} | none = None, "
         "ceil_mode: bool = False",
         "the p-norm of each window, p being norm_type",
         since="2.3" if dims == 3 else "2.0",

@@ -6,6 +6,8 @@ inside the input or its left padding. Non-goal: values.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import (
     Shape,
@@ -104,9 +106,14 @@ def _require_small_padding(call: Call, padding: Shape, kernel: Shape) -> None:
 
 
 def adaptive(call: Call, *, dims: int) -> ResultType:
-    """Any spatial sizes to ``output_size``."""
+    """Any spatial sizes to ``output_size``, in which none leaves a size as it is."""
     tensor = call.tensor()
     require_batch(call, tensor, dims)
+    written = call.args["output_size"]
+    if isinstance(written, tuple) and len(written) == dims:
+        kept = zip(written, tensor.shape[2:], strict=True)
+        whole = tuple(size if given is None else given for given, size in kept)
+        call = replace(call, args={**call.args, "output_size": whole})
     spatial = as_sizes(call, "output_size", dims)
     at_least(call, "output_size", 1, spatial)
     result = tensor.with_shape((*tensor.shape[:2], *spatial))
