@@ -61,6 +61,8 @@ _WITHOUT: Final[Mapping[str, Without]] = {
     "torch.dist": _distance,
     "torch.linalg.cond": _condition,
     "torch.linalg.qr": _orthogonal,
+    "torch.linspace": _by("start", "end"),
+    "torch.logspace": _by("start", "end"),
     "F.soft_margin_loss": _by("target"),
     "F.binary_cross_entropy": _by("weight"),
     "F.binary_cross_entropy_with_logits": _by("weight"),

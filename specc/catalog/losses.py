@@ -203,7 +203,8 @@ ROWS = (
         "negative log-likelihood of a sequence over all its alignments with log-probabilities",
         f"blank: int = 0, {_REDUCTION}, zero_infinity: bool = False",
         sequences.ctc,
-        "log_probs: tensor, targets: tensor, input_lengths: tensor, target_lengths: tensor",
+        "log_probs: tensor, targets: tensor, input_lengths: tensor | ints, "
+        "target_lengths: tensor | ints",
         example="x: float[12, N, 5], y: index(4)[N, 3], long: index(13)[N], short: index(4)[N] | "
         "CTCLoss(x -> log_softmax(dim=-1), y, long, short, blank=4, zero_infinity=true)",
     ),

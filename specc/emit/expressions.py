@@ -381,6 +381,10 @@ def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
     row = node.row
     if row.family == "cast":
         return _cast(node, naming)
+    if row.name in ("any", "all") and dict(node.arguments).get("dim") == ():
+        # Nothing is reduced: of compiled code torch reduces everything.
+        value = of_operand(dict(node.arguments)["input"], naming)
+        return call(ast.Attribute(value, "to", ast.Load()), dotted("torch.bool"))
     positional, keywords = of_arguments(row, node.arguments, naming)
     if row.training:
         keywords.append(ast.keyword("training", dotted("self.training")))

@@ -31,7 +31,8 @@ _LOCALS: Final = frozenset(
     " total term loss claimed grouped model path state cls".split()
 )
 _TYPE: Final = re.compile(
-    r"(tensor|tensors|size|int|float|bool|str|none|dtype|ints|sizes|floats)( x(1/)?[1-9])?|size\? x[1-9]"
+    r"(tensor|tensors|size|int|float|bool|str|none|dtype|ints|sizes|floats)( x(1/)?[1-9])?"
+    r"|size\? x[1-9]"
 )
 _RULES: Final = ("shape", "parameters", "buffers", "initial")
 

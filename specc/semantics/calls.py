@@ -442,12 +442,15 @@ def _known_when_built(graph: Graph, row: LayerRow, layer: ir.Layer, bound: Bound
         for size in sizes:
             open_ = symbols(size) - set(graph.params) if isinstance(size, Poly) else None
             if open_:
+                advice = "give that size of the input a number or a param"
+                if any(kind.startswith("size?") for kind in row.by_name[name].types):
+                    advice += "; none leaves a size as it is"
                 graph.error(
                     "E0308",
                     f"`{name}` of {row.name} would be {size}, but {', '.join(sorted(open_))}"
                     " is known only when the model runs",
                     bound.spans.get(name, layer.span),
-                    "give that size of the input a number or a param",
+                    advice,
                 )
                 return False
     return True

@@ -126,7 +126,7 @@ ROWS = (
         "torch.narrow",
         "so many places of dim, from start on",
         slices.narrowed,
-        "input: tensor, dim: int, start: size, length: size",
+        "input: tensor, dim: int, start: tensor | size, length: size",
         example="x -> narrow(1, 2, 3)",
     ),
     _row(

@@ -80,7 +80,7 @@ ROWS = (
     FunctionRow(
         "linspace",
         "torch.linspace",
-        "start: float, end: float, steps: size",
+        "start: tensor | float, end: tensor | float, steps: size",
         "steps numbers from start to end, of the run's precision",
         example="x: float[N, 6] | x * linspace(0.0, 1.0, 6)",
         shape=creation.spaced,
@@ -89,7 +89,7 @@ ROWS = (
     FunctionRow(
         "logspace",
         "torch.logspace",
-        "start: float, end: float, steps: size, base: float = 10.0",
+        "start: tensor | float, end: tensor | float, steps: size, base: float = 10.0",
         "base to the power of steps numbers from start to end, of the run's precision",
         example="x: float[N, 6] | x * logspace(0.0, 1.0, 6)",
         shape=creation.spaced,
@@ -111,7 +111,7 @@ ROWS = (
     _like(
         "torch.full_like",
         "one number in another's shape",
-        signature="input: tensor, fill_value: float",
+        signature="input: tensor, fill_value: float | bool",
         example="x -> full_like(0.5)",
     ),
     _like(

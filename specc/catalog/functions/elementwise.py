@@ -165,14 +165,14 @@ ROWS = (
         "torch.clamp",
         "x between min and max",
         rules.clamped,
-        "min: float | none = None, max: float | none = None",
+        "min: tensor | float | none = None, max: tensor | float | none = None",
         example="x -> {}(min=-0.5, max=0.5)",
     ),
     _row(
         "torch.masked_fill",
         "value where the mask holds, else x",
         rules.masked,
-        "mask: tensor, value: float",
+        "mask: tensor, value: tensor | float | bool",
         example="x: float[N, 6], mask: bool[N, 6] | {}(x, mask, 0.5)",
     ),
     FunctionRow(

@@ -40,7 +40,7 @@ ROWS = (
         "torch.scatter",
         "the input with src where an index says along dim",
         rules.scattered,
-        f"{_AT}, src: tensor | float",
+        f"{_AT}, src: tensor | float | bool",
         example="x: float[N, 6], i: index(6)[N, 1] | scatter(x, 1, i, 0.5)",
     ),
     _row(
@@ -84,14 +84,15 @@ ROWS = (
         "torch.index_fill",
         "the input with a number at the places of dim that a vector picks",
         rules.filled,
-        f"{_AT}, value: float",
+        f"{_AT}, value: tensor | float | bool",
         example="x: float[N, 6], i: index(6)[3] | index_fill(x, 1, i, 0.5)",
     ),
     _row(
         "torch.repeat_interleave",
         "each element several times in a row",
         rules.repeated,
-        "input: tensor, repeats: size, dim: int | none = None",
+        "input: tensor, repeats: tensor | size, dim: int | none = None, *, "
+        "output_size: size | none = None",
         example="x -> repeat_interleave(2, dim=1)",
     ),
 )

@@ -17,7 +17,10 @@ _REGULAR = "x: unit[N, 4, 4] | {}(x * 0.2 + eye(4))"
 _SYMMETRIC = "x: float[N, 4, 4] | {}(x @ x.mT + diag(linspace(1.0, 4.0, 4)))"
 _ANY = "x: float[N, 4, 3] | {}(x)"
 _UPLO = {"UPLO": ("L", "U")}
-_TOLERANCES = "*, atol: float | none = None, rtol: float | none = None, hermitian: bool = False"
+_TOLERANCES = (
+    "*, atol: tensor | float | none = None, rtol: tensor | float | none = None, "
+    "hermitian: bool = False"
+)
 
 _row = Family("linalg", signature="A: tensor", example=_REGULAR)
 

@@ -117,8 +117,8 @@ ROWS = (
         "torch.searchsorted",
         "the place of each value in a sorted sequence",
         rules.searched,
-        "sorted_sequence: tensor, input: tensor, *, out_int32: bool = False, right: bool = False, "
-        "side: str | none = None",
+        "sorted_sequence: tensor, input: tensor | float, *, out_int32: bool = False, "
+        "right: bool = False, side: str | none = None",
         example="x: float[N, 6] | searchsorted(linspace(-1.0, 1.0, 5), x)",
         choices={"side": ("left", "right")},
     ),
@@ -126,7 +126,8 @@ ROWS = (
         "torch.bucketize",
         "the bucket of each value between sorted boundaries",
         rules.bucketed,
-        "input: tensor, boundaries: tensor, *, out_int32: bool = False, right: bool = False",
+        "input: tensor | float, boundaries: tensor, *, out_int32: bool = False, "
+        "right: bool = False",
         example="x: float[N, 6] | bucketize(x, linspace(-1.0, 1.0, 5))",
     ),
 )

@@ -98,6 +98,7 @@ ROWS = (
         "torch.special.zeta",
         "the Hurwitz zeta function",
         _TO_FLOAT,
+        _EITHER,
         example="x: unit[N, 6], y: unit[N, 6] | zeta(detach(x) + 2.0, detach(y) + 0.5)",
     ),
     _row(
@@ -123,15 +124,15 @@ ROWS = (
     _row("torch.ldexp", "input times 2^other", pairwise.scaled_by_power),
     _row("torch.gcd", "the greatest common divisor", _SHIFT, example=_WHOLE),
     _row("torch.lcm", "the least common multiple", _SHIFT, example=_WHOLE),
-    _row("torch.bitwise_and", "the bits that both have", _BITS, _NUMBER, example=_WHOLE),
-    _row("torch.bitwise_or", "the bits that one has", _BITS, _NUMBER, example=_WHOLE),
-    _row("torch.bitwise_xor", "the bits that one alone has", _BITS, _NUMBER, example=_WHOLE),
-    _row("torch.bitwise_left_shift", "input times 2^other", _SHIFT, _NUMBER, example=_WHOLE),
+    _row("torch.bitwise_and", "the bits that both have", _BITS, _EITHER, example=_WHOLE),
+    _row("torch.bitwise_or", "the bits that one has", _BITS, _EITHER, example=_WHOLE),
+    _row("torch.bitwise_xor", "the bits that one alone has", _BITS, _EITHER, example=_WHOLE),
+    _row("torch.bitwise_left_shift", "input times 2^other", _SHIFT, _EITHER, example=_WHOLE),
     _row(
         "torch.bitwise_right_shift",
         "input over 2^other, the next whole number below",
         _SHIFT,
-        _NUMBER,
+        _EITHER,
         example=_WHOLE,
     ),
     _row("torch.eq", "true where equal, as ==", _TO_BOOL, _NUMBER, example=_WHOLE),
@@ -150,7 +151,7 @@ ROWS = (
         "torch.isin",
         "true where an element is one of the test elements",
         pairwise.members,
-        "elements: tensor, test_elements: tensor, *, assume_unique: bool = False, "
+        "elements: tensor | float, test_elements: tensor | float, *, assume_unique: bool = False, "
         "invert: bool = False",
         example=_WHOLE,
     ),

@@ -12,7 +12,7 @@ _DIMS = "dim: int | ints | none = None, keepdim: bool = False"
 
 _row = Family("reduction", leads="input: tensor", signature=_DIMS, example="x -> {}(dim=-1)")
 
-_SPREAD = "dim: int | ints | none = None, *, correction: int = 1, keepdim: bool = False"
+_SPREAD = "dim: int | ints | none = None, *, correction: float | none = 1, keepdim: bool = False"
 _PLACE = "dim: int | none = None, keepdim: bool = False"
 _SOME = "dim: int | ints = (), keepdim: bool = False"
 _QUANTILE = "q: float | tensor, dim: int | none = None, keepdim: bool = False, *, " + (

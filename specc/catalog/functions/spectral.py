@@ -23,7 +23,7 @@ _TRANSFORMS = (
     ("hfft", "the Fourier transform of what is Hermitian, given by half", "doubled", "z: complex"),
     ("ihfft", "the inverse of hfft", "halved", "z: float"),
 )
-_SIZES = "s: sizes | none = None, dim: ints{} = {}, norm: str | none = None"
+_SIZES = "s: size | sizes | none = None, dim: int | ints{} = {}, norm: str | none = None"
 
 
 def _transform(name: str, summary: str, kind: str, example: str) -> tuple[FunctionRow, ...]:

@@ -272,11 +272,18 @@ def product(sizes: Iterable[Size]) -> Size:
     return total
 
 
-def require_finite(call: Call, tensor: TensorType, name: str) -> None:
-    """E0306 where the number ``name`` is infinite and ``tensor`` is of whole numbers, which have no
-    infinity."""
+def require_fill(call: Call, tensor: TensorType, name: str) -> None:
+    """E0306 where the number ``name`` does not go into ``tensor``: infinity into whole numbers,
+    which have none, or true and false into numbers."""
     value = call.args.get(name)
     value = value.value if isinstance(value, Scalar) else value
+    if isinstance(value, bool) and tensor.dtype != "bool":
+        raise RuleError(
+            "E0306",
+            f"{call.name} would put {str(value).lower()} into {tensor}",
+            help="write 1 or 0",
+            argument=name,
+        )
     if isinstance(value, float) and math.isinf(value) and not tensor.differentiable:
         raise RuleError(
             "E0306",
@@ -294,6 +301,11 @@ def rearranged(tensor: TensorType, shape: Shape) -> TensorType:
 
 
 # ── two tensors ──────────────────────────────────────────────────────────────────────────────────
+
+
+def lifted(shape: Shape) -> Shape:
+    """``shape`` with a size of 1 for a scalar, which torch takes for a vector of one."""
+    return shape or (1,)
 
 
 def broadcast(

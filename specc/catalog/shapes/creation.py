@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import as_size, at_least, integer, known
+from specc.catalog.shapes.elementwise import require_number
 from specc.ir import TensorType
 
 
@@ -30,7 +31,10 @@ def identity(call: Call) -> TensorType:
 
 
 def spaced(call: Call) -> TensorType:
-    """``linspace(start, end, steps)``: [steps]."""
+    """``linspace(start, end, steps)``: [steps]; an end may be a tensor of one number. E0301,
+    E0306."""
+    for name in ("start", "end"):
+        require_number(call, name, TensorType("float", ()))
     steps = as_size(call, "steps", call.args["steps"])
     at_least(call, "steps", 0, (steps,))
     return TensorType("float", (steps,))

@@ -22,7 +22,7 @@ from specc.catalog.shapes.common import (
     real_of,
     rearranged,
     require_divisible,
-    require_finite,
+    require_fill,
     require_floating,
     require_kind,
     require_rank,
@@ -41,7 +41,7 @@ def unchanged(call: Call) -> TensorType:
 def same(call: Call) -> TensorType:
     """Any dtype in, the same dtype and shape out; E0306 for whole numbers filled with infinity."""
     tensor = call.tensor()
-    require_finite(call, tensor, "fill_value")
+    require_fill(call, tensor, "fill_value")
     return tensor.with_shape(tensor.shape)
 
 
@@ -158,7 +158,10 @@ def cast(call: Call, *, dtype: str) -> TensorType:
 
 
 def clamped(call: Call) -> TensorType:
-    """``clamp(input, min, max)`` with numbers for bounds; E0307 without either."""
+    """``clamp(input, min, max)``, with numbers for bounds, or with tensors that broadcast; E0302,
+    E0306, E0307 without either and for one of each."""
+    if call.has("min") or call.has("max"):
+        return _clamped_by_tensors(call)
     low, high = plain(call, "min"), plain(call, "max")
     if low is None and high is None:
         raise RuleError("E0307", "clamp needs a min, a max, or both", help="write clamp(x, min=0)")
@@ -168,6 +171,47 @@ def clamped(call: Call) -> TensorType:
     dtype = tensor.dtype if whole or tensor.floating else "float"
     result = TensorType(dtype, tensor.shape)
     return bounds.cut(result, tensor, bounds.argument(call, "min"), bounds.argument(call, "max"))
+
+
+def _clamped_by_tensors(call: Call) -> TensorType:
+    result = call.tensor()
+    require_kind(call, result, "bif")
+    for name in ("min", "max"):
+        if not call.has(name):
+            if plain(call, name) is None:
+                continue
+            one, other = ("min", "max") if name == "max" else ("max", "min")
+            raise RuleError(
+                "E0307",
+                f"clamp takes a tensor for both bounds or a number for both, and {one} is a tensor",
+                help=f"write clamp_{other}(clamp_{one}(x, ...), ...), one after the other",
+                argument=name,
+            )
+        bound = call.tensor(name)
+        require_kind(call, bound, "bif", name)
+        shape = broadcast(call.require_equal, result.shape, bound.shape, call.value)
+        result = TensorType(promote(result.dtype, bound.dtype), shape)
+    limits = [bounds.argument(call, name) for name in ("min", "max")]
+    return bounds.cut(result, call.tensor(), *limits)
+
+
+def require_number(call: Call, name: str, into: TensorType) -> None:
+    """E0301 unless the tensor ``name`` is one number, of no dimensions; E0306 for a complex one
+    that goes ``into`` a real value."""
+    if not call.has(name):
+        return
+    tensor = call.tensor(name)
+    if tensor.shape:
+        raise RuleError(
+            "E0301",
+            f"{name} of {call.name} is one number, of no dimensions; got {tensor}",
+            help="take one of its numbers, such as x[0]",
+            argument=name,
+        )
+    if tensor.is_complex and not into.is_complex:
+        raise RuleError(
+            "E0306", f"{call.name} puts {tensor} into {into}, which is real", argument=name
+        )
 
 
 def chosen(call: Call) -> TensorType:
@@ -197,7 +241,8 @@ def chosen(call: Call) -> TensorType:
 
 
 def masked(call: Call) -> TensorType:
-    """``masked_fill(input, mask, value)``: the mask stretches to the input."""
+    """``masked_fill(input, mask, value)``: the mask stretches to the input; the value is a number,
+    or a tensor of one."""
     tensor, mask = call.tensor(), call.tensor("mask")
     if mask.dtype != "bool":
         raise RuleError(
@@ -206,7 +251,8 @@ def masked(call: Call) -> TensorType:
             help="write a comparison, such as masked_fill(x, mask == 0, -inf)",
             argument="mask",
         )
-    require_finite(call, tensor, "value")
+    require_fill(call, tensor, "value")
+    require_number(call, "value", tensor)
     shape = broadcast(call.require_equal, tensor.shape, mask.shape, call.value)
     return bounds.bounded(TensorType(tensor.dtype, shape), (tensor, bounds.argument(call, "value")))
 

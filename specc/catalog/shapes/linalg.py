@@ -118,7 +118,23 @@ def condition(call: Call) -> TensorType:
 def rank(call: Call) -> TensorType:
     """``matrix_rank(input)``: int64 for each matrix; E0301, E0306, square where hermitian."""
     tensor = matrices(call, "input", square=bool(plain(call, "hermitian")))
-    return TensorType("int64", tensor.shape[:-2])
+    return TensorType("int64", _with_tolerances(call, tensor.shape[:-2]))
+
+
+def _with_tolerances(call: Call, batch: Shape) -> Shape:
+    """``batch`` with the shapes of ``atol`` and ``rtol`` where they are tensors, one for each
+    matrix; E0302, E0306, E0307 for one tensor beside one number."""
+    names = ("atol", "rtol")
+    if any(map(call.has, names)) and any(plain(call, name) is not None for name in names):
+        raise RuleError(
+            "E0307",
+            f"{call.name} takes tensors for both tolerances, or numbers for both",
+            argument="rtol" if call.has("atol") else "atol",
+        )
+    for name in filter(call.has, names):
+        require_kind(call, call.tensor(name), "bif", name)
+        batch = broadcast(call.require_equal, batch, call.tensor(name).shape, call.value)
+    return batch
 
 
 # ── of square matrices ───────────────────────────────────────────────────────────────────────────
@@ -152,7 +168,8 @@ def powered(call: Call) -> TensorType:
 def pseudo_inverse(call: Call) -> TensorType:
     """``pinv(input)``: ``[..., M, N]`` to ``[..., N, M]``; E0301, E0306, square where hermitian."""
     tensor = matrices(call, "input", square=bool(plain(call, "hermitian")))
-    return TensorType(tensor.dtype, (*tensor.shape[:-2], tensor.shape[-1], tensor.shape[-2]))
+    batch = _with_tolerances(call, tensor.shape[:-2])
+    return TensorType(tensor.dtype, (*batch, tensor.shape[-1], tensor.shape[-2]))
 
 
 # ── factorizations ───────────────────────────────────────────────────────────────────────────────

@@ -203,13 +203,9 @@ def attention(call: Call) -> TensorType:
     require_floating(call, query)
     for other in (key, value):
         require_same_dtype(call, query, other)
-        if len(other.shape) != len(query.shape):
-            raise RuleError(
-                "E0301",
-                f"{call.name} takes query, key and value of one rank; got {query}, {key}, {value}",
-            )
-    if len(query.shape) < 2:
-        raise RuleError("E0301", f"{call.name} takes [..., L, E]; got {query}")
+    for each in (query, key, value):
+        if len(each.shape) < 2:
+            raise RuleError("E0301", f"{call.name} takes [..., L, E]; got {each}")
     _agree(call, query.shape[-1], key.shape[-1], f"query {query} and key {key} differ in features")
     _agree(call, key.shape[-2], value.shape[-2], f"key {key} and value {value} differ in length")
     batch = _attention_batch(call, query, key, value)

@@ -11,12 +11,12 @@ from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     Shape,
     axis,
-    axis_of,
     bracketed,
     broadcast,
     dimensions,
     integer,
     known,
+    lifted,
     plain,
     promote,
     require_kind,
@@ -51,11 +51,10 @@ def top(call: Call) -> ResultType:
     """``topk(input, k, dim)``: the values and their places; E0307 for more than there are."""
     tensor = call.tensor()
     require_kind(call, tensor, "if")
-    place = axis_of(call, tensor)
-    k = _rank(call, tensor.shape[place], tensor, place)
-    shape = (*tensor.shape[:place], k, *tensor.shape[place + 1 :])
-    places = TensorType("int64", shape, "index", tensor.shape[place])
-    return bounds.of_input(call, tensor.with_shape(shape)), places
+    place = axis(call, len(tensor.shape))
+    k = _rank(call, lifted(tensor.shape)[place], tensor, place)
+    shape = (*tensor.shape[:place], k, *tensor.shape[place + 1 :]) if tensor.shape else ()
+    return bounds.of_input(call, tensor.with_shape(shape)), index_along(tensor, shape, place)
 
 
 def ranked(call: Call) -> ResultType:
@@ -63,7 +62,7 @@ def ranked(call: Call) -> ResultType:
     tensor = call.tensor()
     require_kind(call, tensor, "if")
     place = axis(call, len(tensor.shape))
-    _rank(call, tensor.shape[place] if tensor.shape else 1, tensor, place)
+    _rank(call, lifted(tensor.shape)[place], tensor, place)
     shape = without(call, tensor, (place,) if tensor.shape else ())
     return bounds.of_input(call, tensor.with_shape(shape)), index_along(tensor, shape, place)
 
@@ -231,7 +230,7 @@ def searched(call: Call) -> TensorType:
     """``searchsorted(sorted_sequence, input)``: the place of each value, 0 to the length.
 
     A sequence for each row of the input, or one for all; E0301, E0302, E0306."""
-    sequence, tensor = call.tensor("sorted_sequence"), call.tensor("input")
+    sequence, tensor = call.tensor("sorted_sequence"), _wanted(call, "sorted_sequence")
     if len(sequence.shape) > 1:
         if len(sequence.shape) != len(tensor.shape):
             raise RuleError(
@@ -248,7 +247,13 @@ def bucketed(call: Call) -> TensorType:
     boundaries = call.tensor("boundaries")
     if len(boundaries.shape) != 1:
         raise RuleError("E0301", f"bucketize takes a vector of boundaries; got {boundaries}")
-    return _looked_up(call, boundaries, call.tensor())
+    return _looked_up(call, boundaries, _wanted(call, "boundaries"))
+
+
+def _wanted(call: Call, among: str) -> TensorType:
+    """What is looked up: a tensor, or a number, which is of the dtype of what it is looked up
+    in."""
+    return call.tensor() if call.has("input") else TensorType(call.tensor(among).dtype, ())
 
 
 def _looked_up(call: Call, sequence: TensorType, tensor: TensorType) -> TensorType:

@@ -147,10 +147,11 @@ def alike(call: Call, *, takes: str = "bifc", gives: str = "same") -> TensorType
 
 def members(call: Call) -> TensorType:
     """``isin(elements, test_elements)``: a bool for each of the elements; E0306."""
-    elements, tests = call.tensor("elements"), call.tensor("test_elements")
-    for name, tensor in (("elements", elements), ("test_elements", tests)):
-        require_kind(call, tensor, "if", name)
-    return TensorType("bool", elements.shape)
+    names = ("elements", "test_elements")
+    _together(call, *names)  # one of them is a tensor
+    for name in filter(call.has, names):
+        require_kind(call, call.tensor(name), "if", name)
+    return TensorType("bool", call.tensor(names[0]).shape if call.has(names[0]) else ())
 
 
 def scaled_product(call: Call, *, takes: str) -> TensorType:

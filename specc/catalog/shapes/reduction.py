@@ -48,8 +48,8 @@ def reduced_shape(call: Call, tensor: TensorType, *, dim_first: bool = False) ->
 def _named_shape(call: Call, tensor: TensorType) -> Shape:
     """As ``reduced_shape``; E0307 for a tuple of no dimensions.
 
-    Of those torch reduces none (``any``), fails (``logsumexp``), or computes another shape than its
-    meta kernels foretell (``nansum``)."""
+    Of those torch fails (``logsumexp``), or computes another shape than its meta kernels foretell
+    (``nansum``)."""
     if call.args["dim"] == ():
         raise RuleError(
             "E0307",
@@ -120,8 +120,10 @@ def extremes(call: Call) -> ResultType:
 
 
 def decided(call: Call) -> TensorType:
-    """``any``, ``all``: a bool; E0307."""
-    return TensorType("bool", _named_shape(call, call.tensor()))
+    """``any``, ``all``: a bool; over no dimension one for each element."""
+    tensor = call.tensor()
+    none = call.args["dim"] == ()
+    return TensorType("bool", tensor.shape if none else reduced_shape(call, tensor))
 
 
 def counted(call: Call) -> TensorType:

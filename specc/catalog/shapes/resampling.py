@@ -25,7 +25,7 @@ from specc.catalog.shapes.common import (
     plain,
     positive,
     require_divisible,
-    require_finite,
+    require_fill,
     require_floating,
     require_rank,
 )
@@ -100,7 +100,7 @@ def _padded(call: Call, tensor: TensorType, pads: Shape, name: str, mode: str) -
     result = tensor.with_shape(tuple(shape))
     if mode != "constant":
         return bounds.of_input(call, result)
-    require_finite(call, tensor, "value")
+    require_fill(call, tensor, "value")
     filled = bounds.argument(call, "value")
     return bounds.bounded(result, (tensor, 0 if filled is None else filled))
 

@@ -6,7 +6,7 @@ Non-goal: what only the data says, that every length is within its sequence.
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes.common import Shape, bracketed, plain, require_floating
+from specc.catalog.shapes.common import Shape, as_sizes, bracketed, plain, require_floating
 from specc.catalog.shapes.losses import reduced, require_no_more_classes
 from specc.ir import TensorType
 from specc.sizes import Size
@@ -35,7 +35,7 @@ def ctc(call: Call) -> TensorType:
         raise RuleError(
             "E0301", f"{call.name} takes labels {wanted}; got {targets}", argument="targets"
         )
-    for name in ("targets", "input_lengths", "target_lengths"):
+    for name in filter(call.has, ("targets", "input_lengths", "target_lengths")):
         given = call.tensor(name)
         if given.dtype not in ("int64", "int32"):
             raise RuleError("E0306", f"{call.name} takes int64 {name}; got {given}", argument=name)
@@ -44,7 +44,9 @@ def ctc(call: Call) -> TensorType:
     if len(targets.shape) == 2:
         _require_row(call, "targets", targets.shape[:1], rows, targets)
     for name in ("input_lengths", "target_lengths"):
-        _require_row(call, name, call.tensor(name).shape, rows, scores)
+        numbers = call.args.get(name)
+        counts = (len(numbers),) if isinstance(numbers, tuple) else call.tensor(name).shape
+        _require_row(call, name, counts, rows, scores)
     _require_length(call, "input_lengths", scores.shape[0], scores)
     if len(targets.shape) == 2 or not batched:
         _require_length(call, "target_lengths", targets.shape[-1], targets)
@@ -68,7 +70,7 @@ def _require_row(call: Call, name: str, shape: Shape, rows: Shape, of: TensorTyp
     error = RuleError(
         "E0302",
         f"{call.name}: {name} has one place for each sequence, {bracketed(rows)}; "
-        f"got {call.tensor(name)} for {of}",
+        f"got {call.tensor(name) if call.has(name) else bracketed(shape)} for {of}",
         argument=name,
     )
     if len(shape) != len(rows):
@@ -78,7 +80,14 @@ def _require_row(call: Call, name: str, shape: Shape, rows: Shape, of: TensorTyp
 
 
 def _require_length(call: Call, name: str, size: Size, of: TensorType) -> None:
-    """E0309 where lengths ``index(k)`` may be more than ``size``."""
+    """E0309 where lengths ``index(k)`` may be more than ``size``; E0307 for numbers that are."""
+    if not call.has(name):
+        for length in as_sizes(call, name):
+            message = f"{call.name}: {name} {length} is not from 0 to the {size} of {of}"
+            error = RuleError("E0307", message, argument=name, by_torch=True)
+            call.require_at_least(length, 0, error)
+            call.require_at_least(size, length, error)
+        return
     lengths = call.tensor(name)
     if lengths.classes is None:
         return

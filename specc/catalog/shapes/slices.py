@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import (
+    INTEGRAL,
     Shape,
     as_size,
     at_least,
@@ -17,22 +18,57 @@ from specc.catalog.shapes.common import (
     rearranged,
 )
 from specc.ir import TensorType
+from specc.sizes import Size
 
 
 def narrowed(call: Call) -> TensorType:
-    """``narrow(input, dim, start, length)``: so many places from ``start`` on; E0304, E0305,
-    E0307."""
+    """``narrow(input, dim, start, length)``: so many places from ``start`` on, which a negative one
+    counts from the end; E0304, E0305, E0307. Of a start that is a tensor, of one whole number, only
+    the run knows whether it fits, but for ``index(k)``: E0301, E0306, E0309."""
     tensor = call.tensor()
     place = axis_of(call, tensor)
-    start = as_size(call, "start", call.args["start"])
     length = as_size(call, "length", call.args["length"])
-    at_least(call, "start", 0, (start,))
     at_least(call, "length", 0, (length,))
     size = tensor.shape[place]
+    narrow = rearranged(tensor, (*tensor.shape[:place], length, *tensor.shape[place + 1 :]))
+    if call.has("start"):
+        _require_start(call, length, size, f"dimension {place} of {tensor}")
+        return narrow
+    start = as_size(call, "start", call.args["start"])
+    known_start = call.value(start)
+    if isinstance(known_start, int) and known_start < 0:
+        message = f"narrow takes {length} from {start} on, and dimension {place} of {tensor} has"
+        error = RuleError("E0305", f"{message} {size}", argument="start", by_torch=True)
+        call.require_at_least(size, -start, error)
+        call.require_at_least(-start, length, error)
+        return narrow
     message = f"narrow takes {length} from {start} on, and dimension {place} of {tensor} has {size}"
     error = RuleError("E0305", message, argument="length", by_torch=True)
     call.require_at_least(size, start + length, error)
-    return rearranged(tensor, (*tensor.shape[:place], length, *tensor.shape[place + 1 :]))
+    return narrow
+
+
+def _require_start(call: Call, length: Size, size: Size, where: str) -> None:
+    start = call.tensor("start")
+    if start.dtype not in INTEGRAL:
+        raise RuleError(
+            "E0306", f"narrow takes a whole number for its start; got {start}", argument="start"
+        )
+    if start.shape:
+        raise RuleError(
+            "E0301",
+            f"start of narrow is one number, of no dimensions; got {start}",
+            help="take one of its numbers, such as start[0]",
+            argument="start",
+        )
+    if start.classes is None:
+        message = f"narrow takes {length} of the {size} in {where}"
+        error = RuleError("E0305", message, argument="length", by_torch=True)
+        call.require_at_least(size, length, error)
+        return
+    message = f"narrow takes {length} from {start.classes - 1} on, and {where} has {size}"
+    error = RuleError("E0309", message, argument="start", by_torch=True)
+    call.require_at_least(size, start.classes - 1 + length, error)
 
 
 def picked(call: Call) -> TensorType:
