@@ -39,14 +39,19 @@ def arrangement(draw: Draw, row: FunctionRow) -> Case:
         "roll": lambda: {"shifts": 1, "dims": () if seldom(draw) else dim()},
         "rot90": lambda: {"k": draw(st.integers(-2, 3)), "dims": (dim(), draw(st.integers(0, 1)))},
         "narrow": lambda: {
-            "dim": dim(), "start": draw(st.integers(0, 2)), "length": draw(st.integers(-1, 2))
+            "dim": dim(), "start": draw(st.integers(-3, 2)), "length": draw(st.integers(-1, 2))
         },
         "select": lambda: {"dim": dim(), "index": draw(st.integers(-3, 3))},
         "diag": lambda: {"diagonal": draw(st.integers(-2, 2))},
         "diagflat": lambda: {"offset": draw(st.integers(-2, 2))},
         "diag_embed": lambda: {"offset": draw(st.integers(-2, 2)), "dim1": dim(), "dim2": dim()},
     }  # fmt: skip
-    return makers.get(row.name, dict)(), {"input": tensor}
+    args, tensors = makers.get(row.name, dict)(), {"input": tensor}
+    if row.name == "narrow" and draw(st.booleans()):
+        del args["start"]
+        dtype = draw(st.sampled_from(["int64", "int64", "int32", "float"]))
+        tensors["start"] = TensorType(dtype, (1,) if seldom(draw) else ())
+    return args, tensors
 
 
 def _permuted(draw: Draw, tensor: TensorType) -> Case:
@@ -228,16 +233,15 @@ def indexing(draw: Draw, row: FunctionRow) -> Case:
     tensor = tensor_of(draw)
     args: dict[str, Any] = {"dim": dim_of(draw, tensor)}
     if row.name == "repeat_interleave":
-        args["repeats"] = draw(st.integers(-1, 3))
-        if draw(st.integers(0, 2)) == 0:
-            args["dim"] = None
-        return args, {"input": tensor}
+        return _repeated(draw, tensor, args)
     dtype = draw(st.sampled_from(["int64"] * 4 + ["float"]))
     if row.name == "take":
         return {}, {"input": tensor, "index": tensor_of(draw, dtype=dtype)}
     if row.name.startswith("index_"):
         return _at_vector(draw, row, tensor, args, dtype)
     shape = tuple(draw(st.sampled_from([size, size, 1, 4])) for size in tensor.shape)
+    if len(shape) < 2 and seldom(draw, 3):
+        shape = draw(st.sampled_from([(), (1,), (2,)]))  # a scalar is a vector of one
     tensors: dict[str, Any] = {"input": tensor}
     tensors["indices" if row.name == "take_along_dim" else "index"] = TensorType(dtype, shape)
     if row.name in ("gather", "take_along_dim"):
@@ -254,12 +258,32 @@ def indexing(draw: Draw, row: FunctionRow) -> Case:
     return args, tensors
 
 
+def _repeated(draw: Draw, tensor: TensorType, args: dict[str, Any]) -> Case:
+    if draw(st.integers(0, 2)) == 0:
+        args["dim"] = None
+    if draw(st.booleans()):
+        args["repeats"] = draw(st.integers(-1, 3))
+        return args, {"input": tensor}
+    rank = len(tensor.shape)
+    places = math.prod(tensor.shape) if args["dim"] is None else 2
+    if args["dim"] is not None and -rank <= args["dim"] < rank:
+        places = tensor.shape[args["dim"]]
+    shape = draw(st.sampled_from([(places,), (places,), (1,), (), (4,), (places, 1)]))
+    args["output_size"] = 0  # the oracle's whole numbers are 0
+    return args, {"input": tensor, "repeats": TensorType(draw(_WHOLE), shape)}
+
+
+_WHOLE = st.sampled_from(["int64", "int64", "int64", "int32", "float"])
+
+
 def _at_vector(
     draw: Draw, row: FunctionRow, tensor: TensorType, args: dict[str, Any], dtype: str
 ) -> Case:
-    shape: tuple[int, ...] = draw(st.sampled_from([(3,), (1,), (2,), (2, 2)]))
+    shape: tuple[int, ...] = draw(st.sampled_from([(3,), (1,), (2,), (), (2, 2)]))
     if not seldom(draw):
         shape = shape[:1]
+    if not tensor.shape and not seldom(draw):
+        shape = draw(st.sampled_from([(), (1,)]))
     picks = [TensorType(dtype, shape), TensorType(dtype, shape)]
     if row.name == "index_select":
         picks.append(index(draw(small), *shape))
@@ -267,11 +291,15 @@ def _at_vector(
     if "source" in row.by_name:
         wanted = list(tensor.shape)
         if wanted:
-            wanted[args["dim"] % len(wanted)] = shape[0]
+            wanted[args["dim"] % len(wanted)] = shape[0] if shape else 1
         tensors["source"] = alike(draw, TensorType(tensor.dtype, tuple(wanted)))
+        if seldom(draw):
+            tensors["source"] = TensorType(tensor.dtype, ())
     if "alpha" in row.by_name:
         args["alpha"] = draw(st.sampled_from([1, 2, 0.5]))
-    if "value" in row.by_name:
+    if "value" in row.by_name and draw(st.booleans()):
+        tensors["value"] = tensor_of(draw, most=int(seldom(draw)))
+    elif "value" in row.by_name:
         args["value"] = 1
     if "reduce" in row.by_name:
         args["reduce"] = draw(st.sampled_from(row.choices["reduce"]))

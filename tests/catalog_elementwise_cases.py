@@ -34,10 +34,17 @@ def elementwise(draw: Draw, row: FunctionRow) -> Case:
                 "min": draw(st.sampled_from([None, 0, 0.5])),
                 "max": draw(st.sampled_from([None, 3])),
             }
+            for name in ("min", "max") if draw(st.booleans()) else ():
+                if draw(st.integers(0, 3)):
+                    args.pop(name)
+                    tensors[name] = partner(draw, tensor)
         case "masked_fill":
             mask = partner(draw, tensor, "bool")
             tensors["mask"] = replace(mask, dtype="int64") if seldom(draw) else mask
             args["value"] = 1 if tensor.dtype in ("int64", "bool") else 1.0
+            if draw(st.booleans()):
+                del args["value"]
+                tensors["value"] = tensor_of(draw, most=int(seldom(draw)))
         case "logit":
             args["eps"] = draw(st.none() | st.just(0.01))
         case "round":

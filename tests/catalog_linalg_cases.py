@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog_case_parts import Case, Draw, seldom, small, tensor_of
+from catalog_case_parts import Case, Draw, partner, seldom, small, tensor_of
 from hypothesis import strategies as st
 
 from specc.catalog.rows import FunctionRow
@@ -27,7 +27,22 @@ def linalg(draw: Draw, row: FunctionRow) -> Case:
     if row.name in ("svd", "svdvals", "qr", "lu", "pinv", "matrix_norm", "matrix_rank", "cond"):
         last = [draw(small)] if tensor.shape else []
         tensor = TensorType(tensor.dtype, (*tensor.shape[:-1], *last))
+    if "atol" in row.by_name and draw(st.booleans()):
+        return _within(draw, row, tensor)
     return _settings(draw, row, tensor), {first: tensor}
+
+
+def _within(draw: Draw, row: FunctionRow, tensor: TensorType) -> Case:
+    """With a tolerance for each matrix."""
+    args: dict[str, Any] = {"hermitian": False}
+    tensors = {"input": tensor}
+    for name in ("atol", "rtol"):
+        if draw(st.booleans()):
+            batch = TensorType(tensor.dtype, tensor.shape[:-2])
+            tensors[name] = partner(draw, batch, draw(st.sampled_from(["float", "int64"])))
+        elif seldom(draw, 3):
+            args[name] = 0.1
+    return args, tensors
 
 
 def _settings(draw: Draw, row: FunctionRow, tensor: TensorType) -> dict[str, Any]:
@@ -95,4 +110,7 @@ def spectral(draw: Draw, row: FunctionRow) -> Case:
     if draw(st.booleans()):
         count = len(args["s"]) if "s" in args and not seldom(draw) else draw(st.integers(0, 3))
         args["dim"] = tuple(draw(st.integers(-3, 2)) for _ in range(count))
+    for name in ("s", "dim"):
+        if len(args.get(name, ())) == 1 and draw(st.booleans()):
+            (args[name],) = args[name]
     return args, {"input": tensor}

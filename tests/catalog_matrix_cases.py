@@ -110,6 +110,11 @@ def _attention(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:
         groups = heads * draw(st.integers(1, 2)) + draw(st.sampled_from([0, 0, 1]))
         tensors["query"] = floats(batch, groups, length, width)
         lead = (batch, groups)
+    elif draw(st.booleans()):
+        other = draw(st.sampled_from([lead, lead[1:], (1, *lead[1:]), (2, *lead)]))
+        for name in ("key", "value"):
+            tensors[name] = floats(*other, *tensors[name].shape[len(lead) :])
+        lead = ()
     if draw(st.booleans()):
         dtype = draw(st.sampled_from(["bool", "float", "int64"]))
         shape = draw(st.sampled_from([(*lead, length, source), (length, source), (1, source)]))

@@ -185,11 +185,13 @@ def creation(draw: Draw, row: FunctionRow) -> Case:
             st.sampled_from([{"n": 3}, {"n": draw(small), "m": draw(small)}, {"n": -1}])
         ), {}
     if row.name in ("linspace", "logspace"):
-        return {
-            "start": 0.0,
-            "end": draw(st.integers(-2, 2)),
-            "steps": draw(st.integers(-1, 5)),
-        }, {}
+        ends = {"start": 0.0, "end": draw(st.integers(-2, 2))}
+        tensors = {}
+        for name in ("start", "end"):
+            if draw(st.booleans()):
+                del ends[name]
+                tensors[name] = tensor_of(draw, most=int(seldom(draw)))
+        return {**ends, "steps": draw(st.integers(-1, 5))}, tensors
     if row.name.endswith("freq"):
         return {"n": draw(st.integers(0, 6)), "d": draw(st.sampled_from([1.0, 0.5]))}, {}
     if row.name.endswith("_window"):

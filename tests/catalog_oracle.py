@@ -244,7 +244,7 @@ def refusal(run: Any) -> tuple[Any, BaseException | None]:
     except RuleError as error:
         return None, error
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ArithmeticError,
-            NotImplementedError) as error:  # fmt: skip
+            NotImplementedError, AttributeError) as error:  # fmt: skip
         return None, error
 
 

@@ -38,7 +38,7 @@ def reduction(draw: Draw, row: FunctionRow) -> Case:
     if row.name == "vector_norm":
         args["ord"] = draw(st.sampled_from([2, 1, 0, float("inf"), 3.5]))
     if "correction" in row.by_name:
-        args["correction"] = draw(st.integers(0, 1))
+        args["correction"] = draw(st.sampled_from([0, 1, 0.5, None]))
     return args, {"input": tensor}
 
 
@@ -56,7 +56,7 @@ def _norm(draw: Draw, tensor: TensorType) -> Case:
 
 
 def order(draw: Draw, row: FunctionRow) -> Case:
-    tensor = tensor_of(draw, least=1 if row.name in ("topk", "diff", "renorm") else 0)
+    tensor = tensor_of(draw, least=1 if row.name in ("diff", "renorm") else 0)
     args: dict[str, Any] = {"dim": dim_of(draw, tensor)} if "dim" in row.by_name else {}
     match row.name:
         case "topk" | "kthvalue":
@@ -107,4 +107,6 @@ def _searched(draw: Draw, row: FunctionRow) -> Case:
     sequence = TensorType(kind, (*lead, 5))
     args: dict[str, Any] = {"out_int32": draw(st.booleans()), "right": draw(st.booleans())}
     name = "boundaries" if row.name == "bucketize" else "sorted_sequence"
+    if seldom(draw, 3):
+        return {**args, "input": draw(st.sampled_from([1, 0.5]))}, {name: sequence}
     return args, {name: sequence, "input": tensor}

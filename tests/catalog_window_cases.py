@@ -25,6 +25,11 @@ def either(draw: Draw, size: st.SearchStrategy[int], count: int) -> Any:
     return draw(size | st.tuples(*([size] * count)))
 
 
+def stretched(draw: Draw, size: st.SearchStrategy[int], count: int) -> Any:
+    """As ``either``, or one in a tuple, which torch stretches."""
+    return draw(size | st.tuples(*([size] * count)) | st.tuples(size))
+
+
 def image(draw: Draw, dims: int, channels: int, low: int = 1, high: int = 11) -> TensorType:
     """A batch of images with ``dims`` dimensions; now and then one without a batch."""
     spatial = [draw(st.integers(low, high)) for _ in range(dims)]
@@ -45,8 +50,8 @@ def convolution(draw: Draw, row: LayerRow) -> Case:
     args = {
         "out_channels": groups * draw(multiple) + draw(st.sampled_from([0, 0, 0, 0, 1])),
         "kernel_size": either(draw, small, dims),
-        "stride": either(draw, small, dims),
-        "dilation": either(draw, st.integers(1, 2), dims),
+        "stride": stretched(draw, small, dims),
+        "dilation": stretched(draw, st.integers(1, 2), dims),
         "groups": groups,
         "bias": draw(st.booleans()),
     }
@@ -57,6 +62,7 @@ def convolution(draw: Draw, row: LayerRow) -> Case:
         args["padding"] = draw(
             st.integers(0, 3)
             | st.tuples(*([st.integers(0, 3)] * dims))
+            | st.tuples(st.integers(0, 3))
             | st.sampled_from(["same", "valid"])
         )
         args["padding_mode"] = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
@@ -70,14 +76,17 @@ def pooling(draw: Draw, row: LayerRow) -> Case:
         if row.name.startswith(start):
             return make(draw, dims)
     if row.name.startswith("Adaptive"):
-        args: dict[str, Any] = {"output_size": either(draw, small, dims)}
+        sizes = either(draw, small, dims)
+        if isinstance(sizes, tuple) and dims > 1:
+            sizes = tuple(draw(st.sampled_from([size, size, None])) for size in sizes)
+        args: dict[str, Any] = {"output_size": sizes}
         if "Max" in row.name:
             args["return_indices"] = draw(st.booleans())
         return args, {"input": image(draw, dims, draw(small))}
     args = {
-        "kernel_size": either(draw, small, dims),
-        "stride": draw(st.none() | small | st.tuples(*([small] * dims))),
-        "padding": either(draw, st.sampled_from([0, 0, 0, 1, 2]), dims),
+        "kernel_size": stretched(draw, small, dims),
+        "stride": draw(st.none() | small | st.tuples(*([small] * dims)) | st.tuples(small)),
+        "padding": stretched(draw, st.sampled_from([0, 0, 0, 1, 2]), dims),
         "ceil_mode": draw(st.booleans()),
     }
     if row.name.startswith("Max"):

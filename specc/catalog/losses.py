@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.catalog.rows import FunctionRow, ShapeRule
-from specc.catalog.shapes import linear_loss, sequences
+from specc.catalog.shapes import linear_loss, sequences, several_losses
 from specc.catalog.shapes import losses as rules
 
 _REDUCTIONS = {"reduction": ("mean", "sum", "none")}
@@ -117,7 +117,7 @@ ROWS = (
         "gaussian_nll_loss",
         "negative log-likelihood of a normal with mean input and variance var",
         f"full: bool = False, eps: float = 1e-06, {_REDUCTION}",
-        rules.gaussian,
+        several_losses.gaussian,
         "input: tensor, target: tensor, var: tensor",
         example="x: float[N, 5], y: float[N, 5], z: unit[N, 5] | GaussianNLLLoss(x, y, z + 0.5)",
     ),
@@ -126,7 +126,7 @@ ROWS = (
         "poisson_nll_loss",
         "negative log-likelihood of counts",
         f"log_input: bool = True, full: bool = False, eps: float = 1e-08, {_REDUCTION}",
-        rules.poisson,
+        several_losses.poisson,
         example="x: float[N, 5], y: unit[N, 5] | PoissonNLLLoss(x, y)",
     ),
     _row(
@@ -134,7 +134,7 @@ ROWS = (
         "cosine_embedding_loss",
         "1 - cos for pairs marked 1, max(0, cos - margin) for pairs marked -1",
         f"margin: float = 0.0, {_REDUCTION}",
-        rules.cosine_embedding,
+        several_losses.cosine_embedding,
         "input1: tensor, input2: tensor, target: tensor",
         example="x: float[N, 5], y: float[N, 5], z: index(2)[N] | "
         "CosineEmbeddingLoss(x, y, 2 * z - 1)",
@@ -145,7 +145,7 @@ ROWS = (
         "max(0, |anchor - positive| - |anchor - negative| + margin)",
         "margin: float = 1.0, p: float = 2.0, eps: float = 1e-06, swap: bool = False, "
         + _REDUCTION,
-        rules.triplet,
+        several_losses.triplet,
         "anchor: tensor, positive: tensor, negative: tensor",
         example="x: float[N, 6], y: float[N, 6], z: float[N, 6] | TripletMarginLoss(x, y, z)",
     ),
@@ -154,7 +154,7 @@ ROWS = (
         "margin_ranking_loss",
         "max(0, -target (input1 - input2) + margin)",
         f"margin: float = 0.0, {_REDUCTION}",
-        rules.ranking,
+        several_losses.ranking,
         "input1: tensor, input2: tensor, target: tensor",
         example="x: float[N], y: float[N], z: index(2)[N] | "
         "MarginRankingLoss(x, y, 2 * z - 1, margin=0.5)",
@@ -213,7 +213,7 @@ ROWS = (
         "triplet_margin_with_distance_loss",
         "TripletMarginLoss with the distances of pairwise_distance",
         f"margin: float = 1.0, swap: bool = False, {_REDUCTION}",
-        rules.triplet,
+        several_losses.triplet,
         "anchor: tensor, positive: tensor, negative: tensor",
         example="x: float[N, 6], y: float[N, 6], z: float[N, 6] | "
         "TripletMarginWithDistanceLoss(x, y, z)",

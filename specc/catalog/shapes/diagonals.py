@@ -25,8 +25,11 @@ def turned_over(call: Call) -> TensorType:
 
 
 def adjoint(call: Call) -> TensorType:
-    """``adjoint(input)``: the last two dimensions exchanged, numbers conjugated; E0301."""
+    """``adjoint(input)``: the last two dimensions exchanged, numbers conjugated; E0301. A scalar is
+    its own."""
     tensor = call.tensor()
+    if not tensor.shape:
+        return rearranged(tensor, ())
     if len(tensor.shape) < 2:
         raise RuleError("E0301", f"adjoint takes [..., M, N]; got {tensor}")
     return rearranged(tensor, (*tensor.shape[:-2], tensor.shape[-1], tensor.shape[-2]))

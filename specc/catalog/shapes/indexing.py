@@ -157,8 +157,6 @@ def put_at(call: Call) -> TensorType:
         wanted = length if dim == place else size
         message = f"{call.name} puts {wanted} into dimension {dim} of {tensor}; got {source}"
         call.require_equal(given, wanted, RuleError("E0302", message, argument="source"))
-    if not tensor.shape:
-        _require_one(call, length, tensor)
     if not tensor.differentiable and isinstance(plain(call, "alpha"), float):
         raise RuleError("E0307", f"alpha must be a whole number for {tensor}", argument="alpha")
     return tensor.with_shape(tensor.shape)
@@ -190,19 +188,14 @@ def _vector_index(call: Call, tensor: TensorType) -> tuple[int, Size]:
     return place, lifted(index.shape)[0]
 
 
-def _require_one(call: Call, length: Size, tensor: TensorType) -> None:
-    """E0302 unless ``length`` is 1: of a scalar there is one place."""
-    message = f"{call.name} of {tensor} takes one index; got {length}"
-    call.require_equal(length, 1, RuleError("E0302", message, argument="index"))
-
-
 def selected(call: Call) -> TensorType:
     """``index_select(input, dim, index)``: ``dim`` gets the index's length; of a scalar, a scalar.
     E0301, E0302, E0306."""
     tensor = call.tensor()
     place, length = _vector_index(call, tensor)
     if not tensor.shape:
-        _require_one(call, length, tensor)
+        message = f"{call.name} of {tensor} takes one index; got {length}"
+        call.require_equal(length, 1, RuleError("E0302", message, argument="index"))
         return rearranged(tensor, ())
     return rearranged(tensor, (*tensor.shape[:place], length, *tensor.shape[place + 1 :]))
 

@@ -13,6 +13,7 @@ from specc.catalog.shapes.common import (
     broadcast,
     integer,
     known,
+    lifted,
     plain,
     real_of,
     require_kind,
@@ -288,13 +289,12 @@ def _batch(call: Call, left: Shape, right: Shape) -> Shape:
 
 
 def powers(call: Call) -> TensorType:
-    """``vander(x, N)``: the powers 0 to N - 1 of each element; E0301, E0306, E0307."""
+    """``vander(x, N)``: the powers 0 to N - 1 of each element, a scalar being a vector of one;
+    E0306, E0307."""
     tensor = call.tensor("x")
     require_kind(call, tensor, "ifc")
-    if not tensor.shape:
-        raise RuleError("E0301", f"vander takes at least 1 dimension; got {tensor}")
     if call.args["N"] is None:
-        count: Size = tensor.shape[-1]
+        count: Size = lifted(tensor.shape)[-1]
         error = RuleError("E0307", f"vander of {tensor} needs its N: there is one power")
         call.require_at_least(count, 2, error)
     else:
@@ -302,4 +302,4 @@ def powers(call: Call) -> TensorType:
         if count < 2:
             raise RuleError("E0307", f"N of vander is more than 1, and is {count}", argument="N")
     dtype = tensor.dtype if tensor.differentiable else "int64"
-    return TensorType(dtype, (*tensor.shape, count))
+    return TensorType(dtype, (*lifted(tensor.shape), count))

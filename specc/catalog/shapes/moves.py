@@ -38,7 +38,7 @@ def moved(call: Call) -> TensorType:
     tensor = call.tensor()
     shifts = call.args.get("shifts")
     if call.args["dims"] not in (None, ()):
-        if not tensor.shape:
+        if not tensor.shape and call.name == "roll":
             raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
         found = axes(call, len(tensor.shape), "dims")
         count = len(shifts) if isinstance(shifts, tuple) else 1

@@ -301,11 +301,11 @@ def cosine_similarity(call: Call) -> TensorType:
 
 
 def pairwise_distance(call: Call) -> TensorType:
-    """``[..., D]`` twice to ``[...]``, or ``[..., 1]`` with ``keepdim``; E0301, E0302, E0306."""
+    """``[..., D]`` twice to ``[...]``, or ``[..., 1]`` with ``keepdim``; E0302, E0306."""
     left, right = call.tensor("x1"), call.tensor("x2")
     require_floating(call, left)
     require_same_dtype(call, left, right)
     shape = broadcast(call.require_equal, left.shape, right.shape, call.value)
-    if not shape:
-        raise RuleError("E0301", f"{call.name} takes [..., D]; got {left} and {right}")
+    if not shape:  # a distance of two numbers
+        return TensorType(left.dtype, ())
     return TensorType(left.dtype, (*shape[:-1], 1) if plain(call, "keepdim") else shape[:-1])

@@ -37,7 +37,7 @@ def transformed(call: Call, *, kind: str = "") -> TensorType:
 
 def transformed_along(call: Call, *, kind: str = "") -> TensorType:
     """``fft2``, ``fftn``: over several dimensions, the last of them as in ``transformed``."""
-    tensor = _transformable(call, kind)
+    tensor = _transformable(call, kind, rank=0)
     rank = len(tensor.shape)
     sizes: tuple[Size | None, ...] | None = None
     if call.args["s"] is not None:
@@ -51,6 +51,8 @@ def transformed_along(call: Call, *, kind: str = "") -> TensorType:
         found = tuple(range(rank - count, rank))
     else:
         found = axes(call, rank)
+    if found and not rank:
+        raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
     if sizes is None:
         sizes = (None,) * len(found)
     if len(sizes) != len(found):
@@ -64,12 +66,12 @@ def transformed_along(call: Call, *, kind: str = "") -> TensorType:
     return _result(call, tensor, found, sizes, kind, "s")
 
 
-def _transformable(call: Call, kind: str) -> TensorType:
+def _transformable(call: Call, kind: str, rank: int = 1) -> TensorType:
     tensor = call.tensor()
     require_kind(call, tensor, "f" if kind == _HALVED else "fc")
     if tensor.dtype == "bfloat16":
         raise RuleError("E0306", f"{call.name} has no bfloat16; got {tensor}")
-    if not tensor.shape:
+    if len(tensor.shape) < rank:
         raise RuleError("E0301", f"{call.name} takes at least 1 dimension; got {tensor}")
     return tensor
 
