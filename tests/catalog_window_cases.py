@@ -27,7 +27,8 @@ def either(draw: Draw, size: st.SearchStrategy[int], count: int) -> Any:
 
 def stretched(draw: Draw, size: st.SearchStrategy[int], count: int) -> Any:
     """As ``either``, or one in a tuple, which torch stretches."""
-    return draw(size | st.tuples(*([size] * count)) | st.tuples(size))
+    found = either(draw, size, count)
+    return (found,) if isinstance(found, int) and draw(st.booleans()) else found
 
 
 def image(draw: Draw, dims: int, channels: int, low: int = 1, high: int = 11) -> TensorType:

@@ -187,8 +187,17 @@ def _padding(call: Call, stride: Shape, dims: int) -> Shape | None:
 
 
 def _require_paddable(call: Call, tensor: TensorType, padding: Shape) -> None:
-    """E0305 where ``reflect`` or ``circular`` would need more of the input than there is."""
+    """E0305 where ``reflect`` or ``circular`` would need more of the input than there is; E0307 for
+    a padding in a tuple of one, which torch stretches for zeros alone."""
     mode = plain(call, "padding_mode") if "padding_mode" in call.args else "zeros"
+    written = call.args["padding"]
+    if mode != "zeros" and isinstance(written, tuple) and len(written) != len(padding):
+        raise RuleError(
+            "E0307",
+            f'padding of {call.name} with padding_mode="{mode}" is a number or {len(padding)}',
+            help=f"write padding={written[0]}",
+            argument="padding",
+        )
     for size, pad in zip(tensor.shape[2:], padding, strict=True):
         if mode in ("reflect", "circular"):
             error = RuleError(
