@@ -42,6 +42,10 @@ _DATA = "torch sees in the data whether an index is too large"
 STRICTER = {
     ("clamp", "E0306"): "torch makes integers of bools",
     **{
+        (name, "E0306"): "torch cuts a fraction, and fails where it has a gradient"
+        for name in ("masked_fill", "index_fill")
+    },
+    **{
         (name, "E0307"): "torch reads a number off a tensor of one that wants no gradient"
         for name in ("clamp", "pinv", "matrix_rank")
     },

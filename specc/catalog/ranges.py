@@ -8,6 +8,7 @@ by the number. Every other number must fit in float32. Non-goal: what two argume
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 FLOAT32_MAX: Final = 3.4028234663852886e38
@@ -85,9 +86,9 @@ _RANGES: Final[dict[tuple[str, str], Range]] = {
     **{(name, "alpha"): Range(broken=True) for name in ("CELU", "celu")},
     **{(name, "eps"): _NOT_NEGATIVE for name in ("CosineSimilarity", "cosine_similarity")},
     **{("isclose", name): _NOT_NEGATIVE for name in ("rtol", "atol")},
-    ("renorm", "p"): _ABOVE_0,
+    ("renorm", "p"): Range(0.0, inf, low_open=True),
     ("renorm", "maxnorm"): _NOT_NEGATIVE,
-    ("cdist", "p"): _NOT_NEGATIVE,
+    ("cdist", "p"): Range(0.0, inf),
 }  # fmt: skip
 
 # How many numbers a tuple has; the others are one number for each group of parameters.

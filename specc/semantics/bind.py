@@ -37,6 +37,8 @@ _KINDS = {
 }
 
 
+# torch's name of a reduction, and the catalogue's of what torch calls so of two tensors.
+_OF_TWO = {"max": "maximum", "min": "minimum"}
 # What one alone of may stand for several.
 _SINGLE = ("int", "size", "size?")
 
@@ -206,7 +208,7 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
                 "E0211",
                 f"`{name}` of {row.name} is {wanted}, not {describe(value)}",
                 bound.spans[name],
-                _as_tuple(argument, value)
+                _advice(row, argument, value)
                 or f"its form is {signature(row)}"
                 + (f"; {', '.join(told)} is told by the incoming value" if told else ""),
             )
@@ -226,8 +228,11 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
     return bound
 
 
-def _as_tuple(argument: Argument, value: Entity) -> str | None:
-    """What is told of a number, or of one number, where there are to be several."""
+def _advice(row: Row, argument: Argument, value: Entity) -> str | None:
+    """What is told of a number, or of one number, where there are to be several; and of what torch
+    calls by one name and the catalogue by two."""
+    if argument.name == "dim" and isinstance(value, ir.Value) and row.name in _OF_TWO:
+        return f"of two tensors it is `{_OF_TWO[row.name]}(x, y)`"
     several = any(kind.endswith("s") or " x" in kind for kind in argument.types)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not several or not (number or (isinstance(value, Items) and len(value.items) == 1)):

@@ -196,8 +196,9 @@ def _clamped_by_tensors(call: Call) -> TensorType:
 
 
 def require_number(call: Call, name: str, into: TensorType) -> None:
-    """E0301 unless the tensor ``name`` is one number, of no dimensions; E0306 for a complex one
-    that goes ``into`` a real value."""
+    """E0301 unless the tensor ``name`` is one number, of no dimensions; E0306 where it does not go
+    ``into`` the value: a complex one into real numbers, a fraction into whole ones, of which torch
+    has no gradient."""
     if not call.has(name):
         return
     tensor = call.tensor(name)
@@ -211,6 +212,13 @@ def require_number(call: Call, name: str, into: TensorType) -> None:
     if tensor.is_complex and not into.is_complex:
         raise RuleError(
             "E0306", f"{call.name} puts {tensor} into {into}, which is real", argument=name
+        )
+    if tensor.differentiable and not into.differentiable:
+        raise RuleError(
+            "E0306",
+            f"{call.name} would cut {tensor} to go into {into}",
+            help=f"cast one of them: long({name}), or float of the input",
+            argument=name,
         )
 
 
