@@ -6,6 +6,7 @@ Broadcasting and promotion are compared with torch's own; the messages are the s
 from __future__ import annotations
 
 import itertools
+import warnings
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from specc.catalog import FUNCTIONS, LAYERS
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import broadcast, matrix_product, promote
+from specc.catalog.shapes import broadcast, matrix_product, promote, together
 from specc.ir import Scalar, TensorType
 from specc.sizes import Size, symbol
 
@@ -251,6 +252,31 @@ def test_promotion_is_torchs(table: dict[str, torch.dtype]) -> None:
     names = {dtype: name for name, dtype in table.items()}
     for left, right in itertools.product(table, repeat=2):
         assert promote(left, right) == names[torch.promote_types(table[left], table[right])]
+
+
+WITH_COMPLEX = {
+    **FIXED, "complex64": torch.complex64, "complex128": torch.complex128,
+    "complex32": torch.complex32,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ranks", [(1, 1), (1, 0), (0, 1), (0, 0)])
+def test_a_scalar_widens_the_kind_alone_as_to_torch(ranks: tuple[int, int]) -> None:
+    names = {dtype: name for name, dtype in WITH_COMPLEX.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # complex32 is experimental
+        for pair in itertools.product(WITH_COMPLEX, repeat=2):
+            shapes = [(2,) * rank for rank in ranks]
+            made = [torch.zeros(shape, dtype=WITH_COMPLEX[name])
+                    for name, shape in zip(pair, shapes, strict=True)]  # fmt: skip
+            types = [TensorType(*each) for each in zip(pair, shapes, strict=True)]
+            assert together(*types) == names[torch.result_type(*made)], (pair, ranks)
+
+
+def test_a_scalar_of_another_width_may_stand_beside_the_runs_precision() -> None:
+    assert together(floats(N), TensorType("float64", ())) == "float"
+    assert together(TensorType("float32", (3,)), floats()) == "float32"
+    assert together(TensorType("int32", (3,)), TensorType("int64", ())) == "int32"
 
 
 def test_the_runs_precision_does_not_mix_with_a_fixed_one() -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from specc import ir
 from specc.catalog import FUNCTIONS
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import broadcast, promote
+from specc.catalog.shapes import broadcast, together
 from specc.catalog.shapes.bounds import computed
 from specc.errors import Span
 from specc.semantics import static, static_functions
@@ -167,7 +167,7 @@ def _dtype(symbol: str, left: Entity, right: Entity, params: Mapping[str, Size])
             help="of masks, logical_xor(a, b) is the difference and logical_not(a) the rest",
         )
     if isinstance(left, ir.Value) and isinstance(right, ir.Value):
-        dtype = promote(left_type.dtype, right_type.dtype)
+        dtype = together(left_type, right_type)
     else:
         # A number widens a tensor only to another kind: int32 + 1 stays int32, int32 + 0.5 is a
         # float.

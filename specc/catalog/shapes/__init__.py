@@ -1,7 +1,7 @@
 """Shape rules: one module a family, shared by the rows of ``specc.catalog``.
 
-``broadcast`` and ``promote`` are what an operator on two tensors needs. Non-goal: finding faults in
-graphs; a rule sees one call.
+``broadcast`` and ``together`` are what an operator on two tensors needs. Non-goal: finding faults
+in graphs; a rule sees one call.
 """
 
 from specc.catalog.shapes.common import (
@@ -10,7 +10,16 @@ from specc.catalog.shapes.common import (
     broadcast,
     promote,
     rearranged,
+    together,
 )
 from specc.catalog.shapes.matrix import product as matrix_product
 
-__all__ = ["RequireEqual", "Shape", "broadcast", "matrix_product", "promote", "rearranged"]
+__all__ = [
+    "RequireEqual",
+    "Shape",
+    "broadcast",
+    "matrix_product",
+    "promote",
+    "rearranged",
+    "together",
+]

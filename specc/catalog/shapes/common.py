@@ -370,6 +370,26 @@ def promote(left: str, right: str) -> str:
     return "bool"
 
 
+def together(*tensors: TensorType) -> str:
+    """The dtype of an operator on ``tensors``, by torch's promotion: scalars widen the kind (bool,
+    int, float, complex) of those with dimensions, and nothing else. E0306 as ``promote``."""
+    wide = [tensor.dtype for tensor in tensors if tensor.shape]
+    scalars = [tensor.dtype for tensor in tensors if not tensor.shape]
+    first, *others = wide or scalars
+    for other in others:
+        first = promote(first, other)
+    if not wide or not scalars:
+        return first
+    one, *others = scalars
+    for other in others:
+        one = promote(one, other)
+    if _kind(first) == "complex" or (_kind(first) == "float" and _kind(one) != "complex"):
+        return first
+    if _kind(first) == "float":
+        return complex_of(first)
+    return first if _kind(first) == _kind(one) or _kind(one) == "bool" else promote(first, one)
+
+
 def with_numbers(dtypes: Sequence[str], numbers: Iterable[Static]) -> str:
     """The dtype beside Python numbers, which widen the kind (bool, int, float) and nothing else."""
     dtype = dtypes[0] if dtypes else "bool"

@@ -18,7 +18,6 @@ from specc.catalog.shapes.common import (
     layout,
     number,
     plain,
-    promote,
     real_of,
     rearranged,
     require_divisible,
@@ -27,6 +26,7 @@ from specc.catalog.shapes.common import (
     require_kind,
     require_rank,
     require_same_dtype,
+    together,
     with_numbers,
 )
 from specc.ir import Static, TensorType
@@ -174,8 +174,9 @@ def clamped(call: Call) -> TensorType:
 
 
 def _clamped_by_tensors(call: Call) -> TensorType:
-    result = call.tensor()
-    require_kind(call, result, "bif")
+    tensors = [call.tensor()]
+    require_kind(call, tensors[0], "bif")
+    shape = tensors[0].shape
     for name in ("min", "max"):
         if not call.has(name):
             if plain(call, name) is None:
@@ -189,8 +190,9 @@ def _clamped_by_tensors(call: Call) -> TensorType:
             )
         bound = call.tensor(name)
         require_kind(call, bound, "bif", name)
-        shape = broadcast(call.require_equal, result.shape, bound.shape, call.value)
-        result = TensorType(promote(result.dtype, bound.dtype), shape)
+        shape = broadcast(call.require_equal, shape, bound.shape, call.value)
+        tensors.append(bound)
+    result = TensorType(together(*tensors), shape)
     limits = [bounds.argument(call, name) for name in ("min", "max")]
     return bounds.cut(result, call.tensor(), *limits)
 
@@ -233,18 +235,18 @@ def chosen(call: Call) -> TensorType:
             argument="condition",
         )
     shape = condition.shape
-    dtypes: list[str] = []
+    tensors: list[TensorType] = []
     numbers: list[Static] = []
     for name in ("input", "other"):
         if call.has(name):
             shape = broadcast(call.require_equal, shape, call.tensor(name).shape, call.value)
-            dtypes.append(call.tensor(name).dtype)
+            tensors.append(call.tensor(name))
         else:
             numbers.append(plain(call, name))
-    if len(dtypes) == 2:
-        result = TensorType(promote(dtypes[0], dtypes[1]), shape)
+    if len(tensors) == 2:
+        result = TensorType(together(*tensors), shape)
     else:
-        result = TensorType(with_numbers(dtypes, numbers), shape)
+        result = TensorType(with_numbers([each.dtype for each in tensors], numbers), shape)
     return bounds.bounded(result, [bounds.argument(call, name) for name in ("input", "other")])
 
 

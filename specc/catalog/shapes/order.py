@@ -21,6 +21,7 @@ from specc.catalog.shapes.common import (
     promote,
     require_kind,
     require_same_dtype,
+    together,
 )
 from specc.catalog.shapes.reduction import index_along, without
 from specc.ir import ResultType, TensorType
@@ -183,12 +184,12 @@ def _sampled(call: Call, tensor: TensorType, place: int) -> tuple[Shape, str]:
     )
     if len(x.shape) == 1:
         call.require_equal(x.shape[0], size, error)
-        return tensor.shape, promote(tensor.dtype, x.dtype)
+        return tensor.shape, together(tensor, x)
     if len(x.shape) != len(tensor.shape):
         raise error
     call.require_equal(x.shape[place], size, error)
     shape = broadcast(call.require_equal, tensor.shape, x.shape, call.value)
-    return shape, promote(tensor.dtype, x.dtype)
+    return shape, together(tensor, x)
 
 
 # ── statistics of rows ───────────────────────────────────────────────────────────────────────────

@@ -14,9 +14,9 @@ from specc.catalog.shapes.common import (
     broadcast,
     complex_of,
     plain,
-    promote,
     require_kind,
     require_same_dtype,
+    together,
     with_numbers,
 )
 from specc.ir import Static, TensorType
@@ -35,17 +35,15 @@ def _together(call: Call, *names: str) -> str:
     """The dtype of the values ``names`` together: tensors promoted, numbers beside them.
 
     E0307 where none is a tensor."""
-    dtypes = [call.tensor(name).dtype for name in names if call.has(name)]
+    tensors = [call.tensor(name) for name in names if call.has(name)]
     numbers = [plain(call, name) for name in names if not call.has(name)]
-    if not dtypes:
+    if not tensors:
         raise RuleError(
             "E0307",
             f"{call.name} takes a tensor, and gets numbers alone",
             help="numbers are computed with operators: 2 ** 3",
         )
-    dtype = dtypes[0]
-    for other in dtypes[1:]:
-        dtype = promote(dtype, other)
+    dtype = together(*tensors)
     return with_numbers([dtype], numbers) if numbers else dtype
 
 

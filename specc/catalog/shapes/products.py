@@ -21,6 +21,7 @@ from specc.catalog.shapes.common import (
     real_of,
     require_kind,
     require_same_dtype,
+    together,
 )
 from specc.ir import TensorType
 from specc.sizes import Size
@@ -126,7 +127,7 @@ def inner(call: Call) -> TensorType:
     """``inner(input, other)``: products summed over the last dimensions; E0302, E0306."""
     one, other = call.tensor(), call.tensor("other")
     if not one.shape or not other.shape:
-        return TensorType(promote(one.dtype, other.dtype), (*one.shape, *other.shape))
+        return TensorType(together(one, other), (*one.shape, *other.shape))
     require_kind(call, one, "ifc")
     require_same_dtype(call, one, other)
     _equal(call, one, other, one.shape[-1], other.shape[-1])
@@ -140,6 +141,7 @@ def kronecker(call: Call) -> TensorType:
     left = (1,) * (rank - len(one.shape)) + one.shape
     right = (1,) * (rank - len(other.shape)) + other.shape
     shape = tuple(a * b for a, b in zip(left, right, strict=True))
+    # Even a scalar is widened by it.
     return TensorType(promote(one.dtype, other.dtype), shape)
 
 
@@ -252,6 +254,6 @@ def distance(call: Call) -> TensorType:
         if each.dtype == "bool":
             require_kind(call, each, "ifc")
     broadcast(call.require_equal, one.shape, other.shape, call.value)
-    result = TensorType(promote(one.dtype, other.dtype), ())
+    result = TensorType(together(one, other), ())
     require_kind(call, result, "fc")
     return TensorType(real_of(result.dtype), ())
