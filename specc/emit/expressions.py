@@ -15,6 +15,7 @@ from typing import Final, cast
 from specc import ir
 from specc.catalog.rows import FunctionRow, Row
 from specc.emit.plan import Leaf
+from specc.emit.portable import written_alike
 from specc.sizes import Atom, Extreme, Power, Size, as_multiple_of_remainder, as_remainder, powers
 
 _OPERATORS: Final[dict[str, type[ast.operator]]] = {
@@ -381,10 +382,14 @@ def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
     row = node.row
     if row.family == "cast":
         return _cast(node, naming)
-    if row.name in ("any", "all") and dict(node.arguments).get("dim") == ():
-        # Nothing is reduced: of compiled code torch reduces everything.
-        value = of_operand(dict(node.arguments)["input"], naming)
-        return call(ast.Attribute(value, "to", ast.Load()), dotted("torch.bool"))
+    given = dict(node.arguments)
+    alike = written_alike(
+        node,
+        lambda name: of_operand(given[name], naming),
+        None if naming.making else naming.device,
+    )
+    if alike is not None:
+        return alike
     positional, keywords = of_arguments(row, node.arguments, naming)
     if row.training:
         keywords.append(ast.keyword("training", dotted("self.training")))
