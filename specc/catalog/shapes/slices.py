@@ -23,8 +23,10 @@ from specc.sizes import Size
 
 def narrowed(call: Call) -> TensorType:
     """``narrow(input, dim, start, length)``: so many places from ``start`` on, which a negative one
-    counts from the end; E0304, E0305, E0307. Of a start that is a tensor, of one whole number from 0
-    on, only the run knows whether it fits, but for ``index(k)``: E0301, E0306, E0309."""
+    counts from the end; E0304, E0305, E0307.
+
+    Of a start that is a tensor, of one whole number from 0 on, only the run knows whether it fits,
+    but for ``index(k)``: E0301, E0306, E0309."""
     tensor = call.tensor()
     place = axis_of(call, tensor)
     length = as_size(call, "length", call.args["length"])
