@@ -105,7 +105,13 @@ def _attention(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:
         "key": floats(*lead, source, width + wrong),
         "value": floats(*lead, source, draw(small)),
     }
-    if len(lead) == 2 and draw(st.booleans()):
+    if seldom(draw, 9):
+        args["enable_gqa"] = True
+        for name in ("key", "value"):
+            other = draw(st.sampled_from([lead, lead[:-1], (1, 1), (2,)]))
+            tensors[name] = floats(*other, *tensors[name].shape[len(lead) :])
+        lead = ()
+    elif len(lead) == 2 and draw(st.booleans()):
         args["enable_gqa"] = True
         groups = heads * draw(st.integers(1, 2)) + draw(st.sampled_from([0, 0, 1]))
         tensors["query"] = floats(batch, groups, length, width)
@@ -117,7 +123,11 @@ def _attention(draw: Draw, sizes: tuple[int, ...], wrong: int) -> Case:
         lead = ()
     if draw(st.booleans()):
         dtype = draw(st.sampled_from(["bool", "float", "int64"]))
-        shape = draw(st.sampled_from([(*lead, length, source), (length, source), (1, source)]))
+        shape = draw(
+            st.sampled_from(
+                [(*lead, length, source), (length, source), (1, source), (3, length, source), (1,)]
+            )
+        )
         tensors["attn_mask"] = TensorType(dtype, shape)
     return args, tensors
 

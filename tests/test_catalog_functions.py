@@ -66,6 +66,7 @@ STRICTER = {
     ("ldexp", "E0306"): "torch takes a bool exponent beside whole numbers alone",
     ("lerp", "E0306"): "torch takes single numbers of another dtype",
     ("scaled_dot_product_attention", "E0307"): "some of torch's kernels take both",
+    ("scaled_dot_product_attention", "E0301"): "some of torch's kernels take a vector for a mask",
     **{
         (name, "E0301"): "torch takes a missing batch dimension, almost always a mistake"
         for name in (

@@ -39,6 +39,14 @@ _KINDS = {
 
 # torch's name of a reduction, and the catalogue's of what torch calls so of two tensors.
 _OF_TWO = {"max": "maximum", "min": "minimum"}
+# What a tensor where a setting stands is written as.
+_INSTEAD = {
+    "fill_value": "write `x * ones(...)`: it hands on the gradient of x",
+    "alpha": "write the product: `x + a * y`",
+    "beta": "write the product: `b * x + y @ z`",
+    "value": "write the product: `x + a * y * z`",
+    "indices_or_sections": "its values would tell how large the pieces are: write numbers",
+}
 # What one alone of may stand for several.
 _SINGLE = ("int", "size", "size?")
 
@@ -231,8 +239,10 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
 def _advice(row: Row, argument: Argument, value: Entity) -> str | None:
     """What is told of a number, or of one number, where there are to be several; and of what torch
     calls by one name and the catalogue by two."""
-    if argument.name == "dim" and isinstance(value, ir.Value) and row.name in _OF_TWO:
-        return f"of two tensors it is `{_OF_TWO[row.name]}(x, y)`"
+    if isinstance(value, ir.Value):
+        if argument.name == "dim" and row.name in _OF_TWO:
+            return f"of two tensors it is `{_OF_TWO[row.name]}(x, y)`"
+        return _INSTEAD.get(argument.name)
     several = any(kind.endswith("s") or " x" in kind for kind in argument.types)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not several or not (number or (isinstance(value, Items) and len(value.items) == 1)):

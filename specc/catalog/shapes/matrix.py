@@ -196,8 +196,8 @@ def _result(equation: str, right: str, bound: dict[str, Size], rest: Shape) -> S
 def attention(call: Call) -> TensorType:
     """``[..., L, E]``, ``[..., S, E]``, ``[..., S, Ev]`` to ``[..., L, Ev]``.
 
-    ``attn_mask`` (bool, or a float added) stretches to ``[..., L, S]``; E0301, E0302, E0306, and
-    E0307 where a mask and ``is_causal`` are both given.
+    ``attn_mask`` (bool, or a float added) stretches to the scores ``[..., L, S]``; E0301, E0302,
+    E0303, E0306, and E0307 where a mask and ``is_causal`` are both given.
     """
     query, key, value = call.tensor("query"), call.tensor("key"), call.tensor("value")
     require_floating(call, query)
@@ -209,9 +209,9 @@ def attention(call: Call) -> TensorType:
     _agree(call, query.shape[-1], key.shape[-1], f"query {query} and key {key} differ in features")
     _agree(call, key.shape[-2], value.shape[-2], f"key {key} and value {value} differ in length")
     batch = _attention_batch(call, query, key, value)
-    scores = (*batch, query.shape[-2], key.shape[-2])
     if call.has("attn_mask"):
-        _require_mask(call, query, scores)
+        lead = _attention_batch(call, query, key)
+        _require_mask(call, query, (*lead, query.shape[-2], key.shape[-2]))
     return query.with_shape((*batch, query.shape[-2], value.shape[-1]))
 
 
@@ -219,20 +219,32 @@ def _agree(call: Call, one: Size, other: Size, message: str) -> None:
     call.require_equal(one, other, RuleError("E0302", f"{call.name}: {message}, {one} and {other}"))
 
 
-def _attention_batch(call: Call, query: TensorType, key: TensorType, value: TensorType) -> Shape:
+def _attention_batch(call: Call, query: TensorType, *others: TensorType) -> Shape:
+    if plain(call, "enable_gqa"):
+        return _grouped_batch(call, query, *others)
     heads = query.shape[:-2]
-    if plain(call, "enable_gqa") and len(heads) > 1:
-        count, shared = heads[-1], key.shape[-3]
-        message = f"{call.name}: {count} query heads are not divisible by {shared} key heads"
-        call.require_equal(count % shared, 0, RuleError("E0303", message, argument="enable_gqa"))
-        _agree(call, shared, value.shape[-3], "key and value differ in heads")
-        pairs = ((query.shape[:-3], key.shape[:-3]), (query.shape[:-3], value.shape[:-3]))
-        for one, two in pairs:
-            broadcast(call.require_equal, one, two, call.value)
-        return heads
-    for other in (key, value):
+    for other in others:
         heads = broadcast(call.require_equal, heads, other.shape[:-2], call.value)
     return heads
+
+
+def _grouped_batch(call: Call, query: TensorType, *others: TensorType) -> Shape:
+    """Heads of the query in groups, each of which shares a head of the key, and one of the value;
+    what is before the heads stretches."""
+    for each in (query, *others):
+        if len(each.shape) < 3:
+            raise RuleError(
+                "E0301",
+                f"{call.name} with enable_gqa takes [..., heads, L, E]; got {each}",
+                argument="enable_gqa",
+            )
+    count, batch = query.shape[-3], query.shape[:-3]
+    for name, other in zip(("key", "value"), others, strict=False):
+        shared = other.shape[-3]
+        message = f"{call.name}: {count} query heads are not divisible by {shared} {name} heads"
+        call.require_equal(count % shared, 0, RuleError("E0303", message, argument="enable_gqa"))
+        batch = broadcast(call.require_equal, batch, other.shape[:-3], call.value)
+    return (*batch, count)
 
 
 def _require_mask(call: Call, query: TensorType, scores: Shape) -> None:
@@ -250,13 +262,19 @@ def _require_mask(call: Call, query: TensorType, scores: Shape) -> None:
             f"attn_mask is bool (true takes part) or {query.dtype}; got {mask}",
             argument="attn_mask",
         )
+    if len(mask.shape) < 2:
+        raise RuleError("E0301", f"attn_mask is [..., L, S]; got {mask}", argument="attn_mask")
+    error = RuleError(
+        "E0302",
+        f"attn_mask {mask} does not stretch to the scores {bracketed(scores)}",
+        argument="attn_mask",
+    )
     if len(mask.shape) > len(scores):
-        raise RuleError(
-            "E0302",
-            f"attn_mask {mask} does not stretch to the scores {bracketed(scores)}",
-            argument="attn_mask",
-        )
-    broadcast(call.require_equal, scores, mask.shape, call.value)
+        raise error
+    # The mask is added in place: a batch of masks does not make one of a single score.
+    for size, wanted in zip(reversed(mask.shape), reversed(scores), strict=False):
+        if call.value(size) != 1:
+            call.require_equal(size, wanted, error)
 
 
 # ── parts of matrices ─────────────────────────────────────────────────────────────────────────────
