@@ -327,8 +327,6 @@ def test_chunks_of_an_unknown_size_state_that_it_divides() -> None:
           "attn_mask": floats(2, 4, 5)}, "E0302"),
         ("scaled_dot_product_attention", {"enable_gqa": True},
          {"query": floats(2, 4, 3, 8), "key": floats(5, 8), "value": floats(5, 8)}, "E0301"),
-        ("repeat_interleave", {}, {"input": floats(3), "repeats": TensorType("int64", (3,))},
-         "E0308"),
         ("masked_fill", {}, {"input": TensorType("int64", (3,)), "mask": TensorType("bool", (3,)),
                              "value": floats()}, "E0306"),
     ],
