@@ -110,9 +110,13 @@ def build(
             module = _module(program, source, stem, known.name, "cpu")
             case, free = building.first(program, known), free_sizes(program, known)
             inputs = _inputs(program, known, case, "cpu")
+            sizes = building.others(program, known, case) if target == "export" else []
+            tried = [_inputs(program, known, each, "cpu") for each in sizes]
             for each, name in artefacts.items():
                 artefact = aside / name
-                for note in each.save(module, inputs, source, artefact, free_sizes=free):
+                for note in each.save(
+                    module, inputs, source, artefact, free_sizes=free, others=tried
+                ):
                     say(f"{folder / name}: {note}")
                 others = []
                 # Source is run as it is, and compiled anew, for each size: nothing to prove of
@@ -212,6 +216,7 @@ def _bound(model: ir.Module, case: Case, facts: Facts) -> dict[str, int]:
 
 def _live(program: ir.Program, stem: str, model: str | None, target: str, device: str) -> nn.Module:
     from specc.emit import emit
+    from specc.harness import building
 
     chosen = _target(target)
     training = program.train.module if program.train is not None else None
@@ -227,8 +232,11 @@ def _live(program: ir.Program, stem: str, model: str | None, target: str, device
     if chosen.name == "export":
         module.eval()
     known = _model(program, model)
-    inputs = example_inputs(program, known, device)
-    return chosen.runnable(module, inputs, free_sizes=free_sizes(program, known))
+    case = building.first(program, known)
+    sizes = building.others(program, known, case) if chosen.name == "export" else []
+    inputs, *tried = (_inputs(program, known, each, device) for each in (case, *sizes))
+    free = free_sizes(program, known)
+    return chosen.runnable(module, inputs, free_sizes=free, others=tried)
 
 
 def _artefact(path: Path, device: str) -> nn.Module | None:

@@ -54,7 +54,7 @@ def build(spec: Path, folder: Path, target: str) -> None:
     names = {name for path in written if path.suffix == chosen.suffix
              for name in chosen.facts(path).sizes()}  # fmt: skip
     assert names == (BOUND.get(spec.stem, set()) if target == "export" else set())
-    assert bool(said) == bool(names)
+    assert any("bound to" in note for note in said) == bool(names)
 
 
 @pytest.mark.parametrize("target", ["eager", "torchscript", "export"])

@@ -102,8 +102,8 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[nn.Module], N
     def install(spoil: Callable[[nn.Module], None]) -> None:
         import copy
 
-        def runnable(module: nn.Module, inputs: Any, *, free_sizes: Any = None) -> nn.Module:
-            made = eager.runnable(copy.copy(module), inputs, free_sizes=free_sizes)
+        def runnable(module: nn.Module, inputs: Any, **sizes: Any) -> nn.Module:
+            made = eager.runnable(copy.copy(module), inputs, **sizes)
             made = copy.deepcopy(made, {id(p): p for p in module.parameters()})
             spoil(made)
             return made

@@ -20,6 +20,8 @@ from specc.sizes import evaluate
 # Batches, the smallest first that are not 0 or 1: what is built is run a dozen times.
 _BATCHES = (4, 3, 5, 6, 7, 2)
 _MAX_ATTEMPTS = 4_000
+# Sizes next to each other that are held against the conditions: any divisor is found among so many.
+_MOST_TRIED = 64
 
 
 def first(program: Program, model: Module) -> Case:
@@ -48,6 +50,40 @@ def other(program: Program, model: Module, known: Case, bound: Mapping[str, int]
         if all(sizes[name] != before[name] for name in free) and _fits(alone, demands, sizes):
             return _case(program, sizes)
     return None
+
+
+def others(program: Program, model: Module, known: Case) -> list[Case]:
+    """Sizes to try an artefact on that was built with ``known``: each other in one name, or in
+    those that the conditions let change together alone. A few for each: the smallest, a half
+    of what it was, the next, at least twice and four times: what is derived by dividing, as
+    ``(T + 1) // 2``, is then another number too."""
+    alone, demands, names = _asked(program, model)
+    before = dict(known.sizes)
+    found: list[Case] = []
+    stuck: list[str] = []
+    for name in names:
+        size = before[name]
+        tried: list[dict[str, int]] = []
+        for least, most in (
+            (1, size // 2 - 1),
+            (size // 2, size - 1),
+            (size + 1, 2 * size - 1),
+            (2 * size, 4 * size - 1),
+            (4 * size, 8 * size),
+        ):
+            allowed = (
+                sizes
+                for each in range(max(least, 1), min(most, least + _MOST_TRIED) + 1)
+                if not violations(alone, demands, sizes := {**before, name: each})
+            )
+            tried += itertools.islice(allowed, 1)
+        found += [_case(program, sizes) for sizes in tried]
+        stuck += [] if tried else [name]
+    if stuck:
+        held = {name: size for name, size in before.items() if name not in stuck}
+        together = other(program, model, known, held)
+        found += [] if together is None else [together]
+    return found
 
 
 def _asked(program: Program, model: Module) -> tuple[Program, Demands, tuple[str, ...]]:

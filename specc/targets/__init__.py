@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # For each input the sizes that are free: dimension -> symbol, or an expression (``{0: "N"}``).
 FreeSizes: TypeAlias = Sequence[Mapping[int, str]]
+# Inputs of other sizes, which a module with free sizes takes.
+Others: TypeAlias = Sequence[tuple["Tensor", ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,18 @@ class Target:
         inputs: tuple[Tensor, ...],
         *,
         free_sizes: FreeSizes | None = None,
+        others: Others = (),
     ) -> nn.Module:
         """What is called in place of ``module``, in the mode that ``module.training`` tells.
 
         ``inputs`` are example inputs with the sizes, dtype and device of the calls to come; with
-        ``free_sizes`` the named dimensions may change. Trains with autograd. Shares the module's
+        ``free_sizes`` the named dimensions may change, which is tried on ``others``: ``notes_of``
+        tells what it is bound to all the same. Trains with autograd. Shares the module's
         parameters and buffers, and moves neither while it is built. Raises TargetError.
         """
-        made: nn.Module = self._functions().runnable(module, inputs, free_sizes=free_sizes)
+        made: nn.Module = self._functions().runnable(
+            module, inputs, free_sizes=free_sizes, others=others
+        )
         return made
 
     def save(
@@ -73,14 +79,16 @@ class Target:
         path: Path,
         *,
         free_sizes: FreeSizes | None = None,
+        others: Others = (),
     ) -> tuple[str, ...]:
         """Write the artefact, in evaluation mode, atomically; returns notes for the user.
 
-        ``source`` is the emitted source that ``module``'s class was made from. Raises TargetError
-        when the target refuses the module, CallError when ``path`` cannot be written.
+        ``source`` is the emitted source that ``module``'s class was made from; the rest is as for
+        ``runnable``. Raises TargetError when the target refuses the module, CallError when ``path``
+        cannot be written.
         """
         notes: tuple[str, ...] = self._functions().save(
-            module, inputs, source, path, free_sizes=free_sizes
+            module, inputs, source, path, free_sizes=free_sizes, others=others
         )
         return notes
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.errors import TargetError
-from specc.targets import FreeSizes
+from specc.targets import FreeSizes, Others
 from specc.targets.files import RUNNABLE_NOTES, Facts, write_atomically
 from specc.targets.live import class_name, live_module, read_source
 
@@ -32,7 +32,11 @@ def load(**params) -> torch.nn.Module:
 
 
 def runnable(
-    module: nn.Module, inputs: tuple[Tensor, ...], *, free_sizes: FreeSizes | None
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    *,
+    free_sizes: FreeSizes | None,
+    others: Others = (),
 ) -> nn.Module:
     """``torch.compile`` of the module: one whole graph, sizes fixed unless some are free.
 
@@ -61,6 +65,7 @@ def save(
     path: Path,
     *,
     free_sizes: FreeSizes | None,
+    others: Others = (),
 ) -> tuple[str, ...]:
     """Write the source and the factory ``load(**params)``."""
     text = source.rstrip("\n") + "\n" + _FACTORY.format(name=class_name(module))

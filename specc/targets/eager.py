@@ -9,13 +9,17 @@ from typing import Any
 from torch import Tensor, nn
 
 from specc.errors import TargetError
-from specc.targets import FreeSizes
+from specc.targets import FreeSizes, Others
 from specc.targets.files import Facts, write_atomically
 from specc.targets.live import module_from_file
 
 
 def runnable(
-    module: nn.Module, inputs: tuple[Tensor, ...], *, free_sizes: FreeSizes | None
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    *,
+    free_sizes: FreeSizes | None,
+    others: Others = (),
 ) -> nn.Module:
     """The module itself."""
     return module
@@ -28,6 +32,7 @@ def save(
     path: Path,
     *,
     free_sizes: FreeSizes | None,
+    others: Others = (),
 ) -> tuple[str, ...]:
     """Write the source."""
     write_atomically(path, lambda aside: _write(aside, source))

@@ -19,7 +19,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from specc.errors import TargetError
-from specc.targets import FreeSizes
+from specc.targets import FreeSizes, Others
 from specc.targets.files import (
     MARKER,
     RUNNABLE_NOTES,
@@ -32,19 +32,26 @@ from specc.targets.files import (
     marker,
     write_atomically,
 )
+from specc.targets.taken import refused
+
+_RECURRENT = ("aten.gru", "aten.lstm", "aten.rnn_")
 
 
 def runnable(
-    module: nn.Module, inputs: tuple[Tensor, ...], *, free_sizes: FreeSizes | None
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    *,
+    free_sizes: FreeSizes | None,
+    others: Others = (),
 ) -> nn.Module:
     """The exported graph as a module, on the module's own parameters and buffers.
 
     Raises TargetError (E0902) when torch cannot export the module.
     """
-    program = _export(module, inputs, free_sizes)
+    program, _, notes = _as_free_as_it_is(module, inputs, free_sizes or (), others)
     made = _as_module(program)
     _share(made, module)
-    RUNNABLE_NOTES[made] = Facts(bound=_bound(program, inputs, free_sizes)).notes()
+    RUNNABLE_NOTES[made] = notes
     return made
 
 
@@ -55,15 +62,15 @@ def save(
     path: Path,
     *,
     free_sizes: FreeSizes | None,
+    others: Others = (),
 ) -> tuple[str, ...]:
     """Write the graph of evaluation mode, weights included."""
     with in_evaluation_mode(module):
-        program = _export(module, inputs, free_sizes)
-    facts = Facts(trains=False, bound=_bound(program, inputs, free_sizes))
-    extra = {MARKER: marker("export", facts)}
+        program, known, notes = _as_free_as_it_is(module, inputs, free_sizes or (), others)
+    extra = {MARKER: marker("export", known)}
     with _quiet():
         write_atomically(path, lambda aside: torch.export.save(program, aside, extra_files=extra))
-    return facts.notes()
+    return notes
 
 
 def load(path: Path, *, class_name: str | None, params: Mapping[str, Any] | None) -> nn.Module:
@@ -82,13 +89,42 @@ def facts(path: Path) -> Facts:
     return check_archive(path, "export")
 
 
+def _as_free_as_it_is(
+    module: nn.Module, inputs: tuple[Tensor, ...], free_sizes: FreeSizes, others: Others
+) -> tuple[ExportedProgram, Facts, tuple[str, ...]]:
+    """The program in which the sizes that it takes are free and the others are numbers; which ones
+    these are, and what there is to tell."""
+    why: dict[str, str] = {}
+    while True:
+        free = [
+            {dimension: name for dimension, name in sizes.items() if name not in why}
+            for sizes in free_sizes
+        ]
+        program = _export(module, inputs, free)
+        numbers = dict.fromkeys((each.name for each in _bound(program, inputs, free)), "")
+        left = [
+            {dimension: name for dimension, name in sizes.items() if name not in numbers}
+            for sizes in free
+        ]
+        more = refused(_as_module(program), module, inputs, left, others)
+        why |= numbers | more.bound
+        if not more.bound:
+            break
+    bound = tuple(each for each in bound_to(free_sizes, inputs) if each.name in why)
+    reasons = [f"its graph asks {guard}" for guard in dict.fromkeys(why.values()) if guard]
+    if why and any(str(node.target).startswith(_RECURRENT) for node in program.graph.nodes):
+        reasons.append("torch.export fixes the steps of a recurrent layer")
+    known = Facts(module.training, bound)
+    return program, known, (*known.notes("; ".join(reasons)), *more.notes())
+
+
 def _export(
-    module: nn.Module, inputs: tuple[Tensor, ...], free_sizes: FreeSizes | None
+    module: nn.Module, inputs: tuple[Tensor, ...], free_sizes: FreeSizes
 ) -> ExportedProgram:
     """The program. Free sizes are named; where the graph fixes or relates them in a way that names
     do not allow, torch chooses (``Dim.AUTO``), which ``_bound`` then tells."""
-    named_alone = all(name.isidentifier() for sizes in free_sizes or () for name in sizes.values())
-    if free_sizes and any(free_sizes) and named_alone:
+    named_alone = all(name.isidentifier() for sizes in free_sizes for name in sizes.values())
+    if any(free_sizes) and named_alone:
         names = {name: Dim(name) for sizes in free_sizes for name in sizes.values()}
         named = tuple({dim: names[name] for dim, name in sizes.items()} for sizes in free_sizes)
         try:
@@ -96,7 +132,7 @@ def _export(
                 return torch.export.export(module, inputs, dynamic_shapes=named, strict=False)
         except Exception:  # constraint violations come in several types across versions
             pass
-    free = tuple({dim: Dim.AUTO for dim in sizes} for sizes in free_sizes or ())
+    free = tuple({dim: Dim.AUTO for dim in sizes} for sizes in free_sizes)
     try:
         with _quiet():
             # Not strict: strict export goes through dynamo, which refuses more than it need.
@@ -108,7 +144,7 @@ def _export(
 
 
 def _bound(
-    program: ExportedProgram, inputs: tuple[Tensor, ...], free_sizes: FreeSizes | None
+    program: ExportedProgram, inputs: tuple[Tensor, ...], free_sizes: FreeSizes
 ) -> tuple[Bound, ...]:
     """The sizes that were to be free and are numbers in the graph."""
     values: dict[str, Any] = {node.name: node.meta.get("val") for node in program.graph.nodes}

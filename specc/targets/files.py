@@ -129,12 +129,13 @@ class Facts:
         """The sizes that it is bound to, by name."""
         return {each.name: each.size for each in self.bound}
 
-    def notes(self) -> tuple[str, ...]:
-        """What whoever has the artefact should be told."""
+    def notes(self, why: str = "") -> tuple[str, ...]:
+        """What whoever has the artefact should be told, with ``why`` it is so."""
         if not self.bound:
             return ()
         sizes = ", ".join(f"{name}={size}" for name, size in self.sizes().items())
-        return (f"bound to {sizes}: it takes no other size",)
+        reason = f" ({why})" if why else ""
+        return (f"bound to {sizes}: it takes no other size{reason}",)
 
 
 def bound_to(free_sizes: FreeSizes | None, inputs: tuple[Tensor, ...]) -> tuple[Bound, ...]:

@@ -22,7 +22,7 @@ from torch.jit._trace import TopLevelTracedModule, TracerWarning
 from torch.nn.utils.parametrize import is_parametrized
 
 from specc.errors import TargetError
-from specc.targets import FreeSizes
+from specc.targets import FreeSizes, Others
 from specc.targets.files import (
     MARKER,
     RUNNABLE_NOTES,
@@ -37,7 +37,11 @@ from specc.targets.files import (
 
 
 def runnable(
-    module: nn.Module, inputs: tuple[Tensor, ...], *, free_sizes: FreeSizes | None
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    *,
+    free_sizes: FreeSizes | None,
+    others: Others = (),
 ) -> nn.Module:
     """The scripted module, or a trace for its mode and these sizes (``notes_of`` tells which).
 
@@ -77,6 +81,7 @@ def save(
     path: Path,
     *,
     free_sizes: FreeSizes | None,
+    others: Others = (),
 ) -> tuple[str, ...]:
     """Write the scripted module in evaluation mode, weights included."""
     with in_evaluation_mode(module):
