@@ -56,7 +56,7 @@ def others(program: Program, model: Module, known: Case) -> list[Case]:
     """Sizes to try an artefact on that was built with ``known``: each other in one name, or in
     those that the conditions let change together alone. A few for each: the smallest, a half
     of what it was, the next, at least twice and four times: what is derived by dividing, as
-    ``(T + 1) // 2``, is then another number too."""
+    ``(T + 1) // 2``, is then another number too. Of a size inside that is 1 it is known."""
     alone, demands, names = _asked(program, model)
     before = dict(known.sizes)
     found: list[Case] = []
@@ -75,6 +75,7 @@ def others(program: Program, model: Module, known: Case) -> list[Case]:
                 sizes
                 for each in range(max(least, 1), min(most, least + _MOST_TRIED) + 1)
                 if not violations(alone, demands, sizes := {**before, name: each})
+                and not _is_one_inside(demands, sizes)
             )
             tried += itertools.islice(allowed, 1)
         found += [_case(program, sizes) for sizes in tried]
@@ -101,11 +102,14 @@ def _fits(alone: Program, demands: Demands, sizes: dict[str, int]) -> bool:
     """Whether the model takes ``sizes``, and nothing in it is specialised by them."""
     if min(sizes.values(), default=2) < 2 or len(set(sizes.values())) < len(sizes):
         return False
-    if violations(alone, demands, sizes):
-        return False
+    return not violations(alone, demands, sizes) and not _is_one_inside(demands, sizes)
+
+
+def _is_one_inside(demands: Demands, sizes: Mapping[str, int]) -> bool:
+    """Whether a size that is made of the inputs' is 1."""
     values = {**demands.known, **sizes}
-    sizes_inside = (size for shape in demands.shapes for size in shape if type(size) is not int)
-    return all(evaluate(size, values) != 1 for size in sizes_inside)
+    made = {size for shape in demands.shapes for size in shape if type(size) is not int}
+    return any(evaluate(size, values) == 1 for size in made if str(size) not in sizes)
 
 
 def _choices(names: Sequence[str], bound: Mapping[str, int]) -> Iterator[dict[str, int]]:
