@@ -172,6 +172,79 @@ train {
     assert made.net.body.weight.requires_grad and not made.net.stem.weight.requires_grad
 
 
+TWO = """
+spec 1
+model Net {{ input x: float[N, 4]
+  {frozen}
+  output x -> stem: Linear(4) -> head: Linear(2) }}
+model Pre {{ input x: float[N, 4]
+  output x -> Linear(4) }}
+train {{
+  input x: float[N, 4]
+  accumulate 2
+  step first {{
+    loss = mean(Net(x) ** 2)
+    optimizer SGD(lr=0.1) on {trained}
+  }}
+  step second {{
+    freeze on Net.*
+    loss = mean(Net(Pre(x)) ** 2)
+    optimizer SGD(lr=0.1) on Pre
+  }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("frozen", "switch"),
+    [
+        ("", "self.net.requires_grad_({})"),
+        ("freeze on stem.*", "self.net.head.requires_grad_({})"),
+        ("freeze on stem.weight, head.*", "self.net.stem.bias]"),
+    ],
+)
+def test_what_two_selections_freeze_is_switched_once(frozen: str, switch: str) -> None:
+    text = TWO.format(frozen=frozen, trained="Net")
+    program, diagnostics, _ = check_text(text)
+    assert program is not None, diagnostics
+    source = emit(program)
+    _, _, step = source.partition("self.second_loss(x)")
+    before = source.partition("self.second_loss(x)")[0].rpartition("self.first_loss(x)")[2]
+    assert before.count(switch.format(False)) == 1
+    assert step.count(switch.format(True)) == 1
+    made = training(text)
+    was = copy.deepcopy(made)
+    for number, (x,) in enumerate(batches(2, 4)):
+        made.training_step(optimizers(made), number, x)
+    for name, parameter in made.named_parameters():
+        assert parameter.requires_grad == was.get_parameter(name).requires_grad
+        assert equal(made.pre, was.pre) is False
+
+
+def test_a_step_may_freeze_what_the_model_holds_all_of_itself() -> None:
+    text = """
+spec 1
+model Net { input x: float[N, 4]
+  freeze on *
+  output x -> Linear(2) }
+model Pre { input x: float[N, 4]
+  output x -> Linear(4) }
+train {
+  input x: float[N, 4]
+  step only {
+    freeze on Net.*
+    loss = mean(Net(Pre(x)) ** 2)
+    optimizer SGD(lr=0.1) on Pre
+  }
+}
+"""
+    made = training(text)
+    before = copy.deepcopy(made)
+    made.training_step(optimizers(made), *batches(1, 4)[0])
+    assert equal(made.net, before.net) and not equal(made.pre, before.pre)
+    assert not any(parameter.requires_grad for parameter in made.net.parameters())
+
+
 # ── names ────────────────────────────────────────────────────────────────────────────────────────
 
 STEPS = """

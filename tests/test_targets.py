@@ -276,6 +276,15 @@ def test_params_reach_the_constructor(name: str, tmp_path: Path) -> None:
     assert caught.value.code == "E0903"
 
 
+def test_a_source_that_does_not_name_torch_is_compiled_too(tmp_path: Path) -> None:
+    source = module_source(SOURCE, "Mlp").replace("import torch\n", "")
+    path = TARGETS["compile"].artefact(tmp_path, "mlp")
+    module = module_class(source, "Mlp", "models")()
+    TARGETS["compile"].save(module, inputs_of("Mlp"), source, path)
+    assert path.read_text().count("import torch\n") == 1
+    TARGETS["compile"].load(path)
+
+
 def test_what_cannot_be_scripted_is_traced(tmp_path: Path) -> None:
     target = TARGETS["torchscript"]
     module = fresh("Unscriptable")

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from specc import ir
 from specc.emit.expressions import call, operation, path_expression
+from specc.emit.penalties import learning, steps_all
 from specc.emit.repeats import is_open, open_lists
-from specc.emit.selections import parameters
+from specc.emit.selections import of_what_learns, parameters
 from specc.emit.statements import Assert, Statement
 
 
@@ -40,11 +41,11 @@ def lengths(
 def selected_in(train: ir.Train, module: ir.Module) -> Iterator[ir.Selection]:
     """What the steps of a training select of ``module``, the model that it trains."""
     for step in train.steps:
-        yield from step.frozen
+        yield from (of_what_learns(module, selection) for selection in step.frozen)
         yield from (regularizer.on for regularizer in step.regularizers)
         yield from (constraint.on for constraint in step.constraints)
-        if step.clip is not None and step.clip.on is not None:
-            yield step.clip.on
+        if step.clip is not None and (step.clip.on is not None or not steps_all(module, step)):
+            yield step.clip.on or learning(module, step)
         for stepped in step.stepped:
             groups = stepped.optimizer.groups
             yield from (group.on for group in groups)

@@ -103,15 +103,25 @@ def clipping(
     """The call that clips the gradients of ``step``: those that its optimizers are about to use,
     where the spec does not say which."""
     formula = _formula(CLIPS[clip.type], clip.arguments, constants)
+    chosen = parameters(model, clip.on or learning(model, step))
+    if clip.on is None and isinstance(chosen, ast.List) and steps_all(model, step):
+        chosen = call(dotted("self.parameters"))  # torch passes over what has no gradient
+    return with_name(formula, "parameters", chosen)
+
+
+def learning(model: ir.Module, step: ir.Step) -> ir.Selection:
+    """What of ``model`` the optimizers of ``step`` move."""
     stepped = None if step.optimizer is None else set(step.moved)
-    learning = tuple(
+    names = tuple(
         name
         for name, _, _ in model.parameters()
         if name not in model.frozen_names and (stepped is None or name in stepped)
     )
     text = step.stepped[0].optimizer.rest.text if len(step.stepped) == 1 else "*"
-    chosen = parameters(model, clip.on or ir.Selection(text, learning))
-    all_learning = {name for name, _, _ in model.parameters()}.difference(model.frozen_names)
-    if clip.on is None and isinstance(chosen, ast.List) and all_learning <= set(learning):
-        chosen = call(dotted("self.parameters"))  # torch passes over what has no gradient
-    return with_name(formula, "parameters", chosen)
+    return ir.Selection(text, names)
+
+
+def steps_all(model: ir.Module, step: ir.Step) -> bool:
+    """Whether all that learns of ``model`` is moved by ``step``."""
+    everything = {name for name, _, _ in model.parameters()}
+    return everything - set(model.frozen_names) <= set(learning(model, step).names)

@@ -25,7 +25,7 @@ def parameters(module: ir.Module, on: ir.Selection, *, listed: bool = False) -> 
     if on.names == _everything(module) and not is_pinned(module, on):
         inside: str | None = ""
     else:
-        inside = _all_inside(module, on)
+        inside = all_inside(module, on)
     if inside is not None and (not listed or are_many(module, on)):
         whole = call(ast.Attribute(path_expression(ast.Name("self"), inside), "parameters"))
         return call(ast.Name("list"), whole) if listed else whole
@@ -60,7 +60,12 @@ def unclaimed(module: ir.Module, optimizer: ir.Optimizer) -> ast.expr:
     return ast.ListComp(ast.Name("parameter"), [loop])
 
 
-def _all_inside(module: ir.Module, on: ir.Selection) -> str | None:
+def of_what_learns(module: ir.Module, on: ir.Selection) -> ir.Selection:
+    """``on`` without what the model itself freezes."""
+    return ir.Selection(on.text, tuple(n for n in on.names if n not in module.frozen_names))
+
+
+def all_inside(module: ir.Module, on: ir.Selection) -> str | None:
     """The outermost path whose parameters are just those selected."""
     path = on.names[0].rpartition(".")[0] if on.names else ""
     chosen = set(on.names)

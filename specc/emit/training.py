@@ -13,7 +13,7 @@ from specc import ir
 from specc.catalog import OPTIMIZERS
 from specc.emit.asserted import Asserted
 from specc.emit.body import Body
-from specc.emit.expressions import call, dotted, of_static
+from specc.emit.expressions import call, dotted, of_static, path_expression
 from specc.emit.limits import ONE_CASE
 from specc.emit.marks import mark
 from specc.emit.merge import as_parts
@@ -21,7 +21,7 @@ from specc.emit.names import RESERVED
 from specc.emit.optimizers import configure
 from specc.emit.penalties import clipping, constant_naming, constrain, penalty
 from specc.emit.plan import Part
-from specc.emit.selections import parameters
+from specc.emit.selections import all_inside, of_what_learns, parameters
 from specc.emit.statements import (
     Assert,
     Assign,
@@ -315,8 +315,8 @@ def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, st
     ]
     zero, backward, moves = minimise(model, train, step, "", "terms", constants)
     statements: list[Statement] = [*zero]
-    statements += cast(train, next(iter(inputs), ""), forward)
-    statements += frozen_during(model, step, backward)
+    computed = cast(train, next(iter(inputs), ""), forward)
+    statements += frozen_during(model, step, [*computed, *backward])
     if computes_the_loss(step):
         statements = evaluated(step, statements)
     if train.accumulate > 1:
@@ -348,28 +348,27 @@ def update(train: ir.Train) -> list[Statement]:
 
 def frozen_during(subject: ir.Module, step: ir.Step, body: list[Statement]) -> list[Statement]:
     """``body`` while what the step freezes keeps no gradients of its own."""
-    found: list[Statement] = []
-    for flag in (False, True):
-        for selection in step.frozen:
-            found += _switched(subject, selection, flag)
-        if not flag:
-            found += body
-    return found
-
-
-def _switched(subject: ir.Module, selection: ir.Selection, flag: bool) -> list[Statement]:
-    """The selected parameters made to learn, or not to; those that never do are left alone."""
-    names = tuple(name for name in selection.names if name not in subject.frozen_names)
-    head = names[0].partition(".")[0] if names else ""
-    whole = {name for name, _, _ in subject.parameters() if name.startswith(f"{head}.")}
-    if set(names) == whole:
-        switch = call(dotted(f"self.{head}.requires_grad_"), ast.Constant(flag))
-        return [Evaluate(switch)]
-    chosen = ir.Selection(selection.text, names)
-    switch = call(dotted("parameter.requires_grad_"), ast.Constant(flag))
-    return [
-        For(ast.Name("parameter"), parameters(subject, chosen, listed=True), [Evaluate(switch)])
+    frozen = {
+        on.names: on for on in (of_what_learns(subject, each) for each in step.frozen) if on.names
+    }
+    # A model that another step has is held already where a selector says so.
+    each_once = [
+        on for names, on in frozen.items() if not any(set(names) < set(other) for other in frozen)
     ]
+    off = [_switched(subject, on, False) for on in each_once]
+    return [*off, *body, *(_switched(subject, on, True) for on in each_once)]
+
+
+def _switched(subject: ir.Module, on: ir.Selection, flag: bool) -> Statement:
+    """The selected parameters made to learn, or not to."""
+    inside = all_inside(subject, on)
+    if inside is not None:
+        whole = path_expression(ast.Name("self"), inside)
+        return Evaluate(
+            call(ast.Attribute(whole, "requires_grad_", ast.Load()), ast.Constant(flag))
+        )
+    switch = call(dotted("parameter.requires_grad_"), ast.Constant(flag))
+    return For(ast.Name("parameter"), parameters(subject, on), [Evaluate(switch)])
 
 
 def _detached(terms: ast.expr) -> ast.expr:

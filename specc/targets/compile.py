@@ -68,7 +68,7 @@ def save(
     others: Others = (),
 ) -> tuple[str, ...]:
     """Write the source and the factory ``load(**params)``."""
-    text = source.rstrip("\n") + "\n" + _FACTORY.format(name=class_name(module))
+    text = _with_torch(source).rstrip("\n") + "\n" + _FACTORY.format(name=class_name(module))
     write_atomically(path, lambda aside: _write(aside, text))
     return ()
 
@@ -118,6 +118,19 @@ def _with_own_code(module: nn.Module) -> nn.Module:
     twin: nn.Module = object.__new__(made)
     twin.__dict__ = module.__dict__
     return twin
+
+
+def _with_torch(source: str) -> str:
+    """``source`` with the import that the factory needs; torch is imported under its name already
+    where a class needs it too."""
+    lines = source.splitlines(keepends=True)
+    if "import torch\n" in lines:
+        return source
+    first = next(
+        (at for at, line in enumerate(lines) if line.startswith(("import torch.", "from torch "))),
+        0,
+    )
+    return "".join([*lines[:first], "import torch\n", *lines[first:]])
 
 
 def _write(path: Path, text: str) -> None:
