@@ -114,8 +114,8 @@ def _frozen(module: nn.Module) -> list[str]:
     return [name for name, each in module.named_parameters() if not each.requires_grad]
 
 
-def _modes(module: nn.Module) -> list[tuple[str, bool]]:
-    return [(name, each.training) for name, each in module.train().named_modules()]
+def _modes(module: nn.Module) -> list[str]:
+    return [name for name, each in module.train().named_modules() if not each.training]
 
 
 def _groups(module: nn.Module, train: ir.Train) -> dict[str, list[Any]]:

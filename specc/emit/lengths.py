@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from specc import ir
 from specc.emit.expressions import call, operation, path_expression
 from specc.emit.penalties import learning, steps_all
-from specc.emit.repeats import is_open, open_lists
+from specc.emit.repeats import is_open, is_open_inside, open_layers, open_lists
 from specc.emit.selections import of_what_learns, parameters
 from specc.emit.statements import Assert, Statement
 
@@ -31,10 +31,30 @@ def lengths(
     ]
     for path, count in dict(open_lists(module)).items():
         held = path_expression(ast.Name("self"), path)
-        if ast.unparse(held) in indexed and any(is_open(on, path) for on in written_out):
+        # Of a list of which nothing is selected now nothing is indexed.
+        if any(
+            is_open(on, path)
+            and (
+                ast.unparse(held) in indexed
+                or not any(name.startswith(f"{path}.") for name in on.names)
+            )
+            for on in written_out
+        ):
             told = "1 round" if count == 1 else f"{count} rounds"
             test = operation("==", call(ast.Name("len"), held), ast.Constant(count))
             found.append(Assert(test, f"built for {told}: build the spec again with these params"))
+    names = [name for name, _, _ in module.parameters()]
+    open_paths = [
+        path for path in open_layers(module) if any(is_open_inside(on, path) for on in written_out)
+    ]
+    for top in dict.fromkeys(path.partition(".")[0] for path in open_paths):
+        many = sum(name.startswith(f"{top}.") for name in names)
+        held = call(ast.Attribute(path_expression(ast.Name("self"), top), "parameters", ast.Load()))
+        test = operation(
+            "==", call(ast.Name("len"), call(ast.Name("list"), held)), ast.Constant(many)
+        )
+        told = f"built for {many} parameters in {top}: build the spec again with these params"
+        found.append(Assert(test, told))
     return found
 
 

@@ -1,4 +1,5 @@
-"""Lists of layers that are as long as a param says, and selections of what is in them.
+"""Lists of layers that are as long as a param says, layers that have in them what a param says, and
+selections of what is there.
 
 A selection written out, ``[self.body[0].weight, self.body[1].weight]``, is right for one length:
 where a condition cannot say it, the constructor asserts the length. Non-goal: the rounds of loops
@@ -16,8 +17,25 @@ from specc.sizes import Poly
 
 def has_open_length(module: ir.Module, on: ir.Selection) -> bool:
     """Whether how many parameters ``on`` selects depends on the length of a list that a param
-    decides: some are in it at positions that the selector does not say."""
-    return any(is_open(on, path) for path, _ in open_lists(module))
+    decides, or on what a layer has: some are in it at places that the selector does not say."""
+    return any(is_open(on, path) for path, _ in open_lists(module)) or any(
+        is_open_inside(on, path) for path in open_layers(module)
+    )
+
+
+def may_have_more(module: ir.Module, on: ir.Selection, path: str) -> bool:
+    """Whether all that is at ``path`` now, which ``on`` selects, may be less than all for other
+    params."""
+    inside = f"{path}." if path else ""
+    wanted, _, excluded = on.text.partition(" except ")
+    covered = not excluded and any(
+        pattern == module.name or (pattern.endswith("*") and inside.startswith(pattern[:-1]))
+        for pattern in wanted.split(", ")
+    )
+    return not covered and any(
+        f"{held}.".startswith(inside) or inside.startswith(f"{held}.")
+        for held in open_layers(module)
+    )
 
 
 def is_pinned(module: ir.Module, on: ir.Selection, path: str = "") -> bool:
@@ -36,11 +54,29 @@ def is_item(module: ir.Module, on: ir.Selection, path: str) -> bool:
 
 
 def is_open(on: ir.Selection, path: str) -> bool:
-    """Whether ``on`` selects in the list at ``path``, at positions that it does not say."""
-    if not any(name.startswith(f"{path}.") for name in on.names):
+    """Whether ``on`` selects in the list at ``path``, at positions that it does not say, or would
+    if there were others than those that it takes away."""
+    wanted, _, excluded = on.text.partition(" except ")
+    if not any(_may_reach(pattern, f"{path}.") for pattern in wanted.split(", ")):
         return False
+    return any(name.startswith(f"{path}.") for name in on.names) or any(
+        pattern.startswith(f"{path}.") and not _may_reach(pattern, f"{path}.")
+        for pattern in excluded.split(", ")
+    )
+
+
+def is_open_inside(on: ir.Selection, path: str) -> bool:
+    """Whether ``on`` may select in the layer at ``path`` what it has for other params."""
     patterns = on.text.partition(" except ")[0].split(", ")
-    return any(_may_reach(pattern, f"{path}.") for pattern in patterns)
+    inside = f"{path}."
+    for pattern in patterns:
+        literal = re.split(r"[*?]", pattern, maxsplit=1)[0]
+        exact = pattern in on.names  # `lstm.weight` is none of these
+        if pattern[0].isupper() or (
+            not exact and (literal.startswith(inside) or inside.startswith(literal))
+        ):
+            return True
+    return False
 
 
 def _may_reach(pattern: str, inside: str) -> bool:
@@ -51,6 +87,43 @@ def _may_reach(pattern: str, inside: str) -> bool:
     if literal.startswith(inside):
         return "." not in literal.removeprefix(inside)
     return inside.startswith(literal)
+
+
+def open_layers(module: ir.Module) -> Iterator[str]:
+    """The paths of layers that have other parameters for other params: blocks with an ``if``, what
+    a param chooses, and torch's layers whose depth or whose biases it decides."""
+    if not module.params:
+        return
+    known: dict[int, bool] = {}
+    for path, layer in module.all_blocks:
+        inner = layer.module
+        if inner is not None and known.setdefault(id(inner), _has_branch(inner.nodes)):
+            yield path
+    for path, layer in module.all_layers:
+        if layer.parameters and (
+            layer.choice is not None
+            or any(_decides(name, value) for name, value in layer.arguments)
+        ):
+            yield path
+
+
+def _decides(name: str, value: object) -> bool:
+    """Whether an argument of a layer is a param's, and says which parameters it has."""
+    if isinstance(value, Poly):
+        return name.endswith("layers")
+    return isinstance(value, ir.Scalar) and isinstance(value.value, bool)
+
+
+def _has_branch(nodes: Sequence[ir.Node]) -> bool:
+    return any(
+        isinstance(node, ir.Branch)
+        or (isinstance(node, ir.Chain) and _has_branch(node.nodes))
+        or (
+            isinstance(node, ir.Loop)
+            and any(_has_branch(iteration.nodes) for iteration in node.iterations)
+        )
+        for node in nodes
+    )
 
 
 def open_lists(module: ir.Module) -> Iterator[tuple[str, int]]:

@@ -6,13 +6,21 @@ written out. Non-goal: what a selector matches (``specc.semantics.selectors``)."
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from specc import ir
 from specc.catalog import LAYERS
 from specc.emit.expressions import call, dotted, path_expression
-from specc.emit.repeats import has_open_length, is_item, is_pinned
+from specc.emit.repeats import (
+    has_open_length,
+    is_item,
+    is_open,
+    is_pinned,
+    may_have_more,
+    open_lists,
+)
 
 # Whether a name passes, and how that is written.
 NameTest: TypeAlias = tuple[Callable[[str], bool], ast.expr]
@@ -22,7 +30,8 @@ FEW: Final = 8
 
 def parameters(module: ir.Module, on: ir.Selection, *, listed: bool = False) -> ast.expr:
     """The selected parameters of ``self``; ``listed`` asks for a list, not an iterator."""
-    if on.names == _everything(module) and not is_pinned(module, on):
+    everything = on.names == _everything(module)
+    if everything and not is_pinned(module, on) and not may_have_more(module, on, ""):
         inside: str | None = ""
     else:
         inside = all_inside(module, on)
@@ -74,10 +83,15 @@ def all_inside(module: ir.Module, on: ir.Selection) -> str | None:
         inside = {name for name in _everything(module) if name.startswith(f"{path}.")}
         if not inside <= chosen or is_pinned(module, on, path):
             break
-        if inside == chosen and not is_item(module, on, path):
+        if (
+            inside == chosen
+            and not is_item(module, on, path)
+            and not may_have_more(module, on, path)
+        ):
             found = path
         path = path.rpartition(".")[0]
-    return found
+    elsewhere = (held for held, _ in open_lists(module) if not f"{held}.".startswith(f"{found}."))
+    return None if any(is_open(on, held) for held in elsewhere) else found
 
 
 def by_condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
@@ -132,8 +146,12 @@ def by_name(module: ir.Module, on: ir.Selection) -> ast.expr | None:
         read = [_name_test(pattern) for pattern in texts.split(", ") if pattern]
         if texts == "*":
             read = [((lambda name: True), ast.Constant(True))]
-        if any(test is None for test in read):
-            return None
+        if (
+            any(test is None for test in read)
+            or texts[:1].isupper()
+            or re.search(r", [A-Z]", texts)
+        ):
+            return None  # what may be a type
         tests.append(_either([test for test in read if test is not None]))
     (matches, test), (left_out, exception) = tests
     chosen = tuple(n for n in _everything(module) if matches(n) and not left_out(n))
