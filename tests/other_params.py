@@ -124,6 +124,7 @@ def _groups(module: nn.Module, train: ir.Train) -> dict[str, list[Any]]:
         key: [
             {**group, "params": sorted(names[id(each)] for each in group["params"])}
             for group in optimizer.param_groups
+            if group["params"]
         ]
         for key, optimizer in _optimizers(module, train).items()
     }

@@ -12,7 +12,7 @@ from specc.catalog import CLIPS, CONSTRAINTS, REGULARIZERS
 from specc.catalog.rows import FormulaRow
 from specc.emit.expressions import Naming, call, dotted, path_expression, static_naming
 from specc.emit.marks import mark
-from specc.emit.selections import are_many, parameters
+from specc.emit.selections import are_many, of_what_learns, parameters
 from specc.emit.statements import Assign, Evaluate, For, Function, Return, Statement
 from specc.emit.templates import filled, with_name
 
@@ -112,13 +112,9 @@ def clipping(
 def learning(model: ir.Module, step: ir.Step) -> ir.Selection:
     """What of ``model`` the optimizers of ``step`` move."""
     stepped = None if step.optimizer is None else set(step.moved)
-    names = tuple(
-        name
-        for name, _, _ in model.parameters()
-        if name not in model.frozen_names and (stepped is None or name in stepped)
-    )
+    names = tuple(n for n, _, _ in model.parameters() if stepped is None or n in stepped)
     text = step.stepped[0].optimizer.rest.text if len(step.stepped) == 1 else "*"
-    return ir.Selection(text, names)
+    return of_what_learns(model, ir.Selection(text, names))
 
 
 def steps_all(model: ir.Module, step: ir.Step) -> bool:

@@ -71,7 +71,17 @@ def unclaimed(module: ir.Module, optimizer: ir.Optimizer) -> ast.expr:
 
 def of_what_learns(module: ir.Module, on: ir.Selection) -> ir.Selection:
     """``on`` without what the model itself freezes."""
-    return ir.Selection(on.text, tuple(n for n in on.names if n not in module.frozen_names))
+    names = tuple(name for name in on.names if name not in module.frozen_names)
+    if names == on.names:
+        return on
+    wanted, _, excluded = on.text.partition(" except ")
+    held = [excluded] if excluded else []
+    for each in module.frozen:
+        if isinstance(each, ir.Still):
+            held += [f"{path}.*" for path in each.paths]
+        else:
+            held.append(each.text.partition(" except ")[0])
+    return ir.Selection(f"{wanted} except {', '.join(held)}", names)
 
 
 def all_inside(module: ir.Module, on: ir.Selection) -> str | None:

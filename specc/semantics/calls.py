@@ -25,6 +25,7 @@ from specc.semantics.entities import (
     to_operand,
     to_static,
 )
+from specc.semantics.forgotten import fix_forgotten
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.layer_choices import kind_at, param_kinds, read_choice, with_names
 from specc.semantics.missing import unquoted
@@ -155,7 +156,9 @@ def apply_layer(
                 graph, row, argument, call.args[argument], rule(call), span,
                 "".join(f" ({note})" for note in _incoming(inputs)), "use a layer of its own",
             )  # fmt: skip
-        result = graph.result(row.shape(call), span, hint)
+        told = row.shape(call)
+        fix_forgotten(graph, call, row.shape, told)
+        result = graph.result(told, span, hint)
     except RuleError as fault:
         return graph.rule_error(fault, span, {}, _incoming(inputs))
     operands = tuple(to_operand(item) for item in inputs)
@@ -247,7 +250,9 @@ def call_function(
     try:
         call = _call(graph, row, bound, tensors, span)
         _require_range(call)
-        result = graph.result(row.shape(call), span, hint)
+        told = row.shape(call)
+        fix_forgotten(graph, call, row.shape, told)
+        result = graph.result(told, span, hint)
     except RuleError as fault:
         if kind == "function" and "target" not in row.by_name:
             return graph.rule_error(fault, span, bound.spans, incoming)
