@@ -10,6 +10,7 @@ from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
     Shape,
+    as_size,
     axis,
     bracketed,
     broadcast,
@@ -68,7 +69,7 @@ def ranked(call: Call) -> ResultType:
     return bounds.of_input(call, tensor.with_shape(shape)), index_along(tensor, shape, place)
 
 
-def _rank(call: Call, size: Size, tensor: TensorType, place: int) -> int:
+def _rank(call: Call, size: Size, tensor: TensorType, place: int) -> Size:
     k = integer(call, "k")
     error = RuleError(
         "E0307",
@@ -78,8 +79,9 @@ def _rank(call: Call, size: Size, tensor: TensorType, place: int) -> int:
     )
     if k < 1:
         raise error
-    call.require_at_least(size, k, error)
-    return k
+    said = as_size(call, "k", call.args["k"])
+    call.require_at_least(size, said, error)
+    return said
 
 
 # ── running along a dimension ────────────────────────────────────────────────────────────────────
