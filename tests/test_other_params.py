@@ -155,16 +155,16 @@ USES = {
                         "optimizer SGD(lr=0.1) on * except stem.*\n  clip GradValue(1e-3)"),
     "a group": ("", "optimizer AdamW(lr=0.1) {{\n    group(lr=0.5) on {0}\n  }}"),
     "two groups": ("", "optimizer SGD(lr=0.1) {{\n    group(lr=0.5) on {0}\n"
-                       "    group(lr=0.2) on *.bias\n  }}"),
+                       "    group(lr=0.2) on head.bias\n  }}"),
     "what is stepped": ("", "optimizer SGD(lr=0.1) on {0}"),
-    "what is stepped and clipped": ("freeze on *.norm.*",
+    "what is stepped and clipped": ("freeze on *norm*",
                                     "optimizer SGD(lr=0.1) on {0}\n  clip GradNorm(1e-3)"),
     "two optimizers": ("", "optimizer SGD(lr=0.1) on {0}\n"
                            "  optimizer AdamW(lr=0.01) on * except {0}"),
     "constrain": ("", "constrain Clamp(0.0, 0.1) on {0}\n  optimizer SGD(lr=0.1)"),
     "penalty": ("", "regularize L2(0.1) on {0}\n  optimizer SGD(lr=0.1)"),
     "clip": ("", "clip GradNorm(1e-3) on {0}\n  optimizer SGD(lr=0.1)"),
-    "freeze in train": ("freeze on *.norm.*", "freeze on {0}\n  optimizer SGD(lr=0.1)"),
+    "freeze in train": ("freeze on *norm*", "freeze on {0}\n  optimizer SGD(lr=0.1)"),
 }  # fmt: skip
 
 
@@ -234,7 +234,7 @@ FOUND = [
     ("recursion", "freeze and init", "LayerNorm.*"),
     ("an encoder", "clip", "Linear.* except head.*"),
     ("an encoder", "two optimizers", "LayerNorm.*"),
-    ("a recurrent layer", "freeze in train", "*.weight except *.norm.*"),
+    ("a recurrent layer", "freeze in train", "*.weight"),
     ("a recurrent layer", "two groups", "body.*"),
     ("a recurrent layer", "clip", "*.bias"),
 ]  # fmt: skip
@@ -254,7 +254,7 @@ FAULTS = {
                 "groups"),
     "a penalty": ("penalty", "*.out.weight", "0.05 *", "0.06 *", "terms of steps"),
     "a constraint": ("constrain", "*.out.weight", "clamp_(0.0, 0.1)", "clamp_(0.0, 0.2)",
-                     "what steps leave"),
+                     "terms of steps"),
     "forward": ("freeze", "*.out.weight", "x + self.out", "x - self.out", "results"),
 }  # fmt: skip
 

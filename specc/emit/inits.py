@@ -11,7 +11,7 @@ from specc.catalog import INITS, LAYERS
 from specc.emit.expressions import Naming, call, dotted, of_arguments, path_expression
 from specc.emit.frozen import still_statements
 from specc.emit.marks import mark
-from specc.emit.selections import are_many, parameters, types_inside
+from specc.emit.selections import are_many, for_each, parameters, types_inside
 from specc.emit.statements import Evaluate, For, If, Statement
 
 
@@ -50,8 +50,8 @@ def _init(module: ir.Module, init: ir.Initializer, naming: Naming) -> list[State
         return [For(ast.Name("module"), call(dotted("self.modules")), inner)]
     if len(init.on.names) == 1 and not are_many(module, init.on):
         return [fill(path_expression(ast.Name("self"), init.on.names[0]))]
-    each = ast.Name("parameter")
-    return [For(each, parameters(module, init.on), [fill(each)])]
+    chosen = parameters(module, init.on)
+    return [for_each(chosen, "parameter", [fill(ast.Name("parameter"))])]
 
 
 def _types(module: ir.Module, on: ir.Selection) -> dict[str, list[ast.expr]] | None:
@@ -106,9 +106,8 @@ def _freeze(module: ir.Module, selection: ir.Selection) -> list[Statement]:
                 )
                 for path in paths
             ]  # fmt: skip
-    each = ast.Name("parameter")
-    stop = call(ast.Attribute(each, "requires_grad_", ast.Load()), off)
-    return [For(each, parameters(module, selection), [Evaluate(stop)])]
+    stop = call(dotted("parameter.requires_grad_"), off)
+    return [for_each(parameters(module, selection), "parameter", [Evaluate(stop)])]
 
 
 def _module_paths(module: ir.Module) -> set[str]:

@@ -12,8 +12,8 @@ from specc.catalog import CLIPS, CONSTRAINTS, REGULARIZERS
 from specc.catalog.rows import FormulaRow
 from specc.emit.expressions import Naming, call, dotted, path_expression, static_naming
 from specc.emit.marks import mark
-from specc.emit.selections import are_many, of_what_learns, parameters
-from specc.emit.statements import Assign, Evaluate, For, Function, Return, Statement
+from specc.emit.selections import are_many, for_each, of_what_learns, parameters
+from specc.emit.statements import Assign, Evaluate, Function, Return, Statement
 from specc.emit.templates import filled, with_name
 
 
@@ -60,9 +60,9 @@ def constrain(
     for constraint in step.constraints:
         formula = _formula(CONSTRAINTS[constraint.type], constraint.arguments, constants)
         statements.append(
-            For(
-                ast.Name("weight"),
+            for_each(
                 parameters(model, constraint.on),
+                "weight",
                 [Evaluate(formula, mark(constraint.span))],
             )
         )

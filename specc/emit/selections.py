@@ -6,6 +6,7 @@ written out. Non-goal: what a selector matches (``specc.semantics.selectors``)."
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
@@ -21,6 +22,7 @@ from specc.emit.repeats import (
     may_have_more,
     open_lists,
 )
+from specc.emit.statements import For, If, Statement
 
 # Whether a name passes, and how that is written.
 NameTest: TypeAlias = tuple[Callable[[str], bool], ast.expr]
@@ -43,6 +45,28 @@ def parameters(module: ir.Module, on: ir.Selection, *, listed: bool = False) -> 
         if found is not None:
             return found
     return ast.List([path_expression(ast.Name("self"), name) for name in on.names], ast.Load())
+
+
+def for_each(chosen: ast.expr, name: str, body: Sequence[Statement]) -> Statement:
+    """``body`` for each of ``chosen``, which ``parameters`` gave, called ``name`` in it."""
+    if not isinstance(chosen, ast.ListComp):
+        return For(ast.Name(name), chosen, body)
+    renamed = [_Renamed(name).visit(each) for each in copy.deepcopy(chosen.generators)]
+    for loop in reversed(renamed):
+        for test in reversed(loop.ifs):
+            body = [If(test, body)]
+        body = [For(loop.target, loop.iter, body)]
+    return body[0]
+
+
+class _Renamed(ast.NodeTransformer):
+    """``parameter`` under another name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:  # ast's own name for it
+        return ast.Name(self._name, node.ctx) if node.id == "parameter" else node
 
 
 def are_many(module: ir.Module, on: ir.Selection) -> bool:
@@ -202,9 +226,28 @@ def _name_test(pattern: str) -> NameTest | None:
 
 
 def _either(tests: list[NameTest]) -> NameTest:
-    written = [test for _, test in tests]
+    written = _together([test for _, test in tests])
     whole = written[0] if len(written) == 1 else ast.BoolOp(ast.Or(), written)
     return (lambda name: any(matches(name) for matches, _ in tests)), whole
+
+
+def _together(tests: list[ast.expr]) -> list[ast.expr]:
+    """``tests`` with those of the same method as one: ``name.endswith((".bias", ".scale"))``."""
+    found: list[ast.expr] = []
+    texts: dict[str, list[ast.expr]] = {}
+    for test in tests:
+        if not isinstance(test, ast.Call) or not isinstance(test.func, ast.Attribute):
+            found.append(test)
+            continue
+        method = test.func.attr
+        if method not in texts:
+            found.append(call(test.func, ast.Tuple(texts.setdefault(method, []), ast.Load())))
+        texts[method] += test.args
+    for test in found:
+        if isinstance(test, ast.Call) and isinstance(test.args[0], ast.Tuple):
+            listed = test.args[0].elts
+            test.args = [*listed] if len(listed) == 1 else test.args
+    return found
 
 
 def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:

@@ -21,7 +21,7 @@ from specc.emit.names import RESERVED
 from specc.emit.optimizers import configure
 from specc.emit.penalties import clipping, constant_naming, constrain, penalty
 from specc.emit.plan import Part
-from specc.emit.selections import all_inside, of_what_learns, parameters
+from specc.emit.selections import all_inside, for_each, of_what_learns, parameters
 from specc.emit.statements import (
     Assert,
     Assign,
@@ -368,7 +368,7 @@ def _switched(subject: ir.Module, on: ir.Selection, flag: bool) -> Statement:
             call(ast.Attribute(whole, "requires_grad_", ast.Load()), ast.Constant(flag))
         )
     switch = call(dotted("parameter.requires_grad_"), ast.Constant(flag))
-    return For(ast.Name("parameter"), parameters(subject, on), [Evaluate(switch)])
+    return for_each(parameters(subject, on), "parameter", [Evaluate(switch)])
 
 
 def _detached(terms: ast.expr) -> ast.expr:
