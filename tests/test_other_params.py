@@ -23,6 +23,7 @@ SPECS = sorted((Path(__file__).parent.parent / "specs").rglob("*.spec"))
 REFUSED = {
     "convnext": {"depths"},  # a tuple that a loop goes through
     "densenet": {"depths"},
+    "swin": {"depths", "heads"},
     "window_attention": {"window"},
     "efficientnet": {"start"},  # sides of an `if` that no use takes
 }

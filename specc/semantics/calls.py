@@ -157,7 +157,7 @@ def apply_layer(
                 "".join(f" ({note})" for note in _incoming(inputs)), "use a layer of its own",
             )  # fmt: skip
         told = row.shape(call)
-        fix_forgotten(graph, call, row.shape, told)
+        fix_forgotten(graph, call, row.shape, told, row.infer)
         result = graph.result(told, span, hint)
     except RuleError as fault:
         return graph.rule_error(fault, span, {}, _incoming(inputs))

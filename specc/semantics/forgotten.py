@@ -1,13 +1,14 @@
 """Params that a shape rule has forgotten: ``mean(x, dim=d)`` of another ``d`` has other sizes than
 those that this reading knows, in no symbol.
 
-The rule is asked again, with each param that an argument speaks of a little greater or smaller, or
-the other way round: where it then says anything else than its first answer does with that value in
-it, the module is right for the value alone, and says so. Non-goal: what a rule computes."""
+The rule is asked again, with each param that an argument speaks of one greater (or one less, where
+that is none of its values), or the other way round: where it then says anything else than its first
+answer does with that value in it, the module is right for the value alone, and says so. Non-goal:
+what a rule computes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import replace
 
 from specc import ir
@@ -20,10 +21,14 @@ _DRAWS = ((97, 89, 83, 79), (211, 223, 227, 229))
 
 
 def fix_forgotten(
-    graph: Graph, call: Call, rule: Callable[[Call], ir.ResultType], found: ir.ResultType
-) -> None:
-    """Notes the params that ``rule`` put into ``found``, its answer to ``call``, as numbers."""
+    graph: Graph, call: Call, rule: Callable[[Call], ir.ResultType], found: ir.ResultType,
+    told: Container[str] = (),
+) -> None:  # fmt: skip
+    """Notes the params that ``rule`` put into ``found``, its answer to ``call``, as numbers.
+    ``told`` are arguments that the shapes tell, and no param."""
     for name, value in call.args.items():
+        if name in told:
+            continue
         if isinstance(value, ir.Scalar):
             if isinstance(value.value, bool) and _answers(call, rule, found, name, not value.value):
                 graph.fix(value)
@@ -62,8 +67,7 @@ def _forgets(
             again = rule(_undecided(call, call.args, {**call.params, symbol: other}))
         except (RuleError, ArithmeticError):
             continue
-        if not _same(_sizes(found), _sizes(again), {symbol: other}):
-            return True
+        return not _same(_sizes(found), _sizes(again), {symbol: other})
     return False
 
 
