@@ -155,25 +155,33 @@ def test_a_wrong_use_hides_nothing_that_can_be_told(use: str, code: str) -> None
     assert places(FAULTY.format(body=silent, uses=use)) == [(code, 11)]
 
 
-# Where something follows all the same, and why.
-FOLLOWS = {
-    "efficientnet": "`max` of a size that is not known is refused",
-    "lora": "a selector finds no parameter of a block that could not be read",
-}
+@pytest.mark.parametrize(
+    ("body", "use", "code", "line"),
+    [
+        ("x = x -> Lineer(k)", "Faulty(3)", "E0201", 4),
+        ("x = x + ones(3)", "Faulty(3)", "E0302", 4),
+        ("x = x", "Faulty(width=3)", "E0203", 9),
+    ],
+)
+def test_a_declared_block_that_is_fed_in_vain_is_not_called_unfed(
+    body: str, use: str, code: str, line: int
+) -> None:
+    uses = f"layer faulty = {use}\n  x = x -> faulty -> faulty"
+    assert places(FAULTY.format(body=body, uses=uses)) == [(code, line)]
+
+
+def test_what_a_declared_block_asks_is_told_where_it_is_fed() -> None:
+    text = (
+        "spec 1\nblock Pair {\n input a: float[N, D]\n input b: float[N, D]\n output a + b\n}\n"
+        "model Net {\n input x: float[N, T]\n input y: float[N, S]\n layer pair = Pair\n"
+        " z = x + 1\n output pair(z, y)\n}\n"
+    )
+    assert places(text) == [("E0311", 12)]
+    assert places(text.replace("float[N, S]", "float[N]")) == [("E0242", 12)]
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(
-            path,
-            marks=pytest.mark.xfail(strict=True, reason=FOLLOWS[path.stem])
-            if path.stem in FOLLOWS
-            else (),
-        )
-        for path in sorted((ROOT / "specs").glob("*.spec"))
-    ],
-    ids=lambda path: path.stem,
+    "path", sorted((ROOT / "specs").glob("*.spec")), ids=lambda path: path.stem
 )
 def test_from_an_input_of_no_type_nothing_follows(path: Path) -> None:
     text, model = path.read_text(encoding="utf-8"), False

@@ -55,9 +55,9 @@ def bind_list(
 ) -> list[ir.Value] | None:  # fmt: skip
     """The tensors of an input that is a list, each bound as an input of its own."""
     assert statement.iterable is not None
-    found = iterable(local, statement.iterable, elaborate, len(statement.variables))
-    place = statement.iterable.span
-    if found is None or not check_variables(local, statement.variables, place):
+    variables = [each.name for each in statement.variables]
+    found = iterable(local, statement.iterable, elaborate, len(variables))
+    if found is None or not check_variables(local, statement.variables):
         return None
     indices = found.indices
     if not isinstance(given, Items) or not is_tensors(given):
@@ -80,14 +80,14 @@ def bind_list(
         each
         for size in statement.type.sizes or ()
         for each in operands_named(size)
-        if each.name not in local.env and each.name not in statement.variables
+        if each.name not in local.env and each.name not in variables
     ]
     for each in names:
         if not check_name(each.name, each.span, local.collector, "size"):
             return None
         local.env[each.name] = symbol(each.name)
         local.dimensions[each.name] = each.span
-    rounds = Rounds(local, statement.variables, statement.span)
+    rounds = Rounds(local, variables, statement.span)
     values: list[ir.Value] = []
     for position, (item, (index, form)) in enumerate(zip(given.items, indices, strict=True)):
         one = {"name": f"{statement.name}_{position}", "iterable": None, "variables": ()}

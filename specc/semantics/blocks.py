@@ -130,10 +130,11 @@ def state_inner(
 
 def instantiate(
     graph: Graph, name: str, given: list[Given], inputs: list[Entity], span: Span,
-    elaborate: Elaborate,
+    elaborate: Elaborate, fed: Span | None = None,
 ) -> Use | None:  # fmt: skip
     """What the block called ``name`` is with these arguments, on these inputs; None where something
-    was reported."""
+    was reported. ``fed`` is where the inputs come, if that is not where the arguments stand."""
+    fed = fed or span
     library = graph.library
     definition = library.definitions[name]
     library.used.add(name)
@@ -148,13 +149,13 @@ def instantiate(
     header = bind_params(graph, definition, given, span, elaborate)
     if header is None or any(is_poisoned(item) for item in inputs):
         return None
-    local = block_scope(graph, definition, header, span)
-    values = bind_inputs(graph, local, definition, inputs, header, span, elaborate)
+    local = block_scope(graph, definition, header, fed)
+    values = bind_inputs(graph, local, definition, inputs, header, fed, elaborate)
     if values is None:
         return None
     dimensions = tuple(local.dimensions)
     assert isinstance(local.collector, BlockCollector)
-    local.collector.trail = (told_use(definition, header, span), *graph.trail)
+    local.collector.trail = (told_use(definition, header, fed), *graph.trail)
     key: Key = (
         name,
         tuple(param.value for param in header.params),

@@ -39,6 +39,13 @@ def declare(graph: Graph, statement: ast.LayerDeclaration, elaborate: Elaborate)
             "E0206", f"there is already something called `{name}`", place, "give it another name"
         )
         return
+    if graph.is_layer(name):
+        graph.error(
+            "E0230", f"there is a layer called `{name}`, which this would hide", place,
+            "give it another name",
+        )  # fmt: skip
+        graph.env[name] = POISON
+        return
     stage = statement.stage
     type_, arguments = head(stage.target)
     if is_habit(graph, stage.target):
@@ -163,13 +170,18 @@ def _apply_block(
 ) -> Entity:  # fmt: skip
     """A declared block fed: made the first time, and the same sizes of weights asked for after."""
     place = declaration.stage.span
-    use = instantiate(graph, declaration.target, declaration.given, inputs, place, elaborate)
+    use = instantiate(graph, declaration.target, declaration.given, inputs, place, elaborate, span)
     if use is None:
+        if handle.path not in graph.layers:
+            del graph.declared[handle.path]  # fed, but wrongly
+            graph.env[handle.name] = POISON
         return POISON
     known = graph.layers.get(handle.path)
     if known is None:
         fed = _outside(graph, declaration, inputs)
-        made = instantiate(graph, declaration.target, declaration.given, fed, place, elaborate)
+        made = instantiate(
+            graph, declaration.target, declaration.given, fed, place, elaborate, span
+        )
         assert made is not None, "the same sizes in other words"
         here, graph.nodes = graph.nodes, declaration.nodes
         make_block(graph, handle.path, declaration.target, made, place)

@@ -35,9 +35,9 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
     """``label: for i in range(n) { ... }``: names rebound level by level."""
     body = statement.body
     names = list(dict.fromkeys(assigned_names(body)))
-    variables, place = statement.variables, statement.iterable.span
+    variables = [each.name for each in statement.variables]
     found = iterable(graph, statement.iterable, elaborate, len(variables))
-    if found is None or not check_variables(graph, variables, place):
+    if found is None or not check_variables(graph, statement.variables):
         _poison(graph, names)
         return
     bounds, items, indices, tensors = found
@@ -137,9 +137,9 @@ def listing(
     graph: Graph, expression: ast.Comprehension, hint: Hint, elaborate: Elaborate
 ) -> Entity:
     """``[x -> Expert(64) for e in range(4)]``: a list of values, each with layers of its own."""
-    variables, place = expression.variables, expression.iterable.span
+    variables = [each.name for each in expression.variables]
     found = iterable(graph, expression.iterable, elaborate, len(variables))
-    if found is None or not check_variables(graph, variables, place):
+    if found is None or not check_variables(graph, expression.variables):
         return POISON
     bounds, items, indices, tensors = found
     rounds = Rounds(graph, variables, expression.span, tensors)

@@ -253,13 +253,14 @@ def _no_operator(graph: Graph, symbol: str, entity: Entity, span: Span) -> Entit
 
 
 def is_compile_time(graph: Graph, name: str, given: Sequence[Given]) -> bool:
-    """Whether a call of ``name`` is of compile-time values alone, by what is passed."""
-    return (
-        name in static_functions.NAMES
-        and name not in graph.env
-        and bool(given)
-        and all(is_static(item.value) for item in given)
-    )
+    """Whether a call of ``name`` is of compile-time values alone, by what is passed. What could
+    not be read, beside others by place, is taken for one."""
+    if name not in static_functions.NAMES or name in graph.env or not given:
+        return False
+    unread = [item for item in given if is_poisoned(item.value)]
+    if unread and (len(unread) == len(given) or any(item.name is not None for item in given)):
+        return False
+    return all(item in unread or is_static(item.value) for item in given)
 
 
 def compile_time(graph: Graph, name: str, given: Sequence[Given], span: Span) -> Entity:
@@ -270,6 +271,8 @@ def compile_time(graph: Graph, name: str, given: Sequence[Given], span: Span) ->
             "E0208", f"`{name}` of numbers takes them by place", named.span,
             f"write `{name}(...)` without the name",
         )  # fmt: skip
+    if any(is_poisoned(item.value) for item in given):
+        return POISON
     values = [to_static(item.value) for item in given]
     result = _static(graph, lambda: static_functions.call(name, values, graph.params), span)
     whole = isinstance(result, int) and not isinstance(result, bool)

@@ -66,6 +66,7 @@ def declare_param(
         return None
     if graph.is_foreign(name, span):
         return None
+    check_hides_no_layer(graph, statement)
     if name in graph.env:
         graph.error("E0220", f"`{name}` is declared twice", span, "give one another name")
         return None
@@ -96,6 +97,15 @@ def declare_param(
     if isinstance(value, int) and not isinstance(value, bool):
         graph.params[name] = value
     return ir.Param(name, type_.name, default if default is not None else value, value, span)
+
+
+def check_hides_no_layer(graph: Graph, statement: ast.Parameter) -> None:
+    """An E0230 for a param that makes layers under a name that makes others already."""
+    if statement.type.name == "layer" and graph.is_layer(statement.name):
+        graph.error(
+            "E0230", f"there is a layer called `{statement.name}`, which this would hide",
+            statement.span, "give the param another name",
+        )  # fmt: skip
 
 
 def _default(graph: Graph, statement: ast.Parameter, given: bool) -> ir.Static:

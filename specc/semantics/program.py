@@ -21,7 +21,12 @@ from specc.semantics.lint import lint_model, lint_train
 from specc.semantics.lookups import check_lookups
 from specc.semantics.models import build_model, build_module, declare_input, run
 from specc.semantics.names import check_name, check_type_name
-from specc.semantics.params import Settings, declare_param, type_advice
+from specc.semantics.params import (
+    Settings,
+    check_hides_no_layer,
+    declare_param,
+    type_advice,
+)
 from specc.semantics.plan import build_plan, test_params, with_steps
 from specc.semantics.rows_of_sizes import check_conditions, check_names
 from specc.semantics.silence import silence
@@ -220,6 +225,7 @@ def _check_parameter(parameter: ast.Parameter, scope: Graph) -> None:
             type_advice(parameter),
         )
     check_name(parameter.name, parameter.span, scope.collector, "param", scope.catalogue.globals)
+    check_hides_no_layer(scope, parameter)
 
 
 def _known_params(tree: ast.SpecFile) -> list[str]:

@@ -13,6 +13,7 @@ from specc.semantics import static
 from specc.semantics.entities import (
     Entity,
     Items,
+    LayerHandle,
     describe,
     from_static,
     is_poisoned,
@@ -189,13 +190,15 @@ def whole_number(graph: Graph, entity: Entity, span: Span) -> tuple[ir.Static, i
     return entity, number
 
 
-def check_variables(graph: Graph, names: Sequence[str], span: Span) -> bool:
+def check_variables(graph: Graph, variables: Sequence[ast.Name]) -> bool:
     """Whether a loop's variables may be called so here; `_` is for what of a row is not wanted."""
-    wanted = [name for name in names if name != "_" or len(names) == 1]
-    if len(set(wanted)) < len(wanted):
-        graph.error("E0230", "a loop's variables have different names", span)
-        return False
-    return all(_check_variable(graph, name, span) for name in wanted)
+    wanted = [each for each in variables if each.name != "_" or len(variables) == 1]
+    names = [each.name for each in wanted]
+    for place, each in enumerate(wanted):
+        if each.name in names[:place]:
+            graph.error("E0230", "a loop's variables have different names", each.span)
+            return False
+    return all(_check_variable(graph, each.name, each.span) for each in wanted)
 
 
 def _check_variable(graph: Graph, name: str, span: Span) -> bool:
@@ -203,7 +206,11 @@ def _check_variable(graph: Graph, name: str, span: Span) -> bool:
         return False
     if graph.is_foreign(name, span):
         return False
-    if name in graph.env:
+    if name in graph.env or graph.is_layer(name):
+        graph.used.add(name)
+        hidden = graph.env.get(name)
+        if isinstance(hidden, LayerHandle):
+            graph.declared.pop(hidden.path, None)  # nobody knows whether it is fed
         graph.error(
             "E0230", f"there is already something called `{name}`, which this would hide", span,
             "give the variable another name",

@@ -85,7 +85,7 @@ def repeat(
     if not counted(graph, times, target.count.span):
         return POISON
     named = target.variable
-    if named is not None and not check_variables(graph, (named.name,), named.span):
+    if named is not None and not check_variables(graph, (named,)):
         return POISON
     spliced = graph.namespace.splices and stage.label is None
     offset = graph.namespace.position if spliced else 0

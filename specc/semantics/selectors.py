@@ -143,10 +143,17 @@ def in_two(selector: ast.Selector, model: ir.Module, among: Among | None = None)
     return sorted(name for name in names if name.endswith((".original0", ".original1")))
 
 
-def could_match(pattern: str) -> bool:
-    """Whether the end of ``pattern`` is the name of a parameter that some layer has."""
+def could_match(pattern: str, kept: Collection[str] = ()) -> bool:
+    """Whether the end of ``pattern`` is the name of a parameter that some layer has, or one of
+    those that models and blocks have ``kept``."""
     last = pattern.rpartition(".")[2]
-    return "*" in last or "?" in last or last.startswith(("weight", "bias")) or "." not in pattern
+    return (
+        last in kept
+        or "*" in last
+        or "?" in last
+        or last.startswith(("weight", "bias"))
+        or "." not in pattern
+    )
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:

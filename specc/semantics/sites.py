@@ -153,14 +153,17 @@ def keeps_something(module: ast.Module, is_layer: IsLayer) -> bool:
     """Whether a model or block has a parameter or buffer of its own, or makes what may have some:
     it can do without an input then."""
 
-    def kept(statements: Iterable[ast.Statement]) -> bool:
-        return any(
-            isinstance(item, ast.State)
-            or (isinstance(item, ast.If) and kept(item.body + item.otherwise))
-            for item in statements
-        )
+    kept = any(True for _ in kept_names(module.body))
+    return kept or any(True for _ in sites(module.body, is_layer))
 
-    return kept(module.body) or any(True for _ in sites(module.body, is_layer))
+
+def kept_names(statements: Iterable[ast.Statement]) -> Iterator[str]:
+    """The names of the parameters and buffers that ``statements`` declare."""
+    for item in statements:
+        if isinstance(item, ast.State):
+            yield item.name
+        elif isinstance(item, ast.If):
+            yield from kept_names(item.body + item.otherwise)
 
 
 def operands_named(expression: ast.Expression) -> Iterator[ast.Name]:

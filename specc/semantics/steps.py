@@ -39,7 +39,7 @@ from specc.semantics.settings import (
     check_ranges,
     check_scheduler,
 )
-from specc.semantics.sites import assigned_names, leaves
+from specc.semantics.sites import assigned_names, kept_names, leaves
 from specc.semantics.unnamed import Told, bind_call
 from specc.semantics.uses import visible_uses
 from specc.suggestions import listed, meant, nearest
@@ -230,8 +230,10 @@ class StepBuilder:
         # What is missing may be a reported layer's; a parameter that no layer has is not.
         # What a parameter of an extension's layer may be called is the extension's to say.
         added = self.graph.catalogue.origins
+        definitions = self.graph.library.definitions.values()
+        kept = {name for each in definitions for name in kept_names(each.tree.body)}
         excused = self.incomplete and all(
-            could_match(pattern.text) or pattern.text.partition(".")[0] in added
+            could_match(pattern.text, kept) or pattern.text.partition(".")[0] in added
             for pattern in patterns
         )
         collector = Collector() if excused else self.collector

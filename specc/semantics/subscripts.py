@@ -72,6 +72,8 @@ def _pick(graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elab
     if isinstance(index, ast.Slice) and len(expression.indices) == 1:
         return _part(graph, value, index, elaborate)
     position = elaborate(graph, index) if isinstance(index, ast.Expression) else None
+    if is_poisoned(position):
+        return POISON
     if isinstance(position, Poly):
         graph.fix(position)  # what is picked was picked by this value of it
         position = evaluate(position, graph.params)

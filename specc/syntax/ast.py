@@ -63,7 +63,7 @@ class Comprehension(Expression):
     """``[element for variables in iterable]``."""
 
     element: Expression
-    variables: tuple[str, ...]
+    variables: tuple[Name, ...]
     iterable: Expression
 
 
@@ -188,7 +188,7 @@ class Input(Statement):
     name: str
     type: TypeExpression
     conditions: tuple[Expression, ...]
-    variables: tuple[str, ...] = ()
+    variables: tuple[Name, ...] = ()
     iterable: Expression | None = None
 
 
@@ -265,7 +265,7 @@ class For(Statement):
     """``label: for variables in iterable { }``: one variable, or one for each item of a row."""
 
     label: str | None
-    variables: tuple[str, ...]
+    variables: tuple[Name, ...]
     iterable: Expression
     body: tuple[Statement, ...]
 

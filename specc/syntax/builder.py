@@ -106,7 +106,7 @@ class Builder(Expressions):
 
     def list_type(
         self, children: Children
-    ) -> tuple[ast.TypeExpression, tuple[str, ...], ast.Expression, Span]:
+    ) -> tuple[ast.TypeExpression, tuple[ast.Name, ...], ast.Expression, Span]:
         _, type_, variables, iterable, closing = children
         return type_, variables, iterable, self.span(closing)
 

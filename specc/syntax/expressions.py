@@ -122,8 +122,8 @@ class Expressions(Literals):
             iterable=iterable,
         )
 
-    def variables(self, children: Children) -> tuple[str, ...]:
-        return tuple(str(child) for child in children)
+    def variables(self, children: Children) -> tuple[ast.Name, ...]:
+        return tuple(ast.Name(span=self.span(child), name=str(child)) for child in children)
 
     # ── selectors, types ─────────────────────────────────────────────────────────────────────────
 

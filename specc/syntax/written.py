@@ -38,7 +38,10 @@ def _written(node: ast.Node) -> tuple[str, int]:
             return _sequence(node), _WHOLE
         case ast.Comprehension():
             element, over = written(node.element), _at(node.iterable, 1)
-            return f"[{element} for {', '.join(node.variables)} in {over}]", _WHOLE
+            return (
+                f"[{element} for {', '.join(each.name for each in node.variables)} in {over}]",
+                _WHOLE,
+            )
         case ast.Unary():
             binding = PREFIX[node.operator]
             space = " " if node.operator == "not" else ""
