@@ -170,6 +170,7 @@ def instantiate(
             return None
         library.instances[key] = instance
     if instance.module is None:
+        library.reported.again += 1
         return None
     if instance.module.weights is not None and graph.kind == "model":
         graph.error(

@@ -93,6 +93,7 @@ def build_program(
         ):
             continue
         models.append(build_model(item, home, tuple(file_params), settings))
+        library.reported.note(collector)
     read_unfed(scope)
     settings.check_all_taken(list(dict.fromkeys(known)), collector)
     own = [entry for entry in models if entry[0].span.file == file]

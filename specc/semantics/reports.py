@@ -21,6 +21,10 @@ class Reported:
     seen: set[tuple[str, Span]] = field(default_factory=set)
     again: int = 0
 
+    def note(self, collector: Collector) -> None:
+        """Counts what ``collector`` holds as shown: a model is read anew where it is called."""
+        self.seen.update((item.code, item.span) for item in collector.items if item.span)
+
 
 @dataclass(slots=True)
 class BlockCollector(Collector):
