@@ -152,7 +152,7 @@ _NOISE = (
     " `input z: normal[N, 8]`"
 )
 _LIST = (
-    "lists do not grow: bind `pair = [x, x]`, or make one by `[x -> Linear(8) for e in range(3)]`"
+    "a list is bound anew: `pairs = pairs + [x]` is one more, from `pairs = [x]` or `pairs = []`"
 )
 _PATTERN = (
     "write what the pattern asks for, step by step: `reshape(sequence, N, T, 2, 4)` splits a"

@@ -53,8 +53,8 @@ ROWS = {
     "E0238": Code(
         "a loop or a list that carries something else than tensors",
         (
-            "What a loop rebinds is the same kind of thing in each round, and the items of a list "
-            "are all tensors or all numbers."
+            "What a loop rebinds is the same kind of thing in each round: a tensor, or a list of "
+            "any number of them. The items of a list are all tensors or all numbers."
         ),
         "for i in range(2) { y = [y, y] }",
         "Give what is made in the loop a name of its own.",

@@ -1,17 +1,18 @@
-"""Lists of tensors into blocks and out of them: ``input xs: [float[N, c[k]] for k in range(2)]``.
+"""Lists of tensors into blocks, models and ``train``, and out of them:
+``input xs: [float[N, c[k]] for k in range(2)]``.
 
-In the graph a list is its items, each an input or a result of its own; in the block, and where the
-block is used, it is one name. Non-goal: inputs that are one tensor (``blocks``)."""
+In the graph a list is its items, each an input or a result of its own; where it is declared, and
+where the block or model is used, it is one name. Non-goal: inputs of one tensor (``blocks``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from specc import ir
 from specc.errors import Span
 from specc.semantics.block_params import Header
-from specc.semantics.entities import Entity, Items, describe, is_tensors
+from specc.semantics.entities import POISON, Entity, Items, describe, is_tensors
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.names import check_name
 from specc.semantics.rounds import Rounds, check_variables, iterable
@@ -82,11 +83,8 @@ def bind_list(
         for each in operands_named(size)
         if each.name not in local.env and each.name not in variables
     ]
-    for each in names:
-        if not check_name(each.name, each.span, local.collector, "size"):
-            return None
-        local.env[each.name] = symbol(each.name)
-        local.dimensions[each.name] = each.span
+    if not _new_sizes(local, names):
+        return None
     rounds = Rounds(local, variables, statement.span)
     values: list[ir.Value] = []
     for position, (item, (index, form)) in enumerate(zip(given.items, indices, strict=True)):
@@ -103,11 +101,108 @@ def bind_list(
         values.append(value)
     for each in names:
         if each.name not in header.meaning:
-            local.error(
-                "E0223", f"the items of `{statement.name}` do not tell what `{each.name}` is",
-                each.span, f"let the first item's size be `{each.name}`, as `{each.name} // 2 ** k`"
-                " from k = 0 is",
-            )  # fmt: skip
+            _not_told(local, statement, each)
             return None
     local.env[statement.name] = Items(tuple(values))
     return values
+
+
+def declare_list(graph: Graph, statement: ast.Input, elaborate: Elaborate) -> list[ir.Value]:
+    """The tensors of a list that a batch brings to a model or to ``train``, each an input of its
+    own; none where something was reported."""
+    assert statement.iterable is not None
+    name = statement.name
+    variables = [each.name for each in statement.variables]
+    if not check_name(name, statement.span, graph.collector, "value"):
+        return []
+    if name in graph.env:
+        graph.error(
+            "E0230", f"there is already something called `{name}`", statement.span,
+            "give the input another name",
+        )  # fmt: skip
+        return []
+    graph.env[name] = POISON
+    found = iterable(graph, statement.iterable, elaborate, len(variables))
+    if found is None or not check_variables(graph, statement.variables):
+        return []
+    # What stands alone is a size wherever it is met; in arithmetic it is one beforehand.
+    names = [
+        each
+        for size in statement.type.sizes or ()
+        if not isinstance(size, ast.Name)
+        for each in operands_named(size)
+        if each.name not in graph.env and each.name not in variables
+    ]
+    if not _new_sizes(graph, names):
+        return []
+    rounds = Rounds(graph, variables, statement.span)
+    values: list[ir.Value] = []
+    for position, (index, form) in enumerate(found.indices):
+        one = {"name": f"{name}_{position}", "iterable": None, "variables": ()}
+        if position:
+            one["conditions"] = ()
+        with rounds.round(index, form):
+            said = graph.library.declare_input(graph, statement.model_copy(update=one))
+        if said is None:
+            return []
+        del graph.env[said.name]  # known as an item of the list alone
+        values.append(ir.Value(said.name, rounds.settled(said.type), statement.span))
+    told = {str(size) for value in values for size in value.type.shape}
+    for each in names:
+        if each.name not in told:
+            _not_told(graph, statement, each)
+            return []
+    if not values:
+        graph.error(
+            "E0223", f"`{name}` is a list of no tensors", statement.span, "let it have one at least"
+        )
+        return []
+    graph.env[name] = Items(tuple(values))
+    return values
+
+
+def named_inputs(statements: Iterable[ast.Input], values: Iterable[ir.Value]) -> dict[str, Entity]:
+    """The inputs of a model by name, those that are lists as such."""
+    rest = {value.name: value for value in values}
+    found: dict[str, Entity] = {}
+    for statement in statements:
+        if statement.iterable is None:
+            if statement.name in rest:
+                found[statement.name] = rest[statement.name]
+            continue
+        items: list[ir.Value] = []
+        while f"{statement.name}_{len(items)}" in rest:
+            items.append(rest[f"{statement.name}_{len(items)}"])
+        found[statement.name] = Items(tuple(items))
+    return found
+
+
+def named_outputs(module: ir.Module) -> dict[str, Entity]:
+    """The outputs of a model by name, those that are lists as such."""
+    rest = iter(module.outputs)
+    found: dict[str, Entity] = {}
+    for count in module.lists:
+        items = [next(rest) for _ in range(1 if count is None else count)]
+        if count is None:
+            found[items[0].name] = items[0].value
+        else:
+            name, _, _ = items[0].name.rpartition("_")
+            found[name] = Items(tuple(item.value for item in items))
+    return found
+
+
+def _new_sizes(graph: Graph, names: Iterable[ast.Name]) -> bool:
+    """Puts the sizes that a list's items speak of in scope; whether they may be called so."""
+    for each in names:
+        if not check_name(each.name, each.span, graph.collector, "size"):
+            return False
+        graph.env[each.name] = symbol(each.name)
+        graph.dimensions[each.name] = each.span
+    return True
+
+
+def _not_told(graph: Graph, statement: ast.Input, size: ast.Name) -> None:
+    graph.error(
+        "E0223", f"the items of `{statement.name}` do not tell what `{size.name}` is", size.span,
+        f"let the first item's size be `{size.name}`, as `{size.name} // 2 ** k` from k = 0 is",
+    )  # fmt: skip

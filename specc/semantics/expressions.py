@@ -197,7 +197,7 @@ def _call_name(
     name = callee.name
     entity = graph.env.get(name)
     if name in graph.members:
-        return call_member(graph, name, [], given, None, span, hint)
+        return call_member(graph, name, [], given, None, span, hint, elaborate)
     if isinstance(entity, LayerHandle):
         graph.used.add(name)
         return apply_handle(graph, entity, given, span, hint, elaborate)
@@ -207,7 +207,7 @@ def _call_name(
         return inline(graph, name, [], given, span, hint, elaborate)
     if name in graph.modules:
         if graph.kind == "train":
-            return call_member(graph, name, [], given, None, span, hint)
+            return call_member(graph, name, [], given, None, span, hint, elaborate)
         return graph.error(
             "E0202",
             f"`{name}` is a {graph.modules[name].kind}: it is made, then fed",

@@ -12,7 +12,7 @@ from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.blocks import call_block, instantiate
 from specc.semantics.entities import POISON, Entity, is_poisoned
-from specc.semantics.graph import Graph, Hint
+from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.syntax import ast
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _WEIGHTS: Final = frozenset("weights weight params parameters state state_dict b
 
 def call_member(
     graph: Graph, name: str, inputs: list[Entity], given: list[Given], label: str | None,
-    span: Span, hint: Hint,
+    span: Span, hint: Hint, elaborate: Elaborate,
 ) -> Entity:  # fmt: skip
     """The member called ``name`` fed with ``inputs``; ``given`` are further arguments of a pipe."""
     inputs = [*inputs, *(item.value for item in given)]
@@ -46,7 +46,7 @@ def call_member(
             "E0204", f"`{name}` is a model, and a block that `train` calls computes alone", span,
             f"call `{name}` in `train` itself, and feed the block with what it gives",
         )  # fmt: skip
-    use = instantiate(graph, member.model, [], inputs, span, no_expressions)
+    use = instantiate(graph, member.model, [], inputs, span, elaborate)
     if use is None:
         return POISON
     graph.called.add(name)
@@ -61,11 +61,6 @@ def weights_as_values(graph: Graph, name: str, span: Span) -> Entity:
         span,
         "weights that are computed are arguments of functions: `linear(x, weight)`",
     )
-
-
-def no_expressions(graph: Graph, expression: object, hint: Hint = None) -> Entity:
-    """Params of a model are known before ``train`` begins: there is nothing to read."""
-    raise AssertionError("a model's params have values")
 
 
 def mentioned(block: ast.Train, models: Mapping[str, object]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from specc import ir
 from specc.errors import Span
 from specc.ir.relations import never_zero
+from specc.semantics.block_lists import declare_list
 from specc.semantics.blocks import no_input
 from specc.semantics.checkpoints import read_map
 from specc.semantics.declared import declare
@@ -154,9 +155,7 @@ def _is_row(tree: ast.Module, graph: Graph) -> bool:
 def _statement(graph: Graph, statement: ast.Statement, body: _Body) -> None:
     match statement:
         case ast.Input():
-            value = declare_input(graph, statement)
-            if value is not None:
-                body.inputs.append(value)
+            body.inputs += declare_inputs(graph, statement)
         case ast.Output():
             _output(graph, statement, body)
         case ast.Init():
@@ -223,12 +222,6 @@ def declare_input(graph: Graph, statement: ast.Input) -> ir.Value | None:
             "give the input another name",
         )  # fmt: skip
         return None
-    if statement.iterable is not None:
-        graph.env[name] = graph.error(
-            "E0204", "a list goes into a block; a model's inputs are what a batch brings",
-            statement.span, "declare each tensor of it as an input, and list them: `[a, b]`",
-        )  # fmt: skip
-        return None
     type_ = tensor_type(graph, statement.type)
     if type_ is None:
         for size in statement.type.sizes or ():
@@ -241,6 +234,15 @@ def declare_input(graph: Graph, statement: ast.Input) -> ir.Value | None:
     for condition in statement.conditions:
         _condition(graph, condition, name)
     return value
+
+
+def declare_inputs(graph: Graph, statement: ast.Input) -> list[ir.Value]:
+    """The input of a model or of ``train``, or the items of one that is a list; none of what was
+    reported."""
+    if statement.iterable is not None:
+        return declare_list(graph, statement, elaborate)
+    value = declare_input(graph, statement)
+    return [] if value is None else [value]
 
 
 def _condition(graph: Graph, written: ast.Expression, name: str) -> None:
@@ -407,8 +409,11 @@ def _output(graph: Graph, statement: ast.Output, body: _Body) -> None:
             )
             body.lists.append(None)
             continue
-        if isinstance(value, Items) and body.kind == "block" and is_tensors(value):
-            # A list goes out item by item, and is one result where the block is used.
+        if isinstance(value, Items) and is_tensors(value):
+            # A list goes out item by item, and is one result where the block or model is used.
+            if any(output.name == f"{name}_0" for output in outputs):
+                graph.error("E0233", f"`{name}` is put out twice", statement.values[index].span)
+                continue
             outputs += [
                 ir.Output(f"{name}_{k}", item)
                 for k, item in enumerate(value.items)

@@ -103,7 +103,7 @@ def _stage(
             "write it behind the layer itself",
         )
     if name in graph.members:
-        return call_member(graph, name, [value], given, stage.label, span, hint)
+        return call_member(graph, name, [value], given, stage.label, span, hint, elaborate)
     if isinstance(entity, LayerHandle):
         graph.used.add(name)
         _no_label(graph, stage, "its name was given where it was declared")
@@ -129,7 +129,7 @@ def _stage(
         return inline(graph, name, [value], given, span, hint, elaborate)
     if name in graph.modules:
         if graph.kind == "train":
-            return call_member(graph, name, [value], given, stage.label, span, hint)
+            return call_member(graph, name, [value], given, stage.label, span, hint, elaborate)
         if not _label(graph, stage):
             return POISON
         return apply_block(

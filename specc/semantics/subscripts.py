@@ -81,6 +81,9 @@ def _pick(graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elab
         return graph.error(
             "E0225", f"one of {len(value.items)} values is picked by a number", expression.span
         )
+    listed = expression.value
+    if isinstance(listed, ast.Name) and listed.name in graph.unread:
+        return POISON  # it may have got items where something could not be read
     if not -len(value.items) <= position < len(value.items):
         return graph.error(
             "E0304",

@@ -12,6 +12,7 @@ from typing import Literal
 
 from specc import ir
 from specc.errors import Collector, Span
+from specc.semantics.block_lists import named_inputs, named_outputs
 from specc.semantics.blocks import told_by_use
 from specc.semantics.calls import call_function, given_arguments
 from specc.semantics.choices import chosen
@@ -24,7 +25,7 @@ from specc.semantics.graph import Graph
 from specc.semantics.lint import warn_of_idle
 from specc.semantics.loops import for_loop
 from specc.semantics.members import call_member, called, mentioned, selected
-from specc.semantics.models import assign, declare_input
+from specc.semantics.models import assign, declare_inputs
 from specc.semantics.names import check_name
 from specc.semantics.selectors import Among
 from specc.semantics.settings import check_closure
@@ -108,11 +109,11 @@ class TrainBuilder:
 
     def _alone(self, block: ast.Train, model: ir.Module, scope: Graph) -> ir.Train:
         env: dict[str, Entity] = {**self.file_env, **self._of_the_model(scope, model)}
-        env.update({value.name: value for value in model.inputs})
+        env.update(self._fed(scope, model))
         env.update(
             {
-                output.name: POISON if scope.env.get(output.name) is POISON else output.value
-                for output in model.outputs
+                name: POISON if scope.env.get(name) is POISON else value
+                for name, value in named_outputs(model).items()
             }
         )
         graph = self._graph(scope, env)
@@ -152,6 +153,11 @@ class TrainBuilder:
             for name, entity in found.items()
             if is_static(entity) or is_poisoned(entity)
         }
+
+    def _fed(self, scope: Graph, model: ir.Module) -> dict[str, Entity]:
+        """The inputs of the one model by name, those that are lists as such."""
+        statements = [item for item in self._tree(scope, model).body if isinstance(item, ast.Input)]
+        return named_inputs(statements, model.inputs)
 
     def _graph(self, scope: Graph, env: dict[str, Entity]) -> Graph:
         return Graph(
@@ -315,11 +321,13 @@ class TrainBuilder:
         model, scope = self.models[name]
         graph.env.update(self._of_the_model(scope, model))
         self.inputs += model.inputs
-        graph.env.update({value.name: value for value in model.inputs})
-        outputs = tuple(output.name for output in model.outputs)
+        fed = self._fed(scope, model)
+        graph.env.update(fed)
+        outputs = tuple(named_outputs(model))
         hint = outputs[0] if len(outputs) == 1 else outputs
-        result = call_member(graph, name, list(model.inputs), [], None, model.span, hint)
-        items = result.items if isinstance(result, Items) else (result,)
+        result = call_member(graph, name, [*fed.values()], [], None, model.span, hint, elaborate)
+        several = isinstance(result, Items) and len(outputs) > 1
+        items = result.items if isinstance(result, Items) and several else (result,)
         graph.env.update(zip(outputs, items, strict=False))
 
     # ── statements that belong to no step ────────────────────────────────────────────────────────
@@ -327,9 +335,7 @@ class TrainBuilder:
     def _statement(self, graph: Graph, statement: ast.Statement) -> None:
         match statement:
             case ast.Input():
-                value = declare_input(graph, statement)
-                if value is not None:
-                    self.inputs.append(value)
+                self.inputs += declare_inputs(graph, statement)
             case ast.Metric():
                 self.metrics.append((statement, statement.call))
             case ast.Accumulate():

@@ -245,10 +245,14 @@ def tell_method(line: Line, match: re.Match[str]) -> Finding:
     if method in ("backward", "step", "zero_grad"):
         advice = "take the line away: the steps are made from `loss = ...` and `optimizer ...`"
     else:
+        rest = match["rest"].strip()
+        if method in ("append", "extend") and rest:
+            more = f"[{rest}]" if method == "append" else rest
+            said = f"{name} = {name} + {more}"
+            return _bound(line, match, said, other_form(method, method=True) or "")
         form = other_form(method, method=True)
         if form is not None:
             return line.finding(match, "whole", "a call by itself changes nothing here", form)
-        rest = match["rest"].strip()
         said = method.rstrip("_")
         arguments = f"{name}, {rest}" if rest else name
         return _bound(line, match, f"{name} = {said}({arguments})")
@@ -266,13 +270,17 @@ def _declared(line: Line, match: re.Match[str], message: str, said: str) -> Find
     return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
 
 
-def _bound(line: Line, match: re.Match[str], said: str) -> Finding:
-    """A call whose result is not named, with ``said`` in its place."""
+def _bound(
+    line: Line, match: re.Match[str], said: str,
+    otherwise: str = "name what it gives, as in `y = relu(x)`, or take it away",
+) -> Finding:  # fmt: skip
+    """A call whose result is not named, with ``said`` in its place, or ``otherwise`` where that
+    does not check."""
     found = line.finding(
         match, "whole", "a call by itself changes nothing here", f"bind what it gives: `{said}`"
     )
     start, end = line.place(match, "whole")
-    fix = Fix(start, end, said, "name what it gives, as in `y = relu(x)`, or take it away")
+    fix = Fix(start, end, said, otherwise)
     return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
 
 
