@@ -43,6 +43,13 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     return found[1] if found is not None else None
 
 
+def slips(name: str, other: str) -> int | None:
+    """How many slips of the fingers lie between two names; None where they are not near."""
+    if max(len(name), len(other)) > _LONGEST:
+        return None
+    return _slips(_folded(name), _folded(other))
+
+
 def did_you_mean(
     name: str, candidates: Iterable[str], otherwise: str | None = None, quote: str = "`{}`"
 ) -> str | None:

@@ -1,17 +1,19 @@
 """Whether the name of a new size is another name typed wrong: ``boservations`` beside the param
 `observations`.
 
-Stricter than what is near among names that nothing has: here both readings are right, and sizes are
-called honestly by short names and by pairs (`frame` and `frames`, `q_len` and `k_len`, `batch`
-beside `patch`). Non-goal: names that nothing has (``missing``)."""
+Of the names that are near (``suggestions``) fewer are asked about than where nothing has the name:
+here both readings are right, and sizes are called honestly by short names and by pairs (`frame` and
+`frames`, `q_len` and `k_len`, `batch` beside `patch`). Non-goal: names that nothing has
+(``missing``)."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
+
+from specc.suggestions import slips
 
 # Shorter names are symbols: N, T, C1.
 _SHORTEST: Final = 3
@@ -41,53 +43,42 @@ def meant(name: str, known: Iterable[str], sizes: Iterable[str] = ()) -> str | N
 
 
 def _is_slip(name: str, other: str) -> bool:
-    parts, others = name.split("_"), other.split("_")
-    if len(parts) == len(others):
-        pairs = zip(parts, others, strict=True)
-        different = [(one, two) for one, two in pairs if one.casefold() != two.casefold()]
-        if len(different) == 1:
-            return _is_slip_of_word(*different[0])
-        return not different and len(name) >= _SHORTEST
-    return _is_slip_of_word("".join(parts), "".join(others))
+    parts, others = name.casefold().split("_"), other.casefold().split("_")
+    if len(parts) != len(others):
+        return _is_slip_of_word("".join(parts), "".join(others))
+    different = [(one, two) for one, two in zip(parts, others, strict=True) if one != two]
+    if not different:
+        return len(name) >= _SHORTEST
+    return len(different) == 1 and (
+        _is_slip_of_word(*different[0]) or (len(parts) > 1 and _is_short_for(*different[0]))
+    )
+
+
+def _is_short_for(one: str, other: str) -> bool:
+    """Whether one word is the beginning of the other: `n` of `num`."""
+    shorter, longer = sorted((one, other), key=len)
+    return bool(shorter) and longer.startswith(shorter) and longer != f"{shorter}s"
 
 
 def _is_slip_of_word(one: str, other: str) -> bool:
-    """Whether one slip of the fingers makes ``one`` of ``other``, or two in a long word."""
-    one, other = one.casefold(), other.casefold()
+    """Whether the slips that make ``one`` of ``other``, if they are near, are such as the fingers
+    make: of letters that no other word would have."""
+    count = slips(one, other)
     shorter, longer = sorted((one, other), key=len)
-    if len(shorter) < _SHORTEST or re.findall(r"\d", one) != re.findall(r"\d", other):
+    if count is None or len(shorter) < _SHORTEST:
         return False
-    if one == other:
+    if count == 0:
         return True
-    front = next((at for at, pair in enumerate(zip(one, other, strict=False))
-                  if pair[0] != pair[1]), len(shorter))  # fmt: skip
-    if len(shorter) == len(longer):
-        first, second = one[front : front + 2], other[front : front + 2]
-        if first == second[::-1] and one[front + 2 :] == other[front + 2 :]:
-            return True
-        if one[front + 1 :] == other[front + 1 :]:
-            near = len(one) >= _LONGEST or (one[front], other[front]) in _NEIGHBOURS
-            return front > 0 and near
-    elif len(longer) == len(shorter) + 1 and shorter[front:] == longer[front + 1 :]:
+    front = next(
+        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
+        len(shorter),
+    )
+    if count > 1:
+        left, right = Counter(one), Counter(other)
+        alike = max((left - right).total(), (right - left).total()) <= 1
+        return alike and front > 0 and len(shorter) >= _LONGEST - 1
+    if len(shorter) < len(longer):
         return front > 0 or len(longer) >= _LONG
-    return len(shorter) >= _LONGEST - 1 and front > 0 and _two_slips(one, other)
-
-
-def _two_slips(one: str, other: str) -> bool:
-    left, right = Counter(one), Counter(other)
-    alike = max((left - right).total(), (right - left).total()) <= 1
-    return alike and _distance(one, other) <= 2
-
-
-def _distance(one: str, other: str) -> int:
-    """Letters put in, left out, put for another or swapped with the next (Damerau 1964)."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        before, last, row = row, before, [i]
-        for j, wanted in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
-                cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
-    return row[-1]
+    if sorted(one) == sorted(other):
+        return True
+    return front > 0 and (len(one) >= _LONGEST or (one[front], other[front]) in _NEIGHBOURS)
