@@ -165,6 +165,10 @@ _MASK = "input m: bool[N]\nk = where(m, 1.0, 0.0)\n"
         f"{_MASK}loss = sum(mean(y ** 2, dim=1) * k) / sum(k)",
         f"{_MASK}loss = sum(mean(y ** 2, dim=1) * k) / clamp(sum(k), min=1.0)",
         f"{_MASK}loss = div(sum(mean(y ** 2, dim=1) * k), count_nonzero(m))",
+        f"{_MASK}loss = sum(mean(y ** 2, dim=1) * k) * reciprocal(sum(k))",
+        f"{_MASK}loss = sum(mean(y ** 2, dim=1) * k) * sum(k) ** -1.0",
+        f"{_MASK}loss = sum(mean(y ** 2, dim=1) * k) * pow(sum(k), -1)",
+        "input t: float[N, 3]\nloss = nanmean((y - t) ** 2)",
     ],
 )
 def test_a_count_of_the_batch_is_told(train: str) -> None:
@@ -210,6 +214,79 @@ def test_a_batch_that_is_weighed_by_its_count_is_not_spoken_of(train: str) -> No
     assert warning.code == "W0404"
     if "/ tokens" in train:
         assert warning.help == "weigh by it: `accumulate 4 by tokens`"
+
+
+_MASKED = (
+    "block Masked {\ninput v: float[A]\ninput m: unit[A]\nn = sum(m)\noutput sum(v * m) / n\n}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        "tokens = sum(m)\nloss = sum(mean(y ** 2, dim=1) * m) / sum(m)",
+        "tokens = sum(m)\nloss = sum(mean(y ** 2, dim=1) * m) / clamp(sum(m), min=1.0)",
+        "tokens = sum(m) + 1\nloss = sum(mean(y ** 2, dim=1) * m) / (sum(m) + 1)",
+        "tokens = sum(m[1:])\nloss = sum(mean(y ** 2, dim=1)[1:] * m[1:]) / sum(m[1:])",
+        "tokens = sum(m)\nloss = Masked(mean(y ** 2, dim=1), m)",
+    ],
+)
+def test_a_count_is_the_same_wherever_it_is_computed_alike(train: str) -> None:
+    text = (
+        f"spec 1\n{_MASKED}model Net {{\ninput x: float[N, 8]\n{_Y}\n}}\n"
+        f"train {{\ninput m: unit[N]\naccumulate 4 by tokens\n{train}{_END}\n}}\n"
+    )
+    assert [item.code for item in front.check_text(text)[1] if item.code != "W0202"] == []
+    other = text.replace("tokens = sum(m", "tokens = 2.0 * sum(2.0 ** m", 1)
+    assert [item.code for item in front.check_text(other)[1] if item.code != "W0202"] == ["W0404"]
+
+
+@pytest.mark.parametrize(
+    ("given", "loss", "count"),
+    [
+        ("t: index(3)[N]", "CrossEntropyLoss(y, t, ignore_index=0)", "sum(float(t != 0))"),
+        ("t: int[N]", "CrossEntropyLoss(y, t)", "sum(float(t != -100))"),
+        ("t: index(3)[N]", "CrossEntropyLoss(y, t, weight=w)", "sum(w[t])"),
+        ("t: index(3)[N]", "cross_entropy(y, t, weight=w, ignore_index=1)",
+         "sum(w[t] * float(t != 1))"),
+    ],
+)  # fmt: skip
+def test_the_count_that_is_proposed_weighs_as_the_loss_does(
+    given: str, loss: str, count: str
+) -> None:
+    """The step over four batches is the one over all their labels."""
+    import torch
+
+    head = f"input {given}\nw = arange(3) + 1.0\n"
+    (warning,) = found(_Y, f"{head}accumulate 4\nloss = {loss}{_END}")
+    assert warning.help is not None
+    assert f"`count = {count}`, `accumulate 4 by count`" in warning.help
+    weighed = f"{head}count = {count}\naccumulate 4 by count\nloss = {loss}{_END}"
+    text = f"spec 1\nmodel Net {{\ninput x: float[N, 8]\n{_Y}\n}}\ntrain {{\n{weighed}\n}}\n"
+    program, diagnostics, _ = front.check_text(text)
+    assert program is not None and not [each for each in diagnostics if each.code == "W0404"]
+    module = module_class(emit(program), "Training", "net")()
+    x, t = torch.randn(8, 8), torch.tensor([0, 0, 1, 2, 2, 2, 1, 0])
+    layer = module.net.linear_1  # type: ignore[union-attr]  # emitted
+    optimizers = module.configure_optimizers()  # type: ignore[operator]  # emitted
+    before = layer.weight.detach().clone()
+    whole = module.loss(x, t)["loss"]  # type: ignore[operator]  # emitted
+    (wanted,) = torch.autograd.grad(whole, layer.weight)
+    for number in range(4):
+        part = slice(2 * number, 2 * number + 2)
+        module.training_step(optimizers["optimizer"], number, x[part], t[part])  # type: ignore[operator]  # emitted
+    torch.testing.assert_close((before - layer.weight) / 0.1, wanted)
+
+
+def test_steps_that_nothing_weighs_are_not_told_to_be_weighed() -> None:
+    text = (
+        "spec 1\nmodel Net {\ninput x: float[N, 8]\noutput x -> Linear(3)\n}\n"
+        "train {\ninput x: float[N, 8]\ninput m: unit[N]\naccumulate 2\nstep one {\n"
+        "n = sum(m)\nloss = sum(mean(Net(x), dim=1) * m) / n\noptimizer SGD(lr=0.1) on Net\n}\n}\n"
+    )
+    (warning,) = front.check_text(text)[1]
+    assert warning.code == "W0404"
+    assert warning.help == "divide by a size, such as N, which is the same in each"
 
 
 def test_another_count_than_the_batch_is_weighed_by_is_told() -> None:
