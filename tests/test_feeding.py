@@ -215,6 +215,36 @@ def test_pairs_that_are_meant_are_not_spoken_of(loss: str) -> None:
     assert codes(f"input t: float[N]\nloss = {loss} + mean(y)", _ONE) == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "q = x -> Linear(3)\noutput q, gather(q, 1, unsqueeze(argmax(q, dim=1), 1))",
+        "q = unsqueeze(mean(x, dim=1), 1) -> Linear(4) -> Tanh\noutput q, q -> Linear(1)",
+        "q = x -> Linear(8)\noutput q, squeeze(bmm(unsqueeze(x, 1), unsqueeze(q, 2)), 2)",
+        "q = x -> Linear(8)\noutput q, q @ unsqueeze(mean(q, dim=0), 1)",
+    ],
+)
+def test_a_1_that_something_was_fed_with_is_not_one_that_comes_out_of_it(body: str) -> None:
+    train = "input t: float[N]\nloss = mean((output_2 - t) ** 2)"
+    assert [item.code for item in found(train, body) if item.code != "W0403"] == ["W0305"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("y = x -> Linear(3) -> log_softmax(dim=0)", "E0410"),
+        ("y = x -> Linear(3) -> LogSoftmax(dim=0) -> Dropout(0.1)", "E0410"),
+        ("y = x -> Linear(3) -> log_softmax(dim=-1)", ""),
+        ("y = x -> Linear(3) -> log_softmax(dim=1)", ""),
+        ("y = (x.T -> log_softmax(dim=0)).T[:, :3] + (x -> Linear(3))", ""),
+        ("y = transpose(transpose(x -> Linear(3), 0, 1) -> log_softmax(dim=0), 0, 1)", ""),
+    ],
+)
+def test_log_probabilities_are_over_the_classes(body: str, code: str) -> None:
+    train = "input t: index(3)[N]\nloss = NLLLoss(y, t)"
+    assert [item.code for item in found(train, f"{body}\noutput y")] == ([code] if code else [])
+
+
 def test_the_advice_puts_right_what_it_is_about() -> None:
     (warning,) = found("input t: float[N]\nloss = mean((y - t) ** 2)", _ONE)
     assert (warning.help or "").startswith("write `squeeze(y, -1)` for `y`")

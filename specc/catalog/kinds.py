@@ -53,6 +53,12 @@ KEEPS: Final = frozenset(
     ).split()
 )  # fmt: skip
 
+# Of those, what leaves every number where it is.
+IN_PLACE: Final = frozenset("Identity Dropout dropout detach stop_gradient clone positive".split())
+
+# What norms over a dimension, its argument `dim`.
+OVER: Final = frozenset("Softmax softmax LogSoftmax log_softmax".split())
+
 # Of scores, scores again: means and products of them are any number too.
 SCORES_OF_SCORES: Final = frozenset(
     "sum mean amax amin masked_fill matmul mm bmm mv einsum neg "
@@ -62,3 +68,8 @@ SCORES_OF_SCORES: Final = frozenset(
 
 # A dimension of 1 that these make is one that the spec asks for.
 OPENS: Final = frozenset(("unsqueeze", "reshape", "unflatten", "Unflatten", "broadcast_to"))
+# The families of functions and layers that give dimensions of their own: a 1 among what they are
+# fed, which they may have wanted, says nothing of a 1 among what they give.
+SHAPES_ANEW: Final = frozenset(
+    "matrix linalg indexing linear convolution recurrent cell attention embedding distance".split()
+)

@@ -40,7 +40,7 @@ class Feeding:
 
 
 _CROSS_ENTROPY: Final = ("CrossEntropyLoss", "cross_entropy")
-_NEGATIVE_LIKELIHOOD: Final = ("NLLLoss", "nll_loss")
+NEGATIVE_LIKELIHOOD: Final = ("NLLLoss", "nll_loss")
 _BINARY: Final = ("BCELoss", "binary_cross_entropy")
 _BINARY_OF_LOGITS: Final = ("BCEWithLogitsLoss", "binary_cross_entropy_with_logits")
 _MULTI_LABEL: Final = ("MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss")
@@ -95,14 +95,14 @@ FEEDINGS: Final = (
         "feed it the scores: take {producer} away",
     ),
     Feeding(
-        _NEGATIVE_LIKELIHOOD,
+        NEGATIVE_LIKELIHOOD,
         "input",
         ("softmax", "sigmoid"),
         _PROBABILITIES_FOR_LOGS,
         "use LogSoftmax, or CrossEntropyLoss on the scores",
     ),
     Feeding(
-        _NEGATIVE_LIKELIHOOD,
+        NEGATIVE_LIKELIHOOD,
         "input",
         _SCORES,
         _SCORES_FOR_LOGS,
@@ -199,7 +199,7 @@ FEEDINGS: Final = (
 # Losses that are not the same with input and target in each other's place.
 ONE_SIDED: Final = frozenset(
     (
-        *_CROSS_ENTROPY, *_NEGATIVE_LIKELIHOOD, *_BINARY, *_BINARY_OF_LOGITS, *_MULTI_LABEL,
+        *_CROSS_ENTROPY, *NEGATIVE_LIKELIHOOD, *_BINARY, *_BINARY_OF_LOGITS, *_MULTI_LABEL,
         *_DIVERGENCE, *_POISSON, *_GAUSSIAN, "HingeEmbeddingLoss", "hinge_embedding_loss",
         "MultiMarginLoss", "multi_margin_loss", "MultiLabelMarginLoss", "multilabel_margin_loss",
     )

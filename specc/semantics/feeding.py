@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from specc import ir
 from specc.catalog.pairs import (
     FEEDINGS,
+    NEGATIVE_LIKELIHOOD,
     OF_A_LOGARITHM,
     OF_A_SOFTMAX,
     ONE_SIDED,
@@ -52,6 +53,7 @@ class FeedingLint:
             if not self._swapped(node, origins):
                 for row in _FED.get(node.function, ()):
                     self._fed(row, node, module, origins)
+                self._over(node, origins)
             if node.row.family == "pairwise" and len(node.arguments) >= 2:
                 first, second = (operand for _, operand in node.arguments[:2])
                 self._outer(node, first, second, module, origins)
@@ -84,6 +86,24 @@ class FeedingLint:
                     severity=row.severity,
                 )
             )  # fmt: skip
+
+    def _over(self, node: ir.FunctionCall, origins: Origins) -> None:
+        """Reports log-probabilities that sum to 1 over another dimension than the classes'."""
+        fed = dict(node.arguments).get("input")
+        if node.function not in NEGATIVE_LIKELIHOOD or not isinstance(fed, ir.Value):
+            return
+        classes = min(1, len(fed.type.shape) - 1)
+        origin = origins.of(fed)
+        if origin.kind == "log_softmax" and origin.over not in (None, classes):
+            self._say(
+                Diagnostic(
+                    "E0410",
+                    f"{node.function} has its classes in dimension {classes}, and"
+                    f" {origin.maker} is over dimension {origin.over} of {fed.type}",
+                    node.span,
+                    f"take the {origin.maker} over the classes: `dim={classes}`",
+                )
+            )
 
     def _swapped(self, node: ir.FunctionCall, origins: Origins) -> bool:
         """Reports a one-sided loss whose target is learned, and whose input is not."""

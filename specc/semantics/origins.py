@@ -11,20 +11,32 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from specc import ir
-from specc.catalog.kinds import GIVES, KEEPS, OPENS, SCORES_OF_SCORES, Kind
+from specc.catalog.kinds import (
+    GIVES,
+    IN_PLACE,
+    KEEPS,
+    OPENS,
+    OVER,
+    SCORES_OF_SCORES,
+    SHAPES_ANEW,
+    Kind,
+)
+from specc.catalog.rows import LayerRow
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Of one value: the ``kind`` of its numbers and the ``maker`` that a message names; whether it
     depends on parameters (``learned``) and on what a batch brings (``given``); whether the spec
-    itself gave it a dimension of 1 (``opened``)."""
+    itself gave it a dimension of 1 (``opened``). ``over`` is the dimension over which probabilities
+    sum to 1, where that is known."""
 
     kind: Kind = ""
     maker: str = ""
     learned: bool = False
     given: bool = False
     opened: bool = False
+    over: int | None = None
 
 
 UNKNOWN: Final = Origin()
@@ -113,13 +125,16 @@ class Origins:
     def _leaf(self, node: ir.Leaf, module: ir.Module) -> None:
         made = list(ir.result_values(node.result))
         if isinstance(node, ir.LayerCall):
-            found = self._called(node, module, len(made))
+            found = self._called(node, module, made)
         else:
-            found = [self._computed(node)] * len(made)
+            found = [self._computed(node, module)] * len(made)
         for value, origin in zip(made, found, strict=False):
             self._known[id(value)] = origin
 
-    def _called(self, node: ir.LayerCall, module: ir.Module, count: int) -> Sequence[Origin]:
+    def _called(
+        self, node: ir.LayerCall, module: ir.Module, results: Sequence[ir.Value]
+    ) -> Sequence[Origin]:
+        count = len(results)
         layer = module.by_path.get(node.layer)
         fed = [self.of(item) for item in node.inputs]
         if layer is None:
@@ -128,51 +143,59 @@ class Origins:
             return self.read(layer.module, fed)
         common = _joined(fed)
         made = replace(
-            self._applied(layer.type, fed[0] if fed else UNKNOWN, common),
+            self._applied(layer.type, fed[0] if fed else UNKNOWN, common, _family(layer.row)),
             learned=common.learned or bool(layer.parameters),
             given=common.given,
         )
+        if layer.type in OVER:
+            made = replace(made, over=_dimension(layer.arguments, results[0], module))
         if layer.type == "MultiheadAttention":  # its outputs, then its weights
             scores = replace(made, kind="scores", maker=layer.type)
             return [scores, *[made] * (count - 1)]
         return [made] * count
 
-    def _computed(self, node: ir.Leaf) -> Origin:
+    def _computed(self, node: ir.Leaf, module: ir.Module) -> Origin:
         match node:
             case ir.FunctionCall():
                 operands = [value for _, value in node.arguments if _holds_values(value)]
                 common = _joined(self.of(operand) for operand in operands)
                 first = self.of(operands[0]) if operands else UNKNOWN
-                return replace(
-                    self._applied(node.function, first, common),
+                made = replace(
+                    self._applied(node.function, first, common, node.row.family),
                     learned=common.learned,
                     given=common.given,
                 )
+                if node.function in OVER:
+                    result = next(ir.result_values(node.result))
+                    return replace(made, over=_dimension(node.arguments, result, module))
+                return made
             case ir.Operation():
                 return self._operated(node)
             case ir.ParameterRead():
                 return Origin("scores", f"{node.layer}.{node.parameter}", learned=True)
             case ir.Subscript():
                 # An index may be a tensor of its own.
-                return self.of(node.value)
+                return replace(self.of(node.value), over=None)
             case ir.Transpose():
-                return self.of(node.value)
+                return replace(self.of(node.value), over=None)
             case _:
                 return UNKNOWN
 
-    def _applied(self, name: str, first: Origin, common: Origin) -> Origin:
-        """What the layer or function called ``name`` makes of ``first``, and of all it is fed."""
-        opened = common.opened or name in OPENS
+    def _applied(self, name: str, first: Origin, common: Origin, family: str) -> Origin:
+        """What the layer or function called ``name``, of a ``family``, makes of ``first``, and of
+        all it is fed."""
+        opened = (common.opened and family not in SHAPES_ANEW) or name in OPENS
         if name in GIVES:
             return Origin(GIVES[name], name, opened=opened)
         if name in KEEPS:
-            return replace(first, opened=opened)
+            return replace(first, opened=opened, over=first.over if name in IN_PLACE else None)
         if name in SCORES_OF_SCORES and first.kind == "scores":
             return replace(first, opened=opened)
         table = {"exp": _EXPONENTS, "log": _LOGARITHMS}.get(name, {})
         kind = table.get(first.kind, "")
         # However often, such as in a loop, the last is what is named.
-        return Origin(kind, name if kind else "", opened=opened)
+        over = first.over if name == "log" else None
+        return Origin(kind, name if kind else "", opened=opened, over=over)
 
     def _operated(self, node: ir.Operation) -> Origin:
         origins = [self.of(item) for item in node.operands if _holds_values(item)]
@@ -191,7 +214,19 @@ class Origins:
             maker = next(origin.maker for origin in origins if origin.kind == "scores")
         elif node.operator == "-" and alone and kinds == {"sigmoid"} and node.operands[0] == 1:
             kind = "sigmoid"
-        return Origin(kind, maker if kind else "", common.learned, common.given, common.opened)
+        opened = common.opened and node.operator != "@"
+        return Origin(kind, maker if kind else "", common.learned, common.given, opened)
+
+
+def _dimension(arguments: ir.Arguments, result: ir.Value, module: ir.Module) -> int | None:
+    """Which dimension of ``result`` the argument ``dim`` means, where that is known."""
+    dim = ir.static_value(dict(arguments).get("dim"), module.values)  # type: ignore[arg-type]  # compile-time
+    rank = len(result.type.shape)
+    return dim % rank if isinstance(dim, int) and rank else None
+
+
+def _family(row: LayerRow | None) -> str:
+    return "" if row is None else row.family
 
 
 def _holds_values(operand: ir.Operand) -> bool:
