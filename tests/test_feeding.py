@@ -245,6 +245,32 @@ def test_log_probabilities_are_over_the_classes(body: str, code: str) -> None:
     assert [item.code for item in found(train, f"{body}\noutput y")] == ([code] if code else [])
 
 
+_LOSS = """block L(scale: float = 1.0) {
+input s: float[N, C]
+input t: index(C)[N]
+output scale * NLLLoss(s, t)
+}
+block H {
+input s: float[N, C]
+input w: float[N]
+output mean((s -> Linear(1)) - w)
+}"""
+
+
+def test_what_stands_in_a_block_says_where_it_is_used() -> None:
+    (fault,) = found(f"{_LABEL}loss = L(y, t, scale=2.0)", more=_LOSS)
+    assert fault.span is not None and fault.span.line == 5
+    assert fault.notes == ("L(scale=2) is used at <spec>:19, where C is 3",)
+    body = "layer h = H\nw = mean(x, dim=1)\noutput h(x, w)"
+    (warning,) = found("", body, more=_LOSS)
+    assert warning.code == "W0305" and warning.notes == ("H is used at <spec>:16",)
+
+
+def test_the_params_of_a_loss_that_is_a_block_have_names() -> None:
+    (fault,) = found(f"{_LABEL}loss = L(y, t, 2.0)", more=_LOSS)
+    assert fault.code == "E0208" and fault.help == "write `scale=2.0`"
+
+
 def test_the_advice_puts_right_what_it_is_about() -> None:
     (warning,) = found("input t: float[N]\nloss = mean((y - t) ** 2)", _ONE)
     assert (warning.help or "").startswith("write `squeeze(y, -1)` for `y`")

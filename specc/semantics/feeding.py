@@ -6,7 +6,8 @@ models. Non-goal: shapes that do not fit, which the rows' rules refuse."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from specc import ir
 from specc.catalog.pairs import (
@@ -21,6 +22,8 @@ from specc.errors import Collector, Diagnostic, Span
 from specc.semantics.origins import Origins
 from specc.sizes import Poly, evaluate
 
+# How many of the uses that led to a block a message shows.
+_SHOWN_USES = 3
 _FED: dict[str, list[Feeding]] = {}
 for _row in (*FEEDINGS, OF_A_LOGARITHM, OF_A_SOFTMAX):
     for _name in _row.consumers:
@@ -30,8 +33,12 @@ for _row in (*FEEDINGS, OF_A_LOGARITHM, OF_A_SOFTMAX):
 class FeedingLint:
     """What is reported while ``Origins`` goes through models and ``train``: each fault once."""
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(
+        self, collector: Collector, trails: Mapping[int, tuple[str, ...]] | None = None
+    ) -> None:
         self.collector = collector
+        # How nodes of `train` that stand in a block came to be read.
+        self.trails = trails or {}
         self.origins = Origins(self._look)
         self.said: set[tuple[str, Span]] = set()
 
@@ -60,10 +67,11 @@ class FeedingLint:
         elif isinstance(node, ir.Operation) and len(node.operands) == 2 and node.operator != "@":
             self._outer(node, *node.operands, module=module, origins=origins)
 
-    def _say(self, found: Diagnostic) -> None:
+    def _say(self, found: Diagnostic, node: ir.Leaf) -> None:
         if found.span is not None and (found.code, found.span) not in self.said:
             self.said.add((found.code, found.span))
-            self.collector.items.append(found)
+            uses = (*self.trails.get(id(node), ()), *reversed(self.origins.uses))
+            self.collector.items.append(replace(found, notes=(*found.notes, *uses[:_SHOWN_USES])))
 
     def _fed(
         self, row: Feeding, node: ir.FunctionCall, module: ir.Module, origins: Origins
@@ -84,7 +92,8 @@ class FeedingLint:
                 Diagnostic(
                     row.code, row.message.format(**words), node.span, row.help.format(**words),
                     severity=row.severity,
-                )
+                ),
+                node,
             )  # fmt: skip
 
     def _over(self, node: ir.FunctionCall, origins: Origins) -> None:
@@ -102,7 +111,8 @@ class FeedingLint:
                     f" {origin.maker} is over dimension {origin.over} of {fed.type}",
                     node.span,
                     f"take the {origin.maker} over the classes: `dim={classes}`",
-                )
+                ),
+                node,
             )
 
     def _swapped(self, node: ir.FunctionCall, origins: Origins) -> bool:
@@ -125,7 +135,8 @@ class FeedingLint:
                 " the other way round",
                 node.span,
                 swapped_advice(node.function, fed, target),
-            )
+            ),
+            node,
         )
         return True
 
@@ -156,7 +167,8 @@ class FeedingLint:
                 )
                 + "; where every pair is meant, say so by an `unsqueeze`",
                 severity="warning",
-            )
+            ),
+            node,
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from specc import ir
 from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.block_params import Header, bind_params
@@ -30,6 +31,7 @@ from specc.semantics.library import (
     too_much_work,
 )
 from specc.syntax import ast
+from specc.syntax.written import written
 
 
 def is_inlined(graph: Graph, name: str) -> bool:
@@ -63,6 +65,18 @@ def inline(
         return graph.error(
             "E0208", f"`{name}` takes what it is fed by place", named.span,
             f"leave `{named.name}=` out, in the order of its inputs",
+        )  # fmt: skip
+    # `Loss(2.0)(y, t)` has them ahead, as a layer that is made and fed has.
+    behind = [item for item in settings if fed and item.span.start > fed[0].span.start]
+    bare = next((item for item in behind if item.name is None), None)
+    if bare is not None:
+        params = [parameter.name for parameter in definition.tree.parameters]
+        given_names = {item.name for item in settings}
+        free = [param for param in params if param not in given_names]
+        shown = written(bare.node) if bare.node is not None else "..."
+        return graph.error(
+            "E0208", f"`{name}` is fed tensors by place here, and its params are said by name",
+            bare.span, f"write `{free[0]}={shown}`" if free else None,
         )  # fmt: skip
     header = bind_params(graph, definition, settings, span, elaborate)
     if header is None:
@@ -111,6 +125,7 @@ def _read(
         variables=graph.variables, meanings=graph.meanings,
     )  # fmt: skip
     results: list[Entity] = []
+    count = len(graph.nodes)
     for statement in tree.body:
         match statement:
             case ast.Input():
@@ -133,6 +148,8 @@ def _read(
                     statement.span,
                     f"use `{tree.name}` in a model, and put out what it gives",
                 )
+    for node in ir.flat_nodes(graph.nodes[count:]):
+        graph.library.trails.setdefault(id(node), trail)
     graph.conditions += [
         replace(condition, uses=(*condition.uses, span)) for condition in inner.conditions
     ]

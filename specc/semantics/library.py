@@ -82,6 +82,8 @@ class Library:
     counts: dict[int, int] = field(default_factory=dict)
     # Whether every file that the spec uses could be read: what is missing may stand in another.
     complete: bool = True
+    # How a node of `train` came to stand there, where a block says it: the uses, the nearest first.
+    trails: dict[int, tuple[str, ...]] = field(default_factory=dict)
     # How many rounds of loops have been read.
     work: int = 0
     rounds: int = 0

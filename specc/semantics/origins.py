@@ -58,6 +58,8 @@ class Origins:
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
+        # The uses that led into the block that is gone through, the outermost first.
+        self.uses: list[str] = []
         self._known: dict[int, Origin] = {}
         self._read: dict[tuple[int, tuple[Origin, ...]], tuple[Origin, ...]] = {}
 
@@ -140,7 +142,10 @@ class Origins:
         if layer is None:
             return [UNKNOWN] * count
         if layer.module is not None:
-            return self.read(layer.module, fed)
+            self.uses.append(f"{layer.type} is used at {node.span.file}:{node.span.line}")
+            found = self.read(layer.module, fed)
+            self.uses.pop()
+            return found
         common = _joined(fed)
         made = replace(
             self._applied(layer.type, fed[0] if fed else UNKNOWN, common, _family(layer.row)),

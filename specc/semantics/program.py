@@ -135,7 +135,7 @@ def _lint(
     models: Sequence[tuple[ir.Module, Graph]], train: ir.Train | None, collector: Collector
 ) -> None:
     """What the whole program shows that no statement alone does."""
-    feeding = FeedingLint(collector)
+    feeding = FeedingLint(collector, models[0][1].library.trails)
     for model, _ in models:
         feeding.model(model)
     if train is not None:
