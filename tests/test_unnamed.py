@@ -153,6 +153,8 @@ EITHER = [
     ("x -> «Hardtanh(0.5)»", ["Hardtanh(min_val=0.5)", "Hardtanh(max_val=0.5)"]),
     ("image -> «BatchNorm2d(1e-3)»", ["BatchNorm2d(eps=0.001)", "BatchNorm2d(momentum=0.001)"]),
 ]  # fmt: skip
+# One value of two that stand together is either.
+OF_TWO = ["normal_", "trunc_normal_"]
 # Nothing is certain enough to propose.
 NEITHER = [
     "maps -> «GroupNorm(16, 4)»",
@@ -206,6 +208,14 @@ def hold(written: str, wanted: list[str]) -> Diagnostic:
 @pytest.mark.parametrize(("line", "right"), LINES)
 def test_the_call_is_given_as_it_should_be(line: str, right: str) -> None:
     hold(MODEL.format(line), [right])
+
+
+@pytest.mark.parametrize("name", OF_TWO)
+def test_one_moment_is_the_mean_or_the_deviation(name: str) -> None:
+    text = f"spec 1\nmodel M {{\ninput x: float[N, 8]\ninit {name}(0.02) on *.weight\n"
+    (error,) = errors(text + "output x -> Linear(4)\n}\n")
+    assert error.code == "E0208"
+    assert proposals(error.help) == [f"{name}(mean=0.02)", f"{name}(std=0.02)"]
 
 
 @pytest.mark.parametrize(("init", "loss", "optimizer", "more", "right"), TRAINING)

@@ -49,6 +49,11 @@ block Two {
          f"{_LOSS}optimizer SGD(lr=0.1)\nregularize L2(0.1) on *.weight", "`side.*`"),
         (f"{_BODY}side = h -> side: Linear(2)\noutput y, side",
          f"{_LOSS}optimizer SGD(lr=0.1)\nmetric MeanSquaredError(side, side)", "`side.*`"),
+        # Behind what is flat everywhere.
+        ("h = x -> body: Linear(8) -> round\ny = h -> head: Linear(3)\noutput y",
+         f"{_LOSS}optimizer SGD(lr=0.1)", "reaches `body.*`"),
+        ("h = sign(x -> body: Linear(8))\ny = h -> head: Linear(3)\noutput y",
+         f"{_LOSS}optimizer SGD(lr=0.1)", "reaches `body.*`"),
         # Behind a detach.
         ("h = x -> body: Linear(8)\ny = detach(h) -> head: Linear(3)\noutput y",
          f"{_LOSS}optimizer SGD(lr=0.1)", "`body.*`"),
@@ -74,6 +79,9 @@ def test_what_nothing_trains_is_named(model: str, train: str, said: str) -> None
     [
         (f"{_BODY}output y", f"{_LOSS}optimizer SGD(lr=0.1)"),
         (f"{_BODY}output y", _LOSS),
+        # Rounded forwards alone: straight through.
+        ("h = x -> body: Linear(8)\ny = h + detach(round(h) - h) -> head: Linear(3)\noutput y",
+         f"{_LOSS}optimizer SGD(lr=0.1)"),
         (f"{_BODY}side = h -> side: Linear(2)\noutput y, side",
          f"{_LOSS.replace('(y, t)', '(y, t) + mean(side ** 2)')}optimizer SGD(lr=0.1)"),
         ("layer two = Two\ny, side = two(x)\noutput y, side",

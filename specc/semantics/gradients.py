@@ -10,6 +10,8 @@ from typing import Final
 from specc import ir
 
 _STOPS: Final = frozenset(["detach", "stop_gradient"])
+# Of these torch gives a gradient, and it is 0 everywhere.
+_FLAT: Final = frozenset("round floor ceil trunc sign sgn".split())
 
 
 def reached(
@@ -59,8 +61,8 @@ def depends(nodes: Sequence[ir.Node], of: ir.Value, by: ir.Value) -> bool:
 def reached_parameters(
     subject: ir.Module, nodes: Sequence[ir.Node], wanted: Collection[ir.Value]
 ) -> set[str]:
-    """The full names of the parameters that any of ``wanted`` has a gradient to, through ``nodes``:
-    of blocks those inside that the results are computed with."""
+    """The full names of the parameters that any of ``wanted`` has a gradient to that is not 0 for
+    all values, through ``nodes``: of blocks those inside that the results are computed with."""
     return _Reach().go(subject, nodes, wanted)[0]
 
 
@@ -84,7 +86,9 @@ class _Reach:
                 if value.type.differentiable
                 and (id(value) in needed or aliases.get(id(value), set()) & needed)
             )
-            if not places or (isinstance(node, ir.FunctionCall) and stops(node)):
+            if not places or (
+                isinstance(node, ir.FunctionCall) and (stops(node) or node.function in _FLAT)
+            ):
                 continue
             operands = list(ir.node_operands(node))
             if isinstance(node, ir.State) and node.kind == "parameter":

@@ -195,9 +195,11 @@ def _readings(
     single = [item for item in given if item.name is None]
     if len(single) == 1 and not piped and all(len(names) != 1 for names in row.unnamed):
         named = {item.name: item for item in given if item.name is not None}
+        pair = row.unnamed[-1]
         takers = [
             each.name for each in ours
             if each.name not in named and _suits(row, each, single[0].value, params)
+            and (len(pair) != 2 or each.name in pair)
         ]  # fmt: skip
         for name in takers if len(takers) == 2 else ():
             yield _reading(row, {name: single[0], **named}, given, piped, span)
