@@ -97,6 +97,25 @@ def test_an_unstated_tie_is_a_fault_and_stated_it_is_none(body: str, said: str) 
         (f"{QKV}\n  output softmax(bmm(q, k), dim=-1) @ v", ["bmm(q, k.mT)"]),
         (f"{QKV}\n  output q + k.mT + v", ["q + k"]),
         ("input x: float[N, T, 8]\n  output reshape(x, N, 64)", []),
+        ("input x: float[N, T, 8]\n  output x - mean(x, dim=1)",
+         ["x - mean(x, dim=1, keepdim=true)"]),
+        ("input x: float[N, T, 8]\n  input m: unit[N, T]\n  output sum(m * x, dim=1)",
+         ["unsqueeze(m, -1) * x"]),
+        ("input x: float[N, T, 8]\n  output x / sum(x, -1)", ["x / sum(x, -1, keepdim=true)"]),
+        ("input x: float[N, T, 8]\n  input m: unit[N, T]\n  output sum(x * m, dim=1)",
+         ["x * unsqueeze(m, -1)"]),
+        ("input x: float[N, 8]\n  input m: unit[N]\n  output x * m", ["x * unsqueeze(m, -1)"]),
+        ("input x: float[N, T, 8]\n  input m: bool[N, T]\n  output masked_fill(x, m, 0.0)",
+         ["masked_fill(x, unsqueeze(m, -1), 0.0)"]),
+        ("input x: float[N, T, 8]\n  input m: bool[N, T]\n  output where(m, x, 0.0)",
+         ["where(unsqueeze(m, -1), x, 0.0)"]),
+        ("input x: float[N, T, 8]\n  input m: bool[N, T]\n  output masked_fill(x @ x.mT, m, -9.0)",
+         ["masked_fill(x @ x.mT, unsqueeze(m, -1), -9.0)",
+          "masked_fill(x @ x.mT, unsqueeze(m, 1), -9.0)"]),
+        ("input x: float[N, T, 8]\n  input m: float[N, S, 8]\n"
+         "  output TransformerDecoder(nhead=2, num_layers=1)(x, m)",
+         ["TransformerDecoder(nhead=2, num_layers=1, batch_first=true)(x, m)"]),
+        ("input x: float[N]\n  input y: float[M]\n  output x + y", []),
         ("input x: float[N, 1]\n  output squeeze(x, 0)", []),
         ("input x: float[N, 8]\n  input y: float[M, 8]\n  output x + y", []),
     ],
@@ -109,6 +128,14 @@ def test_what_is_proposed_checks_where_it_is_put(body: str, forms: list[str]) ->
         text[: fault.span.start] + form + text[fault.span.end :] for form in forms if fault.span
     ]
     assert all(found(each) == [] for each in changed)
+
+
+def test_scores_of_a_sequence_have_their_classes_second() -> None:
+    train = "train {\n  input t: index(3)[N, T]\n  loss = CrossEntropyLoss(y, t)\n}"
+    text = of("input x: float[N, T, 8]\n  y = x -> Linear(3)\n  output y", rest=train)
+    fault = tie(text)
+    assert (fault.help or "").startswith("write `CrossEntropyLoss(y.mT, t)`; if that is meant")
+    assert [found(each) for each in with_fix(text, fault)] == [[]]
 
 
 def test_remainders_and_bounds_stay_conditions() -> None:

@@ -1,17 +1,18 @@
-"""What the line of a tie may have meant: another operand's dimensions exchanged, proposed where
-that, put in its place, checks.
+"""What the line of a tie may have meant, proposed where that, put in its place, checks.
 
-Non-goals: which equalities are ties (``ties``), and what else a message proposes."""
+Non-goals: which equalities are ties (``ties``), which forms are tried (``tie_forms``), and what
+else a message proposes."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from specc.errors import Collector, Diagnostic, Span
+from specc.semantics.tie_forms import forms
 from specc.semantics.ties import TIE
 from specc.syntax import ast
 from specc.syntax.written import written
@@ -19,8 +20,6 @@ from specc.syntax.written import written
 # What checks a changed text, and gives what it reports.
 Check = Callable[[str], Collector]
 
-_PRODUCTS: Final = frozenset(["matmul", "bmm", "mm", "mv", "addmm", "addbmm", "baddbmm"])
-_TENSORS: Final = (ast.Name, ast.Call, ast.Subscript, ast.Attribute, ast.Binary)
 _MOST_TIES: Final = 4
 _MOST_LINES: Final = 5
 # The trials of one file take no longer than reading it a few times would.
@@ -42,11 +41,14 @@ def settle_ties(
         made = first
         place = _at(tree, first.span) if first.span is not None else None
         if len(settled) < _MOST_TIES and place is not None and place.span.file == file:
-            mended = _mended(place, collector, text, check, deadline)
+            mended = _mended(place, first.notes, collector, text, check, deadline)
             if mended:
                 said = " or ".join(f"`{each}`" for each in mended)
                 made = replace(made, help=f"write {said}; {made.help}")
-        lines = dict.fromkeys(item.span.line for item in others if item.span is not None)
+        own = first.span.line if first.span is not None else 0
+        lines = dict.fromkeys(
+            item.span.line for item in others if item.span is not None and item.span.line != own
+        )
         if lines:
             made = replace(made, notes=(*made.notes, f"so does what stands in {_listed(lines)}"))
         settled[first] = made
@@ -61,13 +63,14 @@ def _listed(lines: Iterable[int]) -> str:
 
 
 def _mended(
-    place: ast.Expression, before: Collector, text: str, check: Check, deadline: float
-) -> list[str]:
+    place: ast.Expression, reasons: Sequence[str], before: Collector, text: str, check: Check,
+    deadline: float,
+) -> list[str]:  # fmt: skip
     """The forms of the expression at ``place`` with which the fewest ties are left, and nothing
     else is wrong that was not before."""
     found: list[str] = []
     least = _ties(before)
-    for candidate in _exchanged(place):
+    for candidate in forms(place, reasons):
         if time.monotonic() > deadline:
             break
         said = written(candidate)
@@ -107,27 +110,3 @@ def _children(node: ast.Node) -> Iterator[ast.Node]:
             yield value
         elif isinstance(value, tuple) and not isinstance(value, Span):
             yield from (item for item in value if isinstance(item, ast.Node))
-
-
-def _exchanged(expression: ast.Expression) -> Iterator[ast.Expression]:
-    """``expression`` with the last two dimensions of one operand exchanged, the last operand
-    first: of a product, or where an exchange that is written goes."""
-    if isinstance(expression, ast.Binary):
-        for side in ("right", "left"):
-            for other in _transposed(getattr(expression, side), expression.operator == "@"):
-                yield expression.model_copy(update={side: other})
-    elif isinstance(expression, ast.Call):
-        multiplies = isinstance(expression.callee, ast.Name) and expression.callee.name in _PRODUCTS
-        for place, argument in reversed([*enumerate(expression.arguments)]):
-            for other in _transposed(argument.value, multiplies):
-                changed = argument.model_copy(update={"value": other})
-                listed = expression.arguments
-                arguments = (*listed[:place], changed, *listed[place + 1 :])
-                yield expression.model_copy(update={"arguments": arguments})
-
-
-def _transposed(operand: ast.Expression, multiplies: bool) -> Iterator[ast.Expression]:
-    if isinstance(operand, ast.Attribute) and operand.name in ("T", "mT"):
-        yield operand.value
-    elif multiplies and isinstance(operand, _TENSORS):
-        yield ast.Attribute(span=operand.span, value=operand, name="mT")
