@@ -271,6 +271,26 @@ def test_the_params_of_a_loss_that_is_a_block_have_names() -> None:
     assert fault.code == "E0208" and fault.help == "write `scale=2.0`"
 
 
+@pytest.mark.parametrize(
+    ("line", "codes_"),
+    [
+        ("softmax(softmax(y, dim=1), dim=-1)", ["W0304"]),
+        ("y -> Softmax(dim=-1) -> Softmax(1)", ["W0304"]),
+        ("log_softmax(y -> Softmax(dim=1) -> Dropout(0.1), dim=1)", ["W0304"]),
+        ("sigmoid(1 - sigmoid(y))", ["W0304"]),
+        ("y -> Sigmoid -> Sigmoid", ["W0304"]),
+        ("softmax(softmax(y, dim=1), dim=0)", []),
+        ("softmax(softmax(y, dim=1) / 0.1, dim=1)", []),
+        ("log_softmax(log_softmax(y, dim=1), dim=0)", []),
+        ("softmax(topk(softmax(y, dim=1), 2, dim=1)[0], dim=1)", []),
+        ("sigmoid(y) * sigmoid(2 * y)", []),
+    ],
+)
+def test_probabilities_are_not_made_of_probabilities(line: str, codes_: list[str]) -> None:
+    body = f"y = x -> Linear(3)\noutput {line}"
+    assert [item.code for item in found("", body)] == codes_
+
+
 def test_the_advice_puts_right_what_it_is_about() -> None:
     (warning,) = found("input t: float[N]\nloss = mean((y - t) ** 2)", _ONE)
     assert (warning.help or "").startswith("write `squeeze(y, -1)` for `y`")

@@ -436,3 +436,27 @@ def test_what_a_type_says_of_values_comes_out_of_blocks_and_rounds() -> None:
     with pytest.raises(SpecError) as caught:
         analyse(CARRIED.replace("-> Pass(2 * k)", "-> Pass(k)"), "m.spec")
     assert caught.value.code == "E0242"
+
+
+@pytest.mark.parametrize(
+    ("given", "layer", "moved"),
+    [
+        ("float[N, T, 8]", "Conv1d(4, 3)", "transpose(x, 1, 2)"),
+        ("float[N, T, 8]", "BatchNorm1d", "transpose(x, 1, 2)"),
+        ("float[N, H, W, 3]", "Conv2d(4, 3)", "permute(x, 0, 3, 1, 2)"),
+        ("float[N, H, W, D, 3]", "Conv3d(4, 3)", "permute(x, 0, 4, 1, 2, 3)"),
+        ("float[N, H, W, 3]", "GroupNorm(1)", "permute(x, 0, 3, 1, 2)"),
+        ("float[N, C, H, W]", "Conv2d(4, 3)", ""),
+        ("float[N, T]", "Linear(4)", ""),
+    ],
+)
+def test_channels_that_come_last_are_told_where_to_go(given: str, layer: str, moved: str) -> None:
+    text = f"spec 1\nmodel M {{\n  input x: {given}\n  output x -> {layer}\n}}\n"
+    with pytest.raises(SpecError) as caught:
+        analyse(text, "m.spec")
+    (fault,) = caught.value.diagnostics()
+    said = f"if its channels come last, feed it `{moved}`; if not, " if moved else ""
+    assert fault.code == "E0308" and (fault.help or "").startswith(f"{said}give the input")
+    if moved:
+        changed = text.replace("output x", f"output {moved}")
+        assert analyse(changed, "m.spec") is not None

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from specc import front
 from specc.errors import Diagnostic, SpecError
 from specc.semantics import analyse
 
@@ -128,6 +129,17 @@ def test_what_is_proposed_checks_where_it_is_put(body: str, forms: list[str]) ->
         text[: fault.span.start] + form + text[fault.span.end :] for form in forms if fault.span
     ]
     assert all(found(each) == [] for each in changed)
+
+
+def test_other_places_of_a_tie_are_told_with_their_files() -> None:
+    text = (
+        'spec 1\nuse "std/nt_xent_loss.spec"\nmodel M {\n  input x: float[N, 8]\n'
+        "  input y: float[M, 8]\n  layer f = Linear(4)\n  p = f(x)\n  q = f(y)\n  output p, q\n}\n"
+        "train {\n  loss = NTXentLoss(p, q)\n  optimizer SGD(lr=0.1)\n}\n"
+    )
+    (fault,) = [item for item in front.check_text(text, "m.spec")[1] if item.severity == "error"]
+    assert fault.code == "E0311" and fault.span is not None and fault.span.line == 12
+    assert fault.notes[-1].startswith("so does what stands in <specc>/std/nt_xent_loss.spec:")
 
 
 def test_scores_of_a_sequence_have_their_classes_second() -> None:

@@ -223,6 +223,12 @@ OF_A_SOFTMAX: Final = Feeding(
     "warning",
 )
 
+# What makes probabilities of scores, by what of probabilities it would be a second time.
+TWICE: Final[dict[str, Kind]] = {
+    **dict.fromkeys("softmax log_softmax Softmax LogSoftmax".split(), "softmax"),
+    **dict.fromkeys("sigmoid logsigmoid Sigmoid LogSigmoid".split(), "sigmoid"),
+}  # fmt: skip
+
 # Losses whose target is a probability, which a type says that is `unit`.
 OF_PROBABILITIES: Final = (*_BINARY, *_BINARY_OF_LOGITS)
 

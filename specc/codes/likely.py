@@ -24,11 +24,11 @@ ROWS = {
         "Say `batch_first=true`, or index the dimension of the steps.",
     ),
     "W0304": Code(
-        "a loss, or a logarithm, of what is better given another way",
+        "a loss, a logarithm or a softmax of what is better given another way",
         (
             "The logarithm of a softmax is infinite where a probability is too small for a float; "
-            "a cross entropy of sigmoids can never be sure; PoissonNLLLoss takes the logarithm of "
-            "a rate, unless `log_input=false` is said."
+            "a cross entropy of sigmoids can never be sure; a softmax of a softmax is nearly flat; "
+            "PoissonNLLLoss takes the logarithm of a rate, unless `log_input=false` is said."
         ),
         "loss = NLLLoss(log(p), label)",
         "Write what the message proposes.",

@@ -16,10 +16,11 @@ from specc.catalog.pairs import (
     OF_A_LOGARITHM,
     OF_A_SOFTMAX,
     ONE_SIDED,
+    TWICE,
     Feeding,
 )
 from specc.errors import Collector, Diagnostic, Span
-from specc.semantics.origins import Origins
+from specc.semantics.origins import Origins, dimension
 from specc.sizes import Poly, evaluate
 
 # How many of the uses that led to a block a message shows.
@@ -61,11 +62,17 @@ class FeedingLint:
                 for row in _FED.get(node.function, ()):
                     self._fed(row, node, module, origins)
                 self._over(node, origins)
+                self._twice(node, node.function, dict(node.arguments), module, origins)
             if node.row.family == "pairwise" and len(node.arguments) >= 2:
                 first, second = (operand for _, operand in node.arguments[:2])
                 self._outer(node, first, second, module, origins)
         elif isinstance(node, ir.Operation) and len(node.operands) == 2 and node.operator != "@":
             self._outer(node, *node.operands, module=module, origins=origins)
+        elif isinstance(node, ir.LayerCall):
+            layer = module.by_path.get(node.layer)
+            if layer is not None and layer.module is None and node.inputs:
+                arguments = {**dict(layer.arguments), "input": node.inputs[0]}
+                self._twice(node, layer.type, arguments, module, origins)
 
     def _say(self, found: Diagnostic, node: ir.Leaf) -> None:
         if found.span is not None and (found.code, found.span) not in self.said:
@@ -114,6 +121,32 @@ class FeedingLint:
                 ),
                 node,
             )
+
+    def _twice(
+        self, node: ir.FunctionCall | ir.LayerCall, name: str,
+        arguments: Mapping[str, ir.Operand], module: ir.Module, origins: Origins,
+    ) -> None:  # fmt: skip
+        """Warns of a softmax of probabilities over the same dimension, of a sigmoid of others."""
+        kind, fed = TWICE.get(name), arguments.get("input")
+        if kind is None or not isinstance(fed, ir.Value):
+            return
+        origin = origins.of(fed)
+        if origin.kind != kind:
+            return
+        if kind == "softmax":
+            own = dimension(arguments.get("dim"), fed, module)
+            if own is None or origin.over != own:
+                return
+        self._say(
+            Diagnostic(
+                "W0304",
+                f"{name} of probabilities, which {origin.maker} gives: it is applied twice",
+                node.span,
+                "take one of the two away",
+                severity="warning",
+            ),
+            node,
+        )
 
     def _swapped(self, node: ir.FunctionCall, origins: Origins) -> bool:
         """Reports a one-sided loss whose target is learned, and whose input is not."""

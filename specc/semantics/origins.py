@@ -153,7 +153,9 @@ class Origins:
             given=common.given,
         )
         if layer.type in OVER:
-            made = replace(made, over=_dimension(layer.arguments, results[0], module))
+            made = replace(
+                made, over=dimension(dict(layer.arguments).get("dim"), results[0], module)
+            )
         if layer.type == "MultiheadAttention":  # its outputs, then its weights
             scores = replace(made, kind="scores", maker=layer.type)
             return [scores, *[made] * (count - 1)]
@@ -172,7 +174,9 @@ class Origins:
                 )
                 if node.function in OVER:
                     result = next(ir.result_values(node.result))
-                    return replace(made, over=_dimension(node.arguments, result, module))
+                    return replace(
+                        made, over=dimension(dict(node.arguments).get("dim"), result, module)
+                    )
                 return made
             case ir.Operation():
                 return self._operated(node)
@@ -223,9 +227,9 @@ class Origins:
         return Origin(kind, maker if kind else "", common.learned, common.given, opened)
 
 
-def _dimension(arguments: ir.Arguments, result: ir.Value, module: ir.Module) -> int | None:
+def dimension(dim: object, result: ir.Value, module: ir.Module) -> int | None:
     """Which dimension of ``result`` the argument ``dim`` means, where that is known."""
-    dim = ir.static_value(dict(arguments).get("dim"), module.values)  # type: ignore[arg-type]  # compile-time
+    dim = ir.static_value(dim, module.values)  # type: ignore[arg-type]  # compile-time
     rank = len(result.type.shape)
     return dim % rank if isinstance(dim, int) and rank else None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -45,21 +45,24 @@ def settle_ties(
             if mended:
                 said = " or ".join(f"`{each}`" for each in mended)
                 made = replace(made, help=f"write {said}; {made.help}")
-        own = first.span.line if first.span is not None else 0
-        lines = dict.fromkeys(
-            item.span.line for item in others if item.span is not None and item.span.line != own
-        )
-        if lines:
-            made = replace(made, notes=(*made.notes, f"so does what stands in {_listed(lines)}"))
+        own = (first.span.file, first.span.line) if first.span is not None else ("", 0)
+        places = dict.fromkeys((item.span.file, item.span.line) for item in others if item.span)
+        places.pop(own, None)
+        if places:
+            told = _listed([*places], own[0])
+            made = replace(made, notes=(*made.notes, f"so does what stands in {told}"))
         settled[first] = made
     collector.items[:] = [settled.get(item, item) for item in collector.items
                           if item.code != TIE or item in settled]  # fmt: skip
 
 
-def _listed(lines: Iterable[int]) -> str:
-    shown = [str(line) for line in lines]
+def _listed(places: Sequence[tuple[str, int]], own: str) -> str:
+    """The places as a message shows them: the lines of the file ``own`` by their numbers."""
+    here = all(file == own for file, _ in places)
+    shown = [str(line) if here else f"{file}:{line}" for file, line in places]
     more = f" and {len(shown) - _MOST_LINES} more" if len(shown) > _MOST_LINES else ""
-    return f"line{'s' if len(shown) > 1 else ''} {', '.join(shown[:_MOST_LINES])}{more}"
+    word = ("lines " if len(shown) > 1 else "line ") if here else ""
+    return f"{word}{', '.join(shown[:_MOST_LINES])}{more}"
 
 
 def _mended(

@@ -255,13 +255,28 @@ def known(call: Call, size: Size) -> int | None:
 def told(call: Call, name: str, size: Size, tensor: TensorType) -> Size:
     """``size`` as an inferred argument; E0308 where it is not fixed."""
     if known(call, size) is None:
+        advice = f"give the input a number or a param for {size}: a weight has a fixed size"
+        moved = _channels_second(call, size, tensor)
+        if name in ("in_channels", "num_features", "num_channels") and moved:
+            advice = f"if its channels come last, feed it `{moved}`; if not, {advice}"
         raise RuleError(
             "E0308",
             f"{name} of {call.name} cannot be told: it is the unknown size {size} of {tensor}",
-            help=f"give the input a number or a param for {size}: a weight has a fixed size",
+            help=advice,
             argument=name,
         )
     return size
+
+
+def _channels_second(call: Call, size: Size, tensor: TensorType) -> str:
+    """How a tensor is fed whose channels, of a known number, are the last dimension where an
+    unknown ``size`` is the second; empty where they are not."""
+    rank = len(tensor.shape)
+    if rank < 3 or tensor.shape[1] != size or known(call, tensor.shape[-1]) is None:
+        return ""
+    if rank == 3:
+        return "transpose(x, 1, 2)"
+    return f"permute(x, 0, {rank - 1}, {', '.join(map(str, range(1, rank - 1)))})"
 
 
 def product(sizes: Iterable[Size]) -> Size:
