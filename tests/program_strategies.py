@@ -196,7 +196,7 @@ class Writer:
     def statement(self, scope: Scope) -> list[str]:
         kinds = ["assign"] * 4 + ["swap", "split"]
         if scope.depth < 3:
-            kinds += ["for", "for", "if", "list"]
+            kinds += ["for", "for", "if", "list", "grow"]
         if scope.depth == 0:
             kinds.append("layer")
         match self.one_of(*kinds):
@@ -218,6 +218,8 @@ class Writer:
                 return self.branch(scope)
             case "list":
                 return self.listing(scope)
+            case "grow":
+                return self.growing(scope)
             case "layer":
                 kind = self.one_of(f"Linear({scope.size})", "BatchNorm1d")
                 name = f"{'norm' if kind == 'BatchNorm1d' else 'shared'}_{len(scope.shared)}"
@@ -273,6 +275,35 @@ class Writer:
         used = self.one_of(
             f"{name}[0] + {name}[1]", f"mean(stack({name}, dim=0), dim=0)", f"{name}[-1]"
         )
+        self.bind(scope, target)
+        return [*lines, f"{target} = {used}"]
+
+    def growing(self, scope: Scope) -> list[str]:
+        """A list that gets an item a round, or each other round, and may lose some again."""
+        free = [name for name in VARIABLES if name not in scope.variables]
+        if not free:
+            return []
+        variable = free[-1]
+        inner = scope.inner(variable)
+        name = f"grown_{scope.depth}"
+        lines = [f"{name} = {self.one_of('[]', f'[{self.value(scope)}]')}"]
+        body = self.statements(inner, 2)
+        if self.chance(2):
+            body.append(f"{self.rebound(inner)} = mean(stack({name} + [x], dim=0), dim=0)")
+        body.append(f"{name} = {name} + [{self.expression(inner)}]")
+        if self.chance(3):
+            body += [f"if {variable} % 2 == 1 {{", f"{name} = {name} + [{self.value(inner)}]", "}"]
+        over = self.one_of("range(2)", "range(3)", "(2, 3)")
+        lines += [f"for {variable} in {over} {{", *body, "}"]
+        target = self.target(scope)
+        if self.chance(3):
+            taken = f"{target} = {self.value(scope)} + {name}[-1]"
+            lines += [f"for {variable} in range(2) {{", taken, f"{name} = {name}[:-1]", "}"]
+            if target not in scope.values:
+                return lines
+            used = self.value(scope)
+        else:
+            used = self.one_of(f"{name}[0] + {name}[-1]", f"mean(stack({name}, dim=0), dim=0)")
         self.bind(scope, target)
         return [*lines, f"{target} = {used}"]
 
