@@ -181,6 +181,23 @@ def test_what_a_declared_block_asks_is_told_where_it_is_fed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spec", "right", "wrong", "code"),
+    [
+        ("dqn", "fc1: Linear(hidden)", "fc1: Lineer(hidden)", "E0201"),
+        ("distillation", "norm: BatchNorm2d", "norm: BatchNorm2e", "E0201"),
+        ("wgan", "LeakyReLU(0.2)", 'LeakyReLU(0.2 + "a")', "E0225"),
+        ("diffusion", "// 2) / (dim // 2", '// 2) / (dim // 2 + "a"', "E0225"),
+    ],
+)
+def test_a_model_that_train_calls_is_told_once_and_nothing_follows_from_it(
+    spec: str, right: str, wrong: str, code: str
+) -> None:
+    text = (ROOT / "specs" / f"{spec}.spec").read_text(encoding="utf-8")
+    assert right in text
+    assert [each for each, _ in places(text.replace(right, wrong, 1))] == [code]
+
+
+@pytest.mark.parametrize(
     "path", sorted((ROOT / "specs").glob("*.spec")), ids=lambda path: path.stem
 )
 def test_from_an_input_of_no_type_nothing_follows(path: Path) -> None:
