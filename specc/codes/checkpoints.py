@@ -13,7 +13,8 @@ ROWS: Final[Mapping[str, Code]] = {
         (
             "A path is the name of a tensor or of a module in the checkpoint, with `*` for any "
             "characters and `?` for one. What they stand for goes to the other side of `->`, so "
-            "that both sides have the same ones, in the same order."
+            "that both sides have the same ones, in the same order. `cat` has several paths on the "
+            "left, `split` on the right; both stand below what is about names in the file."
         ),
         '"layers.*.fc" -> "blocks.fc"',
         'Write the wildcards on both sides: `"layers.*.fc" -> "blocks.*.fc"`.',
@@ -21,8 +22,8 @@ ROWS: Final[Mapping[str, Code]] = {
     "E0261": Code(
         "a map of weights that speaks of tensors which the model does not have",
         (
-            "`fresh` and `copy` are about the names in the model's state_dict; what they name must "
-            "be there."
+            "`fresh` and `copy` are about the names in the model's state_dict, and so is the right "
+            "of `cat` and `split`; what they name must be there."
         ),
         'fresh "haed"',
         "Take the name that the message proposes, or one that `specc show` lists.",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from specc import ir
 from specc.emit.expressions import call, dotted
@@ -28,6 +29,8 @@ from specc.emit.statements import (
 from specc.semantics.checkpoints import expression
 
 _NAME, _TENSOR, _STATE = ast.Name("name"), ast.Name("tensor"), ast.Name("state")
+_OWN: Final = ast.Name("own")
+_TWICE: Final = "two tensors have one name"
 _PAIR = ast.Tuple([_NAME, _TENSOR], ast.Store())
 
 
@@ -60,15 +63,18 @@ def from_checkpoint(module: ir.Module) -> Function:
 
 
 def _mapped(lines: Sequence[ir.MapLine], loaded: ast.expr) -> list[Statement]:
-    inner = [_in_file(line) for line in lines if line.verb not in ("copy", "fresh")]
+    inner = [_in_file(line) for line in lines if line.verb in ("rename", "drop", "transpose")]
     if any(line.verb == "rename" for line in lines):
         new = ast.Compare(_NAME, [ast.NotIn()], [_STATE])
         equal = call(dotted("torch.equal"), _at(_NAME), _TENSOR)
-        inner.append(Assert(ast.BoolOp(ast.Or(), [new, equal]), "two tensors have one name"))
+        inner.append(Assert(ast.BoolOp(ast.Or(), [new, equal]), _TWICE))
     inner.append(Assign(_at(_NAME), _TENSOR))
     items = call(ast.Attribute(loaded, "items", ast.Load()))
     statements: list[Statement] = [Assign(_STATE, ast.Dict([], [])), For(_PAIR, items, inner)]
-    statements += [_copied(line) for line in lines if line.verb == "copy"]
+    if any(line.verb == "split" for line in lines):
+        statements.append(Assign(_OWN, call(dotted("model.state_dict"))))
+    made = {"copy": _copied, "cat": _joined, "split": _divided}
+    statements += [made[line.verb](line) for line in lines if line.verb in made]
     fresh = [line for line in lines if line.verb == "fresh"]
     if fresh:
         tests = [_matches(path) for line in fresh for path in line.paths]
@@ -85,7 +91,7 @@ def _mapped(lines: Sequence[ir.MapLine], loaded: ast.expr) -> list[Statement]:
 def _in_file(line: ir.MapLine) -> Statement:
     where = mark(line.span)
     if line.verb == "rename":
-        return Assign(_NAME, _renamed(line.paths[0], line.target), where)
+        return Assign(_NAME, _renamed(line.paths[0], line.targets[0]), where)
     test = _any([_matches(path) for path in line.paths])
     if line.verb == "drop":
         return If(test, [Continue()], mark=where)
@@ -95,8 +101,65 @@ def _in_file(line: ir.MapLine) -> Statement:
 def _copied(line: ir.MapLine) -> Statement:
     path = line.paths[0]
     items = call(ast.Name("list"), call(dotted("state.items")))
-    copied = Assign(_at(_renamed(path, line.target)), _TENSOR)
+    copied = Assign(_at(_renamed(path, line.targets[0])), _TENSOR)
     return For(_PAIR, items, [If(_matches(path), [copied], mark=mark(line.span))])
+
+
+def _joined(line: ir.MapLine) -> Statement:
+    """``state[whole] = torch.cat(...)`` for each name that the first of the parts stands for."""
+    whole, parts = ast.Name("whole"), ast.Name("parts")
+    return _of_each(
+        line,
+        [
+            Assign(parts, _of_parts(line.paths, _popped)),
+            Assign(whole, _renamed(line.paths[0], line.targets[0])),
+            Assert(ast.Compare(whole, [ast.NotIn()], [_STATE]), _TWICE),
+            Assign(_at(whole), call(dotted("torch.cat"), parts)),
+        ],
+    )
+
+
+def _divided(line: ir.MapLine) -> Statement:
+    """The stretches that the model's own tensors have, one after the other."""
+    whole, parts = ast.Name("whole"), ast.Name("parts")
+    own = ast.Subscript(_OWN, ast.Name("part"), ast.Load())
+    lengths = ast.ListComp(call(ast.Name("len"), own), [_each("part", parts)])
+    pieces = call(ast.Attribute(whole, "split", ast.Load()), lengths)
+    keys = call(dotted("state.keys"))
+    apart = call(ast.Attribute(keys, "isdisjoint", ast.Load()), parts)
+    return _of_each(
+        line,
+        [
+            Assign(parts, _of_parts((line.paths[0], *line.targets), lambda name: name, first=1)),
+            Assign(whole, _popped(_NAME)),
+            Assert(apart, _TWICE),
+            Evaluate(call(dotted("state.update"), call(ast.Name("zip"), parts, pieces))),
+        ],
+    )
+
+
+def _of_each(line: ir.MapLine, made: list[Statement]) -> Statement:
+    """``made`` for each name that the first path of ``line`` stands for."""
+    names = call(ast.Name("list"), _STATE)
+    return For(_NAME, names, [If(_matches(line.paths[0]), made, mark=mark(line.span))])
+
+
+def _of_parts(
+    paths: Sequence[str], of: Callable[[ast.expr], ast.expr], *, first: int = 0
+) -> ast.expr:  # fmt: skip
+    """``of`` each name that ``name``, for which the first path stands, gives for the paths from
+    place ``first`` on."""
+    written: list[ast.expr] = [_written(path) for path in paths[first:]]
+    renamed = call(dotted("re.sub"), _raw(f"^{expression(paths[0])}"), ast.Name("part"), _NAME)
+    return ast.ListComp(of(renamed), [_each("part", ast.Tuple(written, ast.Load()))])
+
+
+def _popped(name: ast.expr) -> ast.expr:
+    return call(dotted("state.pop"), name)
+
+
+def _each(variable: str, through: ast.expr) -> ast.comprehension:
+    return ast.comprehension(ast.Name(variable, ast.Store()), through, [], 0)
 
 
 def _at(key: ast.expr) -> ast.expr:
@@ -124,6 +187,11 @@ def _renamed(path: str, target: str) -> ast.expr:
         return call(dotted("name.removeprefix"), ast.Constant(old))
     if old is not None and new is not None:
         return call(dotted("re.sub"), _raw(f"^{re.escape(old)}"), ast.Constant(new), _NAME)
+    return call(dotted("re.sub"), _raw(f"^{expression(path)}"), _written(target), _NAME)
+
+
+def _written(target: str) -> ast.expr:
+    """What ``re.sub`` puts for a name: ``target``, the groups of the path in its wildcards."""
     numbers = iter(range(1, len(target) + 1))
     # A digit behind a group's number would be read as a part of it.
     written = re.sub(
@@ -131,7 +199,7 @@ def _renamed(path: str, target: str) -> ast.expr:
         lambda found: f"\\g<{next(numbers)}>" if found[2] else f"\\{next(numbers)}",
         target.replace("\\", r"\\"),
     )
-    return call(dotted("re.sub"), _raw(f"^{expression(path)}"), _raw(written), _NAME)
+    return _raw(written)
 
 
 def _prefix(path: str) -> str | None:

@@ -53,7 +53,7 @@ def facts(model: ir.Module, spec: str) -> CheckpointFacts | None:
     parts += [f"{len(unknown)} not in the model: {_few(unknown)}"] if unknown else []
     return CheckpointFacts(
         written, "; ".join(parts),
-        {name: tuple(s.name for s in sources) for name, sources in found.taken.items()
+        {name: tuple(source.name for source in found.sources(name)) for name in found.taken
          if name in known},
         tuple(sorted(found.transposed)), tuple(found.dropped), tuple(found.fresh), missing, unknown,
     )  # fmt: skip

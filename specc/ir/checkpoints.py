@@ -15,10 +15,11 @@ class MapLine:
     """One line of a map, in the order of the text.
 
     ``rename``, ``drop`` and ``transpose`` are about the names in the file, as the lines above left
-    them; ``copy`` and ``fresh`` about those in the model. ``target`` is what a ``rename`` or a
-    ``copy`` makes of its one path, and empty otherwise."""
+    them; ``copy`` and ``fresh`` about those in the model; ``cat`` makes of the first one of the
+    second, ``split`` several. ``targets`` are what they are called then: one of a ``rename``, a
+    ``copy`` and a ``cat``, none of what picks."""
 
-    verb: Literal["rename", "copy", "drop", "transpose", "fresh"]
+    verb: Literal["rename", "copy", "cat", "split", "drop", "transpose", "fresh"]
     paths: tuple[str, ...]
-    target: str
+    targets: tuple[str, ...]
     span: Span

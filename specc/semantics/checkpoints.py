@@ -64,24 +64,25 @@ def expression(path: str, *, atomic: bool = False) -> str:
 def read_map(
     graph: Graph, model: ir.Module, lines: Sequence[ast.MapLine]
 ) -> tuple[ir.MapLine, ...]:
-    """The lines as far as they can be read; E0260 for a path that is none, E0261 for one that
-    names nothing of ``model``."""
+    """The lines as far as they can be read; E0260 for a path that is none, for sides that do not go
+    together and for lines in an order that cannot be, E0261 for a path that names nothing of
+    ``model``."""
     names = tensor_names(model)
     # What was reported may be missing from the model.
     told = graph.collector.failed
-    found = []
+    found: list[ir.MapLine] = []
     for line in lines:
-        patterns = (*line.paths, *([] if line.target is None else [line.target]))
         # All are looked at, so that each is reported.
-        fits = [_is_path(graph, pattern) for pattern in patterns]
-        if not all(fits) or not _is_pair(graph, line):
+        fits = [_is_path(graph, pattern) for pattern in (*line.paths, *line.targets)]
+        if not all(fits) or not _are_sides(graph, line) or not _is_in_order(graph, line, found):
             continue
-        own = line.paths if line.verb == "fresh" else patterns if line.verb == "copy" else ()
+        own = [*(line.paths if line.verb in ("fresh", "copy") else ())]
+        own += line.targets if line.verb != "rename" else ()
         if not told and not all([_is_known(graph, pattern, names, model) for pattern in own]):
             continue
-        target = "" if line.target is None else line.target.text
         paths = tuple(pattern.text for pattern in line.paths)
-        found.append(ir.MapLine(line.verb, paths, target, line.span))
+        targets = tuple(pattern.text for pattern in line.targets)
+        found.append(ir.MapLine(line.verb, paths, targets, line.span))
     return tuple(found)
 
 
@@ -116,20 +117,52 @@ def _is_path(graph: Graph, pattern: ast.Pattern) -> bool:
     return False
 
 
-def _is_pair(graph: Graph, line: ast.MapLine) -> bool:
-    """Whether both sides of ``->`` have the same wildcards and are not the same."""
-    if line.target is None:
+def _are_sides(graph: Graph, line: ast.MapLine) -> bool:
+    """Whether both sides of ``->`` have the same wildcards and are not the same; of a ``cat`` or a
+    ``split``, whether one side is of several."""
+    if not line.targets:
         return True
-    left, right = line.paths[0].text, line.target.text
-    if left == right:
-        problem = f"both sides are `{left}`: this changes nothing"
+    left, right = ([path.text for path in side] for side in (line.paths, line.targets))
+    several = left if line.verb == "cat" else right
+    twice = next((path for path in several if several.count(path) > 1), None)
+    other = next(
+        (path for path in (*left, *right) if _WILD.findall(path) != _WILD.findall(left[0])), None
+    )
+    if line.verb in ("cat", "split") and len(several) == 1:
+        problem = f"`{line.verb}` of `{left[0]}` has one tensor on both sides"
+        help_ = (
+            'another name alone is `"old" -> "new"`; `cat` has several on the left, `split` on the'
+            " right"
+        )
+    elif left == right:
+        problem = f"both sides are `{left[0]}`: this changes nothing"
         help_ = "take the line away: what no line names keeps its name"
-    elif _WILD.findall(left) != _WILD.findall(right):
-        problem = f"`{left}` and `{right}` do not have the same wildcards in the same order"
+    elif twice is not None:
+        problem = f"`{twice}` stands twice on one side of `{line.verb}`"
+        help_ = "each part has a name of its own"
+    elif other is not None:
+        problem = f"`{left[0]}` and `{other}` do not have the same wildcards in the same order"
         help_ = 'what a `*` stands for goes to the other side: `"encoder.*" -> "*"`'
     else:
         return True
     graph.error("E0260", problem, line.span, help_)
+    return False
+
+
+def _is_in_order(graph: Graph, line: ast.MapLine, above: Sequence[ir.MapLine]) -> bool:
+    """Whether no line above has made the model's own tensors of what ``line`` speaks of."""
+    if line.verb not in ("rename", "drop", "transpose"):
+        return True
+    made = next((each for each in above if each.verb in ("cat", "split")), None)
+    if made is None:
+        return True
+    graph.error(
+        "E0260",
+        f"what line {made.span.line} gives has its name in the model, and this line is about names"
+        " in the file",
+        line.span,
+        f"put it above the lines of `{made.verb}`",
+    )
     return False
 
 

@@ -235,12 +235,13 @@ class Init(Statement):
 
 
 class MapLine(Statement):
-    """One line of the map of ``weights``: ``"from" -> "to"``, ``copy "from" -> "to"``, or ``drop``,
-    ``transpose`` or ``fresh`` with the paths that it picks, in which case ``target`` is None."""
+    """One line of the map of ``weights``: what becomes of ``paths`` in the file, and what that is
+    called. ``drop``, ``transpose`` and ``fresh`` pick paths and have no ``targets``; ``cat`` makes
+    one of several, ``split`` several of one, any other one of one."""
 
-    verb: Literal["rename", "copy", "drop", "transpose", "fresh"]
+    verb: Literal["rename", "copy", "cat", "split", "drop", "transpose", "fresh"]
     paths: tuple[Pattern, ...]
-    target: Pattern | None
+    targets: tuple[Pattern, ...]
 
 
 class Weights(Statement):

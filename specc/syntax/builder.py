@@ -170,21 +170,30 @@ class Builder(Expressions):
 
     def renamed(self, children: Children) -> ast.MapLine:
         path, target = children
-        return self._line_of_map("rename", path.span, (path,), target)
+        return self._line_of_map("rename", path.span, (path,), (target,))
 
     def copied(self, children: Children) -> ast.MapLine:
         keyword, path, target = children
-        return self._line_of_map("copy", self.span(keyword), (path,), target)
+        return self._line_of_map("copy", self.span(keyword), (path,), (target,))
+
+    def joined(self, children: Children) -> ast.MapLine:
+        keyword, *paths, target = children
+        return self._line_of_map("cat", self.span(keyword), tuple(paths), (target,))
+
+    def divided(self, children: Children) -> ast.MapLine:
+        keyword, path, *targets = children
+        return self._line_of_map("split", self.span(keyword), (path,), tuple(targets))
 
     def picked(self, children: Children) -> ast.MapLine:
         keyword, *paths = children
-        return self._line_of_map(str(keyword), self.span(keyword), tuple(paths), None)
+        return self._line_of_map(str(keyword), self.span(keyword), tuple(paths))
 
     def _line_of_map(
-        self, verb: Any, start: Span, paths: tuple[ast.Pattern, ...], target: ast.Pattern | None
-    ) -> ast.MapLine:
-        end = target or paths[-1]
-        return ast.MapLine(span=start.to(end.span), verb=verb, paths=paths, target=target)
+        self, verb: Any, start: Span, paths: tuple[ast.Pattern, ...],
+        targets: tuple[ast.Pattern, ...] = (),
+    ) -> ast.MapLine:  # fmt: skip
+        end = (targets or paths)[-1]
+        return ast.MapLine(span=start.to(end.span), verb=verb, paths=paths, targets=targets)
 
     def path(self, children: Children) -> ast.Pattern:
         return ast.Pattern(span=self.span(children[0]), text=self._text(children[0]))

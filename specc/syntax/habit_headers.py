@@ -19,7 +19,7 @@ _WORDS_OF_FILES: Final = "model block train test param use".split()
 _WORDS_OF_BODIES: Final = (
     "input output parameter buffer layer init weights freeze regularize constrain clip optimizer"
     " scheduler step copy ema accumulate precision metric group sizes seed steps targets devices"
-    " dtypes modes layouts optimizers nonfinite params drop transpose fresh"
+    " dtypes modes layouts optimizers nonfinite params drop transpose fresh cat split"
 ).split()
 # Where a header can be read no other way, its body is read as this.
 _SOME_BODY: Final = "if true {"

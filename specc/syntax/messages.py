@@ -23,7 +23,7 @@ _SHOWN: Final = {
     "$END": "the end of the file", "COMPARE": "a comparison", "_ARROW": "`->`", "OPEN": "`{`",
     "CLOSE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "COLON": "`:`",
     "EQUAL": "`=`", "_COMMA": "`,`", "DOT": "`.`", "SETTING": "a test setting",
-    "PICK": "`drop`, `transpose`, `fresh`",
+    "PICK": "`drop`, `transpose`, `fresh`", "CAT": "`cat`", "SPLIT": "`split`",
 }  # fmt: skip
 _OPERATORS: Final = frozenset("PLUS MINUS STAR SLASH FLOOR PERCENT AT POWER AND OR COMPARE".split())
 # What begins a line in other languages, and goes on with the one before.

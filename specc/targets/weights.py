@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from specc.errors import CallError
 from specc.ir import MapLine, Module, Program
 from specc.semantics.mapping import LONGEST_HEADER, Account, Source, account, inside
 from specc.suggestions import nearest
+from specc.targets.made import Form, made_form, made_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,13 +30,6 @@ _LABELS: Final = (
 _SHOWN: Final = 4
 # By how much a file of torch's may be larger than the numbers in it.
 _OVERHEAD: Final = 16 << 20
-
-
-class _Form(NamedTuple):
-    """What is asked of a tensor: its shape, and its dtype by torch's name."""
-
-    shape: tuple[int, ...]
-    dtype: str
 
 
 def start_from(module: nn.Module, model: Module, spec: str | os.PathLike[str]) -> Account:
@@ -81,12 +75,12 @@ def start_training(module: nn.Module, program: Program) -> None:
 # ── what fits ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _form(tensor: Tensor) -> _Form:
-    return _Form(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+def _form(tensor: Tensor) -> Form:
+    return Form(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
 
 
 def _require_fit(
-    written: str, wanted: Mapping[str, _Form], found: Mapping[str, _Form],
+    written: str, wanted: Mapping[str, Form], found: Mapping[str, Form],
     lines: Sequence[MapLine],
 ) -> Account:  # fmt: skip
     """E0709, with the tensors that differ, unless ``found``, called as ``lines`` say, is what is
@@ -96,22 +90,21 @@ def _require_fit(
     extra = [name for name in names.taken if name not in wanted]
     # Each with the form that is wanted and the one that comes.
     both = [
-        (name, wanted[name], _turned(found[source.name], source))
-        for name, sources in names.taken.items()
+        (name, wanted[name], made_form(name, made, wanted, found))
+        for name, ways in names.taken.items()
         if name in wanted
-        for source in sources
+        for made in ways
     ]
     shapes = [(name, of, came) for name, of, came in both if of.shape != came.shape]
     dtypes = [(name, of, came) for name, of, came in both if of.dtype != came.dtype]
     problems = list(names.problems)
     problems += [
         f"{source.name[:80]!r} is {list(found[source.name].shape)}, and a matrix is transposed"
-        for sources in names.taken.values()
-        for source in sources
+        for source in {source: None for name in names.taken for source in names.sources(name)}
         if source.transposed and len(found[source.name].shape) != 2
     ]
     problems += [f"it lacks {name}" for name in missing]
-    problems += [_not_in_model(name, names.taken[name]) for name in extra]
+    problems += [_not_in_model(name, names.sources(name)) for name in extra]
     problems += [
         f"{name} is {list(came.shape)}, and {list(of.shape)} in the model"
         for name, of, came in shapes
@@ -137,10 +130,6 @@ def _require_fit(
 def _not_in_model(name: str, sources: Sequence[Source]) -> str:
     before = next((source.name for source in sources if source.name != name), None)
     return f"the model has no {name[:80]!r}" + (f" ({before[:80]!r} in it)" if before else "")
-
-
-def _turned(form: _Form, source: Source) -> _Form:
-    return form._replace(shape=form.shape[::-1]) if source.transposed else form
 
 
 def _advice(
@@ -171,7 +160,7 @@ def _warn_of_squares(module: nn.Module, written: str, names: Account) -> None:
         for path, layer in module.named_modules()
         if isinstance(layer, nn.Linear)
         and layer.weight.shape[0] == layer.weight.shape[1]
-        and any(not source.transposed for source in names.taken.get(f"{path}.weight", ()))
+        and any(not source.transposed for source in names.sources(f"{path}.weight"))
     ]
     if kept:
         warnings.warn(
@@ -181,40 +170,11 @@ def _warn_of_squares(module: nn.Module, written: str, names: Account) -> None:
         )
 
 
-# ── what one tensor of the model is made of ──────────────────────────────────────────────────────
-
-
-def _tensors(written: str, names: Account, read: Callable[[str], Tensor]) -> dict[str, Tensor]:
-    """What the model takes, by its own names; E0709 where the two tensors of one name differ."""
-    import torch
-
-    found = {}
-    for name, sources in names.taken.items():
-        tensors = [_read_turned(source, read) for source in sources]
-        first, *others = (tensor.contiguous().reshape(-1) for tensor in tensors)
-        for source, other in zip(sources[1:], others, strict=True):
-            # To the bit, so that a NaN is equal to itself.
-            if not torch.equal(first.view(torch.uint8), other.view(torch.uint8)):
-                raise CallError(
-                    "E0709",
-                    f"the checkpoint {written!r} has two tensors for {name}, which differ:"
-                    f" {sources[0].name[:80]!r} and {source.name[:80]!r}",
-                    help='keep one of them: `drop "..."` the other',
-                )
-        found[name] = tensors[0]
-    return found
-
-
-def _read_turned(source: Source, read: Callable[[str], Tensor]) -> Tensor:
-    tensor = read(source.name)
-    return tensor.T if source.transposed else tensor
-
-
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _read_safetensors(
-    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, _Form]
+    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, Form]
 ) -> tuple[dict[str, Tensor], Account]:
     """The tensors of a file whose header says that they fit."""
     from safetensors import safe_open
@@ -232,11 +192,11 @@ def _read_safetensors(
         with safe_open(path, framework="pt") as opened:
             slices = {name: opened.get_slice(name) for name in opened.keys()}
             found = {
-                name: _Form(tuple(each.get_shape()), _torch_name(each.get_dtype()))
+                name: Form(tuple(each.get_shape()), _torch_name(each.get_dtype()))
                 for name, each in slices.items()
             }
             names = _require_fit(written, wanted, found, lines)
-            return _tensors(written, names, opened.get_tensor), names
+            return made_tensors(written, names, wanted, opened.get_tensor), names
     except CallError:
         raise
     except Exception as fault:  # whatever a broken or hostile file makes its reader raise
@@ -264,7 +224,7 @@ def _torch_name(dtype: str) -> str:
 
 
 def _read_torch(
-    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, _Form], most: int
+    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, Form], most: int
 ) -> tuple[dict[str, Tensor], Account]:
     """The tensors of a file of torch's own format, which is read whole: not where it is much larger
     than the model's ``most`` bytes."""
@@ -295,7 +255,7 @@ def _read_torch(
             raise _no_state_dict(written, f"{name[:80]!r} is no plain tensor of numbers")
     found = {name: _form(tensor) for name, tensor in state.items()}
     names = _require_fit(written, wanted, found, lines)
-    return _tensors(written, names, lambda name: state[name]), names
+    return made_tensors(written, names, wanted, lambda name: state[name]), names
 
 
 def _size(path: Path) -> int:
