@@ -191,6 +191,35 @@ def test_a_fault_of_one_implementation_is_in_that_alone(
     assert [each.where.partition(", ")[2] for each in found] == (ways or [""])
 
 
+SEVERAL = (
+    MLP
+    + MSE
+    + "RAdam(lr=0.01) on *.bias\n"
+    + "  optimizer SGD(lr=0.1, momentum=0.9) on fc1.weight\n"
+    + "  scheduler CosineAnnealingWarmRestarts(T_0=2)\n"
+    + "  optimizer SGD(lr=0.05, momentum=0.8) on fc2.weight\n}"
+)
+
+
+def test_each_optimizer_of_a_step_is_faulted_by_itself(folder: Path) -> None:
+    names = ("momentum", "gradient-changed", "restart-late")
+    found = measured(folder, SEVERAL, *names).faults
+    sites = [(each.what, each.where) for each in found]
+    assert sorted(sites) == [
+        ("gradient-changed", "RAdam"), ("gradient-changed", "SGD"),
+        ("momentum", "sgd_1"), ("momentum", "sgd_2"), ("restart-late", "schedule"),
+    ]  # fmt: skip
+    assert all(each.caught["specc"] and each.named for each in found), found
+
+
+def test_a_fault_in_a_group_of_an_optimizer_is_found(folder: Path) -> None:
+    text = MLP + MSE + "AdamW(lr=1e-4, weight_decay=0.0) {\n"
+    text += "    group(weight_decay=1e-3) on *.weight\n  }\n}"
+    found = measured(folder, text, "decay-after").faults
+    assert [each.where for each in found] == ["AdamW, foreach", "AdamW, fused"]
+    assert all(each.caught["specc"] and each.named for each in found), found
+
+
 def test_what_begins_after_the_last_step_cannot_be_wrong(folder: Path) -> None:
     few = SPECS["not-rectified"] + "\n\ntest {\n  sizes N=6\n  steps 3\n  modes train\n}\n"
     path = folder / "few.spec"

@@ -81,7 +81,8 @@ def _read_made(
     if not made.siblings:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
     lengths = [wanted[each].shape[0] for each in made.siblings]
-    return parts[0].split(lengths)[made.siblings.index(name)]
+    piece: Tensor = parts[0].split(lengths)[made.siblings.index(name)]
+    return piece
 
 
 def _read_turned(source: Source, read: Callable[[str], Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ ran. Non-goals: settings that a recorded option would give away.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ from torch.optim.optimizer import (
 
 from specc.catalog import OPTIMIZERS
 from specc.harness.kernels import implementations
-from specc.ir import Optimizer, static_value
+from specc.ir import Optimizer, Stepped, static_value
 from specc.mutate.fault import Fault, Injection, Subject
 
 AFTER = ("*/delta/*", "*/state/*")
@@ -42,23 +42,25 @@ class OfSteps(Fault):
     ways: ClassVar[tuple[str, ...]] = ("",)
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
-        train = subject.program.train
-        if subject.case.mode != "train" or train is None:
-            return
-        for step in train.steps:
-            if step.optimizer is not None and step.optimizer.type in self.types:
-                if self.fits(subject, settings_of(step.optimizer)):
-                    for way in self.ways:
-                        if not way or way in implementations(subject.program, "cpu"):
-                            where = step.name or step.optimizer.type
-                            yield Injection(
-                                f"{where}, {way}" if way else where,
-                                AFTER,
-                                around=partial(self.patched, way),
-                                optimizer=way,
-                                everywhere=self.everywhere,
-                            )
-                    return
+        known: list[dict[str, Any]] = []
+        for each in stepped(subject):
+            settings = settings_of(each.optimizer)
+            # The fault is in all that have the settings of one.
+            if each.optimizer.type not in self.types or settings in known:
+                continue
+            if not any(self.fits(subject, of) for of in group_settings(each.optimizer)):
+                continue
+            known.append(settings)
+            where = each.key or each.optimizer.type
+            for way in self.ways:
+                if not way or way in implementations(subject.program, "cpu"):
+                    yield Injection(
+                        f"{where}, {way}" if way else where,
+                        AFTER,
+                        around=partial(self.patched, way, settings),
+                        optimizer=way,
+                        everywhere=self.everywhere,
+                    )
 
     def fits(self, subject: Subject, arguments: dict[str, Any]) -> bool:
         """Whether the optimizer's own settings reach the faulty code."""
@@ -69,19 +71,22 @@ class OfSteps(Fault):
         """The parameter after the faulty step; None leaves it."""
 
     @contextmanager
-    def patched(self, way: str = "") -> Iterator[None]:
-        """While open, each step of such an optimizer, and in such a ``way``, ends with the
-        fault."""
+    def patched(self, way: str = "", settings: dict[str, Any] | None = None) -> Iterator[None]:
+        """While open, each step of such an optimizer, in such a ``way`` and of these
+        ``settings``, ends with the fault."""
         kept: dict[int, Before] = {}
 
+        def is_meant(optimizer: Any) -> bool:
+            return type(optimizer).__name__ in self.types and _agree(optimizer, settings or {})
+
         def pre(optimizer: Any, arguments: Any, keywords: Any) -> None:
-            if type(optimizer).__name__ in self.types:
+            if is_meant(optimizer):
                 for group in optimizer.param_groups:
                     for parameter in group["params"]:
                         kept[id(parameter)] = _copied(parameter, optimizer.state)
 
         def post(optimizer: Any, arguments: Any, keywords: Any) -> None:
-            if type(optimizer).__name__ not in self.types:
+            if not is_meant(optimizer):
                 return
             with torch.no_grad():
                 for group in optimizer.param_groups:
@@ -109,6 +114,31 @@ def settings_of(optimizer: Optimizer) -> dict[str, Any]:
     """The settings of ``optimizer``, torch's defaults among them."""
     said = {name: static_value(value, {}) for name, value in optimizer.arguments}  # type: ignore[arg-type]  # compile-time
     return OPTIMIZERS[optimizer.type].defaults | said
+
+
+def stepped(subject: Subject) -> Sequence[Stepped]:
+    """The optimizers that a case makes step; none where it does not train."""
+    train = subject.program.train
+    if subject.case.mode != "train" or train is None:
+        return ()
+    return [each for step in train.steps for each in step.stepped]
+
+
+def group_settings(optimizer: Optimizer) -> Iterator[dict[str, Any]]:
+    """The settings of ``optimizer`` and, of each of its groups, those with the group's own."""
+    settings = settings_of(optimizer)
+    yield settings
+    for group in optimizer.groups:
+        yield settings | {name: static_value(value, {}) for name, value in group.arguments}  # type: ignore[arg-type]  # compile-time
+
+
+def _agree(optimizer: Any, settings: Mapping[str, Any]) -> bool:
+    """Whether ``optimizer`` was made with ``settings``, but for what a run chooses."""
+    return all(
+        optimizer.defaults[name] == value
+        for name, value in settings.items()
+        if name in optimizer.defaults and name not in ("foreach", "fused")
+    )
 
 
 def updates(subject: Subject) -> int:
@@ -216,11 +246,7 @@ class GradientChanged(Fault):
     incident = "pytorch 92706"
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
-        train = subject.program.train
-        if subject.case.mode != "train" or train is None:
-            return
-        used = (step.optimizer.type for step in train.steps if step.optimizer is not None)
-        for kind in dict.fromkeys(used):
+        for kind in dict.fromkeys(each.optimizer.type for each in stepped(subject)):
             # One that computes the loss itself leaves the gradients of where it looked last.
             if not OPTIMIZERS[kind].closure:
                 around = partial(_changing, getattr(torch.optim, kind))
@@ -251,9 +277,8 @@ class RestartLate(Fault):
     incident = "pytorch 23480"
 
     def injections(self, subject: Subject) -> Iterable[Injection]:
-        train = subject.program.train
-        steps = train.steps if train is not None and subject.case.mode == "train" else ()
-        if any(s.scheduler and s.scheduler.type == "CosineAnnealingWarmRestarts" for s in steps):
+        schedulers = [each.scheduler for each in stepped(subject)]
+        if any(each and each.type == "CosineAnnealingWarmRestarts" for each in schedulers):
             yield Injection("schedule", ("*/lr/*", "end/schedule/*"), around=_late)
 
 
