@@ -114,3 +114,38 @@ def test_beyond_a_table_the_module_stops(program: str) -> None:
     assert given == said
     with pytest.raises(AssertionError, match=f"T <= {most}"):
         run(text, {"N": 3, "T": most + 1})
+
+
+METRIC = """spec 1
+model Net {
+  input x: float[N, T]
+  parameter scale: float[] = constant_(2.0)
+  y = scale * x
+  output y
+}
+train {
+BATCH
+  loss = mean(y ** 2)
+  optimizer SGD(lr=0.1)ON
+  metric MeanSquaredError(y[:, :3], x[:, :3])
+  metric KLDivergence(reshape(softmax(y, dim=1), N * T // 2, 2), reshape(x, N * T // 2, 2))
+}
+"""
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_a_metric_asks_of_the_sizes_its_method_asserts(several: bool) -> None:
+    """Metrics are called on their own, of what a batch brings."""
+    text = METRIC.replace("ON", " on Net" if several else "")
+    text = text.replace("BATCH", "  input x: float[N, T]\n  y = Net(x)" if several else "")
+    module = specc.loads(text, model="Training" if several else None)
+
+    def measure(*shape: int) -> dict[str, torch.Tensor]:
+        x = torch.rand(shape)
+        return module.metrics(x) if several else module.metrics(x + 1, x)  # type: ignore[operator]  # a method
+
+    assert measure(2, 3)["MeanSquaredError"] > 0
+    with pytest.raises(AssertionError, match="T >= 3"):
+        measure(2, 2)
+    with pytest.raises(AssertionError, match="N \\* T must be a multiple of 2"):
+        measure(3, 3)

@@ -131,6 +131,7 @@ def metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
         constants,
         inputs=train.inputs,
     )
+    body.state(train.metric_conditions)
     body.build()
     result = ast.Dict(
         [ast.Constant(metric.name) for metric in train.metrics],

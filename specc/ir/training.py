@@ -207,6 +207,8 @@ class Train:
     accumulate: int = 1
     precision: Literal["", "bfloat16", "float16"] = ""
     conditions: tuple[Condition, ...] = field(default=(), compare=False)
+    # What of them the metrics ask for.
+    metric_conditions: tuple[Condition, ...] = field(default=(), compare=False)
     # The term that a batch counts by, where the gradients of several are accumulated.
     weighed: str = field(default="", metadata={"if_any": True})
     # What was decided by params, whose values are part of what is computed.

@@ -126,9 +126,10 @@ class TrainBuilder:
         graph.conditions = without_ties(graph, declared, model.conditions)
         made = step.finish(visible)
         check_gradient(step, (*model.nodes, *made.nodes), model)
+        told, graph.conditions = graph.conditions, []
         metrics, metric_nodes = self._metrics(graph, made.nodes)
         warn_of_idle([graph], self.collector)
-        without_ties(graph, declared, model.conditions)
+        of_metrics = ir.joined(without_ties(graph, declared, (*model.conditions, *told)))
         self._check_device((*model.inputs, *self.inputs), block)
         return ir.Train(
             model=model.name,
@@ -136,11 +137,14 @@ class TrainBuilder:
             steps=(made,),
             metrics=metrics,
             metric_nodes=metric_nodes,
-            metric_uses=visible_uses(metric_nodes, (metric.value for metric in metrics), visible),
+            metric_uses=visible_uses(
+                metric_nodes, (metric.value for metric in metrics), visible, of_metrics
+            ),
             span=block.span,
             accumulate=self.accumulate,
             precision=self.precision,
-            conditions=tuple(dict.fromkeys((*made.conditions, *graph.conditions))),
+            conditions=tuple(dict.fromkeys((*made.conditions, *told, *of_metrics))),
+            metric_conditions=of_metrics,
         )
 
     def _of_the_model(self, scope: Graph, model: ir.Module) -> dict[str, Entity]:
@@ -244,11 +248,13 @@ class TrainBuilder:
         if self.accumulate > 1 and len(made) > 1:
             made = apart(made, members, subject, self.collector)
         everything = (*shared, *(node for step in made for node in step.nodes))
+        told, graph.conditions = graph.conditions, []
         metrics, metric_nodes = self._metrics(graph, everything)
         warn_of_idle([graph, *(builder.graph for builder, _ in built)], self.collector)
-        without_ties(graph, declared, beside)
+        of_metrics = ir.joined(without_ties(graph, declared, (*beside, *told)))
+        graph.conditions = told
         of_steps = [condition for step in made for condition in step.conditions]
-        conditions = ir.joined((*graph.conditions, *of_steps))
+        conditions = ir.joined((*told, *of_steps, *of_metrics))
         inputs = tuple(self.inputs)
         self._check_device(inputs, block)
         return ir.Train(
@@ -257,7 +263,9 @@ class TrainBuilder:
             steps=tuple(made),
             metrics=metrics,
             metric_nodes=metric_nodes,
-            metric_uses=visible_uses(metric_nodes, (metric.value for metric in metrics), inputs),
+            metric_uses=visible_uses(
+                metric_nodes, (metric.value for metric in metrics), inputs, of_metrics
+            ),
             span=block.span,
             members=members,
             shared=shared,
@@ -275,6 +283,7 @@ class TrainBuilder:
             accumulate=self.accumulate,
             precision=self.precision,
             conditions=conditions,
+            metric_conditions=of_metrics,
         )
 
     def _kept_whole(
