@@ -14,6 +14,7 @@ from typing import Final, cast
 
 from specc import ir
 from specc.catalog.rows import FunctionRow, Row
+from specc.emit.folding import combined, extreme, negative
 from specc.emit.plan import Leaf
 from specc.emit.portable import written_alike
 from specc.sizes import Atom, Extreme, Power, Size, as_multiple_of_remainder, as_remainder, powers
@@ -112,7 +113,9 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
         return operation("*", of_size(multiple[0], naming), of_size(multiple[1], naming))
     remainder = as_remainder(size)
     if remainder is not None:
-        return operation("%", of_size(remainder[0], naming), of_size(remainder[1], naming))
+        return combined(
+            of_size(remainder[0], naming), ast.Mod(), of_size(remainder[1], naming)
+        )  # fmt: skip
     total: ast.expr | None = None
     for monomial, factor in size.terms:
         atoms: list[ast.expr] = []
@@ -124,11 +127,11 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
             atoms.insert(0, ast.Constant(abs(factor)))
         product = atoms[0]
         for factor_ in atoms[1:]:
-            product = ast.BinOp(product, ast.Mult(), factor_)
+            product = combined(product, ast.Mult(), factor_)
         if total is None:
-            total = product if factor > 0 else ast.UnaryOp(ast.USub(), product)
+            total = product if factor > 0 else negative(product)
         else:
-            total = ast.BinOp(total, ast.Add() if factor > 0 else ast.Sub(), product)
+            total = combined(total, ast.Add() if factor > 0 else ast.Sub(), product)
     assert total is not None
     return total
 
@@ -148,8 +151,10 @@ def _atom(atom: Atom, power: int, naming: Naming) -> ast.expr:
             # Of the two, the one that reads better: `abs(depth - 5)`.
             positive = min(atom.sizes, key=lambda size: str(size).startswith("-"))
             return call(ast.Name("abs"), of_size(positive, naming))
-        return call(ast.Name(atom.kind), *(of_size(each, naming) for each in atom.sizes))
-    return operation("//", of_size(atom.numerator, naming), of_size(atom.denominator, naming))
+        return extreme(atom.kind, [of_size(each, naming) for each in atom.sizes])
+    return combined(
+        of_size(atom.numerator, naming), ast.FloorDiv(), of_size(atom.denominator, naming)
+    )  # fmt: skip
 
 
 def of_static(static: ir.Static, naming: Naming) -> ast.expr:
