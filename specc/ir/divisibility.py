@@ -11,7 +11,7 @@ from typing import Final
 
 from specc.ir.bounds import strongest
 from specc.ir.modules import Condition
-from specc.sizes import Poly, Quotient, Size, as_remainder
+from specc.sizes import Poly, Quotient, Size, as_remainder, floor_divide
 
 # A stride that is larger has not been seen.
 _LARGEST_DIVISOR: Final = 64
@@ -50,12 +50,32 @@ def _divided(condition: Condition) -> _Divided | None:
         return None
     difference = condition.left - condition.right
     for size in (difference, -difference):
+        rounded = _rounded_alike(size)
+        if rounded is not None:
+            return _Divided(*rounded, condition)
         # x == k * ((x + r) // k) with r < k says that k divides x, as x % k == 0 does.
         for more in range(min(_multiplier(size), _LARGEST_DIVISOR)):
             remainder = as_remainder(size + more)
             if remainder is not None and isinstance(remainder[1], int) and remainder[1] > more:
                 return _Divided(remainder[0] - more, remainder[1], condition)
     return None
+
+
+def _rounded_alike(size: Size) -> tuple[Size, int] | None:
+    """(x // d, k // d) where ``size`` is ``(x + k - d) // k - x // k``: that is 0 where k // d
+    divides x // d."""
+    terms = dict(size.terms) if isinstance(size, Poly) else {}
+    atoms = {factor: monomial[0] for monomial, factor in terms.items() if len(monomial) == 1}
+    above, below = atoms.get(1), atoms.get(-1)
+    if len(terms) != 2 or not isinstance(above, Quotient) or not isinstance(below, Quotient):
+        return None
+    divisor, more = below.denominator, above.numerator - below.numerator
+    if above.denominator != divisor or not isinstance(divisor, int) or not isinstance(more, int):
+        return None
+    part = divisor - more
+    if not 0 < part < divisor or divisor % part:
+        return None
+    return floor_divide(below.numerator, part), divisor // part
 
 
 def _multiplier(size: Size) -> int:
@@ -110,3 +130,9 @@ def _wholes(size: Size) -> Iterator[tuple[Size, int]]:
             more = dict(terms).get((), 0)
             if 0 < more < divisor:
                 yield quotient.numerator - more, divisor
+            if not 0 <= more < divisor <= _LARGEST_DIVISOR:
+                return
+            for part in range(2, divisor):
+                # (x + 4) // 8 is (x // 4 + 1) // 2.
+                if divisor % part == 0 and more % part == 0:
+                    yield floor_divide(quotient.numerator - more, part), divisor // part

@@ -8,12 +8,13 @@ caller's inputs belong to, and is held there. Non-goals: remainders and bounds, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import lcm
 
 from specc import ir
 from specc.errors import Span
 from specc.ir.relations import is_tie, never_zero, solved
 from specc.semantics.graph import Graph
-from specc.sizes import Size, evaluate, symbols
+from specc.sizes import Size, as_remainder, evaluate, symbol, symbols
 from specc.syntax import ast
 from specc.syntax.written import written
 
@@ -40,6 +41,7 @@ def without_ties(
     for item in stated:
         if item.relation == "==":
             equate(graph, graph.decided(item.left) - graph.decided(item.right))
+    whole = _multiples(stated)
     said = [item.left - item.right for item in stated if item.relation == "=="]
     kept: list[ir.Condition] = []
     for condition in dict.fromkeys(graph.conditions):
@@ -48,7 +50,7 @@ def without_ties(
             continue
         difference = graph.decided(condition.left) - graph.decided(condition.right)
         own = condition.left - condition.right
-        if difference == 0 or own in said or -own in said:
+        if difference == 0 or own in said or -own in said or evaluate(difference, whole) == 0:
             continue
         if never_zero(difference):
             _report_never(graph, condition)
@@ -57,6 +59,19 @@ def without_ties(
         else:
             kept.append(condition)
     return kept
+
+
+def _multiples(stated: Iterable[ir.Condition]) -> dict[str, Size]:
+    """What each size is that a `where` says is a multiple: ``8 * H`` where ``H % 8 == 0``."""
+    found: dict[str, int] = {}
+    for item in stated:
+        remainder = as_remainder(item.left)
+        if item.relation != "==" or item.right != 0 or remainder is None:
+            continue
+        size, divisor = remainder
+        if isinstance(divisor, int) and divisor > 0 and size == symbol(str(size)):
+            found[str(size)] = lcm(found.get(str(size), 1), divisor)
+    return {name: divisor * symbol(name) for name, divisor in found.items()}
 
 
 def _report(graph: Graph, condition: ir.Condition, inputs: Sequence[ast.Input]) -> None:
