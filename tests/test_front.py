@@ -292,6 +292,48 @@ def test_params_of_a_test_are_for_what_is_tested(tmp_path: Path) -> None:
     assert params_of(front.read(path, {"width": 16})) == published | {"width": 16}
 
 
+TWO = """spec 1
+model First(width: int = 100) {
+  input x: float[N, 4]
+  output x -> Linear(width) -> Linear(4)
+}
+model Second(width: int = 200) {
+  input x: float[N, 4]
+  output x -> Linear(width) -> Linear(4)
+}
+train {
+  input x: float[N, 4]
+  loss = mean(Second(First(x)) ** 2)
+  optimizer SGD(lr=0.1) on First, Second
+}
+test {
+  params First.width=3, Second.width=5
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "widths"),
+    [
+        ({}, [3, 5]),
+        ({"width": 7}, [7, 7]),
+        ({"First.width": 9}, [9, 5]),
+        ({"Second.width": 1}, [3, 1]),
+    ],
+)
+def test_a_test_says_a_param_of_one_model(
+    tmp_path: Path, given: dict[str, int], widths: list[int]
+) -> None:
+    path = tmp_path / "two.spec"
+    path.write_text(TWO)
+    program, found, _ = front.check(path, given, tested=True)
+    assert program is not None and not found
+    assert [model.params[0].value for model in program.models] == widths
+    path.write_text(TWO.replace("Second.width=5", "Second.widht=5"))
+    _, found, _ = front.check(path, tested=True)
+    assert [each.code for each in found] == ["E0601"] and "`Second.width`" in str(found[0].help)
+
+
 @pytest.mark.parametrize(
     ("written", "code", "help"),
     [

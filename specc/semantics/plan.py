@@ -92,7 +92,8 @@ def test_params(
     block. Reports E0503, E0601, E0602."""
     found: dict[str, ir.Static] = {}
     said = [each for item in block.body if isinstance(item, ast.Params) for each in item.params]
-    free = [name for name in declared if name not in {each.name for each in said}]
+    names = {each.name for each in said}
+    free = [name for name in declared if name not in names]
     for number, given in enumerate(said):
         name = given.name
         if name in {each.name for each in said[:number]}:
@@ -136,7 +137,10 @@ def _other_param(
     if name in inner:
         return f"it is the block `{inner[name]}`'s, which is given it where it is used"
     said = "it has no params" if not declared else "every param that it has is said already"
-    return did_you_mean(name, free, listed(free, "there is ", said)) or said
+    # A param of a model may be said with the model or without it.
+    alike = [each for each in free if ("." in each) == ("." in name)]
+    shown = [each for each in free if "." not in each]
+    return did_you_mean(name, alike, listed(shown, "there is ", said)) or said
 
 
 def with_steps(

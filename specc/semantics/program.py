@@ -59,7 +59,7 @@ def build_program(
     files = used_files(parsed, file, collector, read_used)
     library.complete = all(used.complete for used in files)
     of_test = _test_params(files, library, collector)
-    settings = Settings({**of_test, **params} if tested else params)
+    settings = Settings({**_left_by(params, of_test), **params} if tested else params)
     settings.taken.update(of_test)
     file_params: list[ir.Param] = []
     known: list[str] = []
@@ -303,6 +303,15 @@ def _check_rows(
         check_conditions(plan.rows, conditions, subject.values, collector)
 
 
+def _left_by(params: Mapping[str, object], of_test: dict[str, ir.Static]) -> dict[str, ir.Static]:
+    """What ``of_test`` says of params that ``params`` does not say, of one model or of all."""
+    return {
+        name: value
+        for name, value in of_test.items()
+        if name not in params and name.rpartition(".")[2] not in params
+    }
+
+
 def _test_params(
     files: Sequence[UsedFile], library: Library, collector: Collector
 ) -> dict[str, ir.Static]:
@@ -317,6 +326,7 @@ def _test_params(
             for each in item.parameters:
                 if item.kind == "model":
                     declared.setdefault(each.name, each.type.name)
+                    declared.setdefault(f"{item.name}.{each.name}", each.type.name)
                 else:
                     inner.setdefault(each.name, item.name)
     if not blocks:

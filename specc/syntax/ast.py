@@ -346,7 +346,7 @@ class Size(Node):
 
 
 class Params(Statement):
-    """``params depth=2, width=64`` of a test."""
+    """``params depth=2, Net.width=64`` of a test."""
 
     params: tuple[Size, ...]
 

@@ -339,6 +339,11 @@ class Builder(Expressions):
         name, value = children
         return ast.Size(span=self.span(name).to(value.span), name=str(name), value=value)
 
+    def chosen(self, children: Children) -> ast.Size:
+        owner, name, value = children
+        said = str(owner) if name is None else f"{owner}.{name}"
+        return ast.Size(span=self.span(owner).to(value.span), name=said, value=value)
+
     def setting(self, children: Children) -> ast.Setting:
         keyword, *values = children
         return ast.Setting(

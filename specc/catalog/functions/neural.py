@@ -123,7 +123,7 @@ def _convolution(dims: int) -> FunctionRow:
         "a convolution with a given weight",
         partial(convolution.convolved_function, dims=dims),
         f"input: tensor, weight: tensor, bias: tensor | none = None, stride: {one_or(dims)} = 1, "
-        f"padding: {one_or(dims)} | str = 0, dilation: {one_or(dims)} = 1, groups: int = 1",
+        f"padding: {one_or(dims)} | str = 0, dilation: {one_or(dims)} = 1, groups: size = 1",
         choices={"padding": ("valid", "same")},
         example=f"x: float[N, 4, {_SPATIAL[dims]}], w: float[2, 4, {_KERNEL[dims]}] | "
         f"conv{dims}d(x, w, padding=1)",
@@ -136,7 +136,7 @@ def _transposed(dims: int) -> FunctionRow:
         "a transposed convolution with a given weight",
         partial(functional.transposed, dims=dims),
         f"input: tensor, weight: tensor, bias: tensor | none = None, stride: {one_or(dims)} = 1, "
-        f"padding: {one_or(dims)} = 0, output_padding: {one_or(dims)} = 0, groups: int = 1, "
+        f"padding: {one_or(dims)} = 0, output_padding: {one_or(dims)} = 0, groups: size = 1, "
         f"dilation: {one_or(dims)} = 1",
         example=f"x: float[N, 4, {_KERNEL[dims]}], w: float[4, 2, {_KERNEL[dims]}] | "
         f"conv_transpose{dims}d(x, w, stride=2, padding=1)",
