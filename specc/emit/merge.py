@@ -228,10 +228,6 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
         one_operand([(view, loop.initial[k]) for view, loop in loops])
         for k in range(len(node.initial))
     )
-    times = frozenset(len(loop.iterations) for _, loop in loops)
-    if any(loop.grows for _, loop in loops):
-        bare = replace(node, names=(), initial=(), results=())
-        return Cycle(bare, _grown(loops), True, bounds, items, (), times)
     rounds, unrolled = _rounds(loops)
     if node.kind == "list":
         if len({len(loop.results) for _, loop in loops}) > 1:
@@ -243,6 +239,7 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
                 view.canonical[id(result)] = view.of(value)
     else:
         alias(pairs, [loop.results for _, loop in loops])
+    times = frozenset(len(loop.iterations) for _, loop in loops)
     return Cycle(node, rounds, unrolled, bounds, items, initial, times)  # type: ignore[arg-type]  # values
 
 
@@ -269,41 +266,6 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
         ]  # fmt: skip
         rounds.append(_round(at))
     return tuple(rounds), True
-
-
-def _grown(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[Round, ...]:
-    """The rounds of a loop that carries a list of ever more, or fewer, items: one after the other,
-    each reading what those before it have made."""
-    if len({len(loop.iterations) for _, loop in loops}) > 1:
-        raise Different("another number of rounds")
-    carried = [[view.of(value) for value in loop.initial] for view, loop in loops]
-    rounds: list[Round] = []
-    for position, first in enumerate(loops[0][1].iterations):
-        entries: list[tuple[View, ir.Iteration]] = []
-        for (view, loop), values in zip(loops, carried, strict=True):
-            iteration = loop.iterations[position]
-            _stand(view, iteration.entering, values)
-            entries.append((_round_view(view, loop, iteration), iteration))
-        parts = merge([view for view, _ in entries])
-        if _chooses(parts):
-            raise Different("a branch that some rounds take")
-        carried = [[view.of(value) for value in each.leaving] for view, each in entries]
-        rounds.append(Round(position, first.index, parts, (), ()))
-    if any(
-        one is not other
-        for values in carried[1:]
-        for one, other in zip(carried[0], values, strict=True)
-    ):
-        raise Different("another value")
-    for (view, loop), values in zip(loops, carried, strict=True):
-        _stand(view, loop.results, values)
-    return tuple(rounds)
-
-
-def _stand(view: View, values: Sequence[ir.Value], others: Sequence[ir.Value]) -> None:
-    """In ``view``, each of ``values`` is the one of ``others`` at its place."""
-    for value, other in zip(values, others, strict=True):
-        view.canonical[id(value)] = other
 
 
 def _round_view(view: View, loop: ir.Loop, iteration: ir.Iteration) -> View:

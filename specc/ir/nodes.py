@@ -230,7 +230,7 @@ class Chain:
 @dataclass(frozen=True, slots=True, eq=False)
 class Iteration:
     """One time round a loop: ``index`` is the variable's value, ``entering`` and ``leaving`` stand
-    for what the loop carries at its beginning and end."""
+    for the loop's ``names`` at its beginning and end."""
 
     index: Static
     nodes: tuple[Node, ...]
@@ -248,10 +248,6 @@ class Loop:
     ``path.<k>.<label>``, ``path.<k>`` where it makes one unlabelled layer, or ``<label>.<k>``
     where ``path`` is empty. A ``list`` carries nothing: ``results`` has one value an iteration,
     which ``leaving`` of that iteration gives.
-
-    A list that a ``for`` carries is its items. Where it grows or shrinks from round to round, each
-    round has as many ``entering`` as the one before has ``leaving``, and ``names`` are those of the
-    ``results``.
 
     ``bounds`` are ``range``'s arguments as written; None where ``items`` of a tuple are gone
     through. Where those are rows of a table, ``variable`` names their places, ``c, n, s``."""
@@ -272,12 +268,6 @@ class Loop:
     def variables(self) -> tuple[str, ...]:
         """The variable, or those for the places of a row."""
         return tuple(self.variable.split(", "))
-
-    @property
-    def grows(self) -> bool:
-        """Whether a list that it carries has another number of items in another round."""
-        carried = [tuple(value.name for value in each.entering) for each in self.iterations]
-        return self.kind == "for" and any(names != self.names for names in carried)
 
     def bound(self, index: Static) -> dict[str, Static]:
         """What each variable is in the round of ``index``."""

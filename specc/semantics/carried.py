@@ -6,36 +6,22 @@ Non-goal: the loops and branches themselves (``loops``)."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeGuard
 
 from specc import ir
-from specc.semantics.entities import Entity, Items, is_static, is_tensors
+from specc.semantics.entities import Entity, Items, is_tensors
 
 
 class Carried:
-    """Those of ``names`` that hold a tensor or a list of tensors in ``env``, by how many the list
-    has; one that is empty may get some."""
+    """Those of ``names`` that hold a tensor or a list of tensors in ``env``."""
 
     def __init__(self, env: Mapping[str, Entity], names: Iterable[str]) -> None:
         self.counts: dict[str, int | None] = {}
         for name in names:
             value = env.get(name)
-            if is_list(value):
+            if isinstance(value, Items) and is_tensors(value):
                 self.counts[name] = len(value.items)
             elif isinstance(value, ir.Value):
                 self.counts[name] = None
-
-    def after(self, env: Mapping[str, Entity]) -> Carried:
-        """The same after a round that leaves ``env``: lists may have got or lost items, and one
-        that was empty may have become a tuple of numbers, which nothing carries."""
-        kept = Carried({}, ())
-        for name, count in self.counts.items():
-            value = env.get(name)
-            if count is not None and is_list(value):
-                count = len(value.items)
-            if count != 0 or not is_static(value) or is_list(value):
-                kept.counts[name] = count
-        return kept
 
     @property
     def names(self) -> list[str]:
@@ -47,16 +33,16 @@ class Carried:
 
     def entities(self, env: Mapping[str, Entity]) -> list[Entity]:
         """What ``env`` has for each of ``names``; what is no list of as many stands for each of its
-        items, or for the list itself where it had none."""
+        items."""
         found: list[Entity] = []
         for name, count in self.counts.items():
             value = env.get(name)
             if count is None:
                 found.append(value)
-            elif is_list(value) and len(value.items) == count:
+            elif isinstance(value, Items) and is_tensors(value) and len(value.items) == count:
                 found += value.items
             else:
-                found += [Items((value,))] * max(count, 1)
+                found += [Items((value,))] * count
         return found
 
     def values(self, env: Mapping[str, Entity]) -> tuple[ir.Value, ...]:
@@ -70,8 +56,3 @@ class Carried:
             name: next(rest) if count is None else Items(tuple(next(rest) for _ in range(count)))
             for name, count in self.counts.items()
         }
-
-
-def is_list(value: Entity) -> TypeGuard[Items]:
-    """Whether ``value`` is a list of tensors, or an empty one, which may get some."""
-    return isinstance(value, Items) and (not value.items or is_tensors(value))

@@ -11,11 +11,12 @@ from dataclasses import replace
 from specc import ir
 from specc.errors import Span
 from specc.semantics import static
-from specc.semantics.carried import Carried, is_list
+from specc.semantics.carried import Carried
 from specc.semantics.entities import (
     POISON,
     Entity,
     Items,
+    Poison,
     describe,
     is_poisoned,
     is_static,
@@ -49,22 +50,21 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
             return
     known = {name for name in names if name in graph.env}
     held = Carried(graph.env, names)
-    initial = held.values(graph.env)
+    carried, initial = held.names, held.values(graph.env)
     rounds = Rounds(graph, variables, statement.span, tensors)
     spaces = Spaces(graph, path, body)
     current = [
         rounds.enter(name, value.type, value.span)
-        for name, value in zip(held.names, initial, strict=True)
+        for name, value in zip(carried, initial, strict=True)
     ]
     for position, (index, form) in enumerate(indices):
         graph.env.update(held.bound(current))
         errors = graph.faults
         with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
             graph.library.run(graph, body)
-            held = held.after(graph.env)
             leaving = held.entities(graph.env)
             if graph.faults > errors or not all(isinstance(v, ir.Value) for v in leaving):
-                _not_carried(graph, held, statement.span, errors)
+                _not_carried(graph, carried, leaving, statement.span, errors)
                 _poison(graph, names)
                 return
             values = tuple(value for value in leaving if isinstance(value, ir.Value))
@@ -79,13 +79,13 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
                     graph.env[name] = rounds.settled_static(graph.env[name])
         current = [
             rounds.enter(name, rounds.settled(value.type), value.span)
-            for name, value in zip(held.names, values, strict=True)
+            for name, value in zip(carried, values, strict=True)
         ]
     results = tuple(current)
     graph.env.update(held.bound(results))
     graph.nodes.append(
         ir.Loop(
-            "for", path, ", ".join(variables), bounds, items, tuple(held.names),
+            "for", path, ", ".join(variables), bounds, items, tuple(carried),
             initial, tuple(rounds.iterations), results, statement.span,
         )
     )  # fmt: skip
@@ -104,22 +104,30 @@ def _is_compile_time(graph: Graph, name: str, span: Span) -> bool:
     return False
 
 
-def _not_carried(graph: Graph, held: Carried, span: Span, errors: int) -> None:
-    """Reports a name that is something else after the round than before it: a tensor, or a list of
-    some."""
+def _not_carried(
+    graph: Graph, carried: list[str], leaving: list[Entity], span: Span, errors: int
+) -> None:
+    """Reports a name that held a tensor before the round and holds something else after it."""
     if graph.faults > errors:
         return
-    for name, count in held.counts.items():
-        value = graph.env.get(name)
-        if is_poisoned(value) or (isinstance(value, ir.Value) if count is None else is_list(value)):
-            continue
-        before = "a tensor" if count is None else "a list of tensors" if count else "an empty list"
-        graph.error(
-            "E0238",
-            f"`{name}` is {before} when the loop begins and {describe(value)} at its end",
-            span,
-            "give what is made in the loop another name",
-        )
+    for name, value in zip(carried, leaving, strict=True):
+        if isinstance(value, Items):
+            whole, _, _ = name.rpartition("_")
+            graph.error(
+                "E0238",
+                f"`{whole}` is a list of tensors when the loop begins, and at its end it is not one"
+                " of as many",
+                span,
+                "give what is made in the loop another name, or write the rounds out",
+            )
+            return
+        if not isinstance(value, ir.Value | Poison):
+            graph.error(
+                "E0238",
+                f"`{name}` is a tensor when the loop begins and {describe(value)} at its end",
+                span,
+                "give what is made in the loop another name",
+            )
 
 
 # ── lists ────────────────────────────────────────────────────────────────────────────────────────
