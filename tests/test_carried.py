@@ -119,6 +119,11 @@ model M {{
         ("  input x: float[N, 4, H, W]\n  y = [x, x, x] -> Fuse((4, 8))\n  output y[0]", "E0224"),
         ("  input x: float[N, 4, H, W]\n  y = [x, x] -> Fuse((4, 8))\n  output y[0]", "E0242"),
         ("  input x: float[N, 4, H, W]\n  output [x, x] -> Split(2)", "E0224"),
+        (
+            "  input x: float[N, 4]\n  xs = [x]\n  for k in range(2) { xs = [x, x] }\n"
+            "  output xs[0]",
+            "E0238",
+        ),
         ("  input x: float[N, 4]\n  output x + [x, x]", "E0225"),
     ],
 )

@@ -211,7 +211,7 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
     node = pairs[0][1]
     assert isinstance(node, ir.Loop)
     loops = [(view, other) for view, other in pairs if isinstance(other, ir.Loop)]
-    must_equal(pairs, "kind", "variable", "names", "offset")
+    must_equal(pairs, "kind", "variable", "names", "offset", "written_out")
     if (node.bounds is None) != any(loop.bounds is None for _, loop in loops):
         raise Different("another way round")
     bounds = None
@@ -252,8 +252,9 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
     ]
     if not everything:
         return (), False
-    with suppress(Different):
-        return (_round(everything),), False
+    if not loops[0][1].written_out:
+        with suppress(Different):
+            return (_round(everything),), False
     times = {len(loop.iterations) for _, loop in loops}
     if len(times) > 1:
         raise Different("another number of rounds, no two alike")
@@ -265,6 +266,9 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
             for view, loop in loops
         ]  # fmt: skip
         rounds.append(_round(at))
+        for (view, loop), (inner, _, _) in zip(loops, at, strict=True):
+            if loop.written_out:
+                view.canonical.update(inner.canonical)
     return tuple(rounds), True
 
 

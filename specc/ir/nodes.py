@@ -263,6 +263,9 @@ class Loop:
     results: tuple[Value, ...]
     span: Span
     offset: int = 0
+    # Whether what a round makes is read by its own name in later rounds and behind the loop, which
+    # carries nothing.
+    written_out: bool = field(default=False, metadata={"if_any": True})
 
     @property
     def variables(self) -> tuple[str, ...]:

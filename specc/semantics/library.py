@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_LAYERS: Final = 200_000
 MOST_TIMES: Final = 10_000
 MOST_ROUNDS: Final = 10_000
+# Of loops whose rounds stand in the emitted source one by one, because a list grows in them.
+MOST_WRITTEN_OUT: Final = 1_000
 # Expressions read, those of a block or a round as often as they are; a use of a block is as many
 # as ``WORK_OF_A_BLOCK``.
 MOST_WORK: Final = 50_000
@@ -87,6 +89,8 @@ class Library:
     # How many rounds of loops have been read.
     work: int = 0
     rounds: int = 0
+    # Those of them in which a list grows.
+    written_out: int = 0
     # How many names were looked for among those that are near.
     sought: int = 0
 

@@ -23,6 +23,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.growing import grows, written_out
 from specc.semantics.rounds import Rounds, Spaces, check_variables, iterable
 from specc.semantics.rows import labelled
 from specc.semantics.sites import assigned_names
@@ -48,6 +49,10 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
         if not path:
             _poison(graph, names)
             return
+    if grows(body, graph.env):
+        if not written_out(graph, statement, found, path, names):
+            _poison(graph, names)
+        return
     known = {name for name in names if name in graph.env}
     held = Carried(graph.env, names)
     carried, initial = held.names, held.values(graph.env)

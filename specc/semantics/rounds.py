@@ -40,8 +40,11 @@ class Rounds:
     def __init__(
         self, graph: Graph, variables: Sequence[str], span: Span,
         tensors: tuple[ir.Value, ...] = (), *, unnamed: ast.Repeat | None = None,
+        written_out: bool = False,
     ) -> None:  # fmt: skip
         self.graph = graph
+        # Whether a variable is what it is in each round, and no symbol for it.
+        self.written_out = written_out
         self.tensors = tensors
         self.variables = tuple(variables)
         # The `repeat` whose position the spec has not named: no expression can speak of it.
@@ -74,7 +77,8 @@ class Rounds:
             raise fault
         self._conditions = len(graph.conditions)
         self._variables, self._meanings = graph.variables, graph.meanings
-        graph.variables = (*graph.variables, *self.variables)
+        if not self.written_out:
+            graph.variables = (*graph.variables, *self.variables)
         graph.meanings = (*graph.meanings, self._meaning())
         self._repeats = graph.repeats
         if self.unnamed is not None:
@@ -85,6 +89,11 @@ class Rounds:
             assert isinstance(self._index, int)
             graph.env[self.variables[0]] = self.tensors[self._index]
             graph.used.add(self.variables[0])
+            return
+        if self.written_out:
+            for name, form in ir.bound(self.variables, self._form).items():
+                graph.env[name] = from_static(form)
+                graph.used.add(name)
             return
         for name, value in ir.bound(self.variables, self._index).items():
             if isinstance(value, int) and not isinstance(value, bool):
@@ -106,7 +115,7 @@ class Rounds:
             graph.env.pop(name, None)
 
     def _meaning(self) -> dict[str, Size]:
-        if self.tensors:
+        if self.tensors or self.written_out:
             return {}
         return {
             name: form
