@@ -165,11 +165,43 @@ def scan(net: Any, x: Tensor, z: Tensor) -> tuple[Tensor, ...]:
     return tuple(found)
 
 
+# UNet++'s: columns of levels, each level reads all that stands left of it.
+NESTED = """spec 1
+model Net(levels: int = 3) {
+  input x: float[N, 3]
+  columns = [[x -> encode: Linear(3 + i) for i in range(levels)]]
+  for j in range(1, levels) {
+    columns = columns + [[
+      cat([columns[k][i] for k in range(j)] + [columns[j - 1][i + 1]], dim=1) -> node: Linear(3 + i)
+      for i in range(levels - j)
+    ]]
+  }
+  pairs = [[y, tanh(y)] for y in columns[0]]
+  output columns[-1][0], cat(pairs[1], dim=1)
+}
+"""
+
+
+def nested(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    columns = [[encode(x) for encode in net.encode]]
+    for j, nodes in enumerate(net.node, start=1):
+        before = [[column[i] for column in columns] for i in range(len(nodes))]
+        columns.append(
+            [
+                node(torch.cat([*before[i], columns[j - 1][i + 1]], dim=1))
+                for i, node in enumerate(nodes)
+            ]
+        )
+    middle = columns[0][1]
+    return columns[-1][0], torch.cat([middle, torch.tanh(middle)], dim=1)
+
+
 PROGRAMS: dict[str, tuple[str, Callable[..., Any], list[tuple[int, ...]]]] = {
     "unet": (UNET, unet, [(2, 3, 16, 24)]),
     "states": (STATES, states, [(2, 6)]),
     "dense": (DENSE, dense, [(2, 3)]),
     "branches": (BRANCHES, branches, [(2, 4)]),
+    "nested": (NESTED, nested, [(2, 3)]),
     "scan": (SCAN, scan, [(2, 5, 3), (2, 3, 3)]),
 }
 

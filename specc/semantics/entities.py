@@ -78,6 +78,13 @@ def is_static(entity: Entity) -> bool:
     return not isinstance(entity, ir.Value | LayerHandle | Poison)
 
 
+def is_nest(entity: Entity) -> bool:
+    """Whether the entity is a list, maybe an empty one, of tensors and of such lists."""
+    return isinstance(entity, Items) and all(
+        isinstance(item, ir.Value) or is_nest(item) for item in entity.items
+    )
+
+
 def is_tensors(entity: Entity) -> bool:
     """Whether the entity is a list of tensors, of one at least."""
     return (

@@ -2,7 +2,8 @@
 
 Their rounds are no text that a variable stands for: what one round makes, the rounds after it and
 what follows the loop read by its own name. So each is read as if it were written out, and kept
-apart. Non-goal: loops that carry as many tensors as they began with (``loops``)."""
+apart; so is what makes a list of lists. Non-goal: loops that carry as many tensors as they began
+with (``loops``)."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from specc import ir
 from specc.errors import Span
 from specc.semantics.carried import Carried
-from specc.semantics.entities import Entity, Items, describe, is_poisoned, is_tensors
-from specc.semantics.graph import Graph
+from specc.semantics.entities import POISON, Entity, Items, describe, is_nest, is_poisoned
+from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.library import MOST_WRITTEN_OUT
 from specc.semantics.rounds import Passed, Rounds, Spaces
 from specc.syntax import ast
@@ -21,11 +22,7 @@ from specc.syntax import ast
 def grows(body: Sequence[ast.Statement], env: Mapping[str, Entity]) -> bool:
     """Whether ``body``, run in ``env``, binds a list of tensors to one that is longer or shorter,
     by its form alone: to itself with something beside it, or to a part of itself."""
-    return any(_is_list(env.get(name)) for name in _resized(body))
-
-
-def _is_list(value: Entity) -> bool:
-    return isinstance(value, Items) and (not value.items or is_tensors(value))
+    return any(is_nest(env.get(name)) for name in _resized(body))
 
 
 def _resized(statements: Iterable[ast.Statement]) -> Iterator[str]:
@@ -57,20 +54,11 @@ def written_out(
 ) -> bool:
     """Reads each round of ``statement`` in turn; False where a fault was reported. ``names`` are
     those that its body binds, ``path`` is its label's."""
-    graph.library.written_out += len(passed.indices)
-    if graph.library.written_out > MOST_WRITTEN_OUT:
-        graph.error(
-            "E0235",
-            f"a loop in which a list grows is written out round by round, and {MOST_WRITTEN_OUT:,}"
-            " rounds are the most",
-            statement.span,
-            "keep what a round makes in a tensor: `ys = cat([ys, y], dim=1)`, or make the list by"
-            " `[... for k in range(n)]`",
-        )
+    if not _are_few(graph, len(passed.indices), statement.span):
         return False
     known = {name for name in names if name in graph.env}
     before = Carried(graph.env, names)
-    lists = {name for name in known if _is_list(graph.env[name])}
+    lists = {name for name in known if is_nest(graph.env[name])}
     rounds = Rounds(
         graph, statement.variables, statement.span, passed.tensors, written_out=True
     )  # fmt: skip
@@ -96,13 +84,59 @@ def written_out(
     return True
 
 
+def lists_in_a_list(
+    graph: Graph, expression: ast.Comprehension, passed: Passed, elaborate: Elaborate
+) -> Entity:
+    """``[[x, relu(x)] for x in features]``, of numbers too, each list read in turn; POISON where a
+    fault was reported."""
+    rounds = Rounds(
+        graph, expression.variables, expression.span, passed.tensors, written_out=True
+    )  # fmt: skip
+    body = (ast.Output(span=expression.span, values=(expression.element,)),)
+    spaces = Spaces(graph, "", body)
+    found: list[Entity] = []
+    for position, (index, form) in enumerate(passed.indices):
+        errors = graph.faults
+        with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
+            value = elaborate(graph, expression.element)
+            if is_poisoned(value) or graph.faults > errors:
+                return POISON
+            rounds.keep(index, nodes, (), ())
+        if nodes and not _are_few(graph, 1, expression.span):
+            return POISON
+        found.append(value)
+    if any(each.nodes for each in rounds.iterations):
+        graph.nodes.append(
+            ir.Loop(
+                "for", "", ", ".join(expression.variables), passed.bounds, passed.items, (), (),
+                tuple(rounds.iterations), (), expression.span, written_out=True,
+            )
+        )  # fmt: skip
+    return Items(tuple(found))
+
+
+def _are_few(graph: Graph, rounds: int, span: Span) -> bool:
+    graph.library.written_out += rounds
+    if graph.library.written_out <= MOST_WRITTEN_OUT:
+        return True
+    graph.error(
+        "E0235",
+        f"a loop in which a list grows is written out round by round, and {MOST_WRITTEN_OUT:,}"
+        " rounds are the most",
+        span,
+        "keep what a round makes in a tensor: `ys = cat([ys, y], dim=1)`, or make the list by"
+        " `[... for k in range(n)]`",
+    )
+    return False
+
+
 def _is_kept(graph: Graph, name: str, before: Carried, lists: set[str], span: Span) -> bool:
     """Whether ``name`` is, after a round, still the kind of thing that it was; E0238 where not."""
     value = graph.env.get(name)
     if is_poisoned(value):
         return False
     if name in lists:
-        fits, was = _is_list(value), "a list of tensors"
+        fits, was = is_nest(value), "a list of tensors"
     elif name in before.counts:
         fits, was = isinstance(value, ir.Value), "a tensor"
     else:

@@ -23,7 +23,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.graph import Elaborate, Graph, Hint
-from specc.semantics.growing import grows, written_out
+from specc.semantics.growing import grows, lists_in_a_list, written_out
 from specc.semantics.rounds import Rounds, Spaces, check_variables, iterable
 from specc.semantics.rows import labelled
 from specc.semantics.sites import assigned_names
@@ -146,6 +146,8 @@ def listing(
     found = iterable(graph, expression.iterable, elaborate, len(variables))
     if found is None or not check_variables(graph, expression.variables):
         return POISON
+    if isinstance(expression.element, ast.Comprehension | ast.Sequence):
+        return lists_in_a_list(graph, expression, found, elaborate)
     bounds, items, indices, tensors = found
     rounds = Rounds(graph, variables, expression.span, tensors)
     spaces = Spaces(graph, "", (ast.Output(span=expression.span, values=(expression.element,)),))

@@ -23,6 +23,7 @@ from specc.semantics.entities import (
     Items,
     describe,
     from_static,
+    is_nest,
     is_poisoned,
     is_static,
     is_tensors,
@@ -74,7 +75,7 @@ def binary(graph: Graph, expression: ast.Binary, left: Entity, right: Entity, hi
                 return _no_operator(graph, symbol, side, span)
         return _tensor_operation(graph, symbol, left, right, span, hint)
     if symbol == "+" and isinstance(left, Items) and isinstance(right, Items):
-        if is_tensors(left) or is_tensors(right):
+        if is_tensors(left) or is_tensors(right) or (is_nest(left) and is_nest(right)):
             return Items((*left.items, *right.items))
     for side in (left, right):
         if not is_static(side):
