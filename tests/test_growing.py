@@ -236,6 +236,16 @@ def test_what_is_emitted_is_written_out_and_asserts_its_rounds() -> None:
         module_class(source, "Net", "net")(depth=2)
 
 
+def test_layers_that_are_alike_are_made_by_one_expression() -> None:
+    program = front.check_text(STATES, "net.spec")[0]
+    assert program is not None
+    assert "for _ in range(depth)" in emit(program)
+    program = front.check_text(NESTED, "net.spec")[0]
+    assert program is not None
+    # A list that computes nothing is written where it is read.
+    assert "torch.cat([items[0], items[1]], dim=1)" in emit(program)
+
+
 def test_layers_are_called_as_in_any_loop() -> None:
     names = specc.loads(STATES).state_dict()
     assert {"layers.0.norm.weight", "layers.2.fc.bias", "head.weight"} <= names.keys()

@@ -271,7 +271,8 @@ class Maker(Asserted):
         ]  # fmt: skip
 
     def _list(self, cycle: Cycle, made: list[ast.expr]) -> ast.expr:
-        if cycle.unrolled:
+        alike = cycle.loop.written_out and len({ast.unparse(each) for each in made}) == 1
+        if cycle.unrolled and not (alike and len(made) > 1):
             return call(dotted("nn.ModuleList"), ast.List(list(made), ast.Load()))
         return call(dotted("nn.ModuleList"), self._generator(cycle, made[0]))
 

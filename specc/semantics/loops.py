@@ -152,6 +152,7 @@ def listing(
     rounds = Rounds(graph, variables, expression.span, tensors)
     spaces = Spaces(graph, "", (ast.Output(span=expression.span, values=(expression.element,)),))
     results: list[Entity] = []
+    picked: list[Entity] = []
     for position, (index, form) in enumerate(indices):
         errors = graph.faults
         with rounds.round(index, form), graph.inside(spaces(position)) as nodes:
@@ -164,6 +165,7 @@ def listing(
                     expression.span, "stack() or cat() the inner ones",
                 )  # fmt: skip
             if isinstance(value, ir.Value):
+                picked += [] if nodes else [value]
                 rounds.keep(index, nodes, (), (value,))
                 type_ = rounds.settled(value.type)
                 results.append(ir.Value(value.name, type_, value.span, named=False))
@@ -174,6 +176,8 @@ def listing(
         return Items(tuple(results))
     if len(made) < len(results):
         return graph.error("E0238", "a list is of tensors or of numbers", expression.span)
+    if len(picked) == len(made):
+        return Items(tuple(picked))  # nothing is computed: it holds what was there
     name = hint if isinstance(hint, str) else "items"
     graph.nodes.append(
         ir.Loop(
