@@ -29,6 +29,7 @@ pytest_plugins = ["pytester"]
 collect_ignore_glob = [
     "invalid/*",
     "parity/*.spec",
+    "published/*.spec",
     "extension/*",
     "stored_goldens/*",
     "conformance/specs/*",
