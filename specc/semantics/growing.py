@@ -59,8 +59,9 @@ def written_out(
     known = {name for name in names if name in graph.env}
     before = Carried(graph.env, names)
     lists = {name for name in known if is_nest(graph.env[name])}
+    variables = [each.name for each in statement.variables]
     rounds = Rounds(
-        graph, statement.variables, statement.span, passed.tensors, written_out=True
+        graph, variables, statement.span, passed.tensors, written_out=True
     )  # fmt: skip
     spaces = Spaces(graph, path, statement.body)
     for position, (index, form) in enumerate(passed.indices):
@@ -77,7 +78,7 @@ def written_out(
             rounds.keep(index, nodes, (), ())
     graph.nodes.append(
         ir.Loop(
-            "for", path, ", ".join(statement.variables), passed.bounds, passed.items, (), (),
+            "for", path, ", ".join(variables), passed.bounds, passed.items, (), (),
             tuple(rounds.iterations), (), statement.span, written_out=True,
         )
     )  # fmt: skip
@@ -89,8 +90,9 @@ def lists_in_a_list(
 ) -> Entity:
     """``[[x, relu(x)] for x in features]``, of numbers too, each list read in turn; POISON where a
     fault was reported."""
+    variables = [each.name for each in expression.variables]
     rounds = Rounds(
-        graph, expression.variables, expression.span, passed.tensors, written_out=True
+        graph, variables, expression.span, passed.tensors, written_out=True
     )  # fmt: skip
     body = (ast.Output(span=expression.span, values=(expression.element,)),)
     spaces = Spaces(graph, "", body)
@@ -108,7 +110,7 @@ def lists_in_a_list(
     if any(each.nodes for each in rounds.iterations):
         graph.nodes.append(
             ir.Loop(
-                "for", "", ", ".join(expression.variables), passed.bounds, passed.items, (), (),
+                "for", "", ", ".join(variables), passed.bounds, passed.items, (), (),
                 tuple(rounds.iterations), (), expression.span, written_out=True,
             )
         )  # fmt: skip
