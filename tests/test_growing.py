@@ -306,3 +306,12 @@ def test_what_cannot_be_is_refused(body: str, code: str) -> None:
         f"spec 1\nmodel Net {{\n  input x: float[N, 3]\n  {body}\n}}\n"
     )
     assert code in [each.code for each in diagnostics], diagnostics
+
+
+@pytest.mark.parametrize("before", ["0", "[]", "(1, 2)", "true"])
+def test_what_no_loop_carries_becomes_no_tensor_in_it(before: str) -> None:
+    _, diagnostics, _ = front.check_text(
+        f"spec 1\nmodel Net {{\n  input x: float[N, 4]\n  y = {before}\n"
+        "  for k in range(2) { y = x -> Linear(4) }\n  output x + y\n}\n"
+    )
+    assert [each.code for each in diagnostics] == ["E0238"]

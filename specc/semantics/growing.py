@@ -12,7 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from specc import ir
 from specc.errors import Span
 from specc.semantics.carried import Carried
-from specc.semantics.entities import POISON, Entity, Items, describe, is_nest, is_poisoned
+from specc.semantics.entities import (
+    POISON,
+    Entity,
+    Items,
+    describe,
+    is_nest,
+    is_poisoned,
+    is_static,
+)
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.library import MOST_WRITTEN_OUT
 from specc.semantics.rounds import Passed, Rounds, Spaces
@@ -58,7 +66,7 @@ def written_out(
         return False
     known = {name for name in names if name in graph.env}
     before = Carried(graph.env, names)
-    lists = {name for name in known if is_nest(graph.env[name])}
+    lists = {name: graph.env[name] for name in known if is_nest(graph.env[name])}
     variables = [each.name for each in statement.variables]
     rounds = Rounds(
         graph, variables, statement.span, passed.tensors, written_out=True
@@ -132,13 +140,17 @@ def _are_few(graph: Graph, rounds: int, span: Span) -> bool:
     return False
 
 
-def _is_kept(graph: Graph, name: str, before: Carried, lists: set[str], span: Span) -> bool:
+def _is_kept(
+    graph: Graph, name: str, before: Carried, lists: Mapping[str, Entity], span: Span
+) -> bool:
     """Whether ``name`` is, after a round, still the kind of thing that it was; E0238 where not."""
     value = graph.env.get(name)
     if is_poisoned(value):
         return False
     if name in lists:
-        fits, was = is_nest(value), "a list of tensors"
+        # One that is empty may become one of numbers.
+        fits = is_nest(value) or (lists[name] == Items(()) and is_static(value))
+        was = "a list of tensors"
     elif name in before.counts:
         fits, was = isinstance(value, ir.Value), "a tensor"
     else:

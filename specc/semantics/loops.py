@@ -53,7 +53,8 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
         if not written_out(graph, statement, found, path, names):
             _poison(graph, names)
         return
-    known = {name for name in names if name in graph.env}
+    before = dict(graph.env)
+    known = {name for name in names if name in before}
     held = Carried(graph.env, names)
     carried, initial = held.names, held.values(graph.env)
     rounds = Rounds(graph, variables, statement.span, tensors)
@@ -78,7 +79,10 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
                 if name not in known:
                     graph.env.pop(name, None)
                 elif name not in held.counts:
-                    if not _is_compile_time(graph, name, statement.span):
+                    if isinstance(graph.env[name], ir.Value) or not _is_compile_time(
+                        graph, name, statement.span
+                    ):
+                        _not_kept(graph, name, before[name], statement.span)
                         _poison(graph, names)
                         return
                     graph.env[name] = rounds.settled_static(graph.env[name])
@@ -94,6 +98,16 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
             initial, tuple(rounds.iterations), results, statement.span,
         )
     )  # fmt: skip
+
+
+def _not_kept(graph: Graph, name: str, before: Entity, span: Span) -> None:
+    """An E0238 for a number, or an empty list, that a round makes a tensor of."""
+    value = graph.env.get(name)
+    if isinstance(value, ir.Value):
+        graph.error(
+            "E0238", f"`{name}` is {describe(before)} when the loop begins and a tensor at its end",
+            span, "give what is made in the loop another name, or begin with a tensor",
+        )  # fmt: skip
 
 
 def _is_compile_time(graph: Graph, name: str, span: Span) -> bool:
