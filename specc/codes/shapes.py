@@ -117,6 +117,16 @@ ROWS = {
         "kept = masked_fill(scores, scores > 0, -1e9)",
         "Write a number that it holds: -6e4, which a softmax makes as much of a zero.",
     ),
+    "E0331": Code(
+        "what autocast feeds, and torch does not take",
+        (
+            "Under `precision bfloat16` products are in half precision, and other things in "
+            "float32. Some functions take one precision alone or have no kernel for half, "
+            "forward or backward, on the CPU or on a GPU: torch would refuse in the first step."
+        ),
+        "y = lerp(x, x -> Linear(8), 0.5)",
+        "Write `float(...)` around what is lower, which computes it in float32.",
+    ),
     "W0301": Code(
         "a bias that the next layer subtracts again",
         (

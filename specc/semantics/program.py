@@ -9,6 +9,7 @@ from specc import ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span
 from specc.semantics.accumulation import lint_accumulation
+from specc.semantics.autocast import check_autocast
 from specc.semantics.backward import check_derivatives
 from specc.semantics.batch import lint_batch
 from specc.semantics.blocks import read_unfed
@@ -128,6 +129,7 @@ def build_program(
     )
     if not collector.failed:
         check_half(program, collector)
+        check_autocast(program, collector)
     return program
 
 
