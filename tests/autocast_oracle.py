@@ -26,7 +26,9 @@ class Refused(Exception):
 
 def floats_of(row: FunctionRow | LayerRow, tensors: Types) -> list[tuple[str, TensorType]]:
     """The tensors of the run's precision, by the arguments that they are given as, in order."""
-    order = [a.name for a in (row.forward_arguments if isinstance(row, LayerRow) else row.arguments)]
+    order = [
+        a.name for a in (row.forward_arguments if isinstance(row, LayerRow) else row.arguments)
+    ]
     given = sorted(tensors.items(), key=lambda item: order.index(item[0]))
     return [
         (name, each)
@@ -60,7 +62,9 @@ def measured(
             return tensor
         return tensor.to(DTYPES[next(left)]).requires_grad_()
 
-    order = [a.name for a in (row.forward_arguments if isinstance(row, LayerRow) else row.arguments)]
+    order = [
+        a.name for a in (row.forward_arguments if isinstance(row, LayerRow) else row.arguments)
+    ]
     given: dict[str, Any] = {}
     for name in sorted(tensors, key=order.index):
         value = sound(row, tensors[name])  # type: ignore[arg-type]  # it reads the family alone

@@ -13,22 +13,13 @@ import pytest
 from breaking import RAN, REFUSED, WARNED, broken, tried
 from breaking_programs import generated, mutant, settings, zoo
 
-# What autocast feeds is not followed by the checks; of these it feeds what they do not take.
-UNDER_AUTOCAST = (
-    "addmv input tensors must have the same dtype",
-    "meshgrid expects all tensors to have the same dtype",
-    "expected dtype c10::",
-    "All tensors must have the same dtype",
-    "must have the same dtype, but got",
-    "not implemented for 'Half'",
-    "not implemented for 'BFloat16'",
-)
+# oneDNN has an LSTM in float16 on some machines alone, and torch asks it wherever it is there.
+OF_THE_MACHINE = ("could not create a primitive descriptor",)
 
 
 def breaks(text: str) -> str | None:
     found = broken(text)
-    autocast = "precision bfloat16" in text or "precision float16" in text
-    if found is not None and autocast and any(part in found for part in UNDER_AUTOCAST):
+    if found is not None and any(part in found for part in OF_THE_MACHINE):
         return None
     return found
 

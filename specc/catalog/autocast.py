@@ -48,7 +48,7 @@ _MATRICES: Final = _names(
     " matrix_rank"
 )
 _TRANSFORMS: Final = _names(
-    "fft fft2 fftn ifft ifft2 ifftn rfft rfft2 rfftn irfft irfft2 irfftn hfft hfft2 hfftn ihfft"
+    "fft fft2 fftn ifft ifft2 ifftn rfft rfft2 rfftn irfft irfft2 irfftn hfft ihfft"
 )
 # Computed in float32, whatever comes in.
 RAISED: Final[Mapping[Device, frozenset[str]]] = {
@@ -83,12 +83,12 @@ _FOLLOWS: Final[Mapping[str, str]] = {
 
 
 class Fed(NamedTuple):
-    """One of the floats that come in: by which argument, in which precision, and whether it is one
-    number, which gives way to a tensor."""
+    """One of the floats that come in: by which argument, in which precision, and of how many
+    dimensions; one number alone gives way to a tensor."""
 
     argument: str
     precision: str
-    scalar: bool = False
+    rank: int = 1
 
 
 # The settings, defaults filled in and params put in.
@@ -99,7 +99,7 @@ def widest(fed: Iterable[Fed]) -> str:
     """The precision that torch promotes to: of the tensors, or of the numbers where none is
     there."""
     given = list(fed)
-    dims = [each.precision for each in given if not each.scalar]
+    dims = [each.precision for each in given if each.rank]
     return max(dims or [each.precision for each in given] or [FULL], key=_width)
 
 
@@ -126,9 +126,13 @@ def result_precision(
     if name in _FOLLOWS:
         of = [each.precision for each in fed if each.argument == _FOLLOWS[name]]
         return of[0] if of else FULL
+    if name in _OF_ALL:
+        return max((each.precision for each in fed), key=_width, default=FULL)
     return widest(fed)
 
 
+# The widest precision of all, numbers among them.
+_OF_ALL: Final = _names("kron block_diag cosine_similarity CosineSimilarity")
 Own: TypeAlias = Callable[[Device, str, Settings, Sequence[Fed]], str]
 
 
@@ -140,6 +144,22 @@ def _padded(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) ->
     # The CPU's kernels of these modes are on its list, the modes of others move elements alone.
     mode = settings.get("mode")
     return FULL if device == "cpu" and mode in ("reflect", "replicate") else ""
+
+
+def _pooled(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) -> str:
+    # With the places it is another function of torch's, which the list has not.
+    return widest(fed) if settings.get("return_indices") else ""
+
+
+def _resized(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) -> str:
+    if settings.get("mode") != "area":
+        return ""
+    return FULL if device == "cpu" and fed and fed[0].rank == 5 else widest(fed)
+
+
+def _responses(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) -> str:
+    # Sums over channels are a pool of two dimensions, or one of three, which the CPU's list has.
+    return widest(fed) if fed and fed[0].rank == 3 else ""
 
 
 def _power(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) -> str:
@@ -164,7 +184,7 @@ def _summed(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) ->
 
 
 def _inner(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) -> str:
-    if device == "cuda" or any(each.scalar for each in fed):
+    if device == "cuda" or not all(each.rank for each in fed):
         return widest(fed)
     return low
 
@@ -177,15 +197,12 @@ def _state(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) -> 
     return max(states, key=_width) if states else fed[0].precision if fed else FULL
 
 
-def _long_state(device: Device, low: str, settings: Settings, fed: Sequence[Fed]) -> str:
-    return low
-
-
 _OWN: Final[Mapping[str, Own]] = {
     "double": _is_cast("float64"), "half": _is_cast("float16"), "bfloat16": _is_cast("bfloat16"),
     "Embedding": _is_cast(FULL), "EmbeddingBag": _is_cast(FULL), "pad": _padded,
     "matrix_power": _power, "einsum": _summed, "inner": _inner, "GRU": _state, "GRUCell": _state,
-    "LSTMCell": _state,
+    "LSTMCell": _state, "max_pool3d": _pooled, "MaxPool3d": _pooled, "interpolate": _resized,
+    "Upsample": _resized, "local_response_norm": _responses, "LocalResponseNorm": _responses,
 }  # fmt: skip
 
 # ── what is not taken ────────────────────────────────────────────────────────────────────────────
@@ -202,17 +219,17 @@ ALIKE: Final[Mapping[Device, frozenset[str]]] = {
 }  # fmt: skip
 # Of these torch has no kernel in half precision, forward or backward; nor has float32's autocast.
 _WITHOUT_HALF: Final = _names(
-    "erfcx log_ndtr ndtri i1 i1e zeta det logdet slogdet lu solve_triangular vander hfftn ihfft2"
-    " ihfftn"
+    "complex norm matrix_norm erfcx log_ndtr ndtri i1 i1e zeta det logdet slogdet lu"
+    " solve_triangular vander hfft2 hfftn ihfft2 ihfftn"
 )
 WITHOUT_HALF: Final[Mapping[Device, frozenset[str]]] = {
-    "cpu": _WITHOUT_HALF | _names("pdist"),
+    "cpu": _WITHOUT_HALF | _names("pdist rrelu RReLU"),
     "cuda": _WITHOUT_HALF | _MATRICES | _TRANSFORMS | _names("quantile nanquantile ctc_loss"),
 }
 # What mixes precisions inside, or is refused by name, whatever it is fed.
 NEVER: Final[Mapping[Device, frozenset[str]]] = {
-    "cpu": _names("pinv AdaptiveLogSoftmaxWithLoss"),
-    "cuda": _names("pinv AdaptiveLogSoftmaxWithLoss binary_cross_entropy"),
+    "cpu": _names("pinv"),
+    "cuda": _names("pinv binary_cross_entropy"),
 }
 
 
@@ -225,7 +242,11 @@ def refusal(
         if name == "binary_cross_entropy":
             return "is not computed under autocast", ()
         return "mixes precisions inside", ()
+    if name == "affine_grid" and device == "cpu" and 1 in _last(settings.get("size")):
+        return "has no kernel for half precision and a size of 1", ()
     lower = tuple(each.argument for each in fed if each.precision in HALVES)
+    if name == "AdaptiveLogSoftmaxWithLoss" and (not lower) == (device == "cpu"):
+        return "mixes precisions inside", ()
     if not lower:
         return None
     if name in ALIKE[device] and _differ(name, device, fed):
@@ -238,16 +259,19 @@ def refusal(
 
 
 _NORMS: Final = _names("batch_norm instance_norm group_norm layer_norm")
-_DIVISORS: Final = _names("matrix_norm norm")
+
+
+def _last(sizes: object) -> tuple[object, ...]:
+    return tuple(sizes[2:]) if isinstance(sizes, tuple) else ()
 
 
 def _differ(name: str, device: Device, fed: Sequence[Fed]) -> bool:
     """Whether ``fed`` has several precisions; a layer's own parameters are float32."""
     if name == "lerp":
-        fed = [each for each in fed if not (each.argument == "weight" and each.scalar)]
+        fed = [each for each in fed if not (each.argument == "weight" and not each.rank)]
     if name == "Bilinear":
         return True
-    if name in ("inner",) and any(each.scalar for each in fed):
+    if name in ("inner",) and not all(each.rank for each in fed):
         return False
     return len({each.precision for each in fed}) > 1
 
@@ -256,15 +280,29 @@ def _is_norm_fed_well(name: str, fed: Sequence[Fed]) -> bool:
     """The CPU's kernels of norms take one precision, or all but the input in float32."""
     of = [each.precision for each in fed if each.argument == "input"]
     rest = {each.precision for each in fed if each.argument != "input"}
-    return not rest or rest == set(of) or rest == {FULL}
+    alone = name == "layer_norm" and all(each.argument != "weight" for each in fed)
+    return not rest or rest == set(of) or (rest == {FULL} and not alone)
 
 
 def _is_half(name: str, device: Device, settings: Settings, fed: Sequence[Fed]) -> bool:
     halves = [each.precision in HALVES for each in fed]
     match name:
+        case "complex":
+            return any(each.precision == "bfloat16" for each in fed)
+        case "rrelu" | "RReLU":
+            return any(each.precision == "float16" for each in fed)
+        case "norm" | "matrix_norm":
+            return settings.get("ord") in (2, -2, "nuc") and not _of_a_vector(settings, fed)
         case "zeta":
             return widest(fed) in HALVES
         case "solve_triangular":
             return halves[0]
         case _:
             return any(halves)
+
+
+def _of_a_vector(settings: Settings, fed: Sequence[Fed]) -> bool:
+    dim = settings.get("dim")
+    if isinstance(dim, tuple):
+        return len(dim) == 1
+    return isinstance(dim, int) or (dim is None and bool(fed) and fed[0].rank == 1)

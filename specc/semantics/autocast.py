@@ -91,7 +91,7 @@ class Precisions:
     def fed(self, node: ir.Leaf, module: ir.Module) -> list[Fed]:
         """The floats that ``node`` is given, in order, with the arguments they are given as."""
         return [
-            Fed(name, self.of(value), value.type.shape == ())
+            Fed(name, self.of(value), len(value.type.shape))
             for name, value in given_values(node, module)
             if value.type.floating
         ]
@@ -158,8 +158,7 @@ class Precisions:
         if layer is not None and layer.module is not None:
             assert isinstance(node, ir.LayerCall)
             given = [
-                self.of(item) if isinstance(item, ir.Value) else FULL
-                for item in _flat(node.inputs)
+                self.of(item) if isinstance(item, ir.Value) else FULL for item in _flat(node.inputs)
             ]
             found: Sequence[str] = self.read(layer.module, given)
         else:
