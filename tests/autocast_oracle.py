@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -85,9 +85,30 @@ def measured(
     return [str(each.dtype).removeprefix("torch.") for each in results if each.is_floating_point()]
 
 
+def called(
+    row: FunctionRow, args: Mapping[str, Any], tensors: Types, asked: Collection[str]
+) -> None:
+    """Computes the row and a gradient by the tensors given as ``asked``; Refused."""
+    given: dict[str, Any] = {}
+    for name, types in tensors.items():
+        given[name] = sound(row, types)
+        for each in given[name] if isinstance(given[name], list) else (given[name],):
+            if name in asked and (each.is_floating_point() or each.is_complex()):
+                each.requires_grad_()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results = [x for x in flat_tensors(_call(row, args, given, tensors)) if x.requires_grad]
+            if results:
+                torch.stack([_sum(each) for each in results]).sum().backward()
+    except Exception as fault:
+        raise Refused(str(fault).splitlines()[0][:200]) from None
+
+
 def _sum(tensor: Tensor) -> Tensor:
-    real = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
-    return real.float().sum()
+    if tensor.is_complex():
+        return (tensor.real.sum() + tensor.imag.sum()).float()
+    return tensor.float().sum()
 
 
 def _call(

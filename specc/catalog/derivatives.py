@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+from specc.catalog.shapes.common import promote
 from specc.ir import TensorType
 
 # The settings, defaults filled in and params put in, and the types of the tensors that are given.
@@ -39,8 +40,7 @@ def _orthogonal(settings: Settings, types: Types) -> tuple[str, ...]:
 
 
 def _distance(settings: Settings, types: Types) -> tuple[str, ...]:
-    mixed = _mixed(settings, types)
-    return ("other", *mixed) if settings.get("p") == 0 else mixed
+    return ("other",) if settings.get("p") == 0 else _mixed(settings, types)
 
 
 def _mixed(settings: Settings, types: Types) -> tuple[str, ...]:
@@ -50,14 +50,87 @@ def _mixed(settings: Settings, types: Types) -> tuple[str, ...]:
     return tuple(name for name, each in types.items() if not each.is_complex)
 
 
+def _beside_a_bool(settings: Settings, types: Types) -> tuple[str, ...]:
+    # The derivative subtracts the two, and torch subtracts no bools.
+    if all(each.dtype != "bool" for each in types.values()):
+        return ()
+    return tuple(name for name, each in types.items() if each.differentiable)
+
+
+def _after_a_bool(settings: Settings, types: Types) -> tuple[str, ...]:
+    given = types.get("input")
+    return ("other",) if given is not None and given.dtype == "bool" else ()
+
+
+def _incomplete(settings: Settings, types: Types) -> tuple[str, ...]:
+    return ("input", *_after_a_bool(settings, types))
+
+
+def _power(settings: Settings, types: Types) -> tuple[str, ...]:
+    exponent = types.get("exponent")
+    return ("input",) if exponent is not None and exponent.dtype == "bool" else ()
+
+
+def _together(settings: Settings, types: Types) -> tuple[str, ...]:
+    return (*_mixed(settings, types), *_beside_a_bool(settings, types))
+
+
+def _of_reals(settings: Settings, types: Types) -> tuple[str, ...]:
+    return tuple(name for name, each in types.items() if each.is_complex)
+
+
+def _quotient(settings: Settings, types: Types) -> tuple[str, ...]:
+    # The quotient that the derivative multiplies with is made in the dtype of the divisor.
+    return () if types["tensor2"].differentiable else ("tensor1",)
+
+
+def _scattered(settings: Settings, types: Types) -> tuple[str, ...]:
+    # The gradient has the index's shape; what is put in may be larger.
+    return ("src",) if "src" in types and types["src"].shape != types["index"].shape else ()
+
+
+def _outer(settings: Settings, types: Types) -> tuple[str, ...]:
+    # The gradient, of the result's dtype, is multiplied with the other vector, unpromoted.
+    given, one, other = types["input"], types["vec1"], types["vec2"]
+    joint = promote(one.dtype, other.dtype)
+    if given.shape or given.is_complex and not joint.startswith("complex"):
+        joint = promote(joint, given.dtype)
+    whole = joint.startswith("complex")
+    return tuple(
+        name
+        for name, each, beside in (
+            ("input", given, None), ("vec1", one, other), ("vec2", other, one),
+        )
+        if (whole and not each.is_complex) or (beside is not None and beside.dtype != joint)
+    )  # fmt: skip
+
+
+def _class_weight(settings: Settings, types: Types) -> tuple[str, ...]:
+    # Beside probabilities for labels it is a factor, beside labels an index into it.
+    target = types.get("target")
+    return () if target is not None and target.floating else ("weight",)
+
+
 _WITHOUT: Final[Mapping[str, Without]] = {
     "torch.floor_divide": _by("input", "other"),
     "torch.remainder": _remainder,
     "torch.heaviside": _by("input", "values"),
-    "torch.special.zeta": _by("input"),
-    "torch.special.gammainc": _by("input"),
-    "torch.special.gammaincc": _by("input"),
-    "torch.logaddexp": _mixed,
+    "torch.special.zeta": _incomplete,
+    "torch.special.gammainc": _incomplete,
+    "torch.special.gammaincc": _incomplete,
+    "torch.atan2": _after_a_bool,
+    "torch.logaddexp": _together,
+    "torch.logaddexp2": _beside_a_bool,
+    "torch.ldexp": _mixed,
+    "torch.pow": _power,
+    "torch.addcdiv": _quotient,
+    "torch.addr": _outer,
+    "torch.nan_to_num": _of_reals,
+    "torch.scatter_reduce": _of_reals,
+    "torch.scatter": _scattered,
+    "torch.scatter_add": _scattered,
+    "torch.slice_scatter": _of_reals,
+    "F.silu": _of_reals,
     "torch.dist": _distance,
     "torch.linalg.cond": _condition,
     "torch.linalg.qr": _orthogonal,
@@ -66,7 +139,7 @@ _WITHOUT: Final[Mapping[str, Without]] = {
     "F.soft_margin_loss": _by("target"),
     "F.binary_cross_entropy": _by("weight"),
     "F.binary_cross_entropy_with_logits": _by("weight"),
-    "F.cross_entropy": _by("weight"),
+    "F.cross_entropy": _class_weight,
     "F.nll_loss": _by("weight"),
     "F.multi_margin_loss": _by("weight"),
     "F.batch_norm": _by("running_mean", "running_var"),
@@ -77,6 +150,7 @@ _WITHOUT: Final[Mapping[str, Without]] = {
 OPERATORS: Final[Mapping[str, tuple[str, tuple[str, str]]]] = {
     "//": ("torch.floor_divide", ("input", "other")),
     "%": ("torch.remainder", ("input", "other")),
+    "**": ("torch.pow", ("input", "exponent")),
 }
 
 

@@ -18,6 +18,12 @@ _ADVICE = {
     "//": "write `floor(a / b)`, whose derivative is 0, or `detach` what goes in",
     "floor_divide": "write `floor(a / b)`, whose derivative is 0, or `detach` what goes in",
 }
+_OPERANDS = {
+    "//": "what is divided or divides", "%": "what is divided or divides",
+    "**": "what is raised to the power of bools",
+}  # fmt: skip
+_ADVICE_OF_A_BOOL = "make numbers of the bools first: `float(...)`"
+_ADVICE_OF_ANY = "`detach` what goes in, or compute it from what does not learn"
 
 
 def check_derivatives(
@@ -61,12 +67,14 @@ def _losses(step: ir.Step) -> Iterator[ir.Value]:
 def _report(node: ir.Leaf, name: str, collector: Collector) -> None:
     said = node.operator if isinstance(node, ir.Operation) else ""
     said = node.function if isinstance(node, ir.FunctionCall) else said
-    by = f"by `{name}`" if isinstance(node, ir.FunctionCall) else "by what is divided or divides"
+    values = (each for _, each in _arguments(node) if isinstance(each, ir.Value))
+    beside_a_bool = any(each.type.dtype == "bool" for each in values)
+    by = f"by `{name}`" if isinstance(node, ir.FunctionCall) else f"by {_OPERANDS[said]}"
     collector.error(
         "E0320",
         f"torch has no derivative of `{said}` {by}, and a gradient goes back through it",
         node.span,
-        _ADVICE.get(said, "`detach` what goes in, or compute it from what does not learn"),
+        _ADVICE.get(said, _ADVICE_OF_A_BOOL if beside_a_bool else _ADVICE_OF_ANY),
     )
 
 

@@ -107,7 +107,7 @@ def polygamma(call: Call) -> TensorType:
 def multivariate_gamma(call: Call) -> TensorType:
     """``mvlgamma(input, p)``: E0307 for a ``p`` below 1."""
     at_least(call, "p", 1, (integer(call, "p"),))
-    return mapped(call, takes="bif", gives="float")
+    return mapped(call, takes="if", gives="float")
 
 
 def drawn(call: Call) -> TensorType:

@@ -16,6 +16,8 @@ from specc.catalog.shapes.common import (
     plain,
     promote,
     require_floating,
+    require_kind,
+    require_same_dtype,
 )
 from specc.ir import TensorType
 from specc.sizes import Size
@@ -88,6 +90,9 @@ def equal_shapes(call: Call) -> TensorType:
     require_equal_shapes(call, tensor, target)
     _require_positive(call, "beta", strict=False)
     _require_positive(call, "delta", strict=True)
+    if "delta" in call.args:
+        # torch's derivative of it does not promote.
+        require_same_dtype(call, tensor, target)
     joint = TensorType(promote(tensor.dtype, target.dtype), tensor.shape)
     return reduced(call, joint, tensor.shape)
 
@@ -109,8 +114,11 @@ def binary(call: Call) -> TensorType:
     """BCELoss, BCEWithLogitsLoss: float probabilities for a target, weights that stretch."""
     result = equal_shapes(call)
     shape = call.tensor("input").shape
+    if call.name in ("BCELoss", "binary_cross_entropy"):
+        require_same_dtype(call, call.tensor("input"), call.tensor("target"))
     for name in ("weight", "pos_weight"):
         if call.has(name):
+            require_kind(call, call.tensor(name), "bif", name)
             broadcast(call.require_equal, shape, call.tensor(name).shape, call.value)
     return result
 
@@ -205,6 +213,8 @@ def _require_class_weight(call: Call, classes: Size) -> None:
     if not call.has("weight"):
         return
     weight = call.tensor("weight")
+    if not call.tensor("target").floating:
+        require_same_dtype(call, call.tensor("input"), weight)
     error = RuleError(
         "E0302",
         f"weight of {call.name} has one number a class, [{classes}]; got {weight}",

@@ -18,6 +18,7 @@ from specc.catalog.shapes.common import (
     plain,
     rearranged,
     require_floating,
+    require_kind,
     require_same_dtype,
 )
 from specc.ir import TensorType
@@ -65,6 +66,7 @@ def batched(call: Call) -> TensorType:
 
 
 def _batched(call: Call, left: TensorType, right: TensorType) -> TensorType:
+    require_kind(call, left, "ifc")
     require_same_dtype(call, left, right)
     if len(left.shape) != 3 or len(right.shape) != 3:
         raise RuleError(
@@ -140,6 +142,8 @@ def einsum(call: Call) -> TensorType:
     bound: dict[str, Size] = {}
     rest: Shape = ()
     for term, operand in zip(terms, operands, strict=True):
+        if len(operands) > 1:
+            require_kind(call, operand, "ifc")
         require_same_dtype(call, operands[0], operand)
         rest = broadcast(call.require_equal, rest, _bind(call, term, operand, bound), call.value)
     if not arrow:
