@@ -102,7 +102,7 @@ def _differences(
 ) -> Iterator[tuple[str, str]]:
     types = {name: each for name, each in tensors.items() if not isinstance(each, tuple)}
     without = without_derivative(row.torch, filled, types)
-    shown = f"{args} {({name: str(each) for name, each in types.items()})}"
+    shown = f"{args} { ({name: str(each) for name, each in types.items()}) }"
     try:
         called(row, args, tensors, ())
     except Refused as fault:

@@ -86,7 +86,8 @@ def _quotient(settings: Settings, types: Types) -> tuple[str, ...]:
 
 def _scattered(settings: Settings, types: Types) -> tuple[str, ...]:
     # The gradient has the index's shape; what is put in may be larger.
-    return ("src",) if "src" in types and types["src"].shape != types["index"].shape else ()
+    source = types.get("src")
+    return ("src",) if source is not None and source.shape != types["index"].shape else ()
 
 
 def _outer(settings: Settings, types: Types) -> tuple[str, ...]:
@@ -126,7 +127,11 @@ _WITHOUT: Final[Mapping[str, Without]] = {
     "torch.addcdiv": _quotient,
     "torch.addr": _outer,
     "torch.nan_to_num": _of_reals,
-    "torch.scatter_reduce": _of_reals,
+    "torch.scatter_reduce": lambda settings, types: (
+        *_of_reals(settings, types),
+        *_scattered(settings, types),
+    ),
+    "torch.select_scatter": _of_reals,
     "torch.scatter": _scattered,
     "torch.scatter_add": _scattered,
     "torch.slice_scatter": _of_reals,
