@@ -34,6 +34,12 @@ BLOCK = "spec 1\nblock B(n: int) {\n  input x: float[N, 8]\n  for i in range(n) 
 SQUARES = f"{BLOCK}  output x\n}}\nmodel M {{\n  input x: float[N, 8]\n" + (
     "  for i in range(1000) { x = x -> B(i) }\n  output x\n}\n"
 )
+SLOPES = (
+    HEAD.replace("{", "{{")
+    + "  output x -> Linear(1) -> squeeze(-1)\n}}\ntrain {{\n  input z: float[N, 8]\n"
+    "  g = sum(M(z) ** 9)\n  for i in range({rounds}) {{ {line} }}\n  loss = g\n"
+    "  optimizer SGD(lr=0.1)\n}}\n"
+)
 
 BLOWN = {
     "squares": (doubled("3", "k * k"), "E0225"),
@@ -80,6 +86,12 @@ BLOWN = {
     ),
     "else if": (chosen(1000), "E0104"),
     "a long file": (HEAD + "  y = rlu(x)\n" * 100_000 + "  output x\n}\n", "E0705"),
+    "derivatives of derivatives": (SLOPES.format(rounds=1000, line="g = sum(grad(g, z) ** 2)"), "E0250"),
+    "derivatives in lines": (
+        SLOPES.replace("for i in range({rounds}) {{ {line} }}", "{line}\n" * 2000)
+        .replace("{line}", "g = sum(grad(g, z) ** 2)").replace("{{", "{").replace("}}", "}"),
+        "E0250",
+    ),
     "no sizes that fit": (
         "spec 1\nmodel M {\n  input x: float[A, B, C, D, E, F, G, H] where A % 7 == 0,"
         " B % 11 == 0, C % 13 == 0, D % 17 == 0, E % 19 == 0, A > B, B > C\n  output x\n}\n",

@@ -27,7 +27,7 @@ from specc.ir import (
     node_operands,
     walk,
 )
-from specc.semantics.gradients import depends
+from specc.semantics.gradients import orders
 from specc.sizes import Size
 
 
@@ -125,12 +125,8 @@ def derivatives(program: Program) -> int:
     1, or 2 for more than one."""
     train = program.train
     sections = () if train is None else (train.shared, *(step.nodes for step in train.steps))
-    most = 0
-    for section in sections:
-        taken = [node for node in flat_nodes(section) if isinstance(node, Derivative)]
-        again = any(depends(section, a.of, b.result) for a in taken for b in taken)
-        most = max(most, 2 if again else bool(taken))
-    return most
+    found = [order for section in sections for _, order in orders(section)]
+    return min(2, max(found, default=0))
 
 
 def steps(program: Program) -> tuple[Step, ...]:

@@ -12,10 +12,12 @@ from specc import ir
 from specc.errors import Collector, Span
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity, describe, is_poisoned
-from specc.semantics.gradients import depends
+from specc.semantics.gradients import orders
 from specc.semantics.graph import Graph, Hint
 
 GRAD: Final = "grad"
+# Each order doubles what is computed, and more.
+MOST_ORDERS: Final = 8
 _FORM: Final = "write `grad(sum(score), x)`: one number, and what it is differentiated by"
 
 
@@ -65,16 +67,22 @@ def check_derivatives(
 ) -> None:
     """Reports the derivatives among ``nodes`` by what their number is not computed from there
     (E0431), and those that float16 would lose (E0432)."""
-    for node in ir.flat_nodes(nodes):
-        if not isinstance(node, ir.Derivative):
-            continue
+    for node, order in orders(nodes):
         if precision == "float16":
             collector.error(
                 "E0432",
                 "a derivative under `precision float16` is not scaled, and most of it is lost",
                 node.span, "write `precision bfloat16`",
             )  # fmt: skip
-        if not depends(nodes, node.of, node.by):
+        if order > MOST_ORDERS:
+            collector.error(
+                "E0250",
+                f"derivatives are taken of one another more than {MOST_ORDERS} times, and each "
+                "doubles what is computed",
+                node.span, "take fewer of one another",
+            )  # fmt: skip
+            return
+        if order == 0:
             collector.error(
                 "E0431",
                 f"`{node.of.name}` is not computed from `{node.by.name}` {within}"

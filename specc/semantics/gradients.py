@@ -44,18 +44,40 @@ def reached(
     return found
 
 
-def depends(nodes: Sequence[ir.Node], of: ir.Value, by: ir.Value) -> bool:
-    """Whether ``nodes`` compute ``of`` from ``by`` such that a gradient goes back."""
+def orders(nodes: Sequence[ir.Node]) -> list[tuple[ir.Derivative, int]]:
+    """Each derivative among ``nodes`` with how many are taken of one another in it: 1 of what has
+    none, 0 where its number is not computed from what it is by, such that a gradient goes back.
+
+    One pass forwards, however many there are."""
+    leaves = list(ir.flat_nodes(nodes))
+    taken = [node for node in leaves if isinstance(node, ir.Derivative)]
+    if not taken:
+        return []
     aliases = aliases_of(nodes)
-    needed = {id(of)}
-    for node in reversed(list(ir.flat_nodes(nodes))):
-        made = [value for value in ir.result_values(node.result) if value.type.differentiable]
-        if not any(id(value) in needed or aliases.get(id(value), set()) & needed for value in made):
-            continue
+    # From which of the values that derivatives are by each value is computed, a bit a derivative.
+    sources: dict[int, int] = {}
+    depths: dict[int, int] = {}
+    for place, node in enumerate(taken):
+        for name in (id(node.by), *aliases.get(id(node.by), ())):
+            sources[name] = sources.get(name, 0) | 1 << place
+    for node in leaves:
         if isinstance(node, ir.FunctionCall) and stops(node):
             continue
-        needed.update(id(o) for o in ir.node_operands(node) if isinstance(o, ir.Value))
-    return id(by) in needed or bool(aliases.get(id(by), set()) & needed)
+        operands = [id(o) for o in ir.node_operands(node) if isinstance(o, ir.Value)]
+        mask, depth = 0, 0
+        for operand in operands:
+            mask |= sources.get(operand, 0)
+            depth = max(depth, depths.get(operand, 0))
+        depth += isinstance(node, ir.Derivative)
+        for value in ir.result_values(node.result):
+            if value.type.differentiable:
+                for name in (id(value), *aliases.get(id(value), ())):
+                    sources[name] = sources.get(name, 0) | mask
+                    depths[name] = max(depths.get(name, 0), depth)
+    return [
+        (node, depths[id(node.result)] if sources.get(id(node.of), 0) >> place & 1 else 0)
+        for place, node in enumerate(taken)
+    ]
 
 
 def reached_parameters(
