@@ -86,6 +86,10 @@ BLOWN = {
     ),
     "else if": (chosen(1000), "E0104"),
     "a long file": (HEAD + "  y = rlu(x)\n" * 100_000 + "  output x\n}\n", "E0705"),
+    "minus": (f"{HEAD}  output {'-' * 300_000}x\n}}\n", "E0104"),
+    "not": (f"{HEAD}  if {'not ' * 100_000}true {{ x = x + 1 }}\n  output x\n}}\n", "E0104"),
+    "powers": (f"{HEAD}  output x * 2{' ** 1' * 300_000}\n}}\n", "E0104"),
+    "a long line": (f"{HEAD}  output x{' + x' * 1_000_000}\n}}\n", "E0705"),
     "derivatives of derivatives": (SLOPES.format(rounds=1000, line="g = sum(grad(g, z) ** 2)"), "E0250"),
     "derivatives in lines": (
         SLOPES.replace("for i in range({rounds}) {{ {line} }}", "{line}\n" * 2000)

@@ -127,6 +127,11 @@ def bracket_diagnostic(fault: BracketError, file: str) -> Diagnostic:
             span,
             "name the parts of this expression",
         )
+    if fault.problem == "too many":
+        return Diagnostic(
+            "E0104", f"there are too many `{token}` in this expression, one inside the other",
+            span, "name the parts of it",
+        )  # fmt: skip
     if fault.problem == "unopened":
         return Diagnostic("E0103", f"this `{token}` closes nothing", span, "take it away")
     if fault.token is fault.opening:

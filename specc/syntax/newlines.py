@@ -1,7 +1,8 @@
 """Which newlines end a statement: the filter between lexer and parser.
 
 Inside ( ) and [ ], and after an operator or a comma, a newline ends nothing and is dropped here.
-The same pass sees every bracket, so it is where a bracket that nothing closes is found."""
+The same pass sees every bracket and sign, so it is where a bracket that nothing closes is found,
+and what is nested too deeply or too long to be read."""
 
 from __future__ import annotations
 
@@ -10,17 +11,26 @@ from typing import Final
 
 from lark import Token
 
+from specc.errors import TooLarge
+
 DEEPEST: Final = 100
+# Of one kind in one statement: each is an expression inside the one before. Names, numbers and
+# signs of a whole file: as many as are read in a second.
+MOST_PREFIXES: Final = 100
+MOST_POWERS: Final = 1_000
+MOST_TOKENS: Final = 150_000
 
 _OPENING: Final = {"OPEN": "}", "LPAR": ")", "LSQB": "]"}
 _CLOSING: Final = {"CLOSE": "}", "RPAR": ")", "RSQB": "]"}
+_SIGNS: Final = frozenset(["MINUS", "NOT", "POWER"])
 _CONTINUES: Final = frozenset(
     "_COMMA EQUAL COMPARE PLUS MINUS STAR SLASH FLOOR PERCENT AT POWER AND OR NOT _ARROW".split()
 )
 
 
 class BracketError(Exception):
-    """A bracket at ``token`` is at fault: ``problem`` is ``deep``, ``unclosed`` or ``unopened``."""
+    """A bracket at ``token`` is at fault: ``problem`` is ``deep``, ``unclosed`` or ``unopened``; or
+    a sign is one ``too many``."""
 
     def __init__(self, problem: str, token: Token, opening: Token | None = None) -> None:
         super().__init__(problem)
@@ -37,11 +47,24 @@ class Newlines:
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         brackets: list[Token] = []
         previous = ""
-        for token in stream:
+        prefixes = powers = 0
+        for count, token in enumerate(stream):
             kind = token.type
+            if count == MOST_TOKENS:
+                raise TooLarge(
+                    f"this file has more than {MOST_TOKENS:,} names, numbers and signs",
+                    help="say what repeats by `for`, `repeat` and blocks",
+                    code="E0705",
+                )
             if kind == "_NL":
                 if previous in _CONTINUES or (brackets and brackets[-1].type != "OPEN"):
                     continue
+                powers = 0
+            elif kind in _SIGNS:
+                prefixes = prefixes + 1 if previous in _SIGNS else 1
+                powers += kind == "POWER"
+                if prefixes > MOST_PREFIXES or powers > MOST_POWERS:
+                    raise BracketError("too many", token)
             elif kind in _OPENING:
                 brackets.append(token)
                 if len(brackets) > DEEPEST:
