@@ -159,6 +159,8 @@ class GoldenCorrupt(GoldenError):
 # More than anybody reads in one go, and found in less than two seconds.
 MOST_FAULTS: Final = 200
 TOO_MANY: Final = "there are more than "
+# Names of parameters that all selectors of a spec may be held against.
+MOST_NAMES: Final = 200_000
 
 
 @dataclass(slots=True)
@@ -166,6 +168,19 @@ class Collector:
     """Gathers diagnostics so that one run reports every fault; raises once."""
 
     items: list[Diagnostic] = field(default_factory=list)
+    # How many names selectors were held against.
+    names: int = 0
+
+    def hold(self, count: int, span: Span) -> None:
+        """Notes that ``count`` names are looked through for what stands at ``span``; TooLarge."""
+        self.names += count
+        if self.names > MOST_NAMES:
+            fault = TooLarge(
+                f"the selectors of this spec are held against more than {MOST_NAMES:,} names",
+                help="let fewer selectors say more: `*.bias`",
+            )
+            fault.span = span
+            raise fault
 
     def error(
         self,

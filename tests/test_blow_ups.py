@@ -34,6 +34,7 @@ BLOCK = "spec 1\nblock B(n: int) {\n  input x: float[N, 8]\n  for i in range(n) 
 SQUARES = f"{BLOCK}  output x\n}}\nmodel M {{\n  input x: float[N, 8]\n" + (
     "  for i in range(1000) { x = x -> B(i) }\n  output x\n}\n"
 )
+MANY = f"{HEAD}  for i in range(300) {{ x = x -> fc: Linear(8) }}\n"
 SLOPES = (
     HEAD.replace("{", "{{")
     + "  output x -> Linear(1) -> squeeze(-1)\n}}\ntrain {{\n  input z: float[N, 8]\n"
@@ -86,6 +87,13 @@ BLOWN = {
     ),
     "else if": (chosen(1000), "E0104"),
     "a long file": (HEAD + "  y = rlu(x)\n" * 100_000 + "  output x\n}\n", "E0705"),
+    "selectors": (MANY + "  init zeros_ on *f*c*w*e*i*g*h*t*\n" * 3_000 + "  output x\n}\n", "E0250"),
+    "frozen": (MANY + "  freeze on fc.*\n" * 3_000 + "  output x\n}\n", "E0250"),
+    "groups": (
+        f"{MANY}  output x\n}}\ntrain {{\n  loss = mean(x)\n  optimizer SGD(lr=0.1) {{ group(lr=0.2)"
+        f" on {', '.join(f'*f*c*.{i}*w*' for i in range(3_000))} }}\n}}\n",
+        "E0250",
+    ),
     "minus": (f"{HEAD}  output {'-' * 300_000}x\n}}\n", "E0104"),
     "not": (f"{HEAD}  if {'not ' * 100_000}true {{ x = x + 1 }}\n  output x\n}}\n", "E0104"),
     "powers": (f"{HEAD}  output x * 2{' ** 1' * 300_000}\n}}\n", "E0104"),

@@ -22,6 +22,7 @@ def frozen_whole(
     paths: list[str] = []
     failed = False
     for pattern in named:
+        collector.hold(len(places), pattern.span)
         found = _found(pattern.text, module, places)
         if not found:
             _report(pattern, module, places, collector)

@@ -38,6 +38,10 @@ class BlockCollector(Collector):
     def __post_init__(self) -> None:
         self.items = self.outer.items
 
+    def hold(self, count: int, span: Span) -> None:
+        """As the outermost does, for all blocks together."""
+        self.outer.hold(count, span)
+
     def error(
         self,
         code: str,

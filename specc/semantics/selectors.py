@@ -71,7 +71,9 @@ def resolve(
     among = among or Among()
     chosen: set[str] = set()
     failed = False
+    every = [name for name, _, _ in model.parameters()]
     for pattern in selector.patterns:
+        collector.hold(len(every), pattern.span)
         names = among_matches(pattern.text, model, among)
         if not names:
             _nothing(pattern, model, collector, among)
@@ -81,6 +83,7 @@ def resolve(
             failed = True
         chosen |= names if within is None else names.intersection(within)
     for pattern in selector.excluded:
+        collector.hold(len(every), pattern.span)
         names = among_matches(pattern.text, model, among) & chosen
         if not names:
             _nothing(pattern, model, collector, among, " of what stands before `except`")
@@ -88,7 +91,7 @@ def resolve(
         chosen -= names
     if failed:
         return None
-    ordered = tuple(name for name, _, _ in model.parameters() if name in chosen)
+    ordered = tuple(name for name in every if name in chosen)
     if not ordered:
         collector.error(
             "E0401", "this selector leaves no parameter", selector.span, "widen it, or take it away"
