@@ -25,7 +25,7 @@ from specc.semantics import analyse_into
 from specc.suggestions import did_you_mean, listed, meant, nearest
 from specc.syntax.parse import Parsed, parse
 
-LARGEST_FILE: Final = 16 * 2**20
+LARGEST_FILE: Final = 2 * 2**20
 # More than any model says, and read in a second.
 MOST_LINES: Final = 20_000
 SUFFIX: Final = ".spec"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -35,6 +36,19 @@ SQUARES = f"{BLOCK}  output x\n}}\nmodel M {{\n  input x: float[N, 8]\n" + (
     "  for i in range(1000) { x = x -> B(i) }\n  output x\n}\n"
 )
 MANY = f"{HEAD}  for i in range(300) {{ x = x -> fc: Linear(8) }}\n"
+
+
+def chain(inputs: int) -> str:
+    """``inputs`` tensors of which every size is one more than the next."""
+    names = [f"A{i}" for i in range(2_000)]
+    each = len(names) // inputs
+    lines = [
+        f"  input x{i}: float[{', '.join(names[i * each : (i + 1) * each])}]" for i in range(inputs)
+    ]
+    lines[-1] += " where " + ", ".join(f"{a} == {b} + 1" for a, b in itertools.pairwise(names))
+    return "\n".join(["spec 1", "model M {", *lines, "  output x0", "}", ""])
+
+
 SLOPES = (
     HEAD.replace("{", "{{")
     + "  output x -> Linear(1) -> squeeze(-1)\n}}\ntrain {{\n  input z: float[N, 8]\n"
@@ -94,6 +108,8 @@ BLOWN = {
         f" on {', '.join(f'*f*c*.{i}*w*' for i in range(3_000))} }}\n}}\n",
         "E0250",
     ),
+    "sizes": (chain(1), "E0301"),
+    "sizes of many inputs": (chain(40), "E0250"),
     "minus": (f"{HEAD}  output {'-' * 300_000}x\n}}\n", "E0104"),
     "not": (f"{HEAD}  if {'not ' * 100_000}true {{ x = x + 1 }}\n  output x\n}}\n", "E0104"),
     "powers": (f"{HEAD}  output x * 2{' ** 1' * 300_000}\n}}\n", "E0104"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from specc import ir
+from specc.errors import TooLarge
 from specc.semantics import size_names
 from specc.semantics.entities import POISON, Poison, describe, is_poisoned
 from specc.semantics.expressions import elaborate
@@ -37,6 +38,10 @@ DTYPES: Final = {
     "complex128": "complex128",
 }
 MEANINGS: Final = ("index", "unit", "normal")
+# torch's kernels walk no more dimensions.
+MOST_DIMENSIONS: Final = 64
+# Unknown sizes of one model or block: each condition on one is put into the others.
+MOST_SIZES: Final = 128
 
 
 # What others call a type.
@@ -72,6 +77,13 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
             f"`{name}` wants its sizes",
             written.span,
             f"write `{name}[N]`, or `{name}[]` for a single number",
+        )
+        return None
+    if len(written.sizes) > MOST_DIMENSIONS:
+        graph.error(
+            "E0301",
+            f"a tensor has at most {MOST_DIMENSIONS} dimensions, and this has {len(written.sizes)}",
+            written.span,
         )
         return None
     classes = _classes(graph, written)
@@ -152,6 +164,13 @@ def _size(graph: Graph, written: ast.Expression) -> Size | None:
             return intended
         graph.env[written.name] = symbol(written.name)
         graph.dimensions[written.name] = written.span
+        if len(graph.dimensions) > MOST_SIZES:
+            fault = TooLarge(
+                f"this {graph.kind} has more than {MOST_SIZES} sizes that only a run knows",
+                help="give those that are fixed a number or a param",
+            )
+            fault.span = written.span
+            raise fault
         return symbol(written.name)
     value = elaborate(graph, written)
     if is_poisoned(value):
