@@ -149,7 +149,7 @@ def _step(program: Program, module: nn.Module, batch: list[Tensor]) -> None:
     train = program.train
     assert train is not None
     configured = module.configure_optimizers()  # type: ignore[operator]  # an emitted method
-    named = any(step.name for step in train.steps)
+    named = train.keyed
     parts = configured if named else {"": configured}
     optimizers = {name: each["optimizer"] for name, each in parts.items()}
     arguments: list[object] = [optimizers if named else optimizers[""]]

@@ -160,3 +160,33 @@ def model(inputs: str, result: str) -> str:
             piece += character
     lines = [f"  input {each}" for each in (*pieces, piece.strip())]
     return "\n".join(["spec 1", "model M {", *lines, f"  output {result}", "}", ""])
+
+
+# ── what generated structures found ──────────────────────────────────────────────────────────────
+
+
+def trained(train: str, model: str = "y = x -> Linear(6)") -> str:
+    return (
+        f"spec 1\nmodel M {{\n  input x: float[N, 6]\n  {model}\n  output y\n}}\n"
+        f"train {{\n  input t: float[N, 6]\n  {train}\n  optimizer SGD(lr=0.1)\n}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        "loss = mean(y)\n  for i in range(0) { loss = loss + mean(y) }",
+        "loss = mean(y)\n  for i in range(0) { loss = loss + i }\n  other = mean(t)",
+        "s = sum(M(t))\n  for i in range(0) { s = s * 2 }\n  loss = s",
+        "loss = mean(y)\n  m = y\n  for i in range(0) { m = m + 1 }\n"
+        "  metric MeanAbsoluteError(m, t)",
+    ],
+)
+def test_a_loop_without_rounds_hands_on_what_it_was_given(train: str) -> None:
+    assert tried(trained(train)) == RAN
+
+
+def test_a_model_that_computes_with_no_parameter_is_no_loss() -> None:
+    model = "parameter g: float[6] = ones_\n  y = x + 1"
+    assert tried(trained("loss = mean(abs(M(t)))", model)) == REFUSED
+    assert tried(trained("loss = mean(abs(M(t)))", model.replace("+ 1", "* g"))) == RAN

@@ -92,13 +92,11 @@ def _constructor(train: ir.Train, constants: Mapping[str, str]) -> Function:
 
 
 def _forward(train: ir.Train, constants: Mapping[str, str]) -> Function:
-    body = Body(
-        train.shared_uses, as_parts(train.shared), list(train.shared_values), constants,
-        inputs=train.inputs,
-    )  # fmt: skip
-    body.statements += rounds(as_parts(train.shared), constants)
+    parts, shared = as_parts(train.shared, train.shared_values)
+    body = Body(train.shared_uses, parts, shared, constants, inputs=train.inputs)
+    body.statements += rounds(parts, constants)
     body.build()
-    results = body.expressions(train.shared_values)
+    results = body.expressions(shared)
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())
     tensors = ", ".join(["Tensor"] * len(results))
     return Function(

@@ -6,7 +6,7 @@ finds it, or raises ``Different``. Non-goal: how it is printed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 
@@ -38,9 +38,14 @@ def merge(views: Sequence[View]) -> tuple[Part, ...]:
     )
 
 
-def as_parts(nodes: Sequence[ir.Node]) -> tuple[Part, ...]:
-    """The parts of nodes that were read once."""
-    return merge([View(nodes, Standpoint(0))])
+def as_parts(
+    nodes: Sequence[ir.Node], results: Iterable[ir.Value]
+) -> tuple[tuple[Part, ...], list[ir.Value]]:
+    """The parts of nodes that were read once, and what stands in them for ``results``: what goes
+    through a loop without rounds is what went in."""
+    view = View(nodes, Standpoint(0))
+    parts = merge([view])
+    return parts, [view.of(value) for value in results]
 
 
 def _merge_node(pairs: Sequence[Pair]) -> Part:

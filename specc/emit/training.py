@@ -77,8 +77,7 @@ def loss(
 ) -> Function:  # fmt: skip
     """``loss``: the terms by name. ``inputs`` are what a batch brings, ``decisions`` what it is
     right for alone."""
-    terms = [value for _, value in step.terms]
-    parts = as_parts(step.nodes)
+    parts, terms = as_parts(step.nodes, [value for _, value in step.terms])
     body = Body(step.uses, parts, terms, constants, inputs=inputs)
     body.statements += [*decided(decisions, constants), *rounds(parts, constants)]
     body.state(step.conditions)
@@ -123,10 +122,10 @@ def differentiating(nodes: Sequence[ir.Node]) -> list[str]:
 
 def metrics(train: ir.Train, constants: Mapping[str, str]) -> Function:
     """``metrics``: each by name."""
-    values = [metric.value for metric in train.metrics]
+    parts, values = as_parts(train.metric_nodes, [metric.value for metric in train.metrics])
     body = Body(
         train.metric_uses,
-        as_parts(train.metric_nodes),
+        parts,
         values,
         constants,
         inputs=train.inputs,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from specc import ir
 from specc.errors import Collector
-from specc.semantics.gradients import reached
+from specc.semantics.gradients import reached, reached_parameters
 from specc.semantics.steps import StepBuilder, optimizer_names
 
 
@@ -20,7 +20,7 @@ def check_gradient(step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Mo
     if loss is None or not step.optimizers or step.regularizers or step.incomplete:
         return
     found = reached(subject, nodes, loss, step.frozen)
-    if not found:
+    if not found or not reached_parameters(subject, nodes, [loss]):
         step.collector.error(
             "E0404",
             "this loss depends on no parameter of the model: there is nothing to step on",
