@@ -31,9 +31,7 @@ _NUMBERS: Final = ("0", "1", "2", "3", "-1", "4", "7", "0.0", "0.5", "1.5", "-0.
 
 def zoo() -> Mapping[str, str]:
     """The texts of the specs by their names, whose steps are small enough to be tried often."""
-    return {
-        path.stem: path.read_text("utf-8") for path in sorted((ROOT / "specs").rglob("*.spec"))
-    }
+    return {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "specs").rglob("*.spec"))}
 
 
 def mutant(texts: Mapping[str, str], number: int) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from breaking import RAN, REFUSED, WARNED, broken, tried
 from breaking_programs import generated, mutant, settings, zoo
+from breaking_structures import structured
 
 # oneDNN has an LSTM in float16 on some machines alone, and torch asks it wherever it is there.
 OF_THE_MACHINE = ("could not create a primitive descriptor",)
@@ -178,7 +179,7 @@ def trained(train: str, model: str = "y = x -> Linear(6)") -> str:
         "loss = mean(y)\n  for i in range(0) { loss = loss + mean(y) }",
         "loss = mean(y)\n  for i in range(0) { loss = loss + i }\n  other = mean(t)",
         "s = sum(M(t))\n  for i in range(0) { s = s * 2 }\n  loss = s",
-        "loss = mean(y)\n  m = y\n  for i in range(0) { m = m + 1 }\n"
+        "m = y * 2\n  for i in range(0) { m = m + 1 }\n  loss = mean(m)\n"
         "  metric MeanAbsoluteError(m, t)",
     ],
 )
@@ -190,3 +191,36 @@ def test_a_model_that_computes_with_no_parameter_is_no_loss() -> None:
     model = "parameter g: float[6] = ones_\n  y = x + 1"
     assert tried(trained("loss = mean(abs(M(t)))", model)) == REFUSED
     assert tried(trained("loss = mean(abs(M(t)))", model.replace("+ 1", "* g"))) == RAN
+
+
+@pytest.mark.parametrize(
+    ("of", "found"),
+    [
+        ("sum(y - t)", REFUSED), ("sum(y * t)", REFUSED), ("sum(M(t))", REFUSED),
+        ("mean(cat([t, y], dim=0))", REFUSED), ("sum(t @ t.mT)", RAN), ("sum(t ** 2)", RAN),
+        ("sum(tanh(M(t)))", RAN), ("sum(t * M(t))", RAN), ("sum(t / 2.0)", REFUSED),
+    ],
+)  # fmt: skip
+def test_the_slope_of_what_is_linear_has_none(of: str, found: str) -> None:
+    train = (
+        f"slope = grad({of}, t)\n  bend = grad(sum(slope ** 2), t)\n  loss = mean(BASE) + sum(bend)"
+    )
+    assert tried(trained(train.replace("BASE", "M(t)" if "M(" in of else "y"))) == found
+
+
+def test_the_slope_of_a_model_that_bends_has_one() -> None:
+    train = (
+        "slope = grad(sum(M(t)), t)\n  bend = grad(sum(slope), t)\n  loss = mean(M(t)) + sum(bend)"
+    )
+    assert tried(trained(train, "y = x -> Linear(6) -> Tanh -> Linear(2)")) == RAN
+    assert tried(trained(train, "y = x -> Linear(6) -> Dropout(0.1) -> Linear(2)")) == REFUSED
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_twenty_thousand_structures_do_not_break() -> None:
+    assert failures(structured(number) for number in range(20_000)) == []
+
+
+def test_structures_do_not_break() -> None:
+    assert failures(structured(number) for number in range(150)) == []

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from specc import catalog, front
-from specc.catalog.derivatives import OPERATORS, without_derivative
-from specc.catalog.examples import Example, example_of, program_around
+from specc.catalog.derivatives import OPERATORS, curvature, without_derivative
+from specc.catalog.examples import KINDS, Example, example_of, program_around, program_of
 from specc.emit import emit
 from specc.harness import matrix
 from specc.harness.case import close
@@ -84,3 +84,34 @@ def test_an_example_that_torch_has_no_derivative_of_is_refused(part: int) -> Non
         for each in results:
             real = torch.view_as_real(each.resolve_conj()) if each.is_complex() else each
             real.sum().backward(retain_graph=True)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_what_is_said_to_be_linear_has_a_slope_that_does_not_depend_on_it(part: int) -> None:
+    """Every function and layer that is said to be, in its example."""
+    rows = [
+        (kind, row)
+        for kind in ("function", "layer")
+        for row in KINDS[kind].values()
+        if curvature(row.torch.rpartition(".")[2], getattr(row, "family", "")) != "all"
+    ]
+    for kind, row in rows[part::4]:
+        program, _, _ = front.check_text(program_of(kind, row), "m.spec")
+        assert program is not None, row.name
+        case = dataclasses.replace(matrix.cases(program)[0], steps=1)
+        module = module_class(emit(program), program.subject().name, "m")()
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+        given = [tensor.clone() for _, tensor in close(program, case).batches[0].inputs]
+        for place, tensor in enumerate(given):
+            if not tensor.is_floating_point():
+                continue
+            inputs = [t.float() if t.is_floating_point() else t for t in given]
+            inputs[place].requires_grad_()
+            results = [t for t in flat_tensors(module(*inputs)) if t.requires_grad]
+            if not results:
+                continue
+            real = [torch.view_as_real(t.resolve_conj()) if t.is_complex() else t for t in results]
+            total = torch.stack([t.sum() for t in real]).sum()
+            (slope,) = torch.autograd.grad(total, inputs[place], create_graph=True)
+            assert not slope.requires_grad, (row.name, place)

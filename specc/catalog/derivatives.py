@@ -9,7 +9,7 @@ of ``floor``, and results that carry no gradient at all (comparisons, indices).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from specc.catalog.shapes.common import promote
 from specc.ir import TensorType
@@ -94,7 +94,7 @@ def _outer(settings: Settings, types: Types) -> tuple[str, ...]:
     # The gradient, of the result's dtype, is multiplied with the other vector, unpromoted.
     given, one, other = types["input"], types["vec1"], types["vec2"]
     joint = promote(one.dtype, other.dtype)
-    if given.shape or given.is_complex and not joint.startswith("complex"):
+    if given.shape or (given.is_complex and not joint.startswith("complex")):
         joint = promote(joint, given.dtype)
     whole = joint.startswith("complex")
     return tuple(
@@ -165,4 +165,35 @@ def without_derivative(torch: str, settings: Settings, types: Types) -> tuple[st
     return () if rule is None else rule(settings, types)
 
 
-__all__ = ["OPERATORS", "without_derivative"]
+# What is linear in each of its tensors (or in pieces constant in its slope): the derivative by one
+# does not depend on that one. So is all that moves or joins elements. Found by asking torch.
+_SUMS: Final = frozenset(
+    "rad2deg deg2rad neg positive sign sgn floor ceil trunc frac round nan_to_num clone clamp"
+    " masked_fill where add sub maximum minimum fmax fmin nextafter clamp_min clamp_max sum nansum"
+    " mean nanmean amax amin aminmax max min median nanmedian quantile nanquantile sort msort topk"
+    " kthvalue cumsum cummax cummin diff tril triu diagonal diag diagflat diag_embed gather"
+    " take_along_dim take scatter scatter_add index_select index_add index_copy index_fill trace"
+    " rfft rfft2 rfftn ihfft2 ihfftn fftshift ifftshift pad pixel_shuffle pixel_unshuffle"
+    " channel_shuffle unfold fold dropout dropout1d dropout2d dropout3d alpha_dropout"
+    " feature_alpha_dropout Linear Dropout Dropout1d Dropout2d Dropout3d AlphaDropout"
+    " FeatureAlphaDropout Identity Flatten Unflatten ZeroPad1d ZeroPad2d ZeroPad3d ConstantPad1d"
+    " ConstantPad2d ConstantPad3d CircularPad1d CircularPad2d CircularPad3d PixelShuffle"
+    " PixelUnshuffle ChannelShuffle Unfold Fold".split()
+)
+# Likewise; it depends on the others.
+_PRODUCTS: Final = frozenset(
+    "mul lerp matmul mm mv bmm addmm addmv baddbmm addbmm addr dot vdot vecdot inner outer kron"
+    " tensordot multi_dot cross einsum linear bilinear addcmul Bilinear".split()
+)
+_LINEAR_FAMILIES: Final = frozenset(["arrangement", "joining"])
+
+
+def curvature(name: str, family: str) -> Literal["none", "others", "all"]:
+    """What the derivative of a function or layer by one of its tensors depends on, of these:
+    nothing, the other tensors, or that one as well (which is said of what is not known)."""
+    if name in _SUMS or family in _LINEAR_FAMILIES:
+        return "none"
+    return "others" if name in _PRODUCTS else "all"
+
+
+__all__ = ["OPERATORS", "curvature", "without_derivative"]

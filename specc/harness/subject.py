@@ -27,7 +27,7 @@ from specc.ir import (
     node_operands,
     walk,
 )
-from specc.semantics.gradients import orders
+from specc.semantics.orders import orders
 from specc.sizes import Size
 
 
@@ -125,7 +125,8 @@ def derivatives(program: Program) -> int:
     1, or 2 for more than one."""
     train = program.train
     sections = () if train is None else (train.shared, *(step.nodes for step in train.steps))
-    found = [order for section in sections for _, order in orders(section)]
+    subject = program.subject()
+    found = [order.order for section in sections for order in orders(section, subject)]
     return min(2, max(found, default=0))
 
 

@@ -12,12 +12,13 @@ from specc import ir
 from specc.errors import Collector, Span
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity, describe, is_poisoned
-from specc.semantics.gradients import orders
 from specc.semantics.graph import Graph, Hint
+from specc.semantics.orders import orders
 
 GRAD: Final = "grad"
 # Each order doubles what is computed, and more.
 MOST_ORDERS: Final = 8
+MOST_DERIVATIVES: Final = 64
 _FORM: Final = "write `grad(sum(score), x)`: one number, and what it is differentiated by"
 
 
@@ -63,11 +64,19 @@ def derivative(graph: Graph, given: Sequence[Given], span: Span, hint: Hint) -> 
 
 
 def check_derivatives(
-    nodes: Sequence[ir.Node], collector: Collector, precision: str, within: str
+    nodes: Sequence[ir.Node], subject: ir.Module, collector: Collector, precision: str, within: str
 ) -> None:
     """Reports the derivatives among ``nodes`` by what their number is not computed from there
     (E0431), and those that float16 would lose (E0432)."""
-    for node, order in orders(nodes):
+    taken = [node for node in ir.flat_nodes(nodes) if isinstance(node, ir.Derivative)]
+    if len(taken) > MOST_DERIVATIVES:
+        collector.error(
+            "E0250",
+            f"this takes more than {MOST_DERIVATIVES} derivatives, and each is a pass backwards",
+            taken[MOST_DERIVATIVES].span, "take one of the sum of what is differentiated",
+        )  # fmt: skip
+        return
+    for node, order, linear in orders(nodes, subject):
         if precision == "float16":
             collector.error(
                 "E0432",
@@ -89,5 +98,7 @@ def check_derivatives(
                 if node.of.named
                 else f"this number is not computed from `{node.by.name}` {within}",
                 node.span,
-                "compute it from that very value, in the same step; `detach` ends a derivative",
+                f"the derivative of what is linear in `{node.by.name}` does not depend on it"
+                if linear
+                else "compute it from that very value, in the same step; `detach` ends a derivative",
             )

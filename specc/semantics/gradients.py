@@ -44,42 +44,6 @@ def reached(
     return found
 
 
-def orders(nodes: Sequence[ir.Node]) -> list[tuple[ir.Derivative, int]]:
-    """Each derivative among ``nodes`` with how many are taken of one another in it: 1 of what has
-    none, 0 where its number is not computed from what it is by, such that a gradient goes back.
-
-    One pass forwards, however many there are."""
-    leaves = list(ir.flat_nodes(nodes))
-    taken = [node for node in leaves if isinstance(node, ir.Derivative)]
-    if not taken:
-        return []
-    aliases = aliases_of(nodes)
-    # From which of the values that derivatives are by each value is computed, a bit a derivative.
-    sources: dict[int, int] = {}
-    depths: dict[int, int] = {}
-    for place, node in enumerate(taken):
-        for name in (id(node.by), *aliases.get(id(node.by), ())):
-            sources[name] = sources.get(name, 0) | 1 << place
-    for node in leaves:
-        if isinstance(node, ir.FunctionCall) and stops(node):
-            continue
-        operands = [id(o) for o in ir.node_operands(node) if isinstance(o, ir.Value)]
-        mask, depth = 0, 0
-        for operand in operands:
-            mask |= sources.get(operand, 0)
-            depth = max(depth, depths.get(operand, 0))
-        depth += isinstance(node, ir.Derivative)
-        for value in ir.result_values(node.result):
-            if value.type.differentiable:
-                for name in (id(value), *aliases.get(id(value), ())):
-                    sources[name] = sources.get(name, 0) | mask
-                    depths[name] = max(depths.get(name, 0), depth)
-    return [
-        (node, depths[id(node.result)] if sources.get(id(node.of), 0) >> place & 1 else 0)
-        for place, node in enumerate(taken)
-    ]
-
-
 def reached_parameters(
     subject: ir.Module, nodes: Sequence[ir.Node], wanted: Collection[ir.Value]
 ) -> set[str]:

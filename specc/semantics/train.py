@@ -240,7 +240,7 @@ class TrainBuilder:
             shared = closure(shared, shared_values)
         for nodes in (shared, *(step.nodes for step in made)):
             within = "before the steps" if steps and nodes is shared else "here"
-            check_derivatives(nodes, self.collector, self.precision, within)
+            check_derivatives(nodes, subject, self.collector, self.precision, within)
         for builder, step in zip((builder for builder, _ in built), made, strict=True):
             check_gradient(builder, (*shared, *step.nodes), subject)
         self._check_weight(made)
