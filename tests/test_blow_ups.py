@@ -101,10 +101,11 @@ BLOWN = {
     ),
     "else if": (chosen(1000), "E0104"),
     "a long file": (HEAD + "  y = rlu(x)\n" * 100_000 + "  output x\n}\n", "E0705"),
-    "selectors": (MANY + "  init zeros_ on *f*c*w*e*i*g*h*t*\n" * 3_000 + "  output x\n}\n", "E0250"),
+    "selectors": (MANY + "  init zeros_ on *f*c*w*e*i*g*t*\n" * 3_000 + "  output x\n}\n", "E0250"),
     "frozen": (MANY + "  freeze on fc.*\n" * 3_000 + "  output x\n}\n", "E0250"),
     "groups": (
-        f"{MANY}  output x\n}}\ntrain {{\n  loss = mean(x)\n  optimizer SGD(lr=0.1) {{ group(lr=0.2)"
+        f"{MANY}  output x\n}}\ntrain {{\n  loss = mean(x)\n"
+        "  optimizer SGD(lr=0.1) { group(lr=0.2)"
         f" on {', '.join(f'*f*c*.{i}*w*' for i in range(3_000))} }}\n}}\n",
         "E0250",
     ),
@@ -114,7 +115,10 @@ BLOWN = {
     "not": (f"{HEAD}  if {'not ' * 100_000}true {{ x = x + 1 }}\n  output x\n}}\n", "E0104"),
     "powers": (f"{HEAD}  output x * 2{' ** 1' * 300_000}\n}}\n", "E0104"),
     "a long line": (f"{HEAD}  output x{' + x' * 1_000_000}\n}}\n", "E0705"),
-    "derivatives of derivatives": (SLOPES.format(rounds=1000, line="g = sum(grad(g, z) ** 2)"), "E0250"),
+    "derivatives of derivatives": (
+        SLOPES.format(rounds=1000, line="g = sum(grad(g, z) ** 2)"),
+        "E0250",
+    ),
     "derivatives in lines": (
         SLOPES.replace("for i in range({rounds}) {{ {line} }}", "{line}\n" * 2000)
         .replace("{line}", "g = sum(grad(g, z) ** 2)").replace("{{", "{").replace("}}", "}"),

@@ -92,13 +92,16 @@ def check_derivatives(
             )  # fmt: skip
             return
         if order == 0:
+            advice = "compute it from that very value, in the same step; `detach` ends a derivative"
+            if linear:
+                advice = (
+                    f"the derivative of what is linear in `{node.by.name}` does not depend on it"
+                )
             collector.error(
                 "E0431",
                 f"`{node.of.name}` is not computed from `{node.by.name}` {within}"
                 if node.of.named
                 else f"this number is not computed from `{node.by.name}` {within}",
                 node.span,
-                f"the derivative of what is linear in `{node.by.name}` does not depend on it"
-                if linear
-                else "compute it from that very value, in the same step; `detach` ends a derivative",
+                advice,
             )

@@ -50,8 +50,8 @@ def orders(nodes: Sequence[ir.Node], subject: ir.Module | None) -> list[Order]:
         for name in (id(value), *aliases.get(id(value), ())):
             known[name] = _joined(known.get(name, _Known()), found)
 
-    for place, node in enumerate(taken):
-        keep(node.by, _Known(1 << place, 1 << place, {place: 0}))
+    for place, each in enumerate(taken):
+        keep(each.by, _Known(1 << place, 1 << place, {place: 0}))
     result: list[Order] = []
     for node in leaves:
         if isinstance(node, ir.Derivative):
