@@ -194,6 +194,21 @@ def test_a_model_that_computes_with_no_parameter_is_no_loss() -> None:
 
 
 @pytest.mark.parametrize(
+    ("frozen", "train", "found"),
+    [
+        ("freeze fc", "loss = mean(M(t))", REFUSED),
+        ("freeze on *.bias", "loss = mean(M(t))\n  freeze on *.weight", REFUSED),
+        ("freeze fc", "loss = mean(y)\n  regularize L2(0.1) on fc.weight", REFUSED),
+        ("freeze on *.bias", "loss = mean(y)", RAN),
+    ],
+)
+def test_a_loss_that_reaches_what_is_frozen_alone_is_none(
+    frozen: str, train: str, found: str
+) -> None:
+    assert tried(trained(train, f"y = x -> fc: Linear(6)\n  {frozen}")) == found
+
+
+@pytest.mark.parametrize(
     ("of", "found"),
     [
         ("sum(y - t)", REFUSED), ("sum(y * t)", REFUSED), ("sum(M(t))", REFUSED),

@@ -17,10 +17,13 @@ from specc.semantics.steps import StepBuilder, optimizer_names
 def check_gradient(step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Module) -> None:
     """Reports a loss that no step could make smaller."""
     loss = step.terms.get("loss")
-    if loss is None or not step.optimizers or step.regularizers or step.incomplete:
+    if loss is None or not step.optimizers or step.incomplete:
+        return
+    still = subject.frozen_names | {name for each in step.frozen for name in each.names}
+    if any(not still.issuperset(each.on.names) for each in step.regularizers):
         return
     found = reached(subject, nodes, loss, step.frozen)
-    if not found or not reached_parameters(subject, nodes, [loss]):
+    if not found or still.issuperset(reached_parameters(subject, nodes, [loss])):
         step.collector.error(
             "E0404",
             "this loss depends on no parameter of the model: there is nothing to step on",
