@@ -118,7 +118,8 @@ def ranking(call: Call) -> TensorType:
     target for all."""
     left = call.tensor("input1")
     require_floating(call, left)
-    require_kind(call, call.tensor("target"), "if", "target")
+    for name in ("input2", "target"):
+        require_kind(call, call.tensor(name), "if", name)
     require_equal_shapes(call, left, call.tensor("input2"))
     _require_one_for_all(call, left, "target")
     return reduced(call, left, left.shape)
