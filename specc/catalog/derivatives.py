@@ -123,6 +123,11 @@ _WITHOUT: Final[Mapping[str, Without]] = {
     "torch.logaddexp": _together,
     "torch.logaddexp2": _beside_a_bool,
     "torch.ldexp": _mixed,
+    "torch.index_fill": lambda settings, types: (
+        ("value",)
+        if "value" in types and types["input"].is_complex and not types["value"].is_complex
+        else ()
+    ),
     "torch.pow": _power,
     "torch.addcdiv": _quotient,
     "torch.addr": _outer,

@@ -23,7 +23,8 @@ def check_gradient(step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Mo
     if any(not still.issuperset(each.on.names) for each in step.regularizers):
         return
     found = reached(subject, nodes, loss, step.frozen)
-    if not found or still.issuperset(reached_parameters(subject, nodes, [loss])):
+    learning = reached_parameters(subject, nodes, [loss]) - still
+    if not found or not learning:
         step.collector.error(
             "E0404",
             "this loss depends on no parameter of the model: there is nothing to step on",
@@ -33,7 +34,7 @@ def check_gradient(step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Mo
         return
     for optimizer in step.optimizers:
         stepped = optimizer_names(optimizer)
-        if not any(n == path or n.startswith(f"{path}.") for n in stepped for path in found):
+        if learning.isdisjoint(stepped):
             step.collector.error(
                 "E0415",
                 f"this optimizer steps {optimizer.rest.text or 'its groups'}, and the loss reaches"
