@@ -79,6 +79,12 @@ def _of_reals(settings: Settings, types: Types) -> tuple[str, ...]:
     return tuple(name for name, each in types.items() if each.is_complex)
 
 
+def _filled(settings: Settings, types: Types) -> tuple[str, ...]:
+    value = types.get("value")
+    real = value is not None and not value.is_complex
+    return ("value",) if real and types["input"].is_complex else ()
+
+
 def _quotient(settings: Settings, types: Types) -> tuple[str, ...]:
     # The quotient that the derivative multiplies with is made in the dtype of the divisor.
     return () if types["tensor2"].differentiable else ("tensor1",)
@@ -123,11 +129,8 @@ _WITHOUT: Final[Mapping[str, Without]] = {
     "torch.logaddexp": _together,
     "torch.logaddexp2": _beside_a_bool,
     "torch.ldexp": _mixed,
-    "torch.index_fill": lambda settings, types: (
-        ("value",)
-        if "value" in types and types["input"].is_complex and not types["value"].is_complex
-        else ()
-    ),
+    "torch.index_fill": _filled,
+    "torch.masked_fill": _filled,
     "torch.pow": _power,
     "torch.addcdiv": _quotient,
     "torch.addr": _outer,
