@@ -244,6 +244,8 @@ def indexing(draw: Draw, row: FunctionRow) -> Case:
         shape = draw(st.sampled_from([(), (1,), (2,)]))  # a scalar is a vector of one
     tensors: dict[str, Any] = {"input": tensor}
     tensors["indices" if row.name == "take_along_dim" else "index"] = TensorType(dtype, shape)
+    if row.name == "take_along_dim" and seldom(draw):
+        args["dim"] = None
     if row.name in ("gather", "take_along_dim"):
         return args, tensors
     if row.name == "scatter" and draw(st.booleans()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +63,7 @@ def order(draw: Draw, row: FunctionRow) -> Case:
         case "topk" | "kthvalue":
             args["k"] = draw(small)
         case "sort" | "argsort":
-            args["descending"] = draw(st.booleans())
+            args |= {"descending": draw(st.booleans()), "stable": draw(st.booleans())}
         case "diff":
             return _diff(draw, tensor, args)
         case "trapezoid" | "cumulative_trapezoid":
@@ -70,7 +71,7 @@ def order(draw: Draw, row: FunctionRow) -> Case:
         case "cov" | "corrcoef":
             tensor = tensor_of(draw, most=3)
         case "renorm":
-            args |= {"p": 2.0, "maxnorm": 1.0}
+            args |= {"p": draw(st.sampled_from([2.0, 0.5, math.inf])), "maxnorm": 1.0}
         case "searchsorted" | "bucketize":
             return _searched(draw, row)
     if row.name == "kthvalue":

@@ -150,6 +150,28 @@ def test_a_declared_layer_used_again_must_be_fed_alike() -> None:
     assert faults(body) == [("E0213", 6)]
 
 
+def test_the_inputs_of_a_layer_may_be_named_in_torchs_order() -> None:
+    made = "layer attend = MultiheadAttention(2, batch_first=true)\n"
+    body = (
+        "input q: float[N, T, 8] where T > 1\n input k: float[N, S, 8] where S > 1\n"
+        f" input hidden: bool[N, S]\n {made} y, _ = {{}}\n output y, k, hidden"
+    )
+    by_place = model_of(body.format("attend(q, k, k, key_padding_mask=hidden)"))
+    for call in (
+        "attend(q, value=k, key=k, key_padding_mask=hidden)",
+        "attend(query=q, key=k, value=k, key_padding_mask=hidden)",
+        "MultiheadAttention(2, batch_first=true)(q, k, value=k, key_padding_mask=hidden)",
+    ):
+        named = model_of(body.replace(made if call.startswith("Multi") else "", "").format(call))
+        types = [str(model.outputs[0].value.type) for model in (named, by_place)]
+        assert types == ["float[N, T, 8]"] * 2
+    line = "input x: float[N, 4]\n layer f = Linear(3)\n output {}"
+    assert shape_of(line.format("f(input=x)")) == "float[N, 3]"
+    assert shape_of(line.format("Linear(3)(input=f(x))")) == "float[N, 3]"
+    assert faults(line.format("f(x, input=x)")) == [("E0209", 5)]
+    assert [code for code, _ in faults(line.format("f(inputs=x)"))] == ["E0224"]
+
+
 def test_module_attributes_are_torchs_own() -> None:
     from torch import nn
 

@@ -41,6 +41,7 @@ class Range:
 ANY: Final = Range()
 _NOT_NEGATIVE: Final = Range(0.0)
 _ABOVE_0: Final = Range(0.0, low_open=True)
+_OF_A_NORM: Final = Range(0.0, inf, low_open=True)
 _FROM_1: Final = Range(1.0)
 _FRACTION: Final = Range(0.0, 1.0)
 
@@ -78,7 +79,7 @@ _RANGES: Final[dict[tuple[str, str], Range]] = {
     ("ReduceLROnPlateau", "factor"): Range(0.0, 1.0, high_open=True),
     ("MaxNorm", "max_norm"): _ABOVE_0,
     ("GradNorm", "max_norm"): _ABOVE_0,
-    ("GradNorm", "norm_type"): _ABOVE_0,
+    ("GradNorm", "norm_type"): _OF_A_NORM,
     # A power of a number above 1, which leaves float64 from some hundreds on.
     ("ASGD", "alpha"): Range(0.0, 100.0),
     # Layers and functions.
@@ -86,7 +87,7 @@ _RANGES: Final[dict[tuple[str, str], Range]] = {
     **{(name, "alpha"): Range(broken=True) for name in ("CELU", "celu")},
     **{(name, "eps"): _NOT_NEGATIVE for name in ("CosineSimilarity", "cosine_similarity")},
     **{("isclose", name): _NOT_NEGATIVE for name in ("rtol", "atol")},
-    ("renorm", "p"): Range(0.0, inf, low_open=True),
+    ("renorm", "p"): _OF_A_NORM,
     ("renorm", "maxnorm"): _NOT_NEGATIVE,
     ("cdist", "p"): Range(0.0, inf),
 }  # fmt: skip

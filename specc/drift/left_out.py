@@ -113,6 +113,7 @@ OURS_ALONE: Final[Mapping[tuple[str, str], str]] = {
         for dims in (2, 3)
         for name in ("output_ratio", "return_indices")
     },
+    **{(name, "stable"): "of an overload that must be given it" for name in ("sort", "argsort")},
     ("trapezoid", "dx"): "of an overload without x",
     ("cumulative_trapezoid", "dx"): "of an overload without x",
 }

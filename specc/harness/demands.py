@@ -175,10 +175,12 @@ def _check_shape(
         except ZeroDivisionError:
             number = 0
         if isinstance(number, int) and number < 1:
+            left = f"sizes {text} leave nothing of {value.name!r}: dimension {position} is {size} ="
+            if isinstance(size, int):  # whatever the sizes of a run are
+                left = f"nothing is left of {value.name!r}: dimension {position} is"
             _refuse(
                 collector,
-                f"sizes {text} leave nothing of {value.name!r}: dimension {position} is"
-                f" {size} = {number}",
+                f"{left} {number}",
                 value.span,
                 "choose larger sizes, or a smaller kernel, stride or slice",
             )

@@ -166,6 +166,19 @@ def apply_layer(
     return from_result(result)
 
 
+def fed_with(row: LayerRow, given: list[Given]) -> tuple[list[Entity], list[Given]]:
+    """What of ``given`` a layer of ``row`` is fed with, in torch's order, and what stands beside it
+    by name: ``attend(q, key=k, value=v)`` is ``attend(q, k, v)``."""
+    inputs = [item.value for item in given if item.name is None]
+    by_name = [item for item in given if item.name is not None]
+    for name in row.inputs[len(inputs) :]:
+        places = [place for place, item in enumerate(by_name) if item.name == name]
+        if not places:
+            break
+        inputs.append(by_name.pop(places[0]).value)
+    return inputs, by_name
+
+
 def forward_keywords(
     graph: Graph, row: LayerRow, inputs: list[Entity], by_name: Sequence[Given]
 ) -> ir.Arguments | None:

@@ -12,7 +12,7 @@ from specc import ir
 from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.blocks import call_block, instantiate, make_block
-from specc.semantics.calls import apply_layer, given_arguments, head, make_layer
+from specc.semantics.calls import apply_layer, fed_with, given_arguments, head, make_layer
 from specc.semantics.entities import POISON, Entity, Items, LayerHandle, Poison, is_poisoned
 from specc.semantics.graph import Declaration, Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, report_stage, translated_stage
@@ -96,20 +96,20 @@ def apply_handle(
         return graph.error(
             "E0208", late_fault(late), late.span, "what has no name stands before what has one"
         )
-    inputs = [item.value for item in given if item.name is None]
-    by_name = [item for item in given if item.name is not None]
-    if by_name and declaration.target not in graph.catalogue.layers:
-        named = by_name[0]
+    row = graph.catalogue.layers.get(declaration.target)
+    named = [item for item in given if item.name is not None]
+    if named and row is None:
         return graph.error(
             "E0208",
             f"`{handle.name}` was given its settings where it was declared; here it takes tensors",
-            named.span,
+            named[0].span,
         )
+    inputs, by_name = fed_with(row, given) if row else ([item.value for item in given], [])
     if any(is_poisoned(item) for item in inputs):
         if handle.path not in graph.layers:
             del graph.declared[handle.path]  # fed, but nobody knows with what
         return POISON
-    if declaration.target in graph.catalogue.layers:
+    if row is not None:
         if not _made(graph, handle, declaration, inputs, elaborate):
             return POISON
         return apply_layer(graph, handle.path, inputs, span, hint, by_name)

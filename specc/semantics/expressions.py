@@ -13,7 +13,13 @@ from specc import ir
 from specc.errors import Fix, Span, TooLarge
 from specc.semantics.bind import Given
 from specc.semantics.blocks import apply_block
-from specc.semantics.calls import apply_layer, call_function, given_arguments, make_layer
+from specc.semantics.calls import (
+    apply_layer,
+    call_function,
+    fed_with,
+    given_arguments,
+    make_layer,
+)
 from specc.semantics.declared import apply_handle
 from specc.semantics.derivatives import derivative, is_derivative
 from specc.semantics.entities import (
@@ -176,15 +182,16 @@ def _made_and_fed(
         return graph.error(
             "E0208", late_fault(late), late.span, "what has no name stands before what has one"
         )
-    inputs = [item.value for item in given if item.name is None]
-    by_name = [item for item in given if item.name is not None]
     choice, name, settings = chosen(graph, name, settings, place)
-    if by_name and name not in graph.catalogue.layers:
-        return graph.error("E0208", f"`{name}` takes tensors here", by_name[0].span)
-    if name not in graph.catalogue.layers:
-        return apply_block(graph, name, settings, inputs, None, span, hint, elaborate)
+    row = graph.catalogue.layers.get(name)
+    if row is None:
+        named = [item for item in given if item.name is not None]
+        if named:
+            return graph.error("E0208", f"`{name}` takes tensors here", named[0].span)
+        fed = [item.value for item in given]
+        return apply_block(graph, name, settings, fed, None, span, hint, elaborate)
+    inputs, by_name = fed_with(row, given)
     path = graph.place(None, span.start)
-    row = graph.catalogue.layers[name]
     if not make_layer(graph, row, settings, inputs, path, place, choice=choice):
         return POISON
     return apply_layer(graph, path, inputs, span, hint, by_name)

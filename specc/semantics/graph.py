@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, Union
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, Union
 
 from specc import ir
 from specc.catalog.catalogue import Catalogue
@@ -26,6 +26,9 @@ from specc.syntax import ast
 
 if TYPE_CHECKING:
     from specc.semantics.library import Definition, Library
+
+# Of a tensor of torch's.
+MOST_DIMENSIONS: Final = 64
 
 Hint: TypeAlias = Union[str, tuple["Hint", ...], None]
 
@@ -264,7 +267,12 @@ class Graph:
         self.conditions.append(ir.Condition(size, ">=", 1, reason, span))
 
     def _require_possible(self, type_: ir.TensorType) -> None:
-        """TooLarge for a shape that no memory has the addresses of."""
+        """TooLarge for a shape that no memory has the addresses of, or no tensor of torch's."""
+        if len(type_.shape) > MOST_DIMENSIONS:
+            raise TooLarge(
+                f"a tensor has at most {MOST_DIMENSIONS} dimensions, and this has "
+                f"{len(type_.shape)}"
+            )
         elements = 1
         for size in type_.shape:
             known = evaluate(size, self.params)

@@ -12,7 +12,7 @@ from specc.errors import TooLarge
 from specc.semantics import size_names
 from specc.semantics.entities import POISON, Poison, describe, is_poisoned
 from specc.semantics.expressions import elaborate
-from specc.semantics.graph import Graph
+from specc.semantics.graph import MOST_DIMENSIONS, Graph
 from specc.semantics.names import check_name
 from specc.sizes import Poly, Size, evaluate, symbol
 from specc.suggestions import did_you_mean, meant
@@ -91,6 +91,13 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
     if classes is POISON or any(size is None for size in sizes):
         return None
     shape = tuple(size for size in sizes if size is not None)
+    if len(shape) > MOST_DIMENSIONS:
+        graph.error(
+            "E0250",
+            f"a tensor has at most {MOST_DIMENSIONS} dimensions, and this has {len(shape)}",
+            written.span,
+        )
+        return None
     if name == "index":
         assert isinstance(classes, int | Poly)
         return ir.TensorType("int64", shape, "index", classes)

@@ -26,7 +26,7 @@ ROWS = (
         "torch.take_along_dim",
         "the elements that indices pick along dim, the other sizes broadcast",
         rules.taken_along,
-        "input: tensor, indices: tensor, dim: int",
+        "input: tensor, indices: tensor, dim: int | none = None",
         example=f"{_PICK}take_along_dim(x, i, dim=1)",
     ),
     _row(

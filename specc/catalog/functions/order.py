@@ -10,7 +10,7 @@ from specc.catalog.shapes import order as rules
 _row = Family("order", signature="input: tensor, dim: int", example="x -> {}(dim=-1)")
 
 _WITH_PLACES = "x: float[N, 6] | values, places = x -> {}(dim=-1)"
-_SORT = "input: tensor, dim: int = -1, descending: bool = False"
+_STABLE = "input: tensor, dim: int = -1, descending: bool = False, *, stable: bool = False"
 _UNTRACED = dict.fromkeys(("export", "compile"), "torch's own looks at values to find its divisor")
 _INTEGRAL = "y: tensor, x: tensor | none = None, *, dx: float = 1, dim: int = -1"
 
@@ -19,14 +19,14 @@ ROWS = (
         "torch.sort",
         "the elements in order along dim, and their places",
         rules.ordered,
-        _SORT,
+        _STABLE,
         example=_WITH_PLACES,
     ),
     _row(
         "torch.argsort",
         "the places of the elements in order along dim",
         rules.order,
-        _SORT,
+        _STABLE,
     ),
     _row(
         "torch.msort",

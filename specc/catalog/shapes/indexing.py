@@ -106,12 +106,16 @@ def _require_reducible(call: Call, tensor: TensorType) -> None:
 
 def taken_along(call: Call) -> TensorType:
     """``take_along_dim(input, indices, dim)``: the indices' size along ``dim``, the others
-    broadcast; E0301, E0302, E0304, E0306."""
+    broadcast; without ``dim`` one row, of the elements that the indices pick of all. E0301, E0302,
+    E0304, E0306."""
     tensor, indices = call.tensor(), call.tensor("indices")
     if indices.dtype != "int64":
         raise RuleError(
             "E0306", f"{call.name} takes int64 indices; got {indices}", argument="indices"
         )
+    if plain(call, "dim") is None:
+        require_within(call, indices, product(tensor.shape), str(tensor), "indices")
+        return rearranged(tensor, (product(indices.shape),))
     if len(indices.shape) != len(tensor.shape) or not tensor.shape:
         raise RuleError(
             "E0301", f"{call.name} takes indices of its input's rank; got {tensor} and {indices}"

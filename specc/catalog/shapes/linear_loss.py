@@ -21,7 +21,7 @@ from specc.catalog.shapes.common import (
     told,
 )
 from specc.catalog.shapes.linear import Initial, Tensors, require_weighable, size_of, uniform_within
-from specc.catalog.shapes.losses import cross_entropy
+from specc.catalog.shapes.losses import cross_entropy, of_probabilities
 from specc.ir import TensorType
 from specc.sizes import Size
 
@@ -93,13 +93,23 @@ def layer(call: Call) -> TensorType:
 
 
 def function(call: Call) -> TensorType:
-    """``(input [N, D], linear_weight [C, D], target)``; E0302 where they do not multiply."""
+    """``(input [N, D], linear_weight [C, ..., D], target)``: further sizes of the weight are those
+    of labels ``[N, ...]``, and beside them ``[D]`` is refused (E0301). E0302 where they do not
+    multiply."""
     tensor, weight = _vectors(call), call.tensor("linear_weight")
-    require_rank(call, weight, (2,), "a weight [C, D]")
+    if len(weight.shape) < 2:
+        raise RuleError(
+            "E0301",
+            f"{call.name} takes a weight [C, D] or [C, ..., D]; got {weight}",
+            argument="linear_weight",
+        )
+    classes, further, features = weight.shape[0], weight.shape[1:-1], weight.shape[-1]
+    if len(tensor.shape) == 1 and further:
+        raise RuleError("E0301", f"{call.name} with a weight {weight} takes [N, D]; got {tensor}")
     require_same_dtype(call, tensor, weight)
     call.require_equal(
         tensor.shape[-1],
-        weight.shape[1],
+        features,
         RuleError(
             "E0302",
             f"{call.name}: {tensor} and the weight {weight} do not fit together",
@@ -111,12 +121,16 @@ def function(call: Call) -> TensorType:
         error = RuleError(
             "E0302", f"{call.name}: {bias} is no bias of {weight}", argument="linear_bias"
         )
-        if len(bias.shape) != 1:
+        if len(bias.shape) != 1 + len(further):
             raise error
-        call.require_equal(bias.shape[0], weight.shape[0], error)
+        for size, wanted in zip(bias.shape, (classes, *further), strict=True):
+            call.require_equal(size, wanted, error)
         require_same_dtype(call, tensor, bias)
-    return _of_scores(call, tensor.with_shape((*tensor.shape[:-1], weight.shape[0])))
+    return _of_scores(call, tensor.with_shape((*tensor.shape[:-1], classes, *further)))
 
 
 def _of_scores(call: Call, scores: TensorType) -> TensorType:
+    target = call.tensor("target")
+    if target.floating and plain(call, "ignore_index") is not None:
+        raise of_probabilities(call, target)
     return cross_entropy(replace(call, tensors={**call.tensors, "input": scores}))

@@ -225,6 +225,16 @@ def _require_class_weight(call: Call, classes: Size) -> None:
     call.require_equal(weight.shape[0], classes, error)
 
 
+def of_probabilities(call: Call, target: TensorType) -> RuleError:
+    """The E0307 of an ``ignore_index`` beside class probabilities."""
+    return RuleError(
+        "E0307",
+        f"ignore_index of {call.name} is of labels, and {target} are the probabilities of classes",
+        help="leave it out; or declare the target as index(k)[N]",
+        argument="ignore_index",
+    )
+
+
 def cross_entropy(call: Call) -> TensorType:
     """Labels ``[N, ...]`` of int64, or class probabilities of the scores' own shape."""
     smoothing = number(call, "label_smoothing")
@@ -245,6 +255,9 @@ def cross_entropy(call: Call) -> TensorType:
             argument="ignore_index",
         )
     require_floating(call, tensor)
+    ignored = plain(call, "ignore_index")
+    if isinstance(ignored, int) and ignored >= 0:
+        raise of_probabilities(call, target)
     place = _class_place(call, tensor)
     require_equal_shapes(call, tensor, target)
     _require_class_weight(call, tensor.shape[place])
