@@ -24,10 +24,7 @@ docs/refused.md`).
 def page() -> str:
     """The documentation of the table."""
     lines = [_HEAD, "| what | why | of | a spec says |", "| --- | --- | --- | --- |"]
-    lines += [_line(reason) for reason in REASONS if not reason.open]
-    if any(reason.open for reason in REASONS):
-        lines += ["", "## Not yet", "", "Without a reason but that nobody has come to it.", ""]
-        lines += [f"- {each.title}: {_named(each.names)}" for each in REASONS if each.open]
+    lines += [_line(reason) for reason in REASONS]
     lines += ["", "## Computed otherwise", ""]
     lines += [f"- `{name}` is {what}." for name, what in OTHERWISE_COMPUTED.items()]
     return "\n".join(lines) + "\n"
