@@ -38,8 +38,6 @@ DTYPES: Final = {
     "complex128": "complex128",
 }
 MEANINGS: Final = ("index", "unit", "normal")
-# torch's kernels walk no more dimensions.
-MOST_DIMENSIONS: Final = 64
 # Unknown sizes of one model or block: each condition on one is put into the others.
 MOST_SIZES: Final = 128
 
@@ -81,7 +79,7 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
         return None
     if len(written.sizes) > MOST_DIMENSIONS:
         graph.error(
-            "E0301",
+            "E0250",
             f"a tensor has at most {MOST_DIMENSIONS} dimensions, and this has {len(written.sizes)}",
             written.span,
         )
@@ -91,13 +89,6 @@ def tensor_type(graph: Graph, written: ast.TypeExpression) -> ir.TensorType | No
     if classes is POISON or any(size is None for size in sizes):
         return None
     shape = tuple(size for size in sizes if size is not None)
-    if len(shape) > MOST_DIMENSIONS:
-        graph.error(
-            "E0250",
-            f"a tensor has at most {MOST_DIMENSIONS} dimensions, and this has {len(shape)}",
-            written.span,
-        )
-        return None
     if name == "index":
         assert isinstance(classes, int | Poly)
         return ir.TensorType("int64", shape, "index", classes)
