@@ -109,7 +109,7 @@ BLOWN = {
         f" on {', '.join(f'*f*c*.{i}*w*' for i in range(3_000))} }}\n}}\n",
         "E0250",
     ),
-    "sizes": (chain(1), "E0301"),
+    "sizes": (chain(1), "E0250"),
     "sizes of many inputs": (chain(40), "E0250"),
     "minus": (f"{HEAD}  output {'-' * 300_000}x\n}}\n", "E0104"),
     "not": (f"{HEAD}  if {'not ' * 100_000}true {{ x = x + 1 }}\n  output x\n}}\n", "E0104"),

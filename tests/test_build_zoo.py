@@ -36,6 +36,8 @@ BOUND = {
     "lstm_classifier": {"T"},
     "multitask_lstm": {"T"},
     "seq2seq_attention": {"T", "U"},
+    # Its guards ask whether windows of windows lie one behind the other.
+    "swin": {"H", "W"},
 }
 
 

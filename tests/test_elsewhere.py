@@ -243,6 +243,7 @@ def places(code: str) -> list[str]:
     return [
         CALLED.format(code),
         MODEL.format(f"  {code}", LOSS, ""),
+        MODEL.format(f"  pairs = []\n  {code}", LOSS, ""),
         MODEL.format(value, LOSS, ""),
         MODEL.format(value.replace("x ->", "image ->"), LOSS, ""),
         MODEL.format(value.replace("x ->", "sequence ->"), LOSS, ""),

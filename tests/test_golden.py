@@ -82,7 +82,7 @@ def test_another_spec_is_stale(place: tuple[Program, Path, Path]) -> None:
     faster = replace(train.optimizer, arguments=(("lr", 0.06),))
     step = replace(train.steps[0], optimizer=faster)
     changed = replace(program, train=replace(train, steps=(step,)))
-    refused(changed, root, GoldenStale, "what the spec computes has changed")
+    refused(changed, root, GoldenStale, "is stale: p of `drop` was 0.25 and is 0.5")
 
 
 def test_stale_says_which_setting_changed(place: tuple[Program, Path, Path]) -> None:

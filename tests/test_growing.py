@@ -15,6 +15,7 @@ import specc
 from specc import front
 from specc.emit import emit
 from specc.harness import matrix
+from specc.semantics import analyse
 from specc.targets.live import module_class
 
 UNET = """spec 1
@@ -315,3 +316,44 @@ def test_what_no_loop_carries_becomes_no_tensor_in_it(before: str) -> None:
         "  for k in range(2) { y = x -> Linear(4) }\n  output x + y\n}\n"
     )
     assert [each.code for each in diagnostics] == ["E0238"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "total = 0\n  for k in range(3) { total = total + (x -> fc: Linear(4)) }",
+        "total = 0.0\n  for k in range(3) {\n"
+        "    y = x -> fc: Linear(4)\n    total = y * 0.5 + total\n  }",
+        "total = 1\n  for k in range(2) { for j in range(2) { total = total * relu(x) } }",
+        "total = 0\n  for y in [x, -x] { if true { total = total + exp(y) } }",
+    ],
+)
+def test_a_number_may_become_a_sum_of_tensors(body: str) -> None:
+    module = specc.loads(
+        f"spec 1\nmodel Net {{\n  input x: float[N, 4]\n  {body}\n  output total\n}}\n"
+    )
+    x = torch.randn(2, 4)
+    wanted = torch.zeros(2, 4)
+    fcs = [each for each in module.modules() if isinstance(each, torch.nn.Linear)]
+    if "y * 0.5" in body:
+        wanted = sum(0.5 * fc(x) for fc in fcs)
+    elif fcs:
+        wanted = sum(fc(x) for fc in fcs)
+    elif "relu" in body:
+        wanted = x.relu() ** 4
+    else:
+        wanted = x.exp() + (-x).exp()
+    torch.testing.assert_close(module(x), wanted)
+    torch.testing.assert_close(torch.jit.script(module)(x), wanted)
+
+
+def test_a_number_of_the_rounds_alone_keeps_its_loop() -> None:
+    source = emit(
+        analyse(
+            "spec 1\nmodel Net(n: int = 3) {\n  input x: float[N, 4]\n  width = 1\n"
+            "  for k in range(n) { width = width + 1 }\n"
+            "  for k in range(n) { x = x * 2 }\n  output x -> Linear(width)\n}\n",
+            "m.spec",
+        )
+    )
+    assert "for _ in range(self.n)" in source or "for _ in range(n)" in source

@@ -202,8 +202,9 @@ model M {
 }
 """
     module = analyse(text, "m.spec").model()
-    effects = Effects(as_parts(module.nodes))
-    calls = [part for part in as_parts(module.nodes) if isinstance(part, ir.LayerCall)]
+    parts, _ = as_parts(module.nodes, [output.value for output in module.outputs])
+    effects = Effects(parts)
+    calls = [part for part in parts if isinstance(part, ir.LayerCall)]
     assert [effects.of(part) for part in calls] == [True]
 
 

@@ -7,10 +7,11 @@ with (``loops``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from specc import ir
 from specc.errors import Span
+from specc.semantics import static_functions
 from specc.semantics.carried import Carried
 from specc.semantics.entities import (
     POISON,
@@ -27,10 +28,66 @@ from specc.semantics.rounds import Passed, Rounds, Spaces
 from specc.syntax import ast
 
 
-def grows(body: Sequence[ast.Statement], env: Mapping[str, Entity]) -> bool:
+def grows(
+    body: Sequence[ast.Statement], env: Mapping[str, Entity], variables: Collection[str] = ()
+) -> bool:
     """Whether ``body``, run in ``env``, binds a list of tensors to one that is longer or shorter,
-    by its form alone: to itself with something beside it, or to a part of itself."""
-    return any(is_nest(env.get(name)) for name in _resized(body))
+    by its form alone: to itself with something beside it, or to a part of itself. So a number to
+    which each round adds a tensor: ``total = 0.0`` before it, ``total = total + y`` in it.
+    ``variables`` are those of the loop that stand for tensors."""
+    resized = any(is_nest(env.get(name)) for name in _resized(body))
+    return resized or _sums_up(body, env, variables)
+
+
+def _sums_up(
+    body: Sequence[ast.Statement], env: Mapping[str, Entity], variables: Collection[str]
+) -> bool:
+    bound = list(_bound(body))
+    sums = {name for name, value in bound if _is_number(env.get(name)) and _reads(value, {name})}
+    if not sums:
+        return False
+    tensors = {*variables}
+    tensors |= {name for name, entity in env.items() if isinstance(entity, ir.Value)}
+    # What a later line makes, an earlier one reads in the next round.
+    for _ in bound:
+        more = {name for name, value in bound if name not in tensors and _is_made(value, tensors)}
+        if not more:
+            break
+        tensors |= more
+    return not sums.isdisjoint(tensors)
+
+
+def _is_number(entity: Entity) -> bool:
+    return entity is not None and not isinstance(entity, Items) and is_static(entity)
+
+
+def _bound(statements: Iterable[ast.Statement]) -> Iterator[tuple[str, ast.Expression]]:
+    """Each name that is assigned anywhere in ``statements``, and to what."""
+    for statement in statements:
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                yield from ((target.name, value) for target in targets if target.name is not None)
+            case ast.If():
+                yield from _bound(statement.body + statement.otherwise)
+            case ast.For():
+                yield from _bound(statement.body)
+
+
+def _is_made(value: ast.Expression, tensors: Collection[str]) -> bool:
+    """Whether ``value`` is a tensor, by its form: it flows through a layer, or is computed from
+    one."""
+    match value:
+        case ast.Pipeline():
+            return True
+        case ast.Call(callee=ast.Name(name=name)) if name not in static_functions.NAMES:
+            return True
+    return _reads(value, tensors)
+
+
+def _reads(node: ast.Node, names: Collection[str]) -> bool:
+    return (isinstance(node, ast.Name) and node.name in names) or any(
+        _reads(each, names) for each in ast.inner(node)
+    )
 
 
 def _resized(statements: Iterable[ast.Statement]) -> Iterator[str]:

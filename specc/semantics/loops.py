@@ -49,7 +49,7 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
         if not path:
             _poison(graph, names)
             return
-    if grows(body, graph.env):
+    if grows(body, graph.env, variables if tensors else ()):
         if not written_out(graph, statement, found, path, names):
             _poison(graph, names)
         return

@@ -109,8 +109,5 @@ def is_length(graph: Graph, node: ast.Expression) -> bool:
 def _parts(node: ast.Node) -> Iterator[ast.Node]:
     """``node`` and every node inside it."""
     yield node
-    for name in type(node).model_fields:
-        value = getattr(node, name)
-        for item in value if isinstance(value, tuple) else (value,):
-            if isinstance(item, ast.Node):
-                yield from _parts(item)
+    for item in ast.inner(node):
+        yield from _parts(item)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -99,17 +99,9 @@ def _others(collector: Collector) -> Counter[tuple[str, str]]:
 
 def _at(node: ast.Node, span: Span) -> ast.Expression | None:
     """The expression that stands at ``span``, the innermost."""
-    for inner in _children(node):
+    for inner in ast.inner(node):
         if inner.span.file == span.file and inner.span.start <= span.start <= inner.span.end:
             found = _at(inner, span)
             if found is not None:
                 return found
     return node if isinstance(node, ast.Expression) and node.span == span else None
-
-
-def _children(node: ast.Node) -> Iterator[ast.Node]:
-    for value in node.__dict__.values():
-        if isinstance(value, ast.Node):
-            yield value
-        elif isinstance(value, tuple) and not isinstance(value, Span):
-            yield from (item for item in value if isinstance(item, ast.Node))

@@ -7,6 +7,7 @@ Non-goals: names, types and values of params; those are ``specc.semantics``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SkipValidation
@@ -402,3 +403,15 @@ class SpecFile(Node):
     version: int | None
     version_span: SkipValidation[Span | None]
     items: tuple[Statement, ...]
+
+
+# ── walking ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def inner(node: Node) -> Iterator[Node]:
+    """The nodes that ``node`` is made of, in the order of their fields."""
+    for value in node.__dict__.values():
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple) and not isinstance(value, Span):
+            yield from (item for item in value if isinstance(item, Node))
