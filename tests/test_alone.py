@@ -77,10 +77,6 @@ def test_a_coarser_precision_errs_by_its_own_units(
     assert {error.unit for error in outputs} == {2.0**-7 if dtype == "bfloat16" else 2.0**-23}
 
 
-def last_layer(run: Run) -> str:
-    return list(run.calls)[-1]
-
-
 def test_a_fault_shows_in_its_layer_alone(
     made: tuple[Program, ClosedCase, str], seen: tuple[Exact, Run]
 ) -> None:

@@ -125,9 +125,6 @@ def test_a_param_comes_first_and_a_shape_follows() -> None:
     assert found[:2] == ["param width was 4 and is 8", "param depth was 2 and is gone"]
 
 
-GOLDENS = sorted((ROOT / "golden" / "specs").rglob("golden.json"))
-
-
 def test_the_zoos_own_goldens_differ_in_nothing_that_has_a_name() -> None:
     compared = 0
     for path in sorted((ROOT / "specs").rglob("*.spec")):

@@ -280,11 +280,6 @@ def call_function(
     return from_result(result)
 
 
-def _refuse_unequal(left: Size, right: Size, refusal: RuleError, call: Call) -> None:
-    if call.value(left - right) != 0:
-        raise refusal
-
-
 def _tensors(bound: Bound) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...]]:
     """The types of the tensors among a function's arguments."""
     found: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}

@@ -19,7 +19,6 @@ _TWO = "input: tensor, other: tensor"
 _FLOATS = "x: float[N, 6], y: float[N, 6] | {}(x, y)"
 _ABOVE_0 = "x: unit[N, 6], y: unit[N, 6] | {}(x + 0.5, y + 0.5)"
 _WHOLE = "x: int[N, 6], y: int[N, 6] | {}(x, y)"
-_BY_WHOLE = "x: int[N, 6], y: int[N, 6] | {}(x, y + 1)"
 
 _row = Family("pairwise", signature=_TWO, example=_FLOATS)
 

@@ -23,7 +23,6 @@ from specc.sizes import Size
 
 # A transform of floats, to floats, or between complex numbers: the size of its last dimension.
 _HALVED = "halved"
-_DOUBLED = "doubled"
 
 
 def transformed(call: Call, *, kind: str = "") -> TensorType:
