@@ -59,7 +59,7 @@ ROWS = {
     ),
     "E0705": Code(
         "a file too large to be a spec",
-        "The largest spec that is read has 16 MiB: some hundred thousand lines.",
+        "The largest spec that is read has 2 MiB.",
         "specc check data.bin",
         "Look whether this is the file you meant.",
     ),

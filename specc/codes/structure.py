@@ -69,7 +69,7 @@ ROWS = {
         "a file that cannot be used",
         (
             "`use` names a spec by its path from the file that says it: text in UTF-8 that ends "
-            "in .spec, of at most 16 MiB; or a file of the library, `std/drop_path.spec`."
+            "in .spec, of at most 2 MiB; or a file of the library, `std/drop_path.spec`."
         ),
         'use "used/missing.spec"',
         "Look at the path; it begins at the folder of the file that says it.",

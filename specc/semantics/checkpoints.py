@@ -3,7 +3,7 @@
 A path is a glob that stands for the tensors it matches and for all that is inside the modules it
 matches: ``h.*.attn`` is ``h.0.attn.weight`` too. ``*`` is as few characters as will do, dots among
 them, ``?`` is one; what they stand for goes to the other side of ``->``. Non-goal: reading a
-checkpoint (``specc.targets.mapping``)."""
+checkpoint (``specc.targets.weights``)."""
 
 from __future__ import annotations
 
