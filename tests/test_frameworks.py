@@ -14,7 +14,7 @@ import torch
 
 import specc
 from specc import front
-from specc.catalog.frameworks import CASTS, FUNCTIONS, LAYER_DEFAULTS
+from specc.catalog.frameworks import CAST_NAMES, FUNCTIONS, LAYER_DEFAULTS
 from specc.errors import Diagnostic
 
 SPEC = """spec 1
@@ -180,7 +180,7 @@ model Net {{
 """
 
 
-@pytest.mark.parametrize(("name", "function"), sorted(CASTS.items()))
+@pytest.mark.parametrize(("name", "function"), sorted(CAST_NAMES.items()))
 def test_a_cast_by_any_of_its_names_is_a_function(name: str, function: str) -> None:
     for said in (f"x.to(torch.{name})", f"x.type(torch.{name})", f"tf.cast(x, tf.{name})",
                  f'x.astype("{name}")', f"x.to(dtype=jnp.{name})"):  # fmt: skip

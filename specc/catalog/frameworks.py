@@ -85,7 +85,7 @@ LAYER_DEFAULTS: Final[Mapping[str, Mapping[str, float]]] = {
 
 # Which function of the language casts to each type, by torch's, numpy's and JAX's names of them and
 # by those of torch's classes of tensors. `float` is the precision of the run.
-CASTS: Final[Mapping[str, str]] = {
+CAST_NAMES: Final[Mapping[str, str]] = {
     **dict.fromkeys("float32 float FloatTensor".split(), "float"),
     **dict.fromkeys("float16 half HalfTensor".split(), "half"),
     **dict.fromkeys("bfloat16 BFloat16Tensor".split(), "bfloat16"),
@@ -97,5 +97,5 @@ CASTS: Final[Mapping[str, str]] = {
     **dict.fromkeys("uint8 byte ByteTensor".split(), "byte"),
     **dict.fromkeys("bool bool_ BoolTensor".split(), "bool"),
 }  # fmt: skip
-# Python's own `int` is 64 bits wide to numpy and to torch, its `float` to numpy alone.
+# What each calls infinity, written as a name or in a string.
 INFINITIES: Final = frozenset("inf infty Inf PINF infinity Infinity".split())

@@ -5,8 +5,11 @@ Non-goal: which names mean what (``translation``)."""
 
 from __future__ import annotations
 
-from specc.catalog.frameworks import CASTS
+from collections.abc import Sequence
+
+from specc.catalog.frameworks import CAST_NAMES
 from specc.catalog.rows import Row
+from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.python_forms import last_name
 from specc.semantics.unnamed import Reading, orders, spelled
@@ -53,7 +56,7 @@ def is_of_a_place(node: ast.Call) -> bool:
     for argument in node.arguments:
         value = argument.value
         device = argument.name == "device" or (
-            isinstance(value, ast.String) and value.value not in CASTS
+            isinstance(value, ast.String) and value.value not in CAST_NAMES
         )
         switch = argument.name in ("non_blocking", "copy")
         if not (device or switch or last_name(value) in ("device", "cuda", "cpu")):
@@ -89,9 +92,24 @@ def binary(
     return ast.Binary(span=node.span, operator=operator, left=left, right=right)
 
 
-def number(node: ast.Node, value: int) -> ast.Number:
-    """``value`` at the place of ``node``."""
-    return ast.Number(span=node.span, value=value)
+def called(name: str, values: Sequence[tuple[str | None, ast.Expression]], span: Span) -> ast.Call:
+    """``name(values)``."""
+    return ast.Call(
+        span=span,
+        callee=ast.Name(span=span, name=name),
+        arguments=tuple(ast.Argument(span=span, name=said, value=value) for said, value in values),
+    )
+
+
+def literal(value: float | str | bool, span: Span) -> ast.Expression:
+    """A number, a string or a truth as the language writes it."""
+    if isinstance(value, bool):
+        return ast.Boolean(span=span, value=value)
+    if isinstance(value, str):
+        return ast.String(span=span, value=value)
+    if value < 0:
+        return ast.Unary(span=span, operator="-", operand=ast.Number(span=span, value=-value))
+    return ast.Number(span=span, value=value)
 
 
 def static_index(index: ast.Node | None) -> int | None:

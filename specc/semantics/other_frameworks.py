@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from specc import ir
 from specc.catalog.frameworks import (
     ARGUMENTS,
-    CASTS,
+    CAST_NAMES,
     FAMILIES,
     FUNCTIONS,
     LAYER_DEFAULTS,
     Form,
 )
+from specc.catalog.functions.elementwise import CASTS
 from specc.errors import Span
+from specc.semantics.call_forms import called, literal
 from specc.semantics.entities import Entity
 from specc.semantics.graph import Graph
 from specc.semantics.python_forms import last_name, root
@@ -25,9 +27,8 @@ from specc.syntax import ast
 
 Say = Callable[[ast.Expression], ast.Expression]
 
-_OF_A_KIND = {"float": "float", "float16": "half", "bfloat16": "bfloat16", "float64": "double",
-              "float32": "float", "int64": "long", "int32": "int", "int16": "short",
-              "int8": "char", "uint8": "byte", "bool": "bool"}  # fmt: skip
+# The function that casts to each dtype.
+_CAST_TO = {"float32": "float", **{dtype: name for name, dtype in CASTS.items()}}
 # What stands without a name in the calls that are made here.
 _BARE = ("input", "repeats", "indices_or_sections", "q")
 
@@ -55,7 +56,7 @@ def call_of(
         return None
     values = [(item.name, say(item.value)) for item in node.arguments]
     first = values[0][1]
-    cast = CASTS.get(name)
+    cast = CAST_NAMES.get(name)
     if cast is not None and whose == "numpy" and len(values) == 1:
         return called(cast, [(None, first)], node.span)
     if name == "transpose":
@@ -199,36 +200,13 @@ def cast_to(
     """The function that casts to what ``wanted`` names: ``torch.float16``, ``"float32"``, ``int``,
     or to the type of another value, ``y`` or ``y.dtype``."""
     if isinstance(wanted, ast.String):
-        return CASTS.get(wanted.value.rpartition(".")[2])
+        return CAST_NAMES.get(wanted.value.rpartition(".")[2])
     if isinstance(wanted, ast.Attribute) and wanted.name == "dtype":
         wanted = wanted.value
     elif isinstance(wanted, ast.Attribute) and root(graph, wanted) is not None:
-        return CASTS.get(wanted.name)
+        return CAST_NAMES.get(wanted.name)
     if isinstance(wanted, ast.Name) and wanted.name not in graph.env:
         # Python's `int` is torch's `int64`.
-        return "long" if wanted.name == "int" else CASTS.get(wanted.name)
+        return "long" if wanted.name == "int" else CAST_NAMES.get(wanted.name)
     entity = type_of(wanted)
-    return _OF_A_KIND.get(entity.type.dtype) if isinstance(entity, ir.Value) else None
-
-
-# ── trees ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def called(name: str, values: Sequence[tuple[str | None, ast.Expression]], span: Span) -> ast.Call:
-    """``name(values)``."""
-    return ast.Call(
-        span=span,
-        callee=ast.Name(span=span, name=name),
-        arguments=tuple(ast.Argument(span=span, name=said, value=value) for said, value in values),
-    )
-
-
-def literal(value: float | str | bool, span: Span) -> ast.Expression:
-    """A number, a string or a truth as the language writes it."""
-    if isinstance(value, bool):
-        return ast.Boolean(span=span, value=value)
-    if isinstance(value, str):
-        return ast.String(span=span, value=value)
-    if value < 0:
-        return ast.Unary(span=span, operator="-", operand=ast.Number(span=span, value=-value))
-    return ast.Number(span=span, value=value)
+    return _CAST_TO.get(entity.type.dtype) if isinstance(entity, ir.Value) else None

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from specc import ir
 from specc.errors import Fix
+from specc.semantics.call_forms import called, literal
 from specc.semantics.graph import Graph
-from specc.semantics.other_frameworks import called, literal
 from specc.sizes import Poly, Size, symbols
 from specc.syntax import ast
 from specc.syntax.written import written

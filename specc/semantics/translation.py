@@ -27,10 +27,11 @@ from specc.semantics.call_forms import (
     activation_of,
     as_stage,
     binary,
+    called,
     is_of_a_place,
     is_the_runs,
+    literal,
     named,
-    number,
     stack,
     static_index,
 )
@@ -40,7 +41,6 @@ from specc.semantics.foreign_names import meant_argument, near, other_name
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.other_frameworks import (
     call_of,
-    called,
     cast_to,
     settings_of_keras,
 )
@@ -240,7 +240,7 @@ class Translation:
     def _call(self, node: ast.Call) -> ast.Expression:
         callee = node.callee
         if is_length(self.graph, callee) and len(node.arguments) == 1:
-            return self._size(node.arguments[0].value, number(node, 0), node)
+            return self._size(node.arguments[0].value, literal(0, node.span), node)
         if self._sequential(callee):
             return self._chain(node)
         if isinstance(callee, ast.Name) and (endless := endless_number(node)) is not None:
@@ -412,12 +412,10 @@ class Translation:
             return self._size(node.value, None, node, rank=node.name == "ndim")
         value = self.expression(node.value)
         if node.name in ("values", "indices"):
-            place = number(node, int(node.name == "indices"))
+            place = literal(int(node.name == "indices"), node.span)
             return ast.Subscript(span=node.span, value=value, indices=(place,))
         if node.name == "data":
-            callee = ast.Name(span=node.span, name="detach")
-            given = ast.Argument(span=value.span, name=None, value=value)
-            return ast.Call(span=node.span, callee=callee, arguments=(given,))
+            return called("detach", [(None, value)], node.span)
         if node.name in _DROPPED:
             return value
         if node.name == GRAD:
@@ -439,7 +437,7 @@ class Translation:
         if isinstance(entity, ir.Value):
             shape = entity.type.shape
             if rank:
-                return number(node, len(shape))
+                return literal(len(shape), node.span)
             names = [self._size_name(size, node) for size in shape]
             if index is None and all(names):
                 kept = tuple(name for name in names if name is not None)
