@@ -1,5 +1,6 @@
-"""Loops in which a list of tensors grows or shrinks: what is computed, how layers are called, what
-is emitted, and what is refused."""
+"""Architectures in whose loops a list of tensors grows or shrinks: what is computed in each target,
+how layers are called, what is emitted, and what is refused. Non-goal: each form of such a loop
+(``test_growing_lists``)."""
 
 from __future__ import annotations
 
