@@ -15,6 +15,7 @@ from typing import Final, cast
 from specc import ir
 from specc.catalog.rows import FunctionRow, Row
 from specc.emit.folding import combined, extreme, negative
+from specc.emit.methods import as_method
 from specc.emit.plan import Leaf
 from specc.emit.portable import written_alike
 from specc.sizes import Atom, Extreme, Power, Size, as_multiple_of_remainder, as_remainder, powers
@@ -405,7 +406,10 @@ def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
             keywords.append(ast.keyword("dtype", dtype))
         device = ast.Attribute(naming.device(), "device", ast.Load())
         keywords.append(ast.keyword("device", device))
-    return ast.Call(dotted(row.torch), positional, keywords)
+    method = None
+    if isinstance(next(iter(given.values()), None), ir.Value):
+        method = as_method(row.torch, positional, keywords)
+    return method or ast.Call(dotted(row.torch), positional, keywords)
 
 
 def _cast(node: ir.FunctionCall, naming: Naming) -> ast.expr:
