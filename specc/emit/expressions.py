@@ -109,6 +109,13 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
     """A symbolic size as Python arithmetic on the names of its symbols."""
     if isinstance(size, int):
         return ast.Constant(size) if size >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-size))
+    if size.written is not None and (naming.making or size.written[0] != "**"):
+        # A forward has no power of sizes: TorchScript makes floats of the powers of ints.
+        symbol, *sides = size.written
+        left, right = (of_size(each, naming) for each in sides)
+        return operation(symbol, left, right) if symbol == "**" else combined(
+            left, _OPERATORS[symbol](), right
+        )  # fmt: skip
     multiple = as_multiple_of_remainder(size)
     if multiple is not None:
         return operation("*", of_size(multiple[0], naming), of_size(multiple[1], naming))
