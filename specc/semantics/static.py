@@ -147,7 +147,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_size(value: ir.Static) -> bool:
+def _is_size(value: ir.Static) -> TypeGuard[Size]:
     return isinstance(value, Poly) or (isinstance(value, int) and not isinstance(value, bool))
 
 
