@@ -53,12 +53,16 @@ def given_arguments(
     """The arguments of a call, each elaborated in place; where ``target`` is a block, what its
     params are tells a layer from a value."""
     kinds = param_kinds(graph, target)
+    # What is not there, or has no such argument, is reported; what it is given may be right.
+    missing = bool(target) and target not in graph.modules and target not in graph.catalogue
     found: list[Given] = []
     for position, argument in enumerate(arguments):
         value: Entity = POISON
         if argument.name is not None and unquoted(graph, argument.value):
             pass
         elif kind_at(kinds, position, argument.name) == "layer":
+            value = read_choice(graph, argument.value, elaborate)
+        elif missing or (argument.name is not None and kinds and argument.name not in kinds):
             value = read_choice(graph, argument.value, elaborate)
         else:
             value = elaborate(graph, argument.value)

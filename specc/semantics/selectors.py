@@ -154,7 +154,8 @@ def could_match(pattern: str, kept: Collection[str] = ()) -> bool:
         last in kept
         or "*" in last
         or "?" in last
-        or last.startswith(("weight", "bias"))
+        or last.startswith(("weight", "bias", "in_proj_", "original"))
+        or last.endswith(("_weight", "_bias"))
         or "." not in pattern
     )
 

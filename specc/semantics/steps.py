@@ -232,8 +232,12 @@ class StepBuilder:
         added = self.graph.catalogue.origins
         definitions = self.graph.library.definitions.values()
         kept = {name for each in definitions for name in kept_names(each.tree.body)}
-        excused = self.incomplete and all(
-            could_match(pattern.text, kept) or pattern.text.partition(".")[0] in added
+        library = self.graph.library
+        excused = all(
+            not library.unknown.isdisjoint(pattern.text.split("."))
+            or (self.incomplete and not library.complete)
+            or (self.incomplete and could_match(pattern.text, kept))
+            or (self.incomplete and pattern.text.partition(".")[0] in added)
             for pattern in patterns
         )
         collector = Collector() if excused else self.collector
