@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from specc import ir
+from specc.catalog.elsewhere import NEEDLESS_ARGUMENTS
 from specc.catalog.ranges import ANY, own_range_of
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import Fix, Span
@@ -199,7 +200,8 @@ def forward_keywords(
                 f"a call of {row.name} has no argument `{name}`"
                 + ("; it is a setting, given where the layer is made" if own else ""),
                 item.span,
-                did_you_mean(name, known, listed(known, "it takes ", "it takes none")),
+                NEEDLESS_ARGUMENTS.get(name)
+                or did_you_mean(name, known, listed(known, "it takes ", "it takes none")),
             )
             return None
         if name in found or name in given:

@@ -222,7 +222,8 @@ def _meant(pattern: str, model: ir.Module, among: Among) -> Iterator[str]:
     for place, word in enumerate(words):
         close = nearest(word, [*heads, *inside] if place == 0 else inside)
         if close is not None and word not in inside and (place or word not in heads):
-            yield ".".join([*words[:place], close, *words[place + 1 :]])
+            yield (spelt := ".".join([*words[:place], close, *words[place + 1 :]]))
+            yield f"{spelt}.*"
     whole = nearest(pattern, names)
     if whole is not None:
         yield whole

@@ -1,0 +1,162 @@
+"""What somebody writes who knows torch and not specc, and what the message says to write."""
+
+from __future__ import annotations
+
+import pytest
+
+from specc import front
+from specc.errors import Diagnostic
+
+BLOCK = """
+block Unit(rate: float = 0.1, heads: int = 2) {
+  input x: float[N, C, H, W]
+  output x -> Dropout(rate)
+}
+"""
+HEAD = "input x: float[N, width, 8, 8]\n  input t: float[N, 5, 16]\n  input m: bool[N, 5]\n  "
+
+
+def of(line: str, rest: str = "") -> str:
+    body = line if "output" in line else f"{line}\n  output x"
+    return f"spec 1\n\nparam width: int = 16\n{BLOCK}\nmodel Net {{\n  {HEAD}{body}\n}}\n{rest}"
+
+
+def told(text: str) -> list[Diagnostic]:
+    return [item for item in front.check_text(text)[1] if item.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "right"),
+    [
+        ("t -> LayerNorm(1e-12)", "eps=1e-12"),
+        ("t -> RMSNorm(1e-6)", "eps=1e-06"),
+        ("t -> LayerNorm(normalized_shape=1e-5)", "eps=1e-05"),
+        ('t -> Dropout("0.5")', "0.5"),
+        ('t -> LeakyReLU("0.1")', "0.1"),
+        ("x -> Unit(drop_rate=0.2)", "rate"),
+        ("x -> Unit(num_heads=4)", "heads"),
+        ("x -> Unit(raet=0.2)", "rate"),
+        ("x -> Unit(p=0.2)", "rate"),
+        ("x -> Unit(n_heads=4)", "heads"),
+    ],
+)
+def test_what_is_proposed_is_put_in_its_place_and_checks(stage: str, right: str) -> None:
+    text = of(f"output {stage}")
+    (fault,) = told(text)
+    assert fault.fix is not None and fault.fix.text == right
+    assert f"`{right}`" in (fault.help or "")
+    assert told(text[: fault.fix.start] + right + text[fault.fix.end :]) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        # Which reading of torch's order comes first.
+        ("x -> Conv2d(width, 3, 2, 1)",
+         "write `Conv2d(width, 3, stride=2, padding=1)` if width is `out_channels` or"),
+        ("x -> Conv2d(width, 4, 2, 1)", "write `Conv2d(width, 4, stride=2, padding=1)` if"),
+        ("x -> Conv2d(width, 3, 3)", "write `Conv2d(3, 3)` if width is `in_channels` or"),
+        ("x -> Conv2d(width, 8, 4, 2, 1)", "write `Conv2d(8, 4, stride=2, padding=1)` if"),
+        ("x -> Conv2d(width, 32, 3)", "write `Conv2d(32, 3)`; in_channels is told"),
+        ("x -> BatchNorm2d(0.99)", "write `BatchNorm2d(momentum=0.99)` if"),
+        ("x -> BatchNorm2d(1e-3)", "write `BatchNorm2d(eps=0.001)` if"),
+        ("x -> BatchNorm2d(1e-4)", "write `BatchNorm2d(eps=0.0001)` if"),
+        # A size that is not what comes in.
+        ("t -> Linear(32, 4)",
+         "write `Linear(4)`; in_features is told by the incoming value, which has 16 and not 32"),
+        ("t -> nn.Linear(32, 4)",
+         "write `Linear(4)`; in_features is told by the incoming value, which has 16 and not 32"),
+        ("x -> nn.Conv2d(3, 8, 1)",
+         "write `Conv2d(8, 1)`; in_channels is told by the incoming value, which has width (16)"
+         " and not 3"),
+        ("t -> nn.GRU(32, 4)", "; input_size is told by the incoming value, which has 16 and not"),
+        ("x -> nn.BatchNorm2d(32)", "write `BatchNorm2d`; num_features is told by the incoming"),
+        ("t -> nn.Linear(16, 4)", "write `Linear(4)`"),
+        ("x -> nn.Conv2d(width, 8, 1)", "write `Conv2d(8, 1)`"),
+    ],
+)  # fmt: skip
+def test_torchs_order_is_told_with_what_disagrees(stage: str, said: str) -> None:
+    found = told(of(f"y = {stage}"))
+    assert len(found) == 1
+    help_ = found[0].help or ""
+    assert help_.startswith(said) or said in help_
+    if "told" not in said:
+        assert "and not" not in help_
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("y, _ = MultiheadAttention(2, batch_first=true, need_weights=false)(t, t, t)",
+         "leave it out: the weights are the second result"),
+        ("layer a = MultiheadAttention(2, batch_first=true)\n"
+         "  y, _ = a(t, t, t, need_weights=false)", "leave it out: the weights are the second"),
+        ("layer a = MultiheadAttention(2, batch_first=true, key_padding_mask=m)\n"
+         "  y, _ = a(t, t, t)",
+         "`layer made = MultiheadAttention(...)`, then `made(query, key, value, key_padding"),
+        ("y = t -> TransformerEncoderLayer(2, batch_first=true, src_key_padding_mask=m)",
+         "then `made(src, src_key_padding_mask=...)`"),
+        ("y = t -> GRU(4, batch_first=true, batch_size=3)", "leave it out: the batch is a size"),
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_place_is_told_with_its_own(line: str, said: str) -> None:
+    found = told(of(line))
+    assert [item.code for item in found] == ["E0203"]
+    assert said in (found[0].help or "")
+
+
+TRAIN = """
+train {{
+  input label: index(4)[N]
+  loss = CrossEntropyLoss(y, label{0})
+  optimizer SGD(lr=0.1)
+  metric Accuracy(y, label{1})
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "metric", "said"),
+    [
+        (", num_classes=4", "", "the type of the labels says it"),
+        ("", ", num_classes=4", "the type of the labels says it"),
+        ("", ', task="multiclass"', "the task is in the name"),
+        (", size_average=true", "", 'reduction="mean"'),
+        (", reduce=false", "", 'reduction="none"'),
+    ],
+)
+def test_what_torchmetrics_and_older_torch_ask_for(loss: str, metric: str, said: str) -> None:
+    text = of("y = mean(t, dim=1) -> Linear(4)\n  output y, x, m", TRAIN.format(loss, metric))
+    found = told(text)
+    assert [item.code for item in found] == ["E0203"]
+    assert said in (found[0].help or "")
+
+
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        ("freeze on plcae", "place.*"),
+        ("freeze on place", "place.*"),
+        ("freeze on plcae.weight", "place.weight"),
+        ("freeze on bdoy", "body.*"),
+        ("freeze plcae", "place"),
+        ("init zeros_ on bdoy", "body.*"),
+        ('weights "w.safetensors" {\n    "a.*" -> "plcae.*"\n  }', "place.*"),
+        ('weights "w.safetensors" {\n    "a.*.w" -> "bdoy.*.weight"\n  }', "body.*.weight"),
+        ('weights "w.safetensors" {\n    "a" -> "plcae"\n  }', "place"),
+        ('weights "w.safetensors" {\n    fresh "bdoy.*.weight"\n  }', "body.*.weight"),
+        ('weights "w.safetensors" {\n    cat "a.*", "b.*" -> "bdoy.*"\n  }', "body.*"),
+    ],
+)
+def test_a_path_typed_wrong_is_asked_about(statement: str, meant: str) -> None:
+    layers = "y = t -> place: Linear(16) -> body: { Linear(4) -> ReLU }"
+    (fault,) = told(of(f"{layers}\n  {statement}\n  output y, x, m"))
+    assert fault.code in ("E0401", "E0261")
+    assert fault.help == f"did you mean `{meant}`?"
+
+
+def test_a_name_between_two_lines_of_a_map_is_no_tensors() -> None:
+    lines = '"h.*.mlp" -> "blocks.*"\n    "blocks.*.c_fc" -> "body.*"'
+    layers = "y = t -> place: Linear(16) -> body: { Linear(4) -> ReLU }"
+    text = of(f'{layers}\n  weights "w.safetensors" {{\n    {lines}\n  }}\n  output y, x, m')
+    assert told(text) == []
