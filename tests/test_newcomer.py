@@ -160,3 +160,58 @@ def test_a_name_between_two_lines_of_a_map_is_no_tensors() -> None:
     layers = "y = t -> place: Linear(16) -> body: { Linear(4) -> ReLU }"
     text = of(f'{layers}\n  weights "w.safetensors" {{\n    {lines}\n  }}\n  output y, x, m')
     assert told(text) == []
+
+
+STACK = "tokens -> emb: Embedding(16) -> norm: LayerNorm -> a: Linear(16) -> b: Linear(4)"
+VISION = "image -> conv: Conv2d(8, 3, bias=false) -> BatchNorm2d -> relu -> flatten(1) -> Linear(4)"
+
+
+@pytest.mark.parametrize(
+    ("body", "on", "picked"),
+    [
+        (STACK, "", "Embedding.weight, Linear.weight"),
+        (STACK, " on *.weight", "Embedding.weight, Linear.weight"),
+        (STACK, " on a.*", "a.weight"),
+        (STACK, " on * except emb.*", "Linear.weight"),
+        (VISION, "", "Linear.weight"),
+        (f"{STACK} -> last: LayerNorm", " on norm.*, last.*", None),
+    ],
+)
+def test_an_optimizer_of_matrices_is_told_which_those_are(
+    body: str, on: str, picked: str | None
+) -> None:
+    text = (
+        "spec 1\n\nmodel Net {\n  input tokens: index(50)[N, 5]\n  input image: float[N, 3, 8, 8]\n"
+        f"  y = {body}\n  y = {'mean(y, dim=1)' if 'tokens' in body else 'y'}\n"
+        "  output y, tokens, image\n}\n\ntrain {\n  input label: index(4)[N]\n"
+        f"  loss = CrossEntropyLoss(y, label)\n  OPTIMIZER{on}\n}}\n"
+    )
+    (fault,) = told(text.replace("OPTIMIZER", "optimizer Muon(lr=0.02)"))
+    assert fault.code == "E0406"
+    if picked is None:
+        assert "take AdamW" in (fault.help or "")
+        return
+    other = f"optimizer AdamW(lr=1e-3) on * except {picked}"
+    assert f"on {picked}`" in (fault.help or "") and f"`{other}`" in (fault.help or "")
+    mended = text.replace(f"OPTIMIZER{on}", f"optimizer Muon(lr=0.02) on {picked}\n  {other}")
+    assert front.check_text(mended)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("on", "picked"),
+    [("*", "Embedding.weight, Linear.weight"), ("a.*, norm.*", "a.weight"), ("norm.*", None)],
+)
+def test_a_penalty_of_matrices_is_told_which_those_are(on: str, picked: str | None) -> None:
+    text = (
+        f"spec 1\n\nmodel Net {{\n  input tokens: index(50)[N, 5]\n  y = {STACK}\n"
+        "  y = mean(y, dim=1)\n  output y\n}\n\ntrain {\n  input label: index(4)[N]\n"
+        "  loss = CrossEntropyLoss(y, label)\n  optimizer SGD(lr=0.1)\n"
+        "  regularize Orthogonal(1e-3) on ON\n}\n"
+    )
+    (fault,) = told(text.replace("ON\n", f"{on}\n"))
+    assert fault.code == "E0406"
+    assert fault.help == (
+        f"select those that have: `on {picked}`" if picked else "none of these has"
+    )
+    if picked:
+        assert told(text.replace("ON\n", f"{picked}\n")) == []
