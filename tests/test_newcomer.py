@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import specc
 from specc import front
 from specc.errors import Diagnostic
 
@@ -215,3 +218,67 @@ def test_a_penalty_of_matrices_is_told_which_those_are(on: str, picked: str | No
     )
     if picked:
         assert told(text.replace("ON\n", f"{picked}\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("x[:, T]", "E0304"),
+        ("x[:, T + 1]", "E0304"),
+        ("x[:, 2 * T]", "E0304"),
+        ("x[:, -T - 1]", "E0304"),
+        ("x[:, T + 1:]", "E0304"),
+        ("x[:, T - 1]", None),
+        ("x[:, -T]", None),
+        ("x[:, T // 2]", None),
+        ("x[:, T - 2]", None),  # where T is at least 2
+    ],
+)
+def test_an_index_that_no_size_allows_is_told_at_its_line(value: str, code: str | None) -> None:
+    text = f"spec 1\n\nmodel Net {{\n  input x: float[N, T, 8]\n  output {value}\n}}\n"
+    text += "\ntest {\n  sizes N=2, T=5\n}\n"
+    assert [item.code for item in told(text)] == ([code] if code else [])
+
+
+ROWS = """spec 1
+
+model Net {{
+  input x: float[N, T, 24]
+  {line}
+}}
+
+test {{
+  sizes N=2, T=5
+  sizes N=3, T=6
+  sizes N=3, T=7
+  sizes N=1, T=8
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "others"),
+    [
+        ("q, k, v = chunk(x, 3, dim=1)\n  output q", "its last, of 24, is: `dim=-1`", "12, 13"),
+        ("output x -> reshape(N, T // 2, 48)", "", "11"),
+        ("output x[:, 6]", "6 is an index of a dimension of size T", "10"),
+    ],
+)
+def test_rows_of_sizes_that_break_the_same_are_one_fault(
+    line: str, said: str, others: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.spec"
+    file.write_text(ROWS.format(line=line), encoding="utf-8")
+    (fault,) = (item for item in specc.check(file) if item.code == "E0501")
+    assert said in (fault.help or "")
+    assert fault.notes and fault.notes[-1].endswith(others)
+
+
+def test_a_metric_of_what_a_loss_refused_is_not_told_again() -> None:
+    text = of("y = mean(t, dim=1) -> Linear(5)\n  output y, x, m", TRAIN.format("", ""))
+    more = text.replace("metric Accuracy", "metric F1Score(y, label)\n  metric Accuracy")
+    for each in (text, more):
+        (fault,) = told(each)
+        assert fault.code == "E0309" and "Loss" in fault.message
+    alone = more.replace("CrossEntropyLoss(y, label)", "mean(y)")
+    assert len(told(alone)) == 1

@@ -275,6 +275,8 @@ def call_function(
     except RuleError as fault:
         if kind == "function" and "target" not in row.by_name:
             return graph.rule_error(fault, span, bound.spans, incoming)
+        if kind == "metric" and _is_told(graph, fault):
+            return POISON
         from specc.semantics.other_readings import proposed  # a refused loss alone needs it
 
         table = graph.catalogue.metrics if kind == "metric" else graph.catalogue.losses
@@ -284,6 +286,15 @@ def call_function(
         return graph.error(fault.code, message, place, advice, incoming, fix)
     graph.nodes.append(ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span, row))
     return from_result(result)
+
+
+def _is_told(graph: Graph, fault: RuleError) -> bool:
+    """Whether a loss or another metric was refused for the same of what it is fed."""
+    same = fault.message.partition(": ")[2]
+    return bool(same) and any(
+        item.code == fault.code and item.message.partition(": ")[2] == same
+        for item in graph.collector.items
+    )
 
 
 def _tensors(bound: Bound) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from specc import ir
 from specc.errors import Collector, Diagnostic, Span
@@ -18,6 +19,7 @@ from specc.syntax import ast
 Row = tuple[tuple[str, int], ...]
 # A free size that ties or breaks something, that a weight would have, that is a param misspelt.
 _OF_FREE_SIZES = frozenset(["E0235", "E0308", "E0311", "E0312"])
+_MOST_LINES = 5
 _OF_NO_SIZE = frozenset(["E0201"])
 
 
@@ -82,6 +84,7 @@ def check_conditions(
     collector: Collector,
 ) -> None:
     """E0501 for each row that breaks one of ``conditions``; ``known`` are the params' values."""
+    found: list[Diagnostic] = []
     for row, span in rows:
         text = ", ".join(f"{name}={value}" for name, value in row)
         for condition in conditions:
@@ -89,6 +92,24 @@ def check_conditions(
             if numbers is not None:
                 message = f"sizes {text} break {condition}: {numbers}"
                 related = (condition.span,)
-                collector.items.append(
-                    Diagnostic("E0501", message, span, condition.reason, related=related)
-                )
+                found.append(Diagnostic("E0501", message, span, condition.reason, related=related))
+    collector.items += told_once(found)
+
+
+def told_once(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Of the rows that break the same the first, which says where the others are."""
+    same: dict[tuple[object, ...], list[Diagnostic]] = {}
+    for item in found:
+        key = (item.code, item.related, item.help)
+        same.setdefault(key if item.related else (id(item),), []).append(item)
+    told: list[Diagnostic] = []
+    for first, *others in same.values():
+        lines = dict.fromkeys(item.span.line for item in others if item.span is not None)
+        if lines:
+            said = ", ".join(map(str, [*lines][:_MOST_LINES]))
+            more = f" and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
+            rows = "the row in line" if len(lines) == 1 else "the rows in lines"
+            does = "so does" if len(lines) == 1 else "so do"
+            first = replace(first, notes=(*first.notes, f"{does} {rows} {said}{more}"))
+        told.append(first)
+    return told
