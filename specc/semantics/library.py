@@ -90,6 +90,8 @@ class Library:
     misnamed_output: bool = False
     # How a node of `train` came to stand there, where a block says it: the uses, the nearest first.
     trails: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    # Where `train` calls the block of the library that such a node stands in.
+    calls: dict[int, Span] = field(default_factory=dict)
     # How many rounds of loops have been read.
     work: int = 0
     rounds: int = 0
