@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from specc import ir
 from specc.catalog.rows import Row
@@ -15,6 +16,7 @@ from specc.catalog.signatures import Argument
 from specc.errors import Collector, Fix, Span
 from specc.semantics.entities import Entity, Items, describe, is_poisoned
 from specc.semantics.foreign_names import argument_advice, meant_argument
+from specc.semantics.tables import NUMBER
 from specc.sizes import Poly, Size, evaluate
 from specc.suggestions import did_you_mean
 from specc.syntax import ast
@@ -47,6 +49,8 @@ _INSTEAD = {
     "value": "write the product: `x + a * y * z`",
     "indices_or_sections": "its values would tell how large the pieces are: write numbers",
 }
+# An eps is less.
+_SMALL: Final = 0.01
 # What one alone of may stand for several.
 _SINGLE = ("int", "size", "size?")
 
@@ -212,13 +216,18 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
         if not all(any(fits(item, kind, params) for kind in argument.types) for item in items):
             wanted = " or ".join(_describe_kind(kind) for kind in argument.types)
             told = [other.name for other in row.arguments if other.inferred]
+            form = f"its form is {signature(row)}" + (
+                f"; {', '.join(told)} is told by the incoming value" if told else ""
+            )
+            other = _meant_value(row, argument, value, bound)
+            span = bound.spans[name]
             collector.error(
                 "E0211",
                 f"`{name}` of {row.name} is {wanted}, not {describe(value)}",
-                bound.spans[name],
-                _advice(row, argument, value)
-                or f"its form is {signature(row)}"
-                + (f"; {', '.join(told)} is told by the incoming value" if told else ""),
+                span,
+                f"write `{other}`" if other else _advice(row, argument, value) or form,
+                (),
+                Fix(span.start, span.end, other, form) if other else None,
             )
             bound.failed = True
             continue
@@ -234,6 +243,26 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
             )
             bound.failed = True
     return bound
+
+
+def _meant_value(row: Row, argument: Argument, value: Entity, bound: Bound) -> str | None:
+    """What was meant by a fraction where no argument of such a kind stands, ``LayerNorm(1e-12)``,
+    and by a number in quotes."""
+    if isinstance(value, str):
+        number = value.strip()
+        return number if NUMBER.fullmatch(number) and "float" in argument.types else None
+    if not isinstance(value, float) or argument.required:
+        return None
+    known = [
+        other
+        for other in row.arguments
+        if "float" in other.types and isinstance(other.default, float | None)
+        and not (other.inferred or other.required or other.name in bound.values)
+    ]  # fmt: skip
+    # torch's `eps` is the one that is far below 1; anything else may be what is meant.
+    found = known if len(known) == 1 else [other for other in known if other.name == "eps"]
+    small = all(other.name != "eps" or 0 < value < _SMALL for other in found)
+    return f"{found[0].name}={value!r}" if found and small else None
 
 
 def _advice(row: Row, argument: Argument, value: Entity) -> str | None:
