@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 import torch
+from breaking import RAN, REFUSED, tried
 from torch import Tensor
 
 from specc import front
@@ -26,10 +28,11 @@ STEPS: Final = (
     "{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / 2", "2.0 / (3 + {a} ** 2)", "tanh({a})", "-{a}",
     "{a}[:, :4] @ weight", "detach({a})", "{a} * detach({b})", "ones_like({a})", "{a} * gamma",
     "{a} + shift", "{a} + fixed", "{a} -> Linear(4)", "{a} -> Linear(4, bias=false)", "sign({a})",
-    "{a} -> LayerNorm", "Two({a}, {b})[0]", "where({a} > 0, {a}, {b})", "cat([{a}, {b}])[:2]",
+    "{a} -> LayerNorm", "where({a} > 0, {a}, {b})", "cat([{a}, {b}])[:2]",
     "float({a} > 0)", "{a} -> ReLU", "exp({a}) * {b}", "sum({a}) * {b}", "float(argmax({a})) * {b}",
     "{a} ** 2", "sqrt({a} ** 2 + 1)", "flip({a}, dims=1)", "softmax({a}, dim=-1)",
 )  # fmt: skip
+ROUNDS: Final = ("tanh({h}) + {b}", "detach({h}) * {b}", "{h} * {b}")
 BLOCKS: Final = """
 block Pair() {
   input x: float[N, D]
@@ -64,13 +67,11 @@ def program_in(number: int) -> str:
             continue
         if kind < 0.25:
             names.append(f"h{place}")
-            step = draw.choice(("tanh(h) + {b}", "detach(h) * {b}", "h * {b}")).format(b=b)
+            step = draw.choice(ROUNDS).format(h=f"h{place}", b=b)
             lines.append(f"  h{place} = {a}")
-            lines.append(f"  for i in range(2) {{ h{place} = {step} }}".replace("h)", f"h{place})"))
-            lines[-1] = lines[-1].replace("= h *", f"= h{place} *")
+            lines.append(f"  for i in range(2) {{ h{place} = {step} }}")
             continue
-        step = draw.choice([each for each in STEPS if "Two" not in each])
-        lines.append(f"  h{place} = {step.format(a=a, b=b)}")
+        lines.append(f"  h{place} = {draw.choice(STEPS).format(a=a, b=b)}")
         names.append(f"h{place}")
     shown = (names[2:] or names)[-3:]
     outputs = ", ".join(f"{name} + 0.0" if name in ("x", "z") else name for name in shown)
@@ -157,3 +158,51 @@ def test_what_a_row_depends_on_is_what_autograd_says(part: int) -> None:
                 if tensor.requires_grad:
                     told = bool(said.sources >> bit & 1)
                     assert told == reaches(real, tensor), (name, bit, text)
+
+
+MADE: Final = ("detach({a})", "float({a})", "{a} * 2", "{a}[:, :]", "positive({a})")
+USED: Final = ("tanh({by} * {b})", "{by} * {b}", "exp({b})", "Net({by}, {b})")
+FREEZES: Final = ("", "", "  freeze on shift\n", "  freeze on *\n")
+
+
+def training_in(number: int) -> str:
+    """The model with a loss of derivatives, by what comes in and by what is made of it."""
+    draw = random.Random(number)
+    model = program_in(number)
+    count = model.rpartition("output ")[2].count(",") + 1
+    given = [f"o{place}" for place in range(count)]
+    fed = draw.choice(("t, z", "t, z", "t, 2 * t"))
+    lines = [f"{', '.join(given)} = Net({fed})"]
+    pool = [*given, "t", "z"]
+    total = []
+    for place in range(draw.randint(1, 2)):
+        by, of = draw.choice("ttz"), draw.choice(given)
+        if draw.random() < 0.4:
+            by, of = f"s{place}", f"w{place}"
+            lines.append(f"{by} = {draw.choice(MADE).format(a=draw.choice(pool))}")
+            used = draw.choice(USED).format(by=by, b=draw.choice(pool))
+            several = [of, *(f"{of}{n}" for n in range(count - 1))]
+            lines.append(f"{', '.join(several) if 'Net' in used else of} = {used}")
+            pool += [by, of]
+        power = draw.choice(("", " ** 2", " ** 3"))
+        lines.append(f"g{place} = grad(sum({of}{power}), {by})")
+        pool.append(f"g{place}")
+        total.append(f"sum(g{place}{draw.choice(('', ' ** 2'))})")
+    if draw.random() < 0.3:
+        total.append(f"sum({draw.choice(given)})")
+    body = "".join(f"  {line}\n" for line in lines)
+    return (
+        f"{model[:-2]}{draw.choice(FREEZES)}}}\n\n"
+        f"train {{\n  input t: float[2, 4]\n  input z: float[2, 4]\n{body}"
+        f"  loss = {' + '.join(total)}\n  optimizer SGD(lr=0.1) on Net\n}}\n"
+    )
+
+
+def test_losses_of_derivatives_are_refused_or_run() -> None:
+    seen: Counter[str] = Counter()
+    for number in range(300):
+        text = training_in(number)
+        found = tried(text)
+        assert found in (RAN, REFUSED), f"{found}\n{text}"
+        seen[found] += 1
+    assert seen[RAN] > 40 and seen[REFUSED] > 40

@@ -226,9 +226,7 @@ def followed(name: str, result: int, given: Sequence[tuple[str | int, TensorType
     of, argument = _BETWEEN.get(name, (None, ""))
     if name == "slogdet" and any(each.is_complex for _, each in given):
         return list(places)
-    return [
-        place for place in places if of not in (None, result) or given[place][0] != argument
-    ]
+    return [place for place in places if of not in (None, result) or given[place][0] != argument]
 
 
 __all__ = ["OPERATORS", "curvature", "followed", "without_derivative"]

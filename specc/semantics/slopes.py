@@ -49,8 +49,7 @@ def _bent(each: Known, by: int) -> Known:
     """``each`` where its derivatives are multiplied with what depends on ``by``."""
     return each._replace(
         slopes={
-            k: each.slopes.get(k, 0) | (by if each.live >> k & 1 else 0)
-            for k in bits(each.sources)
+            k: each.slopes.get(k, 0) | (by if each.live >> k & 1 else 0) for k in bits(each.sources)
         }
     )
 
