@@ -3,12 +3,12 @@
 Every error that a user can cause is one of these, raised once per run with all its diagnostics.
 Rendering (carets, colour) is ``specc.report``'s; the table of codes is ``specc.codes``.
 
-    SpeccError                        anything specc raises on purpose; ``exit_status`` says how it
-    ends ├── SpecError                2    the spec is at fault: holds every Diagnostic of the run
-    ├── CallError                2    the call is at fault: an option, a path, an output folder ├──
-    TooLarge                 2    the spec asks for more than is computed with ├──
-    TargetError              1    a target could not build or prove its artefact └── GoldenError
-    3    a golden cannot be judged against
+    SpeccError                        anything specc raises on purpose; exit_status says how it ends
+    ├── SpecError                2    the spec is at fault: holds every Diagnostic of the run
+    ├── CallError                2    the call is at fault: an option, a path, an output folder
+    ├── TooLarge                 2    the spec asks for more than is computed with
+    ├── TargetError              1    a target could not build or prove its artefact
+    └── GoldenError              3    a golden cannot be judged against
         ├── GoldenMissing             none has been blessed
         ├── GoldenStale               the spec's meaning has changed since
         └── GoldenCorrupt             truncated, edited, hostile, or of an unknown version
@@ -215,3 +215,14 @@ class Collector:
             key=lambda item: (*((item.span.file, item.span.start) if item.span else ("", -1)),
                               item.code),
         )  # fmt: skip
+
+
+def in_one_line(error: BaseException, limit: int = 400) -> str:
+    """What a library raised, as ``Type: message``: the message's first line, and the next where
+    that one ends in a colon (inductor puts the reason below the name of what it wraps)."""
+    try:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    except Exception:  # an edited source may raise what cannot be put into words
+        lines = []
+    used = next((n for n, line in enumerate(lines, 1) if not line.endswith(":")), len(lines))
+    return f"{type(error).__name__}: {' '.join(lines[:used]) or 'no message'}"[:limit]

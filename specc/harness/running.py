@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.catalog import OPTIMIZERS
-from specc.errors import SpeccError
+from specc.errors import SpeccError, in_one_line
 from specc.harness import build, subject
 from specc.harness.build import RunFailed
 from specc.harness.calls import Call, calls_kept
@@ -252,9 +252,7 @@ class Running:
         except (Exception, SystemExit) as error:
             # Whatever the user's edited source or a backend raises is a finding, not a traceback;
             # nor may a source that calls exit() end the judging.
-            text = _said(error).strip().splitlines()
-            message = f"{type(error).__name__}: {text[0] if text else 'no message'}"
-            raise RunFailed(place, message[:400]) from error
+            raise RunFailed(place, in_one_line(error)) from error
         finally:
             self.result.seconds_torch += time.perf_counter() - start
 
@@ -302,13 +300,6 @@ def _alike(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are held in the same way."""
     held = ((each.device, each.dtype, each.shape, each.stride()) for each in (one, other))
     return next(held) == next(held)
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # an edited source may raise what cannot be put into words
-        return ""
 
 
 def _dots(path: str) -> list[int]:

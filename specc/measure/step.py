@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specc.errors import CallError, SpeccError, TargetError
+from specc.errors import CallError, SpeccError, TargetError, in_one_line
 from specc.extensions.modules import import_modules
 from specc.harness import subject
 from specc.harness.case import example_batch
@@ -114,9 +114,8 @@ def failures(target: str, file: str) -> Iterator[None]:
     except SpeccError:
         raise
     except Exception as error:
-        text = str(error).strip().splitlines()
-        message = f"{type(error).__name__}: {text[0] if text else 'no message'}"
-        raise TargetError("E0902", f"{target} cannot run {file}: {message[:400]}") from error
+        reason = in_one_line(error)
+        raise TargetError("E0902", f"{target} cannot run {file}: {reason}") from error
 
 
 def _planned(program: Program, mode: str, row: tuple[tuple[str, int], ...]) -> Program:
