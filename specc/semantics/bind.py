@@ -15,6 +15,7 @@ from specc.catalog.signatures import Argument
 from specc.errors import Collector, Fix, Span
 from specc.semantics.entities import Entity, Items, describe, is_poisoned
 from specc.semantics.foreign_names import argument_advice, meant_argument
+from specc.semantics.function_forms import as_function
 from specc.sizes import Poly, Size, evaluate
 from specc.suggestions import did_you_mean
 from specc.syntax import ast
@@ -102,7 +103,7 @@ def bind(
         if item.name is not None:
             bind_keyword(row, item, bound, collector)
     if keyword_only:
-        return _checked(row, bound, collector, params)
+        return _checked(row, bound, span, collector, params)
     missing = [
         argument.name
         for argument in row.arguments
@@ -118,7 +119,7 @@ def bind(
             f"its form is {signature(row)}",
         )
         bound.failed = True
-    return _checked(row, bound, collector, params)
+    return _checked(row, bound, span, collector, params)
 
 
 def signature(row: Row) -> str:
@@ -201,7 +202,9 @@ def _renamed(row: Row, item: Given) -> Fix | None:
     return Fix(start, start + len(item.name), close, f"its form is {signature(row)}")
 
 
-def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, Size]) -> Bound:
+def _checked(
+    row: Row, bound: Bound, span: Span, collector: Collector, params: Mapping[str, Size]
+) -> Bound:
     for name, value in bound.values.items():
         argument = row.by_name[name]
         if is_poisoned(value):
@@ -212,13 +215,21 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
         if not all(any(fits(item, kind, params) for kind in argument.types) for item in items):
             wanted = " or ".join(_describe_kind(kind) for kind in argument.types)
             told = [other.name for other in row.arguments if other.inferred]
+            advice = _advice(row, argument, value) or (
+                f"its form is {signature(row)}"
+                + (f"; {', '.join(told)} is told by the incoming value" if told else "")
+            )
+            function = (
+                as_function(row, bound.values, name, span, advice)
+                if _of_a_run(value, params)
+                else None
+            )
             collector.error(
                 "E0211",
                 f"`{name}` of {row.name} is {wanted}, not {describe(value)}",
                 bound.spans[name],
-                _advice(row, argument, value)
-                or f"its form is {signature(row)}"
-                + (f"; {', '.join(told)} is told by the incoming value" if told else ""),
+                function[0] if function else advice,
+                fix=function[1] if function else None,
             )
             bound.failed = True
             continue
@@ -258,6 +269,13 @@ def _advice(row: Row, argument: Argument, value: Entity) -> str | None:
         if number
         else None
     )
+
+
+def _of_a_run(value: Entity, params: Mapping[str, Size]) -> bool:
+    """Whether a size is in it that only a run knows."""
+    if isinstance(value, Items):
+        return any(_of_a_run(item, params) for item in value.items)
+    return isinstance(value, Poly) and not isinstance(evaluate(value, params), int)
 
 
 def fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:
