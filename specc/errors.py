@@ -133,9 +133,18 @@ class CallError(SpeccError):
 
 class TargetError(SpeccError):
     """A target could not build its artefact, or the artefact did not compute what eager
-    computes."""
+    computes; ``span`` is where in the spec that came to be, where it is known."""
 
     exit_status = 1
+
+    def __init__(
+        self, code: str, message: str, *, help: str | None = None, span: Span | None = None
+    ) -> None:
+        super().__init__(code, message, help=help)
+        self.span = span
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return (Diagnostic(self.code, self.message, self.span, self.help),)
 
 
 class GoldenError(SpeccError):

@@ -200,7 +200,96 @@ def test_torch_compile_has_no_second_derivatives() -> None:
         assert all(unavailable(program, cell) is None for cell in eager)
 
 
+HELD = """spec 1
+
+model Net {
+  input x: float[N, 5]
+  buffer fixed = arange(5) / 5
+  parameter still: float[5] = ones_
+  freeze on still
+  output x -> Linear(5) -> Tanh, fixed, still, x
+}
+
+train {
+  input t: float[N, 5]
+  y, fixed, still, same = Net(t)
+  s = SOURCE
+  for k in range(2) {
+    slope = grad(sum((s * t) ** 2), s)
+    y = y * sum(slope ** 2)
+    s = positive(s)
+  }
+  slope = grad(sum((s * t) ** 2), s)
+  loss = mean(y) + sum(slope ** 2)
+  optimizer SGD(lr=0.1) on Net
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["fixed", "still", "same", "float(t)", "positive(t)", "flatten(t, 1)", "dropout(t, 0.0)",
+     "real(t)", "[t, fixed][1]", "detach(fixed)", "swapdims(still, 0, 0)", "t"],
+)  # fmt: skip
+def test_what_a_derivative_is_by_stays_as_it_is_elsewhere(source: str) -> None:
+    _, made = training(HELD.replace("SOURCE", source))
+    t = torch.rand(3, 5)
+    optimizer = made.configure_optimizers()["optimizer"]
+    for _ in range(2):
+        made.training_step(optimizer, t)
+    for each in (t, made.net.fixed, made.net.still):
+        assert not each.requires_grad and each.grad is None
+
+
+SEVERAL = """spec 1
+
+block Pair() {
+  input x: float[N, D]
+  input z: float[N, D]
+  output x -> Linear(D) -> Tanh, detach(x) * z
+}
+
+model Net {
+  input x: float[N, 5]
+  input k: index(4)[N]
+  h = x -> Linear(5) -> Tanh
+  p, q = Pair()(x, h)
+  token = k -> Embedding(5)
+  for i in range(2) { q = detach(q) -> Linear(5) -> Tanh }
+  cut = reshape(float(argmax(x, dim=1)), N, 1) -> Linear(5) -> Tanh
+  _, size = slogdet(h @ h.mT)
+  sign, _ = slogdet(h @ h.mT)
+  output h, p, q, token, cut, sign, size
+}
+
+train {
+  fit = mean(h ** 2) + mean(p) + mean(q) + mean(token) + mean(cut) + size
+  slope = grad(sum(h), x)
+  loss = fit + mean(slope ** 2)
+  optimizer SGD(lr=0.1)
+}
+"""
+ADDED = """spec 1
+
+model Net {
+  input x: float[N, 5]
+  parameter shift: float[5] = zeros_
+  output tanh(x) * 3 + shift
+}
+
+train {
+  input t: float[N, 5]
+  slope = grad(sum(Net(t)), t)
+  loss = mean(slope ** 2)
+  optimizer SGD(lr=0.1) on Net
+}
+"""
+
 FAULTS = [
+    *((SEVERAL.replace("sum(h)", f"sum({name})"), "E0431", "not computed from `x`")
+      for name in ("q", "token", "cut", "sign")),
+    (ADDED, "E0404", "depends on no parameter"),
+    (ADDED.replace("tanh(x) * 3", "tanh(detach(shift) * x)"), "E0404", "depends on no parameter"),
     (R1.replace("fit -> grad(x)", "scores -> grad(x)"), "E0430", "of one number"),
     (R1.replace("fit -> grad(x)", "grad(fit)"), "E0430", "two values"),
     (R1.replace("fit -> grad(x)", "grad(fit, 3)"), "E0430", "by a tensor of floats"),
@@ -215,6 +304,15 @@ FAULTS = [
     (WAVE.replace("on Net", "on Net\n  precision float16"), "E0432", "not scaled"),
     (WAVE.replace("Net(t)", "Net(x=t)"), "E0208", "takes tensors"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("of", ["h", "p", "size", "h * token", "q + h", "p * sign"])
+def test_a_derivative_of_one_of_several_outputs_is_one(of: str) -> None:
+    _, made = training(SEVERAL.replace("sum(h)", f"sum({of})"))
+    terms = made.training_step(
+        made.configure_optimizers()["optimizer"], torch.rand(4, 5), torch.randint(4, (4,))
+    )
+    assert bool(torch.isfinite(terms["loss"]))
 
 
 @pytest.mark.parametrize(("text", "code", "said"), FAULTS)

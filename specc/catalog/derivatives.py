@@ -8,7 +8,7 @@ of ``floor``, and results that carry no gradient at all (comparisons, indices).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from specc.catalog.shapes.common import promote
@@ -204,4 +204,29 @@ def curvature(name: str, family: str) -> Literal["none", "others", "all"]:
     return "others" if name in _PRODUCTS else "all"
 
 
-__all__ = ["OPERATORS", "curvature", "without_derivative"]
+# Of several results each is computed from the tensor in its own place.
+_EACH_ITS_OWN: Final = frozenset(["meshgrid", "broadcast_tensors"])
+# The result (any, where it is None) and the argument, or the place of what is fed, that a gradient
+# does not go between: signs, permutations, labels that are compared. Found by asking torch.
+_BETWEEN: Final[Mapping[str, tuple[int | None, str | int]]] = {
+    "slogdet": (0, "A"),
+    "lu": (0, "A"),
+    "hinge_embedding_loss": (None, "target"),
+    "cosine_embedding_loss": (None, "target"),
+    "MultiheadAttention": (1, 2),
+}
+
+
+def followed(name: str, result: int, given: Sequence[tuple[str | int, TensorType]]) -> list[int]:
+    """The places among the tensors ``given`` to a function or layer, each with the argument or the
+    place that it is fed at, that a gradient of the result at the place ``result`` goes back to."""
+    places: Iterable[int] = range(len(given))
+    if name in _EACH_ITS_OWN:
+        return [place for place in places if place == result]
+    of, argument = _BETWEEN.get(name, (None, ""))
+    if name == "slogdet" and any(each.is_complex for _, each in given):
+        return list(places)
+    return [place for place in places if of not in (None, result) or given[place][0] != argument]
+
+
+__all__ = ["OPERATORS", "curvature", "followed", "without_derivative"]

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn, ParamSpec
@@ -140,5 +140,14 @@ def show_error(error: SpeccError) -> None:
     from specc.report.diagnostics import pieces
     from specc.report.style import show, terminal_width
 
-    sources = error.sources if isinstance(error, SpecError) else {}
+    sources = error.sources if isinstance(error, SpecError) else _texts(error)
     show(pieces(error.diagnostics(), sources, terminal_width(sys.stderr)), sys.stderr)
+
+
+def _texts(error: SpeccError) -> dict[str, str]:
+    """The text of the files that ``error`` has a place in, as far as it can be read."""
+    found: dict[str, str] = {}
+    for span in (item.span for item in error.diagnostics() if item.span is not None):
+        with suppress(OSError, UnicodeDecodeError):
+            found[span.file] = Path(span.file).read_text(encoding="utf-8")
+    return found

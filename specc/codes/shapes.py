@@ -93,6 +93,15 @@ ROWS = {
         "input x: float[N, boservations]",
         "Write the name that was meant, or give the size a name that is less like it.",
     ),
+    "E0313": Code(
+        "whole numbers divided by what holds 0",
+        (
+            "An `index(k)` is any number from 0 to k - 1, and a whole number divided by 0 is no "
+            "number: torch stops the run, on a GPU it goes on with what is none."
+        ),
+        "share = 12 // level",
+        "Keep 0 out: `12 // clamp(level, min=1)`; or divide floats: `12 / float(level)`.",
+    ),
     "E0320": Code(
         "a gradient through a function without a derivative",
         (
@@ -162,5 +171,15 @@ ROWS = {
         ),
         "y = token -> Embedding(5, 3)",
         "Declare the input as `index(k)[...]`: the check then holds k against the entries.",
+    ),
+    "W0322": Code(
+        "whole numbers divided by what may be 0",
+        (
+            "An `int` may be any number, and so may what is computed from labels. Divided by 0 "
+            "a whole number is no number, and torch stops the run. The inputs that a test draws "
+            "hold no 0 where they divide as they are."
+        ),
+        "share = 12 // count",
+        "Keep 0 out: `12 // clamp(count, min=1)`; or divide floats: `12 / float(count)`.",
     ),
 }

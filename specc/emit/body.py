@@ -8,6 +8,7 @@ nodes mean."""
 from __future__ import annotations
 
 import ast
+import copy
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from specc.emit.reads import (
     Reader,
     called_names,
     differentiated,
+    is_its_own,
     readers,
     sizes_read,
 )
@@ -131,15 +133,25 @@ class Body(Nesting):
                 name = ast.Name(self._names[id(value)], ast.Store())
                 self.statements.append(Assign(name, _followed(detached)))
             else:
-                self._follow(value)
+                self.follow(value)
         self.write(self._parts)
 
-    def _follow(self, *values: ir.Value) -> None:
-        """Lets derivatives by those of ``values`` be taken that one is taken by."""
+    def follow(self, *values: ir.Value, own: bool = False) -> None:
+        """Lets derivatives by those of ``values`` be taken that one is taken by. What may be held
+        elsewhere too (an input, a buffer, a frozen parameter) stays as it is there, unless they
+        are known to be each its ``own`` tensor."""
         for value in values:
-            if id(value) in self._differentiated:
-                name = self._elements.get(id(value)) or ast.Name(self._names[id(value)], ast.Load())
+            if id(value) not in self._differentiated:
+                continue
+            name = self._elements.get(id(value)) or ast.Name(self._names[id(value)], ast.Load())
+            if own:
                 self.statements.append(Evaluate(_followed(name)))
+                continue
+            seen = call(ast.Attribute(name, "view_as", ast.Load()), name)
+            target = copy.copy(name)
+            assert isinstance(target, ast.Name | ast.Attribute | ast.Subscript)
+            target.ctx = ast.Store()
+            self.statements.append(Assign(target, _followed(seen)))
 
     def write(self, parts: Sequence[Part]) -> None:
         """Writes ``parts`` where ``statements`` stands now."""
@@ -153,13 +165,13 @@ class Body(Nesting):
                     self._read(part)
                 case Choice():
                     write_choice(self, part)
-                    self._follow(*(() if part.one_sided else part.branch.results))
+                    self.follow(*(() if part.one_sided else part.branch.results))
                 case Cycle() if part.loop.kind == "list":
                     write_list(self, part)
-                    self._follow(*part.loop.results)
+                    self.follow(*part.loop.results)
                 case Cycle() if part.loop.kind == "for":
                     write_loop(self, part)
-                    self._follow(*part.loop.results)
+                    self.follow(*part.loop.results)
                 case _:
                     self._write(part, id(parts))
 
@@ -202,7 +214,7 @@ class Body(Nesting):
             # `(slope,) = torch.autograd.grad(...)`, which has one result.
             target, expression = ast.Tuple([target], ast.Store()), expression.value
         self.statements.append(Assign(target, expression, mark(span)))
-        self._follow(*ir.result_values(result))
+        self.follow(*ir.result_values(result), own=is_its_own(node))
 
     def _expression(self, node: Leaf | Row | Cycle) -> tuple[ast.expr, Collected]:
         self.collected = found = Collected()

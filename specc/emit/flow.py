@@ -90,6 +90,7 @@ def _bound(body: Body, meanings: Mapping[str, ast.expr]) -> Iterator[None]:
 def _round(body: Body, round_: Round, variables: Sequence[str]) -> None:
     for variable, leaving in zip(variables, round_.leaving, strict=True):
         body.want(leaving, variable)
+    body.follow(*round_.entering)
     body.write(round_.parts)
     _move(body, list(zip(variables, round_.leaving, strict=True)))
 

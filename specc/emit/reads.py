@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from specc import ir
 from specc.catalog.catalogue import head
@@ -92,6 +92,21 @@ def differentiated(parts: Iterable[Part]) -> set[int]:
         for inner, _ in bodies(part):
             found |= differentiated(inner)
     return found
+
+
+# What these compute is a tensor of its own; others may hand on what they were fed, as `float` does.
+_COMPUTED: Final = frozenset(
+    "elementwise pairwise activation reduction order indexing matrix linalg loss like creation"
+    .split()
+)  # fmt: skip
+_HANDED_ON: Final = frozenset(["positive"])
+
+
+def is_its_own(node: Part) -> bool:
+    """Whether what ``node`` gives is a tensor of its own, and none that something else holds."""
+    if isinstance(node, ir.FunctionCall):
+        return node.row.family in _COMPUTED and node.function not in _HANDED_ON
+    return isinstance(node, ir.Operation | ir.Subscript | ir.Transpose | ir.Derivative)
 
 
 def sizes_read(parts: Iterable[Part]) -> Iterator[str]:

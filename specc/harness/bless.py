@@ -33,6 +33,7 @@ from specc.harness.golden import Golden, Leaf
 from specc.harness.matrix import Case, cases
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.precisions import epsilon_of
+from specc.harness.raised import span_raised
 from specc.harness.spread import Floor
 from specc.ir import Program
 from specc.policy import COARSE
@@ -96,6 +97,7 @@ def make(
             f" {error.message}",
             help="a golden is made from runs on the CPU, in float64 and in each of the spec's"
             " dtypes; make the model run there first",
+            span=span_raised(program, error, source),
         ) from None
     nowhere = Floor(*_NOWHERE[:2])
     leaves = tuple(

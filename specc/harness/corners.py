@@ -71,13 +71,16 @@ class Corners:
     def whole_numbers(
         self, drawn: Tensor, name: str, step: int, role: Role, bound: int, *, marks: bool
     ) -> None:
-        """0 and ``bound - 1``, and what the input's role asks for; never what is ignored alone.
+        """0 and ``bound - 1``, and what the input's role asks for; never what is ignored alone, and
+        no 0 of what divides.
 
         ``marks`` says that the input's type has numbers below 0."""
         marks = marks and role.takes_marks
         held = [value for value in role.special if value < bound and (marks or value >= 0)]
         self._hold(drawn, name, step, tuple(dict.fromkeys((*held, 0, bound - 1))))
         flat = drawn.view(-1)
+        if role.divides:
+            flat[flat == 0] = max(1, bound - 1)
         if role.ignored and all(value in role.ignored for value in _distinct(flat)):
             counted = [value for value in range(bound) if value not in role.ignored]
             if counted and flat.numel():

@@ -25,12 +25,13 @@ from specc.harness.case import ClosedCase, close
 from specc.harness.compare import Comparison
 from specc.harness.golden import Golden
 from specc.harness.kernels import not_implemented
-from specc.harness.lines import Lines, is_setting, lines_of
+from specc.harness.lines import Lines, Spot, is_setting, lines_of
 from specc.harness.matrix import Case, Cell
 from specc.harness.native import first_case, kept_dropout_check, native_findings
 from specc.harness.native_dropout import native_dropout_check
 from specc.harness.observe import Run, RunFailed, Setting, observe
 from specc.harness.precisions import TF32
+from specc.harness.raised import span_raised
 from specc.harness.recorder import Observation
 from specc.harness.refine import held, not_alone
 from specc.harness.subject import Key, derivatives, steps
@@ -104,7 +105,7 @@ def _judged(
         now = time.perf_counter()
         return Verdict(
             "regressed",
-            findings=(_stopped(lines, error),),
+            findings=(_stopped(lines, error, program, source),),
             seconds_torch=now - began,
             seconds_total=now - start,
         )
@@ -112,7 +113,7 @@ def _judged(
         closer = _closer(of_case, source, run, setting) if eager else None
     except RunFailed as error:
         # What the run itself shows is told all the same.
-        stopped = (_stopped(lines, error),)
+        stopped = (_stopped(lines, error, program, source),)
     result = held(
         golden,
         run.observations,
@@ -264,8 +265,9 @@ def _nothing(golden: Golden, found: Comparison, dtype: str, lines: Lines) -> Fin
     return Finding("golden", "nothing", spot.file, spot.line, message)
 
 
-def _stopped(lines: Lines, error: RunFailed) -> Finding:
-    spot = lines.of(f"{error.place}/run/")
+def _stopped(lines: Lines, error: RunFailed, program: Program, source: str) -> Finding:
+    raised = span_raised(program, error, source)
+    spot = lines.of(f"{error.place}/run/") if raised is None else Spot(raised.file, raised.line)
     return Finding(error.place, "run", spot.file, spot.line, f"stopped: {error.message}")
 
 

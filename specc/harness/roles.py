@@ -48,6 +48,7 @@ _MOVING = frozenset(
 )
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _EMBEDDINGS = frozenset({"Embedding", "EmbeddingBag"})
+_QUOTIENTS = frozenset(f"torch.{name}" for name in ("div", "floor_divide", "fmod", "remainder"))
 _POOLS = frozenset(f"F.{way}max_pool{n}d" for way in ("", "adaptive_") for n in (1, 2, 3))
 # Losses that read labels, by torch's name, and the label that each leaves out where the call does
 # not say; of several labels a row, the mark behind the last.
@@ -69,7 +70,7 @@ class Role:
     that reads it as labels ignores, and ``alone`` that nothing else reads it: together they say
     whether it may hold a mark below 0. ``takes_ends`` says that 0 and 1 of a ``unit`` are numbers
     like any others to what reads it: not to a logarithm. ``pooled`` says that a maximum pool reads
-    it as it is."""
+    it as it is, ``divides`` that whole numbers are divided by it, as it is."""
 
     bounds: list[Size] = field(default_factory=list)
     special: list[int] = field(default_factory=list)
@@ -78,6 +79,7 @@ class Role:
     alone: bool = True
     takes_ends: bool = True
     pooled: bool = False
+    divides: bool = False
 
     @property
     def takes_marks(self) -> bool:
@@ -267,6 +269,8 @@ class _Follower:
         elif torch_name == "F.ctc_loss":
             self._alignment(given, inside)
         else:
+            if torch_name in _QUOTIENTS:
+                self._divides(inside.of(given.get("other")))
             if torch_name in _POOLS:
                 self._pooled(inside.of(given.get("input")))
             for name, value in node.arguments:
@@ -275,6 +279,8 @@ class _Follower:
     def _operation(self, node: Operation, inside: _Inside) -> None:
         if node.operator not in _COMPARISONS:
             self._read(inside.of(tuple(node_operands(node))))
+        if node.operator in ("//", "%"):
+            self._divides(inside.of(node.operands[1]))
 
     # ── what reads an input ──────────────────────────────────────────────────────────────────────
 
@@ -288,6 +294,10 @@ class _Follower:
     def _pooled(self, names: _Names) -> None:
         for name in names:
             self.roles.of[name].pooled = True
+
+    def _divides(self, names: _Names) -> None:
+        for name in names:
+            self.roles.of[name].divides = True
 
     def _looked_up(self, names: _Names, entries: Size | None, padding: object) -> None:
         """A table of ``entries`` rows."""

@@ -3,43 +3,21 @@
 A statement that computes carries a mark, ``# model.spec:12``, behind it or above it, or comes from
 the line that the one before it comes from. Layers of
 an ``nn.Sequential`` have no statement of their own; their lines are in the graph. Imports no torch.
-Non-goal: measuring.
+Non-goals: measuring, reading the marks of a source (``specc.emit.marked``).
 """
 
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 from collections.abc import Iterable, Mapping
 
 from specc import ir
+from specc.emit.marked import comments_of, is_simple, mark_of, statement_marks
 from specc.emit.marks import mark, stands_for_the_next
 
-_MARK = re.compile(r"#\s*(\S.*:\d+)\s*$")
 # What runs once, when the module or its optimizers are made, is no part of a step.
 _NO_STEP = re.compile(r"__init__|configure_.*")
-
-
-def statement_marks(source: str) -> dict[int, str]:
-    """The mark of each line that a marked statement of ``source`` covers."""
-    found: dict[int, str] = {}
-    comments = _comments(source)
-
-    def visit(body: Iterable[ast.stmt], holds: bool) -> None:
-        before: str | None = None
-        for node in body:
-            name = _mark_of(node, comments) or before
-            if name is not None:
-                found.update(dict.fromkeys(range(node.lineno, _end(node) + 1), name))
-            inside = isinstance(node, ast.FunctionDef) and stands_for_the_next(node.name)
-            for field in ("body", "orelse"):
-                visit(getattr(node, field, ()), holds or inside)
-            before = name if holds and _is_simple(node) else None
-
-    visit(ast.parse(source).body, False)
-    return found
 
 
 def instrument(source: str, *, forward: bool = True, training: str = "") -> str:
@@ -50,7 +28,7 @@ def instrument(source: str, *, forward: bool = True, training: str = "") -> str:
     ``training`` no target takes.
     """
     tree = ast.parse(source)
-    comments = _comments(source)
+    comments = comments_of(source)
     chosen: dict[int, tuple[int, str]] = {}
     for owner in ast.walk(tree):
         if isinstance(owner, ast.ClassDef):
@@ -114,11 +92,11 @@ def _choose(
     previous: tuple[int, str] | None = None
     for node in body:
         before = previous[1] if holds and previous is not None else around
-        name = _mark_of(node, comments) or before
+        name = mark_of(node, comments) or before
         if isinstance(node, ast.For | ast.While | ast.If | ast.With):
             _choose(node.body, comments, name, chosen, holds=holds)
             _choose(getattr(node, "orelse", ()), comments, name, chosen, holds=holds)
-        elif name is not None and _is_simple(node):
+        elif name is not None and is_simple(node):
             first = node.lineno
             if previous is not None and previous[1] == name:
                 first = previous[0]
@@ -128,31 +106,4 @@ def _choose(
         previous = None
 
 
-def _is_simple(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return)
-
-
-def _mark_of(node: ast.stmt, comments: Mapping[int, tuple[str, bool]]) -> str | None:
-    """The comment behind the statement's first line, or alone on the line above it."""
-    behind = comments.get(node.lineno)
-    if behind is not None and not behind[1]:
-        return behind[0]
-    above = comments.get(node.lineno - 1)
-    return above[0] if above is not None and above[1] else None
-
-
-def _comments(source: str) -> dict[int, tuple[str, bool]]:
-    """The mark on each line that has one, and whether it stands there alone."""
-    found: dict[int, tuple[str, bool]] = {}
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT and (match := _MARK.match(token.string)):
-            alone = not token.line[: token.start[1]].strip()
-            found[token.start[0]] = (match[1], alone)
-    return found
-
-
-def _end(node: ast.stmt) -> int:
-    inner = getattr(node, "body", None)
-    if isinstance(inner, list) and inner:
-        return node.lineno  # of a loop its head alone: what is inside has marks of its own
-    return node.end_lineno or node.lineno
+__all__ = ["instrument", "layer_marks", "statement_marks", "update_marks"]

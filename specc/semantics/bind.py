@@ -16,6 +16,7 @@ from specc.catalog.signatures import Argument
 from specc.errors import Collector, Fix, Span
 from specc.semantics.entities import Entity, Items, describe, is_poisoned
 from specc.semantics.foreign_names import argument_advice, meant_argument
+from specc.semantics.function_forms import as_function
 from specc.semantics.tables import NUMBER
 from specc.sizes import Poly, Size, evaluate
 from specc.suggestions import did_you_mean
@@ -106,7 +107,7 @@ def bind(
         if item.name is not None:
             bind_keyword(row, item, bound, collector)
     if keyword_only:
-        return _checked(row, bound, collector, params)
+        return _checked(row, bound, span, collector, params)
     missing = [
         argument.name
         for argument in row.arguments
@@ -122,7 +123,7 @@ def bind(
             f"its form is {signature(row)}",
         )
         bound.failed = True
-    return _checked(row, bound, collector, params)
+    return _checked(row, bound, span, collector, params)
 
 
 def signature(row: Row) -> str:
@@ -205,7 +206,9 @@ def _renamed(row: Row, item: Given) -> Fix | None:
     return Fix(start, start + len(item.name), close, f"its form is {signature(row)}")
 
 
-def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, Size]) -> Bound:
+def _checked(
+    row: Row, bound: Bound, span: Span, collector: Collector, params: Mapping[str, Size]
+) -> Bound:
     for name, value in bound.values.items():
         argument = row.by_name[name]
         if is_poisoned(value):
@@ -219,15 +222,20 @@ def _checked(row: Row, bound: Bound, collector: Collector, params: Mapping[str, 
             form = f"its form is {signature(row)}" + (
                 f"; {', '.join(told)} is told by the incoming value" if told else ""
             )
+            place = bound.spans[name]
+            help = _advice(row, argument, value) or form
+            fix: Fix | None = None
             other = _meant_value(row, argument, value, bound)
-            span = bound.spans[name]
+            if other:
+                help, fix = f"write `{other}`", Fix(place.start, place.end, other, form)
+            elif _of_a_run(value, params):
+                help, fix = as_function(row, bound.values, name, span, help) or (help, None)
             collector.error(
                 "E0211",
                 f"`{name}` of {row.name} is {wanted}, not {describe(value)}",
-                span,
-                f"write `{other}`" if other else _advice(row, argument, value) or form,
-                (),
-                Fix(span.start, span.end, other, form) if other else None,
+                place,
+                help,
+                fix=fix,
             )
             bound.failed = True
             continue
@@ -287,6 +295,13 @@ def _advice(row: Row, argument: Argument, value: Entity) -> str | None:
         if number
         else None
     )
+
+
+def _of_a_run(value: Entity, params: Mapping[str, Size]) -> bool:
+    """Whether a size is in it that only a run knows."""
+    if isinstance(value, Items):
+        return any(_of_a_run(item, params) for item in value.items)
+    return isinstance(value, Poly) and not isinstance(evaluate(value, params), int)
 
 
 def fits(value: Entity, kind: str, params: Mapping[str, Size]) -> bool:

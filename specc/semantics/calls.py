@@ -27,6 +27,7 @@ from specc.semantics.entities import (
     to_static,
 )
 from specc.semantics.forgotten import fix_forgotten
+from specc.semantics.function_forms import as_function
 from specc.semantics.graph import Elaborate, Graph, Hint
 from specc.semantics.layer_choices import kind_at, param_kinds, read_choice, with_names
 from specc.semantics.missing import unquoted
@@ -473,14 +474,17 @@ def _known_when_built(graph: Graph, row: LayerRow, layer: ir.Layer, bound: Bound
             open_ = symbols(size) - set(graph.params) if isinstance(size, Poly) else None
             if open_:
                 advice = "give that size of the input a number or a param"
+                none = ""
                 if any(kind.startswith("size?") for kind in row.by_name[name].types):
-                    advice += "; none leaves a size as it is"
+                    none = "; none leaves a size as it is"
+                function = as_function(row, bound.spans, name, layer.span, advice + none)
                 graph.error(
                     "E0308",
                     f"`{name}` of {row.name} would be {size}, but {', '.join(sorted(open_))}"
                     " is known only when the model runs",
                     bound.spans.get(name, layer.span),
-                    advice,
+                    (function[0] if function else advice) + none,
+                    fix=function[1] if function else None,
                 )
                 return False
     return True

@@ -11,7 +11,7 @@ from specc import ir
 
 _STOPS: Final = frozenset(["detach", "stop_gradient"])
 # Of these torch gives a gradient, and it is 0 everywhere.
-_FLAT: Final = frozenset("round floor ceil trunc sign sgn".split())
+FLAT: Final = frozenset("round floor ceil trunc sign sgn".split())
 
 
 def reached(
@@ -73,7 +73,7 @@ class _Reach:
                 and (id(value) in needed or aliases.get(id(value), set()) & needed)
             )
             if not places or (
-                isinstance(node, ir.FunctionCall) and (stops(node) or node.function in _FLAT)
+                isinstance(node, ir.FunctionCall) and (stops(node) or node.function in FLAT)
             ):
                 continue
             operands = list(ir.node_operands(node))

@@ -14,6 +14,7 @@ from specc.semantics.axes import lint_axes
 from specc.semantics.backward import check_derivatives
 from specc.semantics.batch import lint_batch
 from specc.semantics.blocks import read_unfed
+from specc.semantics.divisors import check_divisors
 from specc.semantics.feeding import FeedingLint
 from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph
@@ -116,6 +117,7 @@ def build_program(
     if not collector.failed:
         check_derivatives([model for model, _ in own], train, collector)
         check_lookups([model for model, _ in own], train, collector)
+        check_divisors([model for model, _ in own], train, collector)
         _lint(own, train, collector)
     plan = _plan(tree, own, train, scope, of_test, collector)
     silence((ignore for used in files for ignore in used.ignores), file, collector)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from specc import ir
 from specc.errors import Collector
 from specc.semantics.gradients import reached, reached_parameters
+from specc.semantics.orders import is_steppable
 from specc.semantics.steps import StepBuilder, optimizer_names
 
 
@@ -24,7 +25,9 @@ def check_gradient(step: StepBuilder, nodes: tuple[ir.Node, ...], subject: ir.Mo
         return
     found = reached(subject, nodes, loss, step.frozen)
     learning = reached_parameters(subject, nodes, [loss]) - still
-    if not found or not learning:
+    derived = any(isinstance(node, ir.Derivative) for node in ir.flat_nodes(nodes))
+    learns = {name for name, _, _ in subject.parameters()} - still
+    if not found or not learning or (derived and not is_steppable(nodes, subject, loss, learns)):
         step.collector.error(
             "E0404",
             "this loss depends on no parameter of the model: there is nothing to step on",

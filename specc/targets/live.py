@@ -13,6 +13,7 @@ import importlib.abc
 import importlib.util
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -35,6 +36,12 @@ class _TextLoader(importlib.abc.ExecutionLoader):
 
     def get_source(self, fullname: str) -> str:
         return self._source
+
+
+def is_live(names: Mapping[str, object]) -> str | None:
+    """The text that a live module of these global ``names`` was made of; None of another's."""
+    loader = names.get("__loader__")
+    return loader.get_source("") if isinstance(loader, _TextLoader) else None
 
 
 def class_name(module: nn.Module) -> str:
