@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from specc import front, ir
 from specc.errors import CallError, Diagnostic, SpecError
-from specc.harness import checked
+from specc.harness.cases import tested_program
 from specc.suggestions import did_you_mean, listed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from specc.harness.matrix import Case
+    from specc.harness.cases.matrix import Case
     from specc.targets import Target
     from specc.targets.files import Facts
 
@@ -33,7 +33,7 @@ def check(path: str | os.PathLike[str], params: Params | None = None) -> list[Di
 
     ``params`` are set as by ``--set``. Never imports torch. Raises CallError where the file cannot
     be read at all."""
-    return checked.check(path, params)[1]
+    return tested_program.check(path, params)[1]
 
 
 def load(
@@ -72,7 +72,7 @@ def loads(
     """As ``load``, of the spec ``text`` itself."""
     program, diagnostics, sources = front.check_text(text, params=params)
     if not params:
-        program, diagnostics, sources = checked.held(program, diagnostics, sources)
+        program, diagnostics, sources = tested_program.held(program, diagnostics, sources)
     if program is None:
         raise SpecError(diagnostics, sources)
     return _live(program, "spec", model, target, device)
@@ -97,7 +97,7 @@ def build(
     ``load`` does, and CallError (E0703) where ``output`` cannot be written.
     """
     from specc.emit import emit
-    from specc.harness import building
+    from specc.harness.cases import build_sizes
     from specc.targets.files import written_together
     from specc.targets.prove import prove
 
@@ -108,9 +108,9 @@ def build(
     with written_together(folder) as aside:
         for known, artefacts in planned.items():
             module = _module(program, source, stem, known.name, "cpu")
-            case, free = building.first(program, known), free_sizes(program, known)
+            case, free = build_sizes.first(program, known), free_sizes(program, known)
             inputs = _inputs(program, known, case, "cpu")
-            sizes = building.others(program, known, case) if target == "export" else []
+            sizes = build_sizes.others(program, known, case) if target == "export" else []
             tried = [_inputs(program, known, each, "cpu") for each in sizes]
             for each, name in artefacts.items():
                 artefact = aside / name
@@ -123,7 +123,7 @@ def build(
                 # others.
                 if not each.suffix.endswith(".py"):
                     bound = _bound(known, case, each.facts(artefact))
-                    other = building.other(program, known, case, bound)
+                    other = build_sizes.other(program, known, case, bound)
                     others += [] if other is None else [_inputs(program, known, other, "cpu")]
                 prove(each, module, inputs, artefact, others=others)
     names = (name for artefacts in planned.values() for name in artefacts.values())
@@ -149,7 +149,7 @@ def _read(path: str | os.PathLike[str], params: Params | None) -> ir.Program:
     leaves: the sizes there are not held against ``params`` of a call."""
     if params:
         return front.read(path, params)
-    program, diagnostics, sources = checked.check(path)
+    program, diagnostics, sources = tested_program.check(path)
     if program is None:
         raise SpecError(diagnostics, sources)
     return front.read(path) if program.test.params else program
@@ -172,15 +172,15 @@ def _planned(
 
 def example_inputs(program: ir.Program, model: ir.Module, device: str) -> tuple[Tensor, ...]:
     """One batch of inputs for ``model`` on sizes that specialise nothing, in float32."""
-    from specc.harness import building
+    from specc.harness.cases import build_sizes
 
-    return _inputs(program, model, building.first(program, model), device)
+    return _inputs(program, model, build_sizes.first(program, model), device)
 
 
 def _inputs(program: ir.Program, model: ir.Module, case: Case, device: str) -> tuple[Tensor, ...]:
     import torch
 
-    from specc.harness.case import example_batch
+    from specc.harness.cases.case import example_batch
 
     tensors = example_batch(program, model, case)
     working = {"float": torch.float32, "complex": torch.complex64}
@@ -216,7 +216,7 @@ def _bound(model: ir.Module, case: Case, facts: Facts) -> dict[str, int]:
 
 def _live(program: ir.Program, stem: str, model: str | None, target: str, device: str) -> nn.Module:
     from specc.emit import emit
-    from specc.harness import building
+    from specc.harness.cases import build_sizes
 
     chosen = _target(target)
     training = program.train.module if program.train is not None else None
@@ -232,8 +232,8 @@ def _live(program: ir.Program, stem: str, model: str | None, target: str, device
     if chosen.name == "export":
         module.eval()
     known = _model(program, model)
-    case = building.first(program, known)
-    sizes = building.others(program, known, case) if chosen.name == "export" else []
+    case = build_sizes.first(program, known)
+    sizes = build_sizes.others(program, known, case) if chosen.name == "export" else []
     inputs, *tried = (_inputs(program, known, each, device) for each in (case, *sizes))
     free = free_sizes(program, known)
     return chosen.runnable(module, inputs, free_sizes=free, others=tried)

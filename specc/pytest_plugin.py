@@ -22,9 +22,9 @@ from specc.errors import CallError, GoldenError, GoldenStale, SpeccError, SpecEr
 
 if TYPE_CHECKING:
     from specc.choice import Choice
-    from specc.harness.isolated import Isolated
-    from specc.harness.matrix import Cell
-    from specc.harness.verdict import Verdict
+    from specc.harness.cases.matrix import Cell
+    from specc.harness.cases.verdict import Verdict
+    from specc.harness.judging.isolated import Isolated
     from specc.ir import Program
 
 # Starts the name of each property in which an item says what came of it.
@@ -88,7 +88,7 @@ class SpecFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         from specc import front
-        from specc.harness import matrix
+        from specc.harness.cases import matrix
 
         try:
             choice = _choice(self.config)
@@ -192,7 +192,7 @@ class CellItem(_SpecItem):
             )
 
     def _judge(self, choice: Choice) -> Verdict:
-        from specc.harness.place import project_root
+        from specc.harness.cases.golden_folder import project_root
 
         source = choice.source_of(self.path)
         root = project_root(self.path)
@@ -214,11 +214,11 @@ class CellItem(_SpecItem):
         import torch  # noqa: F401 # what the first cell pays for importing torch is torch's own time
 
         importing = time.perf_counter() - start
-        from specc.harness.judge import judge, missing_device
+        from specc.harness.judging.judge import judge, missing_device
 
         missing = missing_device(self._cell.device)
         if missing is not None:
-            from specc.harness.verdict import Verdict
+            from specc.harness.cases.verdict import Verdict
 
             return Verdict("skipped", notes=(missing,), device_missing=True)
         with _without_trace():
@@ -259,7 +259,7 @@ def _isolated(config: pytest.Config) -> Isolated:
     """The process that judges the cells of this run, begun with the first. Raises CallError."""
     if _ISOLATED not in config.stash:
         from specc.choice import seconds
-        from specc.harness.isolated import Isolated
+        from specc.harness.judging.isolated import Isolated
 
         limit = seconds("--timeout", config.getoption("--specc-timeout"), TIMEOUT)
         # pytest-xdist tells its processes how many they are.

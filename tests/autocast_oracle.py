@@ -14,7 +14,7 @@ from catalog_oracle import Conditions, Types, call_of, sound, torch_callable, to
 from torch import Tensor
 
 from specc.catalog.rows import FunctionRow, LayerRow, RuleError
-from specc.harness.hooks import flat_tensors
+from specc.harness.running.hooks import flat_tensors
 from specc.ir import TensorType
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from specc import front
 from specc.emit import emit
 from specc.errors import SpecError
-from specc.harness import matrix, subject
-from specc.harness.case import close
-from specc.harness.demands import demands_of
-from specc.harness.hooks import flat_tensors
+from specc.harness.cases import matrix, subject
+from specc.harness.cases.case import close
+from specc.harness.cases.demands import demands_of
+from specc.harness.running.hooks import flat_tensors
 from specc.ir import Program
 from specc.sizes import evaluate
 from specc.targets.live import module_class

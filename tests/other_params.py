@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from specc import ir
 from specc.emit import emit
 from specc.emit.modules import argument_names
-from specc.harness import matrix
-from specc.harness.case import example_batch
+from specc.harness.cases import matrix
+from specc.harness.cases.case import example_batch
 from specc.measure.step import _optimizers, _step
 from specc.targets.live import module_class
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from specc.harness.accumulate import LANES, _sums, accumulated
-from specc.harness.pool import Pool, normals
-from specc.harness.rounding import RandomRounding
+from specc.harness.floors.accumulate import LANES, _sums, accumulated
+from specc.harness.floors.random_numbers import Pool, normals
+from specc.harness.floors.rounding import RandomRounding
 
 EPS = 2.0**-23
 

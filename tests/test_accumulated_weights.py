@@ -11,9 +11,9 @@ import torch
 from specc.emit import emit
 from specc.errors import SpecError
 from specc.front import read
-from specc.harness.bless import bless
-from specc.harness.judge import judge
-from specc.harness.matrix import cells
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import cells
+from specc.harness.judging.judge import judge
 from specc.semantics import analyse
 from specc.targets.live import module_class
 

@@ -25,12 +25,12 @@ from specc.bisect.bisect import Bisection, _as_reference, _loaded, bisect
 from specc.bisect.environment import Environment, environment
 from specc.bisect.results import Request
 from specc.errors import CallError
-from specc.harness.bless import bless
-from specc.harness.compare import compare
-from specc.harness.golden import read
-from specc.harness.lines import Lines
-from specc.harness.matrix import cases
-from specc.harness.verdict import Finding
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import cases
+from specc.harness.cases.verdict import Finding
+from specc.harness.goldens.golden import read
+from specc.harness.judging.compare import compare
+from specc.harness.running.observed_lines import Lines
 from specc.report.bisect import as_json, told
 from specc.report.style import plain
 

@@ -17,9 +17,9 @@ from specc.bisect.results import Operation, Seen
 from specc.bisect.trace import Tracer, _marks
 from specc.emit import emit
 from specc.errors import CallError
-from specc.harness.case import close
-from specc.harness.matrix import cases
-from specc.harness.observe import Setting, observe
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases
+from specc.harness.running.observe import Setting, observe
 
 SPEC = """spec 1
 

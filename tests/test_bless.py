@@ -12,14 +12,14 @@ from harness_support import EVERY, HEADER, MLP_SOURCE, mlp, plain
 from specc import front
 from specc.emit import emit
 from specc.errors import GoldenStale, TargetError
-from specc.harness import bless as blessing
-from specc.harness.bless import APART, DRAWS, MANY, bless, make
-from specc.harness.case import ClosedCase, close
-from specc.harness.floor import Reference
-from specc.harness.golden import read
-from specc.harness.judge import judge
-from specc.harness.matrix import cases, cells
-from specc.harness.observe import Run
+from specc.harness.blessing import bless as blessing
+from specc.harness.blessing.bless import APART, DRAWS, MANY, bless, make
+from specc.harness.cases.case import ClosedCase, close
+from specc.harness.cases.matrix import cases, cells
+from specc.harness.floors.floor import Reference
+from specc.harness.goldens.golden import read
+from specc.harness.judging.judge import judge
+from specc.harness.running.observe import Run
 from specc.ir import Program
 
 

@@ -12,15 +12,15 @@ import torch
 from specc import front
 from specc.emit import emit
 from specc.errors import GoldenStale, SpecError, TargetError
-from specc.harness.bless import bless, make
-from specc.harness.blessable import check_observable
-from specc.harness.golden import read
-from specc.harness.judge import judge
-from specc.harness.matrix import cases, cells
-from specc.harness.recorder import Observation
-from specc.harness.spread import Floor
-from specc.harness.stored import Leaf
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless, make
+from specc.harness.blessing.blessable import check_observable
+from specc.harness.cases.matrix import cases, cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.floors.floor_statistics import Floor
+from specc.harness.goldens.golden import read
+from specc.harness.goldens.stored import Leaf
+from specc.harness.judging.judge import judge
+from specc.harness.running.recorder import Observation
 from specc.ir import Program
 from specc.semantics import analyse
 
@@ -229,7 +229,7 @@ def test_bless_asks_whether_anything_can_be_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = Project.of(tmp_path, spec("  output x -> Linear(2)"))
-    monkeypatch.setattr("specc.harness.blessable.observable", lambda floor: False)
+    monkeypatch.setattr("specc.harness.blessing.blessable.observable", lambda floor: False)
     assert project.refusal().code == "E0811"
 
 
@@ -238,7 +238,7 @@ def test_a_cell_in_which_nothing_is_judged_does_not_pass(
 ) -> None:
     project = Project.of(tmp_path, spec("  output x -> Linear(2)"))
     project.bless()
-    monkeypatch.setattr("specc.harness.compare.observable", lambda floor: False)
+    monkeypatch.setattr("specc.harness.judging.compare.observable", lambda floor: False)
     # The eager cell judges its layer by itself.
     found = project.verdicts()
     assert found["eager"].passed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from harness_support import N, cnn, lstm, mlp, plain, program, span, value
 
-from specc.harness.case import JITTER, close, lowest_precision
-from specc.harness.matrix import Case
+from specc.harness.cases.case import JITTER, close, lowest_precision
+from specc.harness.cases.matrix import Case
 from specc.ir import Module, Output, TensorType, Value
 
 TRAIN = Case((("N", 6),), 3, 4, "train")

@@ -96,7 +96,7 @@ def test_the_page_is_current() -> None:
 @pytest.mark.parametrize(("kind", "row"), ROWS, ids=[f"{kind}-{row.name}" for kind, row in ROWS])
 def test_a_rows_example_is_a_spec(kind: str, row: Row) -> None:
     from specc import front
-    from specc.harness import matrix
+    from specc.harness.cases import matrix
 
     program, diagnostics, _ = front.check_text(examples.program_of(kind, row))
     assert program is not None and not diagnostics, diagnostics

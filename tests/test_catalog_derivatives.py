@@ -14,9 +14,9 @@ from specc import catalog, front
 from specc.catalog.derivatives import OPERATORS, curvature, without_derivative
 from specc.catalog.examples import KINDS, Example, example_of, program_around, program_of
 from specc.emit import emit
-from specc.harness import matrix
-from specc.harness.case import close
-from specc.harness.hooks import flat_tensors
+from specc.harness.cases import matrix
+from specc.harness.cases.case import close
+from specc.harness.running.hooks import flat_tensors
 from specc.ir import TensorType
 from specc.targets.live import module_class
 

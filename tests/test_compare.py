@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from specc.harness.compare import Comparison, compare
-from specc.harness.golden import Golden, Leaf
-from specc.harness.lines import Spot
-from specc.harness.matrix import Case
-from specc.harness.recorder import Observation
-from specc.harness.spread import Floor, observable
+from specc.harness.cases.matrix import Case
+from specc.harness.floors.floor_statistics import Floor, observable
+from specc.harness.goldens.golden import Golden, Leaf
+from specc.harness.judging.compare import Comparison, compare
+from specc.harness.running.observed_lines import Spot
+from specc.harness.running.recorder import Observation
 from specc.policy import K
 
 CASE = Case((("N", 4),), 0, 3, "train")

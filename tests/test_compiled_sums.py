@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from specc import front
-from specc.harness.bless import bless
-from specc.harness.judge import judge
-from specc.harness.matrix import cells
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import cells
+from specc.harness.judging.judge import judge
 
 MOST = 3.0
 SPEC = """spec 1

@@ -14,14 +14,14 @@ from specc.catalog.rows import RuleError
 from specc.catalog.shapes import promote
 from specc.emit import emit
 from specc.errors import SpecError
-from specc.harness.bless import bless
-from specc.harness.case import close
-from specc.harness.judge import judge
-from specc.harness.matrix import cases, cells
-from specc.harness.observe import Setting, observe
-from specc.harness.regroup import REGROUPED
-from specc.harness.rounding import RandomRounding
-from specc.harness.summation import Order
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases, cells
+from specc.harness.floors.regroup import REGROUPED
+from specc.harness.floors.rounding import RandomRounding
+from specc.harness.floors.summation import Order
+from specc.harness.judging.judge import judge
+from specc.harness.running.observe import Setting, observe
 from specc.ir import Program
 from specc.semantics import analyse
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from specc import front
-from specc.harness.bless import bless
-from specc.harness.case import DRAWS, Batch, close
-from specc.harness.corners import levels
-from specc.harness.judge import judge
-from specc.harness.matrix import cases, cells
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.case import DRAWS, Batch, close
+from specc.harness.cases.corners import levels
+from specc.harness.cases.matrix import cases, cells
+from specc.harness.judging.judge import judge
 from specc.ir import Program
 from specc.semantics import analyse
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from specc.emit import emit
 from specc.errors import SpecError
-from specc.harness import matrix
-from specc.harness.judge import unavailable
+from specc.harness.cases import matrix
+from specc.harness.judging.judge import unavailable
 from specc.ir import Program
 from specc.semantics import analyse
 from specc.targets.live import module_class

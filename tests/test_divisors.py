@@ -9,10 +9,10 @@ import pytest
 from specc import front
 from specc.emit import emit
 from specc.errors import TargetError
-from specc.harness import matrix
-from specc.harness.bless import bless
-from specc.harness.case import close
-from specc.harness.judge import judge
+from specc.harness.blessing.bless import bless
+from specc.harness.cases import matrix
+from specc.harness.cases.case import close
+from specc.harness.judging.judge import judge
 from specc.targets.live import module_class
 
 TEXT = """spec 1

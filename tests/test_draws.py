@@ -11,10 +11,10 @@ from harness_programs import BLOCKS_SOURCE
 from harness_support import HEADER, MLP_SOURCE, mlp, plain
 from torch import Tensor, nn
 
-from specc.harness.build import with_portable_noise
-from specc.harness.case import close
-from specc.harness.counter import key_of, stream
-from specc.harness.draws import (
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases
+from specc.harness.numbers.counter import key_of, stream
+from specc.harness.numbers.draws import (
     portable_bernoulli,
     portable_dropout,
     portable_fractional_max_pool2d,
@@ -24,10 +24,10 @@ from specc.harness.draws import (
     portable_randn_like,
     portable_rrelu,
 )
-from specc.harness.dropout import PortableDropout, set_step
-from specc.harness.matrix import cases
-from specc.harness.observe import Setting, observe
-from specc.harness.redraw import redrawn
+from specc.harness.numbers.portable_dropout import PortableDropout, set_step
+from specc.harness.numbers.redraw import redrawn
+from specc.harness.running.live_module import with_portable_noise
+from specc.harness.running.observe import Setting, observe
 from specc.targets import TARGETS
 from specc.targets.live import module_class
 
@@ -268,7 +268,7 @@ def test_the_rewritten_source_differs_in_its_draws_alone() -> None:
         ast.unparse(ast.parse(text)).splitlines() for text in (BLOCKS_SOURCE, found.source)
     )
     changed = [line for line in after if line not in before]
-    assert len(changed) == 3 and changed[0].startswith("from specc.harness.draws import")
+    assert len(changed) == 3 and changed[0].startswith("from specc.harness.numbers.draws import")
     assert [line for line in before if line not in after] == [
         line for line in before if "F.dropout" in line or "randn_like" in line
     ]

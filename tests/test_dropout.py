@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from specc.harness.noise import make_portable, normal, set_step
+from specc.harness.numbers.noise import make_portable, normal, set_step
 from specc.targets import TARGETS
 from specc.targets.live import module_class
 

@@ -14,9 +14,9 @@ from extension_projects import listed, project, refusal
 import specc
 from specc import front
 from specc.emit import emit
-from specc.harness.case import close
-from specc.harness.matrix import cases
-from specc.harness.observe import Setting, observe
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases
+from specc.harness.running.observe import Setting, observe
 
 
 def test_a_metric_goes_the_same_way(tmp_path: Path) -> None:

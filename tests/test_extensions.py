@@ -19,9 +19,9 @@ import specc
 from specc import front
 from specc.emit import emit
 from specc.extensions import catalogue_at, catalogue_of
-from specc.harness.fingerprint import fingerprint
-from specc.harness.judge import judge
-from specc.harness.matrix import cells
+from specc.harness.cases.matrix import cells
+from specc.harness.goldens.fingerprint import fingerprint
+from specc.harness.judging.judge import judge
 from specc.ir import Program
 
 EXAMPLE = ROOT / "tests" / "extension"

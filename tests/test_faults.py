@@ -16,10 +16,10 @@ import torch
 
 from specc import front
 from specc.emit import emit
-from specc.harness.golden import project_root
-from specc.harness.judge import judge
-from specc.harness.matrix import Cell, cells
-from specc.harness.verdict import Verdict
+from specc.harness.cases.matrix import Cell, cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.goldens.golden import project_root
+from specc.harness.judging.judge import judge
 from specc.ir import Program
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.spec"))

@@ -10,13 +10,13 @@ from harness_support import CNN_SOURCE, HEADER, cnn, plain
 
 from specc import front
 from specc.emit import emit
-from specc.harness.case import ClosedCase, close
-from specc.harness.floor import floors, honest_runs, reference
-from specc.harness.kernels import plain_kernels
-from specc.harness.machine import MACHINES, threads
-from specc.harness.matrix import cases
-from specc.harness.observe import Run, Setting
-from specc.harness.spread import Floor
+from specc.harness.cases.case import ClosedCase, close
+from specc.harness.cases.matrix import cases
+from specc.harness.floors.floor import floors, honest_runs, reference
+from specc.harness.floors.floor_statistics import Floor
+from specc.harness.floors.machine import MACHINES, threads
+from specc.harness.running.kernels import plain_kernels
+from specc.harness.running.observe import Run, Setting
 from specc.ir import Program
 
 UNIT = 2.0**-23
@@ -78,7 +78,7 @@ IMAGES = (
 def test_machines_differ_in_what_cells_may_differ_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool
 ) -> None:
-    from specc.harness import floor
+    from specc.harness.floors import floor
 
     layouts = "layouts contiguous, channels_last" if asked else ""
     (tmp_path / "net.spec").write_text(IMAGES.replace("LAYOUTS", layouts))

@@ -12,7 +12,7 @@ from conftest import Run
 import specc
 from specc import front
 from specc.errors import CallError
-from specc.harness.fingerprint import fingerprint
+from specc.harness.goldens.fingerprint import fingerprint
 from specc.ir import Program
 from specc.report.diagnostics import render
 

@@ -17,10 +17,10 @@ from harness_support import MLP_SOURCE, lstm, mlp, plain
 from safetensors.torch import load_file, save_file
 
 from specc.errors import CallError, GoldenCorrupt, GoldenMissing, GoldenStale
-from specc.harness import storage, stored
-from specc.harness.bless import bless, make
-from specc.harness.golden import Golden, golden_folder, project_root, read, write
-from specc.harness.matrix import cases
+from specc.harness.blessing.bless import bless, make
+from specc.harness.cases.matrix import cases
+from specc.harness.goldens import storage, stored
+from specc.harness.goldens.golden import Golden, golden_folder, project_root, read, write
 from specc.ir import Program
 
 

@@ -15,13 +15,13 @@ import pytest
 from specc import front
 from specc.emit import emit
 from specc.errors import GoldenCorrupt, GoldenStale
-from specc.harness import counter
-from specc.harness import golden as goldens
-from specc.harness.bless import bless
-from specc.harness.golden_formats import FORMAT, STEPS, migrated
-from specc.harness.judge import judge
-from specc.harness.matrix import cells
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.goldens import golden as goldens
+from specc.harness.goldens.golden_formats import FORMAT, STEPS, migrated
+from specc.harness.judging.judge import judge
+from specc.harness.numbers import counter
 from specc.ir import Program
 
 FORMATS = Path(__file__).with_name("stored_goldens")

@@ -15,7 +15,7 @@ from torch.nn import functional
 import specc
 from specc import front
 from specc.emit import emit
-from specc.harness import matrix
+from specc.harness.cases import matrix
 from specc.semantics import analyse
 from specc.targets.live import module_class
 

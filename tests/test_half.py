@@ -10,7 +10,7 @@ from torch import nn
 
 from specc import front
 from specc.errors import Diagnostic, SpecError
-from specc.harness import matrix
+from specc.harness.cases import matrix
 from specc.semantics.half import FILLS, LARGEST
 
 X = torch.zeros(2, 3, dtype=torch.float16)

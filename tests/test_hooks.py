@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.catalog import OPTIMIZERS
-from specc.harness.hooks import GradientHooks, Observer, copied, layer_hooks
+from specc.harness.running.hooks import GradientHooks, Observer, copied, layer_hooks
 
 
 class Counting(TorchDispatchMode):

@@ -39,8 +39,9 @@ TORCH_FREE = sorted(
         *(
             f"specc.harness.{name}"
             for name in (
-                "building demands golden_formats isolated lines matrix place process roles storage"
-                " subject verdict"
+                "cases.build_sizes cases.demands cases.golden_folder cases.matrix cases.roles"
+                " cases.subject cases.verdict goldens.golden_formats goldens.storage"
+                " judging.isolated running.observed_lines running.process"
             ).split()
         ),
         "specc.measure",
@@ -98,7 +99,8 @@ def test_emitting_a_spec_needs_no_torch(tmp_path: Path) -> None:
     (tmp_path / "good.spec").write_text(GOOD, encoding="utf-8")
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from specc import front\nfrom specc.emit import emit\nfrom specc.harness import matrix\n"
+        "from specc import front\nfrom specc.emit import emit\n"
+        "from specc.harness.cases import matrix\n"
         "program = front.read(sys.argv[1])\n"
         "print(len(matrix.cells(program)))\nprint(emit(program))\n"
     )

@@ -16,7 +16,7 @@ from conftest import ROOT, Run
 from specc import front
 from specc.codes import CODES
 from specc.errors import Diagnostic, SpecError
-from specc.harness import matrix
+from specc.harness.cases import matrix
 from specc.report.diagnostics import render
 
 INVALID = ROOT / "tests" / "invalid"

@@ -14,11 +14,11 @@ from conftest import Run
 from specc import front
 from specc.emit import emit
 from specc.errors import GoldenMissing
-from specc.harness import isolated as isolated_module
-from specc.harness.bless import bless
-from specc.harness.isolated import Isolated
-from specc.harness.matrix import Cell, cells
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import Cell, cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.judging import isolated as isolated_module
+from specc.harness.judging.isolated import Isolated
 
 SPEC = """spec 1
 

@@ -16,12 +16,12 @@ from safetensors.torch import save_file
 from specc import front
 from specc.emit import emit
 from specc.errors import CallError, GoldenMissing, GoldenStale
-from specc.harness.bless import bless
-from specc.harness.judge import judge
-from specc.harness.lines import lines_of
-from specc.harness.machine import threads
-from specc.harness.matrix import Cell, cells
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import Cell, cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.floors.machine import threads
+from specc.harness.judging.judge import judge
+from specc.harness.running.observed_lines import lines_of
 from specc.ir import Program
 from specc.policy import K
 

@@ -31,10 +31,10 @@ from specc.api import stem_of
 from specc.codes import CODES
 from specc.emit import emit
 from specc.errors import SpecError
-from specc.harness.case import DRAWS, close
-from specc.harness.corners import levels
-from specc.harness.matrix import cases
-from specc.harness.observe import Setting, observe
+from specc.harness.cases.case import DRAWS, close
+from specc.harness.cases.corners import levels
+from specc.harness.cases.matrix import cases
+from specc.harness.running.observe import Setting, observe
 from specc.ir import Program
 from specc.targets.live import module_class
 

@@ -15,11 +15,11 @@ from torch import nn
 from specc import front
 from specc.emit import emit
 from specc.errors import TargetError
-from specc.harness.bless import bless
-from specc.harness.judge import judge
-from specc.harness.matrix import Cell, cells
-from specc.harness.repro import NUMBERS
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import Cell, cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.judging.judge import judge
+from specc.harness.judging.repro import NUMBERS
 from specc.targets import eager
 
 SPEC = """spec 1

@@ -13,8 +13,8 @@ from harness_programs import block_layer, blocks, residual
 from harness_support import N, lstm, mlp, plain, span
 
 from specc.errors import SpecError
-from specc.harness.fingerprint import fingerprint
-from specc.harness.matrix import cases, cells, input_symbols
+from specc.harness.cases.matrix import cases, cells, input_symbols
+from specc.harness.goldens.fingerprint import fingerprint
 from specc.ir import Condition, LayerCall, Make, Member, Node, Optimizer, Program, Selection
 from specc.semantics import analyse
 from specc.sizes import symbol
@@ -146,8 +146,9 @@ def test_the_meaning_is_hashed_and_not_the_place() -> None:
 def test_collecting_needs_no_torch() -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "import specc.harness.matrix, specc.harness.verdict, specc.harness.fingerprint\n"
-        "import specc.harness.place, specc.harness.lines, specc.harness.storage"
+        "import specc.harness.cases.matrix, specc.harness.cases.verdict\n"
+        "import specc.harness.goldens.fingerprint, specc.harness.cases.golden_folder\n"
+        "import specc.harness.running.observed_lines, specc.harness.goldens.storage"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

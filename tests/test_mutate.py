@@ -17,7 +17,7 @@ from conftest import Run
 
 from specc import front
 from specc.errors import CallError, TargetError
-from specc.harness.bless import bless
+from specc.harness.blessing.bless import bless
 from specc.mutate.fault import Fault, Injection, Subject, from_module, spread
 from specc.mutate.faults import FAULTS
 from specc.mutate.run import Result, mutate
@@ -154,7 +154,7 @@ def test_a_fault_is_caught_and_named(folder: Path, name: str) -> None:
 def test_every_fault_has_a_spec_of_its_own() -> None:
     names = [fault.name for fault in FAULTS]
     assert len(set(names)) == len(names)
-    # What is beside these is tested with what it injects into, in test_initial.py.
+    # What is beside these is tested with what it injects into, in test_initial_weights.py.
     assert {name for name in names if "native" not in name and "initial" not in name} <= set(SPECS)
     assert all(fault.summary[0].isupper() and fault.summary[-1] != "." for fault in FAULTS)
 

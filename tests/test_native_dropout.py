@@ -11,12 +11,12 @@ from torch import Tensor
 
 from specc import front
 from specc.emit import emit
-from specc.harness.bless import bless
-from specc.harness.judge import judge
-from specc.harness.matrix import cells
-from specc.harness.native import drops, kept_dropout_check, native_findings
-from specc.harness.native_dropout import Kind, native_dropout_check
-from specc.harness.native_masks import masks_of
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import cells
+from specc.harness.judging.judge import judge
+from specc.harness.native.native_checks import drops, kept_dropout_check, native_findings
+from specc.harness.native.native_dropout import Kind, native_dropout_check
+from specc.harness.native.native_masks import masks_of
 from specc.mutate.faults.dropout import FAULTS, Native, wrong
 from specc.mutate.run import mutate
 from specc.targets import TARGETS

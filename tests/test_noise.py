@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specc.harness.counter import BLOCK, key_of, stream
-from specc.harness.noise import VERSION, bits, integers, normal, uniform
-from specc.harness.noise import normal_quantile as quantile
+from specc.harness.numbers.counter import BLOCK, key_of, stream
+from specc.harness.numbers.noise import VERSION, bits, integers, normal, uniform
+from specc.harness.numbers.noise import normal_quantile as quantile
 
 MASK = 2**64 - 1
 

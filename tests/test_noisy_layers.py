@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from specc.harness.counter import stream
-from specc.harness.noise import make_portable, normal, set_step
+from specc.harness.numbers.counter import stream
+from specc.harness.numbers.noise import make_portable, normal, set_step
 
 
 def _portable(layer: nn.Module) -> nn.Sequential:

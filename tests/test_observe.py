@@ -20,13 +20,13 @@ from harness_support import (
 )
 from torch import Tensor, nn
 
-from specc.harness.build import bare
-from specc.harness.case import close
-from specc.harness.lines import with_hooks
-from specc.harness.matrix import cases
-from specc.harness.noise import make_portable, set_step
-from specc.harness.observe import Run, RunFailed, Setting, observe
-from specc.harness.recorder import Observation
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases
+from specc.harness.numbers.noise import make_portable, set_step
+from specc.harness.running.live_module import bare
+from specc.harness.running.observe import Run, RunFailed, Setting, observe
+from specc.harness.running.observed_lines import with_hooks
+from specc.harness.running.recorder import Observation
 from specc.ir import Program
 from specc.targets.live import module_class
 

@@ -13,11 +13,11 @@ from conftest import Run
 
 from specc import front
 from specc.errors import SpecError
-from specc.harness.bless import bless
-from specc.harness.judge import implementation, judge, unavailable
-from specc.harness.kernels import implementations
-from specc.harness.matrix import cells
-from specc.harness.running import Setting
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import cells
+from specc.harness.judging.judge import implementation, judge, unavailable
+from specc.harness.running.kernels import implementations
+from specc.harness.running.ongoing_run import Setting
 
 SPEC = """spec 1
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from specc import ir
 from specc.catalog import OPTIMIZERS
 from specc.catalog.rows import OptimizerRow
-from specc.harness.kernels import in_float64, stepping
+from specc.harness.running.kernels import in_float64, stepping
 from specc.semantics import analyse
 
 Gradients = Sequence[Tensor]

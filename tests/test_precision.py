@@ -9,11 +9,11 @@ from harness_programs import HALF, cnn_half, half_source, mlp_half
 from harness_support import CNN_SOURCE, MLP_SOURCE
 
 from specc.errors import TargetError
-from specc.harness.bless import bless, make
-from specc.harness.golden import read
-from specc.harness.judge import judge
-from specc.harness.matrix import cases, cells
-from specc.harness.spread import observable
+from specc.harness.blessing.bless import bless, make
+from specc.harness.cases.matrix import cases, cells
+from specc.harness.floors.floor_statistics import observable
+from specc.harness.goldens.golden import read
+from specc.harness.judging.judge import judge
 from specc.policy import K
 
 

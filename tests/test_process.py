@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from specc.harness.process import end, last_words, reason, too_long
+from specc.harness.running.process import end, last_words, reason, too_long
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_of_a_process_that_really_crashed_the_thread_is_shown(tmp_path: Path) ->
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 def test_what_is_terminated_closes_first_and_ends_by_the_signal() -> None:
     script = (
-        "import time; from specc.harness.process import before_termination;"
+        "import time; from specc.harness.running.process import before_termination;"
         "before_termination(lambda: print('closed', flush=True));"
         "before_termination(lambda: print('again', flush=True));"
         "print('ready', flush=True); time.sleep(60)"
@@ -92,7 +92,7 @@ def test_a_process_ends_with_the_one_that_it_works_for(platform: str) -> None:
         pytest.skip("only Linux says it by a signal")
     child = (
         f"import os, sys, time; sys.platform = {platform!r};"
-        "from specc.harness.process import end_with; end_with(int(sys.argv[1]));"
+        "from specc.harness.running.process import end_with; end_with(int(sys.argv[1]));"
         "print(os.getpid(), flush=True)\nwhile True: pass"
     )
     parent = (

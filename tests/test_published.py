@@ -16,7 +16,7 @@ from breaking import _run
 
 import specc
 from specc import front
-from specc.harness import checked, matrix
+from specc.harness.cases import matrix, tested_program
 from specc.sizes import evaluate
 
 SPECS = sorted((Path(__file__).parent / "published").glob("*.spec"))
@@ -41,7 +41,7 @@ def test_it_checks_and_trains_a_step(path: Path) -> None:
         sizes = dict(model.values)
         shapes = [[evaluate(size, sizes) for size in shape] for _, _, shape in model.parameters()]
         assert sum(math.prod(map(int, shape)) for shape in shapes) == wanted  # type: ignore[arg-type]  # numbers
-    tested, diagnostics, _ = checked.check(path)
+    tested, diagnostics, _ = tested_program.check(path)
     assert tested is not None and not diagnostics, diagnostics
     modes = {case.mode: case for case in reversed(matrix.cases(tested))}
     for case in modes.values():

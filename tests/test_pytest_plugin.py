@@ -18,9 +18,9 @@ from conftest import ROOT, Run
 
 from specc import api, choice, front
 from specc.errors import GoldenMissing, GoldenStale, TargetError
-from specc.harness import judge
-from specc.harness.matrix import Cell
-from specc.harness.verdict import Finding, Verdict
+from specc.harness.cases.matrix import Cell
+from specc.harness.cases.verdict import Finding, Verdict
+from specc.harness.judging import judge
 from specc.ir import Program
 from specc.report.diagnostics import render
 

@@ -15,18 +15,18 @@ from torch import nn
 
 from specc import front
 from specc.emit import emit
-from specc.harness import golden as goldens
-from specc.harness import stored
-from specc.harness.alone import LOST, Error
-from specc.harness.alone_floor import AloneFloor
-from specc.harness.bless import bless
-from specc.harness.compare import Comparison
-from specc.harness.judge import judge
-from specc.harness.lines import Spot, with_hooks
-from specc.harness.matrix import Case, Cell, cells
-from specc.harness.recorder import Observation
-from specc.harness.refine import _Places, refined
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import Case, Cell, cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.floors.per_layer import LOST, Error
+from specc.harness.floors.per_layer_floor import AloneFloor
+from specc.harness.goldens import golden as goldens
+from specc.harness.goldens import stored
+from specc.harness.judging.compare import Comparison
+from specc.harness.judging.judge import judge
+from specc.harness.judging.refine import _Places, refined
+from specc.harness.running.observed_lines import Spot, with_hooks
+from specc.harness.running.recorder import Observation
 from specc.ir import Program
 
 SPEC = """spec 1
@@ -347,7 +347,7 @@ def test_other_bits_without_hooks_are_looked_at_in_float64(
         return made if self._forward_hooks else made * (1 + 1e-7)
 
     monkeypatch.setattr(nn.Tanh, "forward", forked)
-    monkeypatch.setattr("specc.harness.judge.errors", lambda *given: {})
+    monkeypatch.setattr("specc.harness.judging.judge.errors", lambda *given: {})
     cell = next(c for c in cells(program, ["eager"], ["cpu"]) if c.case.mode == "eval")
     findings = judge(program, cell, root).findings
     assert findings and all(with_hooks(each.name) for each in findings)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from specc.harness.regroup import REGROUPED
-from specc.harness.rounding import RandomRounding
+from specc.harness.floors.regroup import REGROUPED
+from specc.harness.floors.rounding import RandomRounding
 
 
 @pytest.mark.parametrize("name", sorted(REGROUPED))

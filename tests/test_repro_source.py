@@ -11,9 +11,9 @@ import torch
 
 from specc import front
 from specc.emit import emit
-from specc.harness.case import close
-from specc.harness.matrix import cases
-from specc.harness.repro_source import script
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases
+from specc.harness.judging.repro_source import script
 from specc.ir import Program
 
 SPECS = Path(__file__).parent.parent / "specs"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from specc.cli import review as reviewing
 from specc.cli.app import app
-from specc.harness import stored
+from specc.harness.goldens import stored
 
 SPEC = """spec 1
 

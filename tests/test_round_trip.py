@@ -17,7 +17,7 @@ from specc import ir
 from specc.api import example_inputs, stem_of
 from specc.emit import emit
 from specc.front import read
-from specc.harness.hooks import flat_tensors
+from specc.harness.running.hooks import flat_tensors
 from specc.targets.live import module_class, module_from_file
 
 ROOT = Path(__file__).parent.parent

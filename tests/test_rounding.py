@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from specc.harness.rounding import RandomRounding
+from specc.harness.floors.rounding import RandomRounding
 
 UNIT = 2.0**-23
 

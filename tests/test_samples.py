@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from specc.errors import CallError, GoldenStale, SpecError
-from specc.harness.bless import bless
-from specc.harness.case import close
-from specc.harness.judge import judge
-from specc.harness.matrix import cases, cells
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases, cells
+from specc.harness.judging.judge import judge
 from specc.ir import Program
 from specc.semantics import analyse
 

@@ -16,7 +16,7 @@ from conftest import ROOT, Run
 
 from specc import front
 from specc.emit import emit
-from specc.harness.bless import bless
+from specc.harness.blessing.bless import bless
 
 SPEC = """spec 1
 

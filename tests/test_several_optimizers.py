@@ -13,11 +13,11 @@ from torch import nn
 from specc.emit import emit
 from specc.errors import SpecError
 from specc.front import read
-from specc.harness.bless import bless
-from specc.harness.fingerprint import fingerprint
-from specc.harness.judge import judge
-from specc.harness.lines import lines_of
-from specc.harness.matrix import cells
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import cells
+from specc.harness.goldens.fingerprint import fingerprint
+from specc.harness.judging.judge import judge
+from specc.harness.running.observed_lines import lines_of
 from specc.semantics import analyse
 from specc.targets.live import module_class
 

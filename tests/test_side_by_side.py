@@ -18,13 +18,14 @@ from torch.utils import _python_dispatch as dispatch
 
 from specc import garbage
 from specc.errors import TargetError
-from specc.harness import floor, side_by_side
-from specc.harness.bless import bless
-from specc.harness.case import ClosedCase, close
-from specc.harness.matrix import cases
-from specc.harness.observe import Run, RunFailed, Setting
-from specc.harness.side_by_side import may_run
-from specc.harness.side_by_side import side_by_side as run
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.case import ClosedCase, close
+from specc.harness.cases.matrix import cases
+from specc.harness.floors import floor
+from specc.harness.running import side_by_side
+from specc.harness.running.observe import Run, RunFailed, Setting
+from specc.harness.running.side_by_side import may_run
+from specc.harness.running.side_by_side import side_by_side as run
 from specc.ir import Program
 
 

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from specc.harness import sketch
-from specc.harness.sketch import BUCKETS, is_sketched
+from specc.harness.running import sketch
+from specc.harness.running.sketch import BUCKETS, is_sketched
 
 
 def represent(tensor: torch.Tensor) -> torch.Tensor:

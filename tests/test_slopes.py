@@ -17,9 +17,9 @@ from torch import Tensor
 from specc import front
 from specc.catalog.examples import KINDS, Example, example_of, program_around, program_of
 from specc.emit import emit
-from specc.harness import matrix
-from specc.harness.case import close
-from specc.harness.hooks import flat_tensors
+from specc.harness.cases import matrix
+from specc.harness.cases.case import close
+from specc.harness.running.hooks import flat_tensors
 from specc.ir import Program
 from specc.semantics.slopes import of_module
 from specc.targets.live import module_class

@@ -18,15 +18,15 @@ from safetensors.torch import load_file, save_file
 from specc import front
 from specc.emit import emit
 from specc.errors import GoldenCorrupt
-from specc.harness import stored
-from specc.harness.alone_floor import NOT_ALONE, AloneFloor
-from specc.harness.bless import bless
-from specc.harness.floor import raised
-from specc.harness.golden import golden_folder, read
-from specc.harness.judge import judge
-from specc.harness.matrix import cases, cells
-from specc.harness.spread import ENDLESS, NOTHING, Floor, floor_from, sound
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.matrix import cases, cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.floors.floor import raised
+from specc.harness.floors.floor_statistics import ENDLESS, NOTHING, Floor, floor_from, sound
+from specc.harness.floors.per_layer_floor import NOT_ALONE, AloneFloor
+from specc.harness.goldens import stored
+from specc.harness.goldens.golden import golden_folder, read
+from specc.harness.judging.judge import judge
 from specc.ir import Program
 from specc.policy import AMPLIFICATION
 

@@ -6,9 +6,10 @@ import pytest
 from conftest import ROOT
 
 from specc import front
-from specc.harness import golden, matrix, staleness, stored
-from specc.harness.golden_schema import Row
-from specc.harness.place import golden_folder
+from specc.harness.cases import matrix
+from specc.harness.cases.golden_folder import golden_folder
+from specc.harness.goldens import golden, staleness, stored
+from specc.harness.goldens.golden_schema import Row
 
 SPEC = """spec 1
 

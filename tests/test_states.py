@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from specc import catalog, ir
 from specc.emit.effects import Effects
 from specc.emit.merge import as_parts
-from specc.harness import computed
-from specc.harness.case import close
-from specc.harness.initial import initial_faults
-from specc.harness.matrix import cases
-from specc.harness.observe import Setting, observe
+from specc.harness.cases import computed
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases
+from specc.harness.native.initial_weights import initial_faults
+from specc.harness.running.observe import Setting, observe
 from specc.inspect.tree import tree
 from specc.semantics import analyse
 from specc.targets import TARGETS

@@ -21,15 +21,15 @@ from harness_programs import (
     gan,
 )
 
-from specc.harness import subject
-from specc.harness.bless import bless
-from specc.harness.case import close
-from specc.harness.judge import judge
-from specc.harness.lines import Lines
-from specc.harness.matrix import cases, cells
-from specc.harness.observe import Setting, observe
-from specc.harness.recorder import Observation
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless
+from specc.harness.cases import subject
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases, cells
+from specc.harness.cases.verdict import Verdict
+from specc.harness.judging.judge import judge
+from specc.harness.running.observe import Setting, observe
+from specc.harness.running.observed_lines import Lines
+from specc.harness.running.recorder import Observation
 from specc.ir import Program, Train
 from specc.policy import K
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from specc.errors import CallError
-from specc.harness import storage
+from specc.harness.goldens import storage
 
 OLD, NEW = {"a": b"old", "b": b"old"}, {"a": b"new", "b": b"new" * 1000}
 
@@ -68,7 +68,7 @@ def test_a_failing_system_call_leaves_the_old_one(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from specc.harness import storage, stored
+from specc.harness.goldens import storage, stored
 countdown = int(sys.argv[2])
 def watch(event, arguments):
     global countdown
@@ -109,7 +109,7 @@ def test_a_writer_killed_at_any_moment_leaves_one_whole(tmp_path: Path) -> None:
 WRITING = """
 import sys
 from pathlib import Path
-from specc.harness import storage
+from specc.harness.goldens import storage
 folder, name = Path(sys.argv[1]), sys.argv[2]
 input()
 for _ in range(150):
@@ -147,7 +147,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from specc.errors import CallError
-from specc.harness import storage
+from specc.harness.goldens import storage
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 try:
     storage.replace_folder(Path(sys.argv[1]), {"a": b"new", "b": b"new" * 1000})

@@ -23,15 +23,15 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from specc.errors import GoldenCorrupt
-from specc.harness import stored
-from specc.harness.alone_floor import AloneFloor
-from specc.harness.bless import make
-from specc.harness.golden import Golden, files, read, write
-from specc.harness.matrix import cases
-from specc.harness.recorder import Recorder
-from specc.harness.sketch import BUCKETS, is_sketched, not_finite
-from specc.harness.spread import ENDLESS, Floor
-from specc.harness.stored import Leaf
+from specc.harness.blessing.bless import make
+from specc.harness.cases.matrix import cases
+from specc.harness.floors.floor_statistics import ENDLESS, Floor
+from specc.harness.floors.per_layer_floor import AloneFloor
+from specc.harness.goldens import stored
+from specc.harness.goldens.golden import Golden, files, read, write
+from specc.harness.goldens.stored import Leaf
+from specc.harness.running.recorder import Recorder
+from specc.harness.running.sketch import BUCKETS, is_sketched, not_finite
 from specc.ir import Program
 
 # ── every kind of leaf ───────────────────────────────────────────────────────────────────────────
@@ -257,9 +257,9 @@ def test_no_edit_of_the_numbers_is_judged_by(written: list[tuple[Program, Path, 
 _MEASURED = """
     import os, resource, sys, time
     from pathlib import Path
-    import pydantic, safetensors.torch, specc.harness.golden_schema
+    import pydantic, safetensors.torch, specc.harness.goldens.golden_schema
     from specc.errors import GoldenCorrupt
-    from specc.harness import stored
+    from specc.harness.goldens import stored
 
     def used():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

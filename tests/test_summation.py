@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from specc.harness.machine import LANES
-from specc.harness.rounding import RandomRounding
-from specc.harness.summation import CHUNK, Order, added
+from specc.harness.floors.machine import LANES
+from specc.harness.floors.rounding import RandomRounding
+from specc.harness.floors.summation import CHUNK, Order, added
 
 Array = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import specc
 from specc import front
 from specc.errors import TargetError
-from specc.harness import building
+from specc.harness.cases import build_sizes
 from specc.targets import TARGETS
 from specc.targets.taken import refused
 
@@ -123,7 +123,7 @@ def test_a_size_that_is_fixed_by_what_is_made_of_it_is_told(
     spec, said = write(tmp_path, *parts), []
     _, path = specc.build(spec, tmp_path / "out", target="export", say=said.append)
     known = front.read(spec)
-    sizes = building.first(known, known.model()).values()
+    sizes = build_sizes.first(known, known.model()).values()
     name = parts[0].partition(",")[0] if "W" not in parts[0] else "W"
     bound = TARGETS["export"].facts(path).sizes()
     assert bound == {name: sizes[name]}
@@ -158,10 +158,10 @@ SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.spec"))
 def test_every_size_is_tried_in_greater_and_smaller(spec: Path) -> None:
     program = front.read(spec)
     for model in program.models:
-        first = building.first(program, model)
+        first = build_sizes.first(program, model)
         before, known = first.values(), dict(first.sizes)
         changed: dict[str, list[int]] = {}
-        for case in building.others(program, model, first):
+        for case in build_sizes.others(program, model, first):
             sizes = dict(case.sizes)
             for name in known:
                 if sizes[name] != before[name]:

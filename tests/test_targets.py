@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.errors import CallError, TargetError
-from specc.harness.noise import make_portable, normal, set_step
+from specc.harness.numbers.noise import make_portable, normal, set_step
 from specc.targets import TARGETS, Target, buffers_of, notes_of, parameters_of
 from specc.targets.live import module_class
 from specc.targets.prove import prove

@@ -12,16 +12,16 @@ from harness_support import EVERY
 from torch import Tensor
 from torch.nn import functional
 
-from specc.harness import judge as judging
-from specc.harness import tf32
-from specc.harness.bless import bless
-from specc.harness.case import lowest_precision
-from specc.harness.judge import judge
-from specc.harness.matrix import Cell, cells
-from specc.harness.precisions import UNIT
-from specc.harness.rounding import RandomRounding
-from specc.harness.tf32 import allowed, emulated, rounded, truncated
-from specc.harness.verdict import Verdict
+from specc.harness.blessing.bless import bless
+from specc.harness.cases.case import lowest_precision
+from specc.harness.cases.matrix import Cell, cells
+from specc.harness.cases.precisions import UNIT
+from specc.harness.cases.verdict import Verdict
+from specc.harness.floors.rounding import RandomRounding
+from specc.harness.judging import judge as judging
+from specc.harness.judging.judge import judge
+from specc.harness.running import tf32
+from specc.harness.running.tf32 import allowed, emulated, rounded, truncated
 
 DTYPES = ("float32", "tf32")
 

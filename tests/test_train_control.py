@@ -11,7 +11,7 @@ from torch import nn
 
 from specc.emit import emit
 from specc.errors import SpecError
-from specc.harness.fingerprint import fingerprint
+from specc.harness.goldens.fingerprint import fingerprint
 from specc.semantics import analyse
 from specc.targets.live import module_class
 

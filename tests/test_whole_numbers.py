@@ -10,11 +10,11 @@ import torch
 from harness_support import mlp
 from torch import Tensor, nn
 
-from specc.harness.calls import Call, calls_kept
-from specc.harness.kernels import plain_kernels
-from specc.harness.machine import random_rounding, threads
-from specc.harness.running import Setting
-from specc.harness.whole_numbers import off_on_whole_numbers
+from specc.harness.floors.machine import random_rounding, threads
+from specc.harness.floors.whole_numbers import off_on_whole_numbers
+from specc.harness.running.kernels import plain_kernels
+from specc.harness.running.layer_calls import Call, calls_kept
+from specc.harness.running.ongoing_run import Setting
 
 SETTING = Setting("eager", "cpu", "float32")
 

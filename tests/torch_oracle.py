@@ -20,8 +20,8 @@ from torch_said import OTHERWISE, PLAIN, Said, Sample, Unsayable, said
 
 from specc import front
 from specc.emit import emit
-from specc.harness import checked
-from specc.harness.hooks import flat_tensors
+from specc.harness.cases import tested_program
+from specc.harness.running.hooks import flat_tensors
 from specc.ir import Program
 from specc.targets.live import module_class
 
@@ -92,7 +92,7 @@ def outcome(sample: Sample) -> Outcome:
 
 def read(text: str) -> tuple[Program | None, str, str]:
     """The program, or the first error's code and message."""
-    program, diagnostics, _ = checked.held(*front.check_text(text, "m.spec"))
+    program, diagnostics, _ = tested_program.held(*front.check_text(text, "m.spec"))
     errors = [item for item in diagnostics if item.severity == "error"]
     if not errors:
         return program, "", ""

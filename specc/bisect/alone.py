@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from specc.harness.pattern import pattern
+from specc.harness.judging.error_pattern import pattern
 
 # Two results of one operation on the same numbers are the same within so many units, or so many
 # times what the good one errs; two of float64, within so much of their size.

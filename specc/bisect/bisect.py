@@ -20,17 +20,17 @@ from specc.bisect.environment import Environment, Lost
 from specc.bisect.operations import Found, Trace
 from specc.bisect.results import Reply, Request
 from specc.errors import CallError, GoldenError, SpeccError
-from specc.harness import golden as goldens
-from specc.harness import stored
-from specc.harness.compare import Comparison, compare
-from specc.harness.golden import Golden
-from specc.harness.lines import is_setting, lines_of
-from specc.harness.matrix import Case
-from specc.harness.pattern import pattern
-from specc.harness.recorder import Observation
-from specc.harness.spread import error_of
-from specc.harness.stored import Leaf
-from specc.harness.verdict import Finding
+from specc.harness.cases.matrix import Case
+from specc.harness.cases.verdict import Finding
+from specc.harness.floors.floor_statistics import error_of
+from specc.harness.goldens import golden as goldens
+from specc.harness.goldens import stored
+from specc.harness.goldens.golden import Golden
+from specc.harness.goldens.stored import Leaf
+from specc.harness.judging.compare import Comparison, compare
+from specc.harness.judging.error_pattern import pattern
+from specc.harness.running.observed_lines import is_setting, lines_of
+from specc.harness.running.recorder import Observation
 from specc.ir import Program
 
 # Later than any step that is traced.

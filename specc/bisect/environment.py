@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.errors import CallError
-from specc.harness.process import end, reason, too_long
+from specc.harness.running.process import end, reason, too_long
 
 if TYPE_CHECKING:
     from specc.bisect.results import Reply, Request

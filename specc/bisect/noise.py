@@ -1,8 +1,8 @@
 """What honest arithmetic does to each operation's tensors: floors for the trace of a run.
 
-As ``harness.floor`` does for what is observed, against the plain run in place of float64: what
-differs is a second run of the same precision. Non-goal: the rounding itself
-(``harness.rounding``).
+As ``harness.floors.floor`` does for what is observed, against the plain run in place of float64:
+what differs is a second run of the same precision. Non-goal: the rounding itself
+(``harness.floors.rounding``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 
 from specc.bisect.results import Operations
 from specc.bisect.trace import Looked, Traced, Tracer, written
-from specc.harness.recorder import Observation
-from specc.harness.spread import floor_of
+from specc.harness.floors.floor_statistics import floor_of
+from specc.harness.running.recorder import Observation
 
 # What stands for no bound: JSON has no infinity.
 UNBOUNDED = 1e300
@@ -60,8 +60,8 @@ def _floor(plain: Looked, noisy: Sequence[Looked], dtype: str) -> list[float]:
 
 
 def observation(looked: Looked) -> Observation:
-    """``looked`` as what ``harness.floor`` measures; of a sketch the mean square is the tensor's
-    own, but for 4 %."""
+    """``looked`` as what ``harness.floors.floor`` measures; of a sketch the mean square is the
+    tensor's own, but for 4 %."""
     numbers = looked.numbers
     rms = float(numbers.square().mean().sqrt()) if numbers.numel() else 0.0
     return Observation("", 1, numbers, looked.shape, looked.dtype, looked.nonfinite, rms=rms)

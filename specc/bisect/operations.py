@@ -19,8 +19,8 @@ from torch import Tensor
 
 from specc.bisect import results
 from specc.bisect.results import Operation, Seen
-from specc.harness.recorder import Observation
-from specc.harness.spread import Floor, error_of, observable
+from specc.harness.floors.floor_statistics import Floor, error_of, observable
+from specc.harness.running.recorder import Observation
 from specc.policy import EXACT_TOLERANCE, K
 
 # What is given counts as other where it is so many floors apart; what comes out is at fault where

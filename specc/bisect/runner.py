@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from specc.bisect.results import Reply, Request
     from specc.bisect.trace import Tracer
-    from specc.harness.case import ClosedCase
-    from specc.harness.matrix import Case
-    from specc.harness.observe import Run, Setting
+    from specc.harness.cases.case import ClosedCase
+    from specc.harness.cases.matrix import Case
+    from specc.harness.running.observe import Run, Setting
     from specc.ir import Program
 
 _OLDEST = (3, 11)
@@ -82,7 +82,7 @@ def _reply(request: Request, folder: Path, variables: dict[str, str]) -> Reply:
 
     from specc.bisect.results import Reply
     from specc.errors import SpeccError
-    from specc.harness.build import RunFailed
+    from specc.harness.running.live_module import RunFailed
 
     warnings.simplefilter("ignore")
     try:
@@ -126,8 +126,8 @@ def _carried_out(request: Request, folder: Path) -> list[str]:
         replay.replay(Path(request.folder), folder)
         return []
     from specc import front
-    from specc.harness import matrix
-    from specc.harness.case import close
+    from specc.harness.cases import matrix
+    from specc.harness.cases.case import close
 
     program = front.read(request.file, request.settings, tested=True)
     case = next(each for each in matrix.cases(program) if each.id == request.case)
@@ -151,7 +151,8 @@ def _carried_out(request: Request, folder: Path) -> list[str]:
 def _measured(request: Request, program: Program, case: Case, folder: Path) -> tuple[int, str]:
     """The draw and the grid of a golden that is made for this once, and put into ``folder``."""
     from specc.bisect import results
-    from specc.harness import bless, golden
+    from specc.harness.blessing import bless
+    from specc.harness.goldens import golden
 
     made = bless.make(program, case, request.source, (request.dtype,))
     _written(golden.files(program, made), folder / results.GOLDEN)
@@ -170,10 +171,10 @@ def _values(request: Request, program: Program, closed: ClosedCase, folder: Path
     from dataclasses import replace
 
     from specc.bisect import results
-    from specc.harness import golden
-    from specc.harness.bless import provenance
-    from specc.harness.golden import Golden, Leaf
-    from specc.harness.observe import Setting, observe
+    from specc.harness.blessing.bless import provenance
+    from specc.harness.goldens import golden
+    from specc.harness.goldens.golden import Golden, Leaf
+    from specc.harness.running.observe import Setting, observe
 
     setting = Setting(request.target, "cpu", request.dtype, layers=request.target == "eager")
     run = observe(program, closed, request.source, setting)
@@ -200,7 +201,7 @@ def _tracer(request: Request, program: Program) -> Tracer:
 def _closer(request: Request, program: Program, closed: ClosedCase, folder: Path) -> list[str]:
     from specc.bisect import results
     from specc.bisect.noise import with_floors
-    from specc.harness.observe import observe
+    from specc.harness.running.observe import observe
 
     if not request.operations:
         run = observe(program, closed, request.source, _setting(request, ExitStack, None))
@@ -220,8 +221,8 @@ def _closer(request: Request, program: Program, closed: ClosedCase, folder: Path
 
 
 def _setting(request: Request, around: Any, tracer: Tracer | None) -> Setting:
-    from specc.harness.observe import Setting
-    from specc.harness.running import untouched
+    from specc.harness.running.observe import Setting
+    from specc.harness.running.ongoing_run import untouched
 
     prepare = untouched if tracer is None else tracer.prepare
     eager = request.target == "eager"
@@ -237,7 +238,7 @@ def _traced(
     beside: AbstractContextManager[Any] | None = None,
 ) -> Run:
     """The case, run in eager with ``tracer`` around each step, inside ``beside``."""
-    from specc.harness.observe import observe
+    from specc.harness.running.observe import observe
 
     def around() -> ExitStack:
         stack = ExitStack()
@@ -254,7 +255,7 @@ def _noisy(request: Request, program: Program, closed: ClosedCase, number: int) 
     """The operations of a run with random rounding."""
     import torch
 
-    from specc.harness.rounding import RandomRounding
+    from specc.harness.floors.rounding import RandomRounding
 
     precision = program.train.precision if program.train else ""
     mode = RandomRounding(

@@ -22,9 +22,9 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from specc.bisect import replay
 from specc.bisect.results import MOST_NUMBERS, MOST_OPERATIONS, Operation, Operations, Seen
-from specc.harness.lines import lines_of
-from specc.harness.redraw import redrawn
-from specc.harness.sketch import represent
+from specc.harness.numbers.redraw import redrawn
+from specc.harness.running.observed_lines import lines_of
+from specc.harness.running.sketch import represent
 from specc.ir import Program
 from specc.measure.lines import statement_marks
 
@@ -277,7 +277,7 @@ def _marks(source: str) -> dict[int, str]:
         node
         for node in ast.walk(ast.parse(executed))
         if isinstance(node, ast.stmt)
-        and not (isinstance(node, ast.ImportFrom) and node.module == "specc.harness.draws")
+        and not (isinstance(node, ast.ImportFrom) and node.module == "specc.harness.numbers.draws")
     ]
     if [type(node) for node in before] != [type(node) for node in after]:
         return {}

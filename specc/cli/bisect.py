@@ -13,7 +13,7 @@ from specc.cli.verb import Settings, verb
 from specc.errors import CallError
 
 if TYPE_CHECKING:
-    from specc.harness.matrix import Case
+    from specc.harness.cases.matrix import Case
     from specc.ir import Program
 
 _PYTHON = "A Python interpreter, or the folder of a virtual environment."
@@ -76,7 +76,7 @@ def bisect(
     chosen = _case(program, case)
 
     from specc.bisect.bisect import bisect as compared
-    from specc.harness.place import project_root
+    from specc.harness.cases.golden_folder import project_root
 
     with TemporaryDirectory(prefix="specc-bisect-") as scratch:
         found = compared(
@@ -103,7 +103,7 @@ def bisect(
 def _case(program: Program, name: str | None) -> Case:
     """The case called ``name``; without a name the first that trains, or the first."""
     from specc import choice
-    from specc.harness.matrix import cases
+    from specc.harness.cases.matrix import cases
 
     found = {each.id: each for each in cases(program)}
     if name is not None:

@@ -52,8 +52,8 @@ def bless(
         raise CallError("E0712", "--check and --review exclude each other", help="name one of them")
     from specc import front
     from specc.choice import settings as parse
-    from specc.harness.matrix import cases
-    from specc.harness.place import project_root
+    from specc.harness.cases.golden_folder import project_root
+    from specc.harness.cases.matrix import cases
 
     params = parse(settings or ())
     # All are read first: a fault in the last of them leaves every golden as it was.
@@ -67,7 +67,7 @@ def bless(
 
         return reviewing.check(programs) if check else reviewing.review(programs)
     from specc.cli.review import tell_leftover
-    from specc.harness.bless import bless as bless_program  # brings torch
+    from specc.harness.blessing.bless import bless as bless_program  # brings torch
 
     status = 0
     for number, (file, program) in enumerate(programs, 1):

@@ -18,7 +18,7 @@ def check(paths: Paths, settings: Settings = None) -> int:
       specc check specs/mlp.spec --set width=256
     """
     from specc.choice import settings as parse
-    from specc.harness import checked
+    from specc.harness.cases import tested_program
     from specc.inspect.sizes import asked
     from specc.report.conditions import listed
     from specc.report.diagnostics import closing_line, pieces
@@ -28,7 +28,7 @@ def check(paths: Paths, settings: Settings = None) -> int:
     files = spec_files(paths)
     found = []
     for file in files:
-        program, diagnostics, sources = checked.check(file, params)
+        program, diagnostics, sources = tested_program.check(file, params)
         if diagnostics:
             show(pieces(diagnostics, sources, terminal_width()))
             show([Piece("\n")])

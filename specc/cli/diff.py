@@ -31,7 +31,7 @@ def diff(
       specc diff main:specs/mlp.spec HEAD:specs/mlp.spec
       specc diff golden/specs/mlp /tmp/other/golden/specs/mlp
     """
-    from specc.harness.sides import both_sides
+    from specc.harness.goldens.revisions import both_sides
 
     with TemporaryDirectory(prefix="specc-diff-") as scratch:
         before, after = both_sides(old, new, Path(scratch))
@@ -39,9 +39,9 @@ def diff(
 
 
 def _compare(before: dict[str, Path], after: dict[str, Path]) -> int:
-    from specc.harness.change import changes
-    from specc.harness.golden import described
-    from specc.harness.stored import alone, load
+    from specc.harness.goldens.golden import described
+    from specc.harness.goldens.golden_change import changes
+    from specc.harness.goldens.stored import alone, load
     from specc.report.changes import settings, table
     from specc.report.style import Piece, show
 

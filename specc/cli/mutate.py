@@ -89,7 +89,7 @@ def _measure(
 ) -> int:
     from specc import front
     from specc.choice import choose
-    from specc.harness.place import project_root
+    from specc.harness.cases.golden_folder import project_root
     from specc.mutate.run import Result, mutate
     from specc.report.mutate import as_json, table
     from specc.report.style import show

@@ -16,8 +16,8 @@ from specc.errors import CallError
 from specc.ir import Program
 
 if TYPE_CHECKING:
-    from specc.harness.change import Change
-    from specc.harness.review import Review
+    from specc.harness.blessing.golden_review import Review
+    from specc.harness.goldens.golden_change import Change
 
 _ANSWERS = "t take, l leave, a take the rest of the case, n leave it, q quit"
 _MISSING = 3
@@ -26,8 +26,8 @@ _MISSING = 3
 def check(programs: Sequence[tuple[Path, Program]]) -> int:
     """Say what blessing would change; 1 where a value moved, 3 where a golden is missing or not of
     this spec."""
-    from specc.harness.place import project_root
-    from specc.harness.review import reviews
+    from specc.harness.blessing.golden_review import reviews
+    from specc.harness.cases.golden_folder import project_root
 
     moved = missing = False
     for file, program in programs:
@@ -43,7 +43,7 @@ def check(programs: Sequence[tuple[Path, Program]]) -> int:
 
 def tell_leftover(program: Program, root: Path) -> None:
     """Say which goldens are of cases that the spec no longer has; they are the user's to delete."""
-    from specc.harness import golden as goldens
+    from specc.harness.goldens import golden as goldens
 
     names = goldens.leftover(program, root)
     if names:
@@ -52,9 +52,9 @@ def tell_leftover(program: Program, root: Path) -> None:
 
 def review(programs: Sequence[tuple[Path, Program]]) -> int:
     """Ask about each tensor that moved, and write what was taken. Raises CallError (E0809)."""
-    from specc.harness import golden as goldens
-    from specc.harness.place import project_root
-    from specc.harness.review import reviews
+    from specc.harness.blessing.golden_review import reviews
+    from specc.harness.cases.golden_folder import project_root
+    from specc.harness.goldens import golden as goldens
 
     if not interactive():
         raise CallError(
@@ -86,7 +86,7 @@ def interactive() -> bool:
 
 
 def _show(file: Path, review: Review) -> None:
-    from specc.harness.golden import described
+    from specc.harness.goldens.golden import described
     from specc.report.changes import settings, table
     from specc.report.style import Piece, show
     from specc.report.text import visible

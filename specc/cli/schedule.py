@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from specc.errors import CallError
-from specc.harness.process import cores
+from specc.harness.running.process import cores
 
 # Where pytest's cache keeps what was set under this key, in the folder that a run starts from.
 KEY = "specc/times"

@@ -219,7 +219,7 @@ def _check_cell(file: Path, cell: str, choice: Choice) -> None:
     """Raises CallError (E0732) where the spec, as the call has it, has no cell of this name; what
     is wrong with the spec itself is told by the run."""
     from specc import front
-    from specc.harness.matrix import cells
+    from specc.harness.cases.matrix import cells
     from specc.suggestions import did_you_mean
 
     try:

@@ -2,7 +2,7 @@
 instead.
 
 Non-goals: reading the call's words (``specc.choice``), which rows a test has
-(``specc.harness.matrix``), what is asked of them (``demands``).
+(``specc.harness.cases.matrix``), what is asked of them (``demands``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from specc import ir
 from specc.errors import CallError
-from specc.harness import matrix
-from specc.harness.demands import demands_of
+from specc.harness.cases import matrix
+from specc.harness.cases.demands import demands_of
 from specc.ir.bounds import margin
 from specc.sizes import Atom, Extreme, Power, Size, as_remainder, evaluate, symbols
 from specc.suggestions import did_you_mean, listed

@@ -21,8 +21,8 @@ from torch.profiler import ProfilerActivity, record_function, schedule, tensorbo
 from specc.emit import emit
 from specc.emit.marks import mark, shown_files, told_apart
 from specc.errors import CallError
-from specc.harness import subject
-from specc.harness.matrix import Case
+from specc.harness.cases import subject
+from specc.harness.cases.matrix import Case
 from specc.ir import Program
 from specc.measure.attribute import MODEL, REST, STEP, Attribution, Event, Tally, attribute
 from specc.measure.exported import announcing

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from specc.errors import CallError, SpeccError, TargetError, in_one_line
 from specc.extensions.modules import import_modules
-from specc.harness import subject
-from specc.harness.case import example_batch
-from specc.harness.hooks import flat_tensors
-from specc.harness.matrix import Case, cases
-from specc.harness.standin import with_forward
+from specc.harness.cases import subject
+from specc.harness.cases.case import example_batch
+from specc.harness.cases.matrix import Case, cases
+from specc.harness.running.hooks import flat_tensors
+from specc.harness.running.standin import with_forward
 from specc.inspect import sizes as inspect_sizes
 from specc.ir import Program, Train
 from specc.targets import TARGETS, notes_of

@@ -22,11 +22,11 @@ from unittest.mock import patch
 from torch import Tensor, nn
 
 from specc.errors import CallError
-from specc.harness.case import ClosedCase
-from specc.harness.lines import with_hooks
-from specc.harness.matrix import Case
-from specc.harness.running import untouched
-from specc.harness.stored import Leaf
+from specc.harness.cases.case import ClosedCase
+from specc.harness.cases.matrix import Case
+from specc.harness.goldens.stored import Leaf
+from specc.harness.running.observed_lines import with_hooks
+from specc.harness.running.ongoing_run import untouched
 from specc.ir import Program
 
 # Sites of one kind in one case: the first, the last and what is spread between them.

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from specc.harness.case import ClosedCase
-from specc.harness.lines import WITHOUT_HOOKS
+from specc.harness.cases.case import ClosedCase
+from specc.harness.running.observed_lines import WITHOUT_HOOKS
 
 # What torch's benchmarks give `same` when they train, and when they infer.
 SAME_TRAINING = 1e-3

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 
 from specc.errors import CallError, SpeccError, TargetError
-from specc.harness import build, subject
-from specc.harness import golden as goldens
-from specc.harness.alone import (
+from specc.harness.cases import subject
+from specc.harness.cases.case import ClosedCase, close
+from specc.harness.cases.matrix import Case, cases
+from specc.harness.floors.per_layer import (
     Error,
     Exact,
     errors,
@@ -29,15 +30,15 @@ from specc.harness.alone import (
     exactly_without_hooks,
     takes_another_way,
 )
-from specc.harness.case import ClosedCase, close
-from specc.harness.golden import Golden
-from specc.harness.lines import lines_of, with_hooks
-from specc.harness.matrix import Case, cases
-from specc.harness.native import first_case, native_findings
-from specc.harness.observe import Run, RunFailed, Setting, observe
-from specc.harness.recorder import Observation
-from specc.harness.refine import held
-from specc.harness.running import untouched
+from specc.harness.goldens import golden as goldens
+from specc.harness.goldens.golden import Golden
+from specc.harness.judging.refine import held
+from specc.harness.native.native_checks import first_case, native_findings
+from specc.harness.running import live_module
+from specc.harness.running.observe import Run, RunFailed, Setting, observe
+from specc.harness.running.observed_lines import lines_of, with_hooks
+from specc.harness.running.ongoing_run import untouched
+from specc.harness.running.recorder import Observation
 from specc.ir import Program
 from specc.mutate.fault import Fault, Injection, Subject, guarded, not_put_in
 from specc.mutate.rules import assert_close_passes, same_passes, visible
@@ -147,7 +148,7 @@ class _Bench:
         self.subject = self._subject()
 
     def _subject(self) -> Subject:
-        module = build.bare(self.program, self.closed, self.source, torch.float32)
+        module = live_module.bare(self.program, self.closed, self.source, torch.float32)
         names = dict(module.named_modules())
         stages = ("step0/layer/", "eval/layer/")
         layers = tuple(

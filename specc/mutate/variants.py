@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from specc.harness.kernels import implementations, plain_kernels
-from specc.harness.machine import random_rounding, threads
-from specc.harness.running import Setting
+from specc.harness.floors.machine import random_rounding, threads
+from specc.harness.running.kernels import implementations, plain_kernels
+from specc.harness.running.ongoing_run import Setting
 from specc.ir import Program
 
 

@@ -1,5 +1,5 @@
 """What moved between two goldens, as a table for people. Non-goals: finding it
-(``specc.harness.change``)."""
+(``specc.harness.goldens.golden_change``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from specc.report.summary import floors
 from specc.report.text import visible, width
 
 if TYPE_CHECKING:
-    from specc.harness.change import Change, Changes
+    from specc.harness.goldens.golden_change import Change, Changes
 
 # One fault at a forward value moves hundreds of tensors after it.
 SHOWN = 40

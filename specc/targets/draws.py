@@ -2,8 +2,8 @@
 
 Both sides draw from torch's generator at the same seed. The reference cannot: at a seed float64
 draws other numbers than float32. What eager drew is recorded, and handed to the reference in the
-same order. Non-goals: draws that are the same on every machine (``specc.harness.noise``), draws of
-a device's own generator beyond the proof's.
+same order. Non-goals: draws that are the same on every machine (``specc.harness.numbers.noise``),
+draws of a device's own generator beyond the proof's.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Where an artefact's arithmetic may be ordered otherwise, its error is measured against float64 and
 held to what eager's own error shows to be honest. Non-goals: running the two (``sides``), what is
-compared (``prove``), the floors of goldens (``specc.harness.spread``).
+compared (``prove``), the floors of goldens (``specc.harness.floors.floor_statistics``).
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 torch tells of a size that is a number in a graph. Of one that is held by what is made of it, as
 ``(T + 1) // 2 == 24`` where a recurrent layer reads behind a stride, a guard knows alone, and not
-that it holds T for good. Non-goals: choosing the sizes (``harness.building``), numbers (``prove``).
+that it holds T for good. Non-goals: choosing the sizes (``harness.cases.build_sizes``), numbers
+(``prove``).
 """
 
 from __future__ import annotations

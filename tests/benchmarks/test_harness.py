@@ -15,13 +15,13 @@ import torch
 
 from specc import front
 from specc.emit import emit
-from specc.harness.bless import make
-from specc.harness.case import ClosedCase, close
-from specc.harness.machine import threads
-from specc.harness.matrix import cases
-from specc.harness.observe import Setting, observe
-from specc.harness.place import golden_folder, project_root
-from specc.harness.sketch import represent
+from specc.harness.blessing.bless import make
+from specc.harness.cases.case import ClosedCase, close
+from specc.harness.cases.golden_folder import golden_folder, project_root
+from specc.harness.cases.matrix import cases
+from specc.harness.floors.machine import threads
+from specc.harness.running.observe import Setting, observe
+from specc.harness.running.sketch import represent
 from specc.ir import Program
 from specc.measure.timing import in_turn, ratios, spread
 

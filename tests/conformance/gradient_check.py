@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from specc.emit import emit
-from specc.harness import build, subject
-from specc.harness.case import close
-from specc.harness.hooks import flat_tensors
-from specc.harness.matrix import cases
-from specc.harness.noise import set_step
+from specc.harness.cases import subject
+from specc.harness.cases.case import close
+from specc.harness.cases.matrix import cases
+from specc.harness.numbers.noise import set_step
+from specc.harness.running import live_module
+from specc.harness.running.hooks import flat_tensors
 from specc.ir import Program
 
 MANY = 200
@@ -33,8 +34,8 @@ def gradients_are_right(program: Program, *, training: bool = True) -> int:
     case = next(case for case in cases(program) if case.mode in ("train", "eval"))
     closed = close(program, case)
     source = emit(program)
-    module = build.bare(program, closed, source, torch.float64)
-    build.with_portable_noise(module, source, case.seed)
+    module = live_module.bare(program, closed, source, torch.float64)
+    live_module.with_portable_noise(module, source, case.seed)
     module.train(training)
     batch = closed.batches[0]
     free = [tensor.clone().requires_grad_() for _, tensor in module.named_parameters()]

@@ -23,8 +23,8 @@ from gradient_check import gradients_are_right
 from specc.catalog import examples
 from specc.catalog.rows import Row
 from specc.drift.compare import is_later
-from specc.harness.judge import judge
-from specc.harness.matrix import cells
+from specc.harness.cases.matrix import cells
+from specc.harness.judging.judge import judge
 from specc.ir import Program
 from specc.targets import compile as compile_target
 

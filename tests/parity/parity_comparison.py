@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 from specc.emit import emit
 from specc.front import read
-from specc.harness.case import ClosedCase, close, example_batch
-from specc.harness.compare import Comparison, compare
-from specc.harness.floor import floors, honest_runs, reference
-from specc.harness.golden import Golden, Leaf
-from specc.harness.lines import Lines
-from specc.harness.matrix import cases
-from specc.harness.noise import normal
-from specc.harness.recorder import Observation, Recorder
-from specc.harness.spread import Floor
+from specc.harness.cases.case import ClosedCase, close, example_batch
+from specc.harness.cases.matrix import cases
+from specc.harness.floors.floor import floors, honest_runs, reference
+from specc.harness.floors.floor_statistics import Floor
+from specc.harness.goldens.golden import Golden, Leaf
+from specc.harness.judging.compare import Comparison, compare
+from specc.harness.numbers.noise import normal
+from specc.harness.running.observed_lines import Lines
+from specc.harness.running.recorder import Observation, Recorder
 from specc.ir import Program
 from specc.targets.live import module_class
 

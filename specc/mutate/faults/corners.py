@@ -1,7 +1,7 @@
 """Faults at the corners of what a model is given: padding, ignored labels, ends, whole masks, ties.
 
 Each applies wherever a spec can have such a value, so that one that is not drawn shows as a fault
-that is not caught. Non-goals: drawing them (``specc.harness.corners``).
+that is not caught. Non-goals: drawing them (``specc.harness.cases.corners``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
-from specc.harness.case import Batch, ClosedCase
-from specc.harness.roles import Role, roles_of
+from specc.harness.cases.case import Batch, ClosedCase
+from specc.harness.cases.roles import Role, roles_of
 from specc.mutate.fault import (
     Fault,
     Injection,

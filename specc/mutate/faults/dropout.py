@@ -16,8 +16,8 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from specc.harness.native import drops, first_case
-from specc.harness.native_dropout import constants
+from specc.harness.native.native_checks import drops, first_case
+from specc.harness.native.native_dropout import constants
 from specc.mutate.fault import (
     Fault,
     Injection,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from specc.harness.tf32 import emulated, is_product
+from specc.harness.running.tf32 import emulated, is_product
 from specc.mutate.fault import Fault, Injection, Subject, is_padded, layer_names
 
 _PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d)

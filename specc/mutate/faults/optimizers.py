@@ -23,7 +23,7 @@ from torch.optim.optimizer import (
 )
 
 from specc.catalog import OPTIMIZERS
-from specc.harness.kernels import implementations
+from specc.harness.running.kernels import implementations
 from specc.ir import Optimizer, Stepped, static_value
 from specc.mutate.fault import Fault, Injection, Subject
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from specc.catalog.optimizers import average_length
-from specc.harness.kernels import implementations
+from specc.harness.running.kernels import implementations
 from specc.mutate.fault import Fault, Injection, Subject
 from specc.mutate.faults.optimizers import AFTER, Before, OfSteps, updates
 

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specc.harness.initial import settings_of
-from specc.harness.native_laws import MOST, truncated
-from specc.harness.subject import blocks
+from specc.harness.cases.subject import blocks
+from specc.harness.native.initial_weights import settings_of
+from specc.harness.native.native_laws import MOST, truncated
 from specc.mutate.fault import (
     Fault,
     Injection,

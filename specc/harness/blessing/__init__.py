@@ -1,0 +1,1 @@
+"""Goldens made and reviewed."""

@@ -1,0 +1,1 @@
+"""A cell judged against its golden: the comparison, what it adds, and where a fault is."""

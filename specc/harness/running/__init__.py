@@ -1,0 +1,2 @@
+"""One case run and recorded: the live module, what passes through its layers, its training
+steps."""
