@@ -7,16 +7,14 @@ and sizes inside a function, which are ``body``'s."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from specc import ir
 from specc.emit.borrowed import borrowed_names
+from specc.emit.plan import Part
 from specc.emit.reads import sizes_read, symbols_of
 from specc.semantics.names import EMITTED_GLOBALS, EMITTED_METHODS, MODULE_ATTRIBUTES
 from specc.sizes import symbols
-
-if TYPE_CHECKING:
-    from specc.emit.classes import Classes, EmittedClass
 
 RESERVED: Final = frozenset(
     "self super torch nn F Tensor Any Final OrderedDict copy float sum dict list tuple set map id"
@@ -24,7 +22,29 @@ RESERVED: Final = frozenset(
 )
 
 
-def constant_names(program: ir.Program, classes: Classes | None = None) -> dict[str, str]:
+class Named(Protocol):
+    """What is asked of an emitted class for the names in it (``classes.EmittedClass``)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def module(self) -> ir.Module: ...
+    @property
+    def variants(self) -> Sequence[ir.Module]: ...
+    @property
+    def parts(self) -> Sequence[Part]: ...
+    @property
+    def flags(self) -> Mapping[int, str]: ...
+
+
+class NamedClasses(Protocol):
+    """All classes of a file (``classes.Classes``)."""
+
+    @property
+    def listed(self) -> Sequence[Named]: ...
+
+
+def constant_names(program: ir.Program, classes: NamedClasses | None = None) -> dict[str, str]:
     """The file's params as constants of the emitted module: ``latent`` is ``LATENT``.
 
     A constant shares its name with nothing that any function of the file may call its own."""
@@ -66,7 +86,7 @@ def loop_variables(nodes: Sequence[ir.Node]) -> Iterator[str]:
                 continue
 
 
-def attribute_names(made: EmittedClass, program: ir.Program) -> dict[str, str]:
+def attribute_names(made: Named, program: ir.Program) -> dict[str, str]:
     """The params that ``forward`` and the methods of training speak of, and what the module keeps
     each as."""
     module = made.module
@@ -91,7 +111,7 @@ def attribute_names(made: EmittedClass, program: ir.Program) -> dict[str, str]:
 
 
 def training_names(
-    made: EmittedClass, program: ir.Program, constants: Mapping[str, str], held: str = "self"
+    made: Named, program: ir.Program, constants: Mapping[str, str], held: str = "self"
 ) -> dict[str, str]:
     """What the methods of training call params: the file's are ``constants``, those of the model
     attributes of the module, which is ``held`` by them."""

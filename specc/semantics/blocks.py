@@ -25,7 +25,7 @@ from specc.semantics.entities import (
     is_tensors,
     to_operand,
 )
-from specc.semantics.graph import Elaborate, Graph, Hint
+from specc.semantics.graph import Elaborate, Graph, Hint, Library
 from specc.semantics.library import (
     DEEPEST,
     MOST_LAYERS,
@@ -34,7 +34,6 @@ from specc.semantics.library import (
     Definition,
     Instance,
     Key,
-    Library,
     too_much_work,
 )
 from specc.semantics.reports import BlockCollector

@@ -5,9 +5,9 @@ Non-goals: the tables (``catalog.elsewhere``), the rule of nearness (``specc.sug
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from specc.catalog import (
     CLIPS,
@@ -22,6 +22,7 @@ from specc.catalog import (
     SCHEDULERS,
     WRAPPERS,
 )
+from specc.catalog.catalogue import Catalogue
 from specc.catalog.elsewhere import (
     ARGUMENT_NAMES,
     FUNCTION_NAMES,
@@ -33,11 +34,8 @@ from specc.catalog.elsewhere import (
     WORD_NAMES,
 )
 from specc.catalog.rows import LayerRow, Row
-from specc.semantics.entities import LayerHandle
+from specc.semantics.entities import Entity, LayerHandle
 from specc.suggestions import did_you_mean, listed, meant, nearest
-
-if TYPE_CHECKING:
-    from specc.semantics.graph import Graph
 
 # Where a name stands: as a value, as what is called with values, as what is made and then fed, as
 # a stage of a pipe.
@@ -79,7 +77,28 @@ def other_name(name: str, rank: int | None = None) -> str | None:
     return None
 
 
-def candidates(graph: Graph, place: Place) -> Iterator[str]:
+class Sought(Protocol):
+    """Where it is counted how many names were looked for."""
+
+    sought: int
+
+
+class Scope(Protocol):
+    """The names that can be said at a place (``graph.Graph``)."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def env(self) -> Mapping[str, Entity]: ...
+    @property
+    def modules(self) -> Iterable[str]: ...
+    @property
+    def catalogue(self) -> Catalogue: ...
+    @property
+    def library(self) -> Sought: ...
+
+
+def candidates(graph: Scope, place: Place) -> Iterator[str]:
     """The names that can stand at ``place``: a function is no value, a value calls nothing."""
     catalogue, training = graph.catalogue, graph.kind == "train"
     for name, entity in graph.env.items():
@@ -97,7 +116,7 @@ def candidates(graph: Graph, place: Place) -> Iterator[str]:
             yield from catalogue.losses
 
 
-def near(graph: Graph, name: str, place: Place) -> str | None:
+def near(graph: Scope, name: str, place: Place) -> str | None:
     """The name that ``name`` is a slip of, among those that can stand at ``place``; of a layer and
     a function of one name, the one that is written as ``name`` is."""
     graph.library.sought += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, Union
+from typing import Final, Literal, Protocol, TypeAlias, Union
 
 from specc import ir
 from specc.catalog.catalogue import Catalogue
@@ -19,13 +19,11 @@ from specc.ir.bounds import is_plain
 from specc.ir.relations import never_zero, without_shared
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity, Items
+from specc.semantics.library import Definition, LibraryFor
 from specc.semantics.places import Namespace
 from specc.semantics.reports import BlockCollector
 from specc.sizes import Poly, Size, evaluate, is_positive, never_negative, symbols
 from specc.syntax import ast
-
-if TYPE_CHECKING:
-    from specc.semantics.library import Definition, Library
 
 # Of a tensor of torch's.
 MOST_DIMENSIONS: Final = 64
@@ -59,7 +57,7 @@ class Graph:
     collector: Collector
     params: dict[str, Size]
     env: dict[str, Entity]
-    library: Library
+    library: LibraryFor[Graph]
     unread: frozenset[str]
     namespace: Namespace = field(default_factory=Namespace)
     nodes: list[ir.Node] = field(default_factory=list)
@@ -287,6 +285,9 @@ class Graph:
         made = self.result(type_, span, hint)
         assert isinstance(made, ir.Value)
         return made
+
+
+Library: TypeAlias = LibraryFor[Graph]
 
 
 def _named_in(form: object) -> set[str]:

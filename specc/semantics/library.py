@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from specc import ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
@@ -16,9 +16,6 @@ from specc.semantics.entities import Entity
 from specc.semantics.reports import Reported
 from specc.sizes import Size
 from specc.syntax import ast
-
-if TYPE_CHECKING:
-    from specc.semantics.graph import Graph
 
 # More than any model that a machine could train, and few enough to be read in seconds.
 MOST_LAYERS: Final = 200_000
@@ -58,16 +55,20 @@ class Instance:
     count: int
 
 
+# What is under construction while statements are read: ``graph.Graph``.
+Under = TypeVar("Under")
+
+
 @dataclass(slots=True)
-class Library:
+class LibraryFor(Generic[Under]):
     """``ready`` are the models whose declaration has been read; ``active`` the blocks being read,
     outermost first; ``reported`` the faults found in blocks; ``arguments`` what each model's params
     are. The readers of statements hang here, because statements hold expressions and expressions
     use blocks, which are statements again."""
 
-    build: Callable[[Graph, ast.Module, tuple[ir.Param, ...], tuple[ir.Value, ...]], ir.Module]
-    declare_input: Callable[[Graph, ast.Input], ir.Value | None]
-    run: Callable[[Graph, tuple[ast.Statement, ...]], None]
+    build: Callable[[Under, ast.Module, tuple[ir.Param, ...], tuple[ir.Value, ...]], ir.Module]
+    declare_input: Callable[[Under, ast.Input], ir.Value | None]
+    run: Callable[[Under, tuple[ast.Statement, ...]], None]
     catalogue: Catalogue = BUILT_IN
     definitions: dict[str, Definition] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)

@@ -17,9 +17,9 @@ from specc.semantics.blocks import read_unfed
 from specc.semantics.divisors import check_divisors
 from specc.semantics.feeding import FeedingLint
 from specc.semantics.files import ReadUsed, UsedFile, used_files
-from specc.semantics.graph import Graph
+from specc.semantics.graph import Graph, Library
 from specc.semantics.half import check_half
-from specc.semantics.library import Definition, Library
+from specc.semantics.library import Definition
 from specc.semantics.lint import lint_model, lint_train
 from specc.semantics.lookups import check_lookups
 from specc.semantics.models import build_model, build_module, declare_input, run
