@@ -26,6 +26,7 @@ from specc.harness.lines import lines_of
 from specc.harness.matrix import Case, cases
 from specc.harness.noise import VERSION as GENERATOR_VERSION
 from specc.harness.place import JSON_NAME, TENSORS_NAME, golden_folder, project_root
+from specc.harness.said import said
 from specc.harness.sketch import is_sketched
 from specc.harness.storage import present, replace_folder
 from specc.harness.stored import Leaf
@@ -178,6 +179,7 @@ def _json(program: Program, golden: Golden) -> str:
         "spec": fingerprint(program),
         "model": program.subject().name,
         "params": _params(program),
+        "said": said(program),
         "case": {
             "sizes": dict(case.sizes),
             "seed": case.seed,
@@ -285,7 +287,9 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
     # What the spec says comes first: other steps may follow from another optimizer.
     changed = []
     if header.spec != fingerprint(program):
-        changed += staleness.changed(program, _params(program), header.params, header.tensors)
+        changed += staleness.changed(
+            program, _params(program), header.params, header.tensors, header.said
+        )
     now = {
         "sizes": dict(case.sizes),
         "seed": case.seed,
