@@ -363,3 +363,64 @@ def test_what_a_model_asks_is_told_in_the_model(tmp_path: Path) -> None:
     )
     asked = sizes.asked(front.read(file))["Net"]
     assert [(str(item), item.span.line) for item in asked] == [("H % 2 == 0", 8), ("W % 2 == 0", 8)]
+
+
+SEVERAL = """spec 1
+
+model Generator(latent: int = 16) {
+  input z: float[N, latent]
+  output z -> Linear(2)
+}
+
+model Critic {
+  input x: float[N, 2]
+  output x -> body: Linear(4) -> head: Linear(1)
+}
+
+train {
+  input real: float[N, 2]
+  input z: normal[N, 16]
+  loss = mean(Critic(Generator(z))) - mean(Critic(real))
+  optimizer Adam(lr=2e-4) on Critic, Generator
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        ("Critic.parameters()", "on Critic"),
+        ("model.Critic.parameters()", "on Critic"),
+        ("critic.head.parameters()", "on critic.head.*"),
+        ("self.critic.parameters()", "on critic.*"),
+    ],
+)
+def test_parameters_of_a_model_are_selected_by_its_name(said: str, right: str) -> None:
+    text = SEVERAL.replace("on Critic, Generator", f"on {said}")
+    (fault,) = told(text)
+    assert fault.code == "E0102" and fault.help == f"write `{right}`"
+    assert told(text.replace(f"on {said}", right)) == []
+
+
+def test_a_param_of_a_model_is_not_seen_by_train() -> None:
+    (fault,) = told(SEVERAL.replace("normal[N, 16]", "normal[N, latent]"))
+    assert fault.code == "E0311"
+    param = "param latent: int = 16"
+    assert f"move it above the models, `{param}`" in (fault.help or "")
+    moved = SEVERAL.replace("spec 1\n", f"spec 1\n\n{param}\n").replace("(latent: int = 16)", "")
+    assert told(moved.replace("normal[N, 16]", "normal[N, latent]")) == []
+
+
+def test_a_metric_that_is_the_root_of_another() -> None:
+    text = of("y = mean(t, dim=1) -> Linear(4)\n  output y, x, m", TRAIN.format("", ""))
+    for name in ("RMSE", "RootMeanSquaredError"):
+        (fault,) = told(text.replace("Accuracy", name))
+        assert fault.code == "E0405" and "`MeanSquaredError(y, wanted, squared=false)`" in str(
+            fault.help
+        )
+
+
+def test_a_block_may_leave_out_what_the_file_says() -> None:
+    text = of("output x -> Unit").replace("heads: int = 2", "width: int")
+    (fault,) = (item for item in told(text) if item.code == "E0220")
+    assert "a block sees the file's params" in (fault.help or "")
