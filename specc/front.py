@@ -168,7 +168,8 @@ class UsedFiles(LibraryFiles):
         What cannot be used is reported at ``span`` (E0240, E0244) and gives None."""
         fault = _refused(path)
         if fault is not None:
-            self._refuse(path, *fault, span)
+            reason, advice = fault
+            self._refuse(path, reason, self._with_suffix(path, from_file) or advice, span)
             return None
         if from_file not in self._places:
             return self.of_library(path, span)  # a file of the library uses its own kind
@@ -203,6 +204,16 @@ class UsedFiles(LibraryFiles):
             self._trees[name] = parse(found, name, self._collector)
         name = self._names[place]
         return name, self._trees.get(name)
+
+    def _with_suffix(self, path: str, from_file: str) -> str | None:
+        """The help where ``path`` lacks its suffix alone, or the folder of the library."""
+        folder = os.path.dirname(self._places.get(from_file, ""))
+        for found in (f"{path}{SUFFIX}", f"std/{path}{SUFFIX}"):
+            plain = os.path.join(folder, found)
+            there = found in std.PATHS or (self._inside(plain) and os.path.isfile(plain))
+            if path.isprintable() and not os.path.isabs(path) and there:
+                return f"write `use {_quoted(found)}`"
+        return None
 
     def _inside(self, place: str) -> bool:
         return os.path.commonpath([self._root, place]) == self._root

@@ -9,6 +9,7 @@ import pytest
 import specc
 from specc import front
 from specc.errors import Diagnostic
+from specc.inspect import sizes
 
 BLOCK = """
 block Unit(rate: float = 0.1, heads: int = 2) {
@@ -282,3 +283,144 @@ def test_a_metric_of_what_a_loss_refused_is_not_told_again() -> None:
         assert fault.code == "E0309" and "Loss" in fault.message
     alone = more.replace("CrossEntropyLoss(y, label)", "mean(y)")
     assert len(told(alone)) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("width = 32", "width: int = 32"),
+        ("rate = 0.1", "rate: float = 0.1"),
+        ("rate = 1e-3", "rate: float = 1e-3"),
+        ("deep = True", "deep: bool = true"),
+        ('mode = "same"', 'mode: str = "same"'),
+        ("sizes = (3, 5)", "sizes: tuple = (3, 5)"),
+        ("act = ReLU", "act: layer = ReLU"),
+        ("twice = 2 * 3", "k: int = 3"),
+    ],
+)
+def test_a_param_without_a_type_is_told_with_its_own(written: str, typed: str) -> None:
+    body = "{\n  input x: float[N, 8]\n  output tanh(x)\n}\n"
+    for text in (
+        f"spec 1\n\nparam {written}\n\nmodel Net {body}",
+        f"spec 1\n\nmodel Net({written}) {body}",
+    ):
+        found = told(text)
+        assert [item.code for item in found] == ["E0102"]
+        assert found[0].help == f"a param has a type: `{typed}`"
+
+
+@pytest.mark.parametrize(
+    ("path", "right"),
+    [
+        ("std/dice_loss", "std/dice_loss.spec"),
+        ("dice_loss", "std/dice_loss.spec"),
+        ("mine", "mine.spec"),
+        ("blocks/unit", "blocks/unit.spec"),
+        ("nothing", None),
+        ("../mine", None),
+    ],
+)
+def test_a_used_file_without_its_suffix(path: str, right: str | None, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "blocks").mkdir()
+    block = "spec 1\n\nblock Unit {\n  input x: float[N, D]\n  output x -> Linear(D)\n}\n"
+    for name in ("mine.spec", "blocks/unit.spec"):
+        (tmp_path / name).write_text(block, encoding="utf-8")
+    file = tmp_path / "m.spec"
+    body = "model Net {\n  input x: float[N, 8]\n  output tanh(x)\n}\n"
+    file.write_text(f'spec 1\n\nuse "{path}"\n\n{body}', encoding="utf-8")
+    (fault,) = (item for item in specc.check(file) if item.severity == "error")
+    assert fault.code == "E0240"
+    assert (fault.help == f'write `use "{right}"`') == (right is not None)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("cat([x, x -> Conv2d(4, 1)])", "write `dim=1`, along which they may differ"),
+        ("cat([x, x -> MaxPool2d(2)], dim=1)", None),
+        ("cat([t, t -> Linear(3)], dim=1)", "write `dim=2`, along which they may differ"),
+        ("cat([t, t[:, :2]])", "write `dim=1`, along which they may differ"),
+    ],
+)
+def test_values_that_fit_along_another_dimension(call: str, said: str | None) -> None:
+    (fault,) = told(of(f"y = {call}\n  output y, x, t, m"))
+    assert fault.code == "E0302" and fault.help == said
+    if said is not None:
+        right = said.partition("`")[2].partition("`")[0]
+        plain = call.replace(", dim=1)", ")")
+        assert told(of(f"y = {plain[:-1]}, {right})\n  output y, x, t, m")) == []
+
+
+def test_what_a_model_asks_is_told_in_the_model(tmp_path: Path) -> None:
+    file = tmp_path / "m.spec"
+    file.write_text(
+        'spec 1\n\nuse "std/dice_loss.spec"\n\nmodel Net {\n  input x: float[N, 3, H, W]\n'
+        "  y = x -> MaxPool2d(2) -> Upsample(scale_factor=2)\n  y = cat([x, y], dim=1)\n"
+        "  output y -> Conv2d(5, 1)\n}\n\ntrain {\n  input mask: index(5)[N, H, W]\n"
+        "  loss = DiceLoss(output, mask)\n  optimizer SGD(lr=0.1)\n}\n",
+        encoding="utf-8",
+    )
+    asked = sizes.asked(front.read(file))["Net"]
+    assert [(str(item), item.span.line) for item in asked] == [("H % 2 == 0", 8), ("W % 2 == 0", 8)]
+
+
+SEVERAL = """spec 1
+
+model Generator(latent: int = 16) {
+  input z: float[N, latent]
+  output z -> Linear(2)
+}
+
+model Critic {
+  input x: float[N, 2]
+  output x -> body: Linear(4) -> head: Linear(1)
+}
+
+train {
+  input real: float[N, 2]
+  input z: normal[N, 16]
+  loss = mean(Critic(Generator(z))) - mean(Critic(real))
+  optimizer Adam(lr=2e-4) on Critic, Generator
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        ("Critic.parameters()", "on Critic"),
+        ("model.Critic.parameters()", "on Critic"),
+        ("critic.head.parameters()", "on critic.head.*"),
+        ("self.critic.parameters()", "on critic.*"),
+    ],
+)
+def test_parameters_of_a_model_are_selected_by_its_name(said: str, right: str) -> None:
+    text = SEVERAL.replace("on Critic, Generator", f"on {said}")
+    (fault,) = told(text)
+    assert fault.code == "E0102" and fault.help == f"write `{right}`"
+    assert told(text.replace(f"on {said}", right)) == []
+
+
+def test_a_param_of_a_model_is_not_seen_by_train() -> None:
+    (fault,) = told(SEVERAL.replace("normal[N, 16]", "normal[N, latent]"))
+    assert fault.code == "E0311"
+    param = "param latent: int = 16"
+    assert f"move it above the models, `{param}`" in (fault.help or "")
+    moved = SEVERAL.replace("spec 1\n", f"spec 1\n\n{param}\n").replace("(latent: int = 16)", "")
+    assert told(moved.replace("normal[N, 16]", "normal[N, latent]")) == []
+
+
+def test_a_metric_that_is_the_root_of_another() -> None:
+    text = of("y = mean(t, dim=1) -> Linear(4)\n  output y, x, m", TRAIN.format("", ""))
+    for name in ("RMSE", "RootMeanSquaredError"):
+        (fault,) = told(text.replace("Accuracy", name))
+        assert fault.code == "E0405" and "`MeanSquaredError(y, wanted, squared=false)`" in str(
+            fault.help
+        )
+
+
+def test_a_block_may_leave_out_what_the_file_says() -> None:
+    text = of("output x -> Unit").replace("heads: int = 2", "width: int")
+    (fault,) = (item for item in told(text) if item.code == "E0220")
+    assert "a block sees the file's params" in (fault.help or "")

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import torch
 from conftest import ROOT, Run
+from hypothesis import given
+from hypothesis import strategies as st
 from show_programs import GAN, GPT, INLINE, RESNET, UNET, seen, table
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -477,3 +479,62 @@ train {
     assert facts is not None
     ((_, said),) = facts.steps[0].terms
     assert said == "mean((y - near) ** 2) - 0.1 * mean((y - far) ** 2)"
+
+
+# ── sizes under what divides them ────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("size", "whole", "said"),
+    [
+        (8 * floor_divide(symbol("H") + 7, 8), {"H": 8}, "H"),
+        (floor_divide(symbol("H") + 1, 2), {"H": 8}, "H // 2"),
+        (2 * floor_divide(symbol("H"), 4), {"H": 8}, "H // 2"),
+        (3 * floor_divide(symbol("H"), 2), {"H": 2}, "3 * (H // 2)"),
+        (floor_divide(symbol("H"), 2) * floor_divide(symbol("W"), 2), {"H": 2, "W": 2},
+         "(H // 2) * (W // 2)"),
+        (4 * floor_divide(symbol("H"), 2) * floor_divide(symbol("W"), 2), {"H": 2, "W": 2},
+         "H * W"),
+        (floor_divide(symbol("H"), 3), {"H": 8}, "H // 3"),
+        (floor_divide(symbol("H") - 1, 2) + 1, {"H": 2}, "H // 2"),
+        (floor_divide(symbol("T") + 1, 2), {"H": 2}, "(T + 1) // 2"),
+    ],
+)  # fmt: skip
+def test_a_size_is_told_under_what_divides_it(size: Size, whole: dict[str, int], said: str) -> None:
+    assert str(words.divided(size, whole)) == said
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([2, 3, 4]), st.integers(0, 3), st.integers(1, 4)), max_size=4
+    ),
+    st.sampled_from([2, 4, 8, 12, 24]),
+    st.integers(1, 9),
+    st.integers(1, 9),
+)
+def test_a_size_told_under_what_divides_it_is_the_same_size(
+    steps: list[tuple[int, int, int]], whole: int, times: int, others: int
+) -> None:
+    size: Size = symbol("H")
+    for divisor, offset, factor in steps:
+        size = floor_divide(size + offset, divisor) * factor * symbol("W")
+    told = words.divided(size, {"H": whole})
+    numbers: dict[str, Size] = {"H": whole * times, "W": others}
+    assert evaluate(told, numbers) == evaluate(size, numbers)
+
+
+def test_show_says_sizes_under_where_and_settings_by_name(tmp_path: Path) -> None:
+    text = """spec 1
+
+model Net {
+  input x: float[N, 3, H, W] where H % 8 == 0, W % 8 == 0
+  y = x -> a: Conv2d(4, 3, stride=2, padding=1) -> b: Conv2d(8, 3, stride=2, padding=1)
+  y = y -> c: Upsample(scale_factor=4) -> permute(0, 2, 3, 1) -> d: LayerNorm(eps=1e-6)
+  output y -> e: Dropout(0.2)
+}
+"""
+    (model,) = seen(text, tmp_path).models
+    shown = lines(model)
+    assert "[N, 4, H // 2, W // 2]" in shown["a"] and "[N, 8, H // 4, W // 4]" in shown["b"]
+    assert "[N, 8, H, W]" in shown["c"]
+    assert "LayerNorm(eps=1e-06)" in shown["d"] and "Dropout(0.2)" in shown["e"]

@@ -9,6 +9,7 @@ from specc import front
 from specc.harness.cases import matrix
 from specc.harness.cases.golden_folder import golden_folder
 from specc.harness.goldens import golden, staleness, stored
+from specc.harness.goldens import said as in_words
 from specc.harness.goldens.golden_schema import Row
 
 SPEC = """spec 1
@@ -142,3 +143,83 @@ def test_the_zoos_own_goldens_differ_in_nothing_that_has_a_name() -> None:
             assert found == ["what the spec computes has changed"], (path, found)
             compared += 1
     assert compared
+
+
+# ── what the spec says in words ──────────────────────────────────────────────────────────────────
+
+WORDS = """spec 1
+
+block Unit {
+  input x: float[N, D]
+  init zeros_ on *.bias
+  output x -> inner: Linear(D)
+}
+
+model Net {
+  input x: float[N, 8]
+  h = x -> fc: Linear(16) -> relu -> unit: Unit
+  y = h -> head: Linear(3)
+  init normal_(std=0.02) on head.weight
+  output y
+}
+
+train {
+  input label: index(3)[N]
+  fit = CrossEntropyLoss(y, label)
+  small = y ** 2
+  loss = fit + 0.01 * mean(small)
+  regularize L2(1e-4) on *.weight
+  clip GradNorm(1.0)
+  optimizer SGD(lr=0.1)
+  metric Accuracy(y, label)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("0.01 *", "0.02 *",
+         ["`loss` was `fit + 0.01 * mean(small)` and is `fit + 0.02 * mean(small)`"]),
+        ("label)\n  small", "label, label_smoothing=0.1)\n  small",
+         ["`fit` was `CrossEntropyLoss(y, label)` and is"
+          " `CrossEntropyLoss(y, label, label_smoothing=0.1)`"]),
+        ("y ** 2", "abs(y)", ["`small` was `y ** 2` and is `abs(y)`"]),
+        ("std=0.02", "std=0.03", ["`init` was `normal_(std=0.02) on head.weight` and is"
+                                  " `normal_(std=0.03) on head.weight`"]),
+        ("normal_(std=0.02) on head", "normal_(std=0.02) on fc",
+         ["`init` was `normal_(std=0.02) on head.weight` and is `normal_(std=0.02) on fc.weight`"]),
+        ("  init normal_(std=0.02) on head.weight\n", "",
+         ["`init normal_(std=0.02) on head.weight` is gone"]),
+        ("  init zeros_", "  init ones_",
+         ["`init` was `zeros_ on *.bias` and is `ones_ on *.bias`"]),
+        ("L2(1e-4)", "L2(1e-3)",
+         ["`regularize` was `L2(0.0001) on *.weight` and is `L2(0.001) on *.weight`"]),
+        ("GradNorm(1.0)", "GradValue(1.0)", ["`clip` was `GradNorm(1)` and is `GradValue(1)`"]),
+        ("-> relu", "-> gelu", ["`h` was `unit(relu(fc(x)))` and is `unit(gelu(fc(x)))`"]),
+        ("output x -> inner", "output 2.0 * x -> inner",
+         ["`output` was `inner(x)` and is `inner(2 * x)`"]),
+    ],
+)  # fmt: skip
+def test_what_no_number_shows_is_named_in_words(old: str, new: str, told: list[str]) -> None:
+    before, _, _ = front.check_text(WORDS)
+    assert old in WORDS
+    now, found, _ = front.check_text(WORDS.replace(old, new))
+    assert before is not None and now is not None, found
+    said = in_words.said(before)
+    assert staleness.changed(now, {}, {}, [], said) == told
+    assert staleness.changed(before, {}, {}, [], said) == ["what the spec computes has changed"]
+    # A golden of an older format says nothing.
+    assert staleness.changed(now, {}, {}, [], {}) == ["what the spec computes has changed"]
+
+
+def test_what_is_said_is_bounded() -> None:
+    lines = "\n".join(f"  v{k} = x + {k}.0" for k in range(2000))
+    deep = " + ".join(["exp(x)"] * 500)
+    text = f"spec 1\n\nmodel Net {{\n  input x: float[N, 8]\n{lines}\n  y = {deep}\n"
+    total = " + ".join(f"v{k}" for k in range(0, 2000, 40))
+    program, found, _ = front.check_text(f"{text}  output y + {total}\n}}\n")
+    assert program is not None, found
+    said = in_words.said(program)
+    assert 0 < len(said) <= 300
+    assert max(map(len, (*said, *said.values()))) <= 400

@@ -70,9 +70,14 @@ METRIC_NAMES: Final[Mapping[str, str]] = {
     **dict.fromkeys("MSE mse mean_squared_error".split(), "MeanSquaredError"),
     "MAPE": "MeanAbsolutePercentageError", "R2": "R2Score", "r2_score": "R2Score",
     "PSNR": "PeakSignalNoiseRatio", "SSIM": "StructuralSimilarityIndexMeasure",
-    "IoU": "JaccardIndex", "MCC": "MatthewsCorrCoef", "matthews_corrcoef": "MatthewsCorrCoef",
+    "IoU": "JaccardIndex", "mIoU": "JaccardIndex", "MeanIoU": "JaccardIndex",
+    "MCC": "MatthewsCorrCoef", "matthews_corrcoef": "MatthewsCorrCoef",
     "precision_score": "Precision", "recall_score": "Recall",
 }  # fmt: skip
+_ROOT: Final = "it is the root of another: write `MeanSquaredError(y, wanted, squared=false)`"
+METRIC_FORMS: Final[Mapping[str, str]] = {
+    **dict.fromkeys("RMSE rmse RootMeanSquaredError root_mean_squared_error".split(), _ROOT),
+}
 PENALTY_NAMES: Final[Mapping[str, str]] = {
     "Lasso": "L1", "l1_loss": "L1", "Ridge": "L2", "weight_decay": "L2", "WeightDecay": "L2",
     "l1_l2": "ElasticNet", "L1L2": "ElasticNet", "orthogonal": "Orthogonal",

@@ -77,7 +77,10 @@ def asked(program: ir.Program) -> dict[str, tuple[ir.Condition, ...]]:
     for module in (*program.models, *(() if whole is None else (whole,))):
         stated = module.conditions
         if train is not None and whole is None and module.name == train.model:
-            stated = ir.joined((*stated, *train.conditions))
+            # What the model asks for already is told where it does.
+            own = {(item.left, item.relation, item.right): item for item in stated}
+            both = ir.joined((*stated, *train.conditions))
+            stated = tuple(own.get((item.left, item.relation, item.right), item) for item in both)
         conditions = _distinct(stated, module.values)
         if conditions:
             found[module.name] = conditions

@@ -7,6 +7,7 @@ terminal or a drawing, which is done where it is printed.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from math import gcd, lcm
 from types import NoneType
 
 from specc import ir
@@ -19,19 +20,58 @@ from specc.sizes import (
     Power,
     Quotient,
     Size,
+    as_remainder,
     evaluate,
     extreme,
     floor_divide,
     power,
     symbol,
+    symbols,
 )
 
 HOLE = "·"  # where the tensor goes in ``0.5 * ·``
 
 
-def shape(sizes: Iterable[Size]) -> str:
-    """``[N, 3, H // 2, W // 2]``."""
-    return f"[{', '.join(str(tidy(size)) for size in sizes)}]"
+def shape(sizes: Iterable[Size], whole: Mapping[str, int] | None = None) -> str:
+    """``[N, 3, H // 2, W // 2]``; ``whole`` are numbers that divide sizes, by name."""
+    return f"[{', '.join(str(divided(size, whole or {})) for size in sizes)}]"
+
+
+def multiples(conditions: Iterable[ir.Condition], values: Mapping[str, Size]) -> dict[str, int]:
+    """The numbers that ``conditions`` say divide sizes, by name: 8 of H where ``H % 8 == 0``."""
+    found: dict[str, int] = {}
+    for condition in conditions:
+        rest = as_remainder(condition.left)
+        if rest is None or condition.relation != "==" or condition.right != 0:
+            continue
+        size, divisor = rest[0], evaluate(rest[1], values)
+        if isinstance(divisor, int) and divisor > 1 and size == symbol(str(size)):
+            found[str(size)] = lcm(found.get(str(size), 1), divisor)
+    return found
+
+
+def divided(size: Size, whole: Mapping[str, int]) -> Size:
+    """``size`` as short as it is where ``whole`` divide: of ``8 * ((H + 7) // 8)`` H, where 8
+    divides it."""
+    plain = tidy(size)
+    if isinstance(plain, int) or whole.keys().isdisjoint(symbols(plain)):
+        return plain
+    parts = tidy(evaluate(plain, {name: number * symbol(name) for name, number in whole.items()}))
+    total: Size = 0
+    for monomial, factor in parts.terms if isinstance(parts, Poly) else (((), parts),):
+        product: Size = 1
+        for atom in monomial:
+            if isinstance(atom, str) and atom in whole:
+                # H stands for what is left of it, of which there are ``factor``.
+                shared = gcd(factor, whole[atom])
+                factor //= shared
+                product *= floor_divide(symbol(atom), whole[atom] // shared)
+            elif isinstance(atom, str):
+                product *= symbol(atom)
+            else:
+                return plain  # a quotient is left: it is no shorter so
+        total += factor * product
+    return total
 
 
 def tidy(size: Size) -> Size:
@@ -125,7 +165,7 @@ def call(called: str, arguments: ir.Arguments, row: Row | None, sizes: Mapping[s
             and argument is not None
             and not argument.keyword_only
             and order[len(written)] == name
-            and (argument.required or (not written and isinstance(row, LayerRow)))
+            and (argument.required or (not written and _may_stand_alone(row, name)))
             and (argument.required or not isinstance(value, (bool, str)))
         )
         if argument is not None and argument.variadic and isinstance(value, tuple):
@@ -134,6 +174,11 @@ def call(called: str, arguments: ir.Arguments, row: Row | None, sizes: Mapping[s
             text = literal(value, sizes)
             written.append(text if positional else f"{name}={text}")
     return f"{called}({', '.join(written)})" if written else called
+
+
+def _may_stand_alone(row: Row | None, name: str) -> bool:
+    """Whether the setting ``name`` of a layer has no name where a spec says it: `Dropout(0.1)`."""
+    return isinstance(row, LayerRow) and name in row.unnamed[-1]
 
 
 def _default(argument: Argument, value: ir.Operand, sizes: Mapping[str, Size]) -> bool:

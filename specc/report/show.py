@@ -118,6 +118,7 @@ def _below(
 
 def _row(name: str, entry: Entry, view: ModelView, level: int) -> tuple[str, ...]:
     results = entry.results
+    whole = words.multiples(view.conditions, view.model.values)
     if entry.kind == "container" and entry.children:
         results = entry.children[-1].results  # a row of layers gives what its last one gives
     parameters = f"{entry.costs.parameters:,}" if entry.costs.parameters else "-"
@@ -135,7 +136,7 @@ def _row(name: str, entry: Entry, view: ModelView, level: int) -> tuple[str, ...
     return (
         "  " * level + visible(name),
         text if entry.calls or entry.kind in ("container", "model") else f"{text} (not called)",
-        ", ".join(visible(words.shape(result.shape)) for result in results) or "-",
+        ", ".join(visible(words.shape(result.shape, whole)) for result in results) or "-",
         ", ".join(words.shape(result.numbers) for result in results) if view.sizes else "",
         parameters,
         number(entry.costs.multiply_adds) if entry.costs.multiply_adds else "-",

@@ -214,9 +214,12 @@ def _define(tree: ast.SpecFile, scope: Graph) -> None:
             names = set(scope.env)
             for parameter in item.parameters if item.kind == "block" else ():
                 if parameter.name in names:
+                    of_file = parameter.name in scope.env
                     scope.error(
                         "E0220", f"`{parameter.name}` is a param already, which this would hide",
-                        parameter.span, "give one another name",
+                        parameter.span,
+                        "give one another name, or leave this out: a block sees the file's params"
+                        if of_file else "give one another name",
                     )  # fmt: skip
                 names.add(parameter.name)
                 _check_parameter(parameter, scope)

@@ -12,6 +12,7 @@ from typing import Final, Literal
 from specc import ir
 from specc.catalog import CLIPS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULERS
 from specc.catalog.elsewhere import (
+    METRIC_FORMS,
     METRIC_NAMES,
     OPTIMIZER_NAMES,
     PENALTY_NAMES,
@@ -460,7 +461,9 @@ def find_row(
             None if name in PUBLISHED else nearest(name, table)
         )
         close = close if close in table else None
-        otherwise = of_another_kind(name, what) or left_out(name) or listed(table)
+        form = METRIC_FORMS.get(name) if what == "metric" else None
+        close = None if form is not None else close
+        otherwise = form or of_another_kind(name, what) or left_out(name) or listed(table)
         collector.error(
             "E0405",
             f"there is no {what} called `{name}`",

@@ -99,7 +99,7 @@ def _report(graph: Graph, condition: ir.Condition, inputs: Sequence[ast.Input]) 
         TIE,
         f"this holds only where {equality}{value}, and {open_}",
         condition.span,
-        _advice(equality, _holder(inputs, unknown)),
+        _of_a_model(graph, unknown) or _advice(equality, _holder(inputs, unknown)),
         (condition.reason, *_uses(condition)),
     )
 
@@ -141,6 +141,20 @@ def _advice(equality: str, holder: ast.Input | None) -> str:
     conditions = ", ".join([*map(written, holder.conditions), equality])
     line = f"input {holder.name}: {written(holder.type)} where {conditions}"
     return f"if that is meant, state it: `{line}`"
+
+
+def _of_a_model(graph: Graph, names: Sequence[str]) -> str | None:
+    """The help where `train` takes the param of a model that it calls for one that it sees."""
+    if graph.kind != "train":
+        return None
+    for model, params in graph.library.arguments.items():
+        for param in params:
+            if param.name in names:
+                return (
+                    f"`{param.name}` is a param of {model}, which `train` does not see: move it"
+                    f" above the models, `param {param.name}: {param.type} = {param.value}`"
+                )
+    return None
 
 
 def _uses(condition: ir.Condition) -> tuple[str, ...]:

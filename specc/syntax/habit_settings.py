@@ -44,8 +44,18 @@ def tell_quoted_selector(line: Line, match: re.Match[str]) -> Finding:
 
 
 def tell_parameters(line: Line, match: re.Match[str]) -> Finding:
-    """``on model.parameters()``."""
+    """``on model.parameters()``, ``on Critic.parameters()``."""
     start, end = line.place(match, "whole")
+    words = re.findall(r"\w+", match["whole"])[1:-1]
+    while words and words[0] in ("self", "model", "net", "module"):
+        words.pop(0)
+    if words:
+        path = ".".join(words)
+        said = f"on {path}" if words[0][0].isupper() else f"on {path}.*"
+        return line.finding(
+            match, "whole", "`on` selects parameters by their names", f"write `{said}`",
+            edits=((start, end, said),),
+        )  # fmt: skip
     return line.finding(
         match, "whole", "`on` selects parameters by their names",
         "take it away, for all parameters, or write `on *.weight`", edits=((start, end, ""),),

@@ -166,7 +166,7 @@ def _hint(token: Token, text: str) -> str | None:
     if token.type == "_COMMA" and "->" in line:
         return "stages follow each other by `->`; several values stand in parentheses: `(a, b)`"
     if token.type == "EQUAL" and re.match(r"\s*(model|block|param)\b", line):
-        return "a param has a type: `k: int = 3`"
+        return _typed_param(line, text[token.end_pos or 0 :])
     named = re.match(r"\s*output\s+(\w+)\s*$", line)
     if token.type == "EQUAL" and named:
         return f"name it on a line of its own, `{named[1]} = ...`, then say `output {named[1]}`"
@@ -179,6 +179,23 @@ def _hint(token: Token, text: str) -> str | None:
     if token.type == "NAME" and re.search(r"\b(True|False|None)$", str(token)):
         return f"write `{str(token).lower()}`"
     return None
+
+
+def _typed_param(line: str, behind: str) -> str:
+    """How a param is written whose type is left out, by the name and the value that it has."""
+    name = re.search(r"(\w+)$", line)
+    value = re.match(r'\s*("[^"\n]*"|\([^()\n]*\)|[\w.+-]+)\s*(?=[,)#\n]|$)', behind)
+    kinds = {
+        "int": r"[+-]?\d+", "float": r"[+-]?(\d+\.\d*|\.\d+|\d+(\.\d*)?e[+-]?\d+)",
+        "bool": "true|false|True|False", "str": r'"[^"]*"', "tuple": r"\(.*,.*\)",
+        "layer": "[A-Z]\\w*",
+    }  # fmt: skip
+    said = value[1] if value is not None else ""
+    kind = next((kind for kind, form in kinds.items() if re.fullmatch(form, said)), None)
+    if name is None or kind is None:
+        return "a param has a type: `k: int = 3`"
+    said = said.lower() if kind == "bool" else said
+    return f"a param has a type: `{name[1]}: {kind} = {said}`"
 
 
 def _form(text: str, place: int) -> str | None:

@@ -5,6 +5,8 @@ Labels stay labels and pixels stay pixels through a rearrangement.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes import bounds
 from specc.catalog.shapes.common import (
@@ -24,6 +26,7 @@ from specc.catalog.shapes.common import (
     rearranged,
 )
 from specc.ir import ResultType, TensorType
+from specc.ir.relations import never_zero
 from specc.sizes import Size
 
 
@@ -206,10 +209,25 @@ def concatenated(call: Call) -> TensorType:
                         "E0302",
                         f"{call.name} along dimension {place}: {types[0]} and {other} differ in "
                         f"dimension {dim}, {one} and {two}",
+                        help=_along(call, types, place),
                     ),
                 )
         total = total + other.shape[place]
     return together(types, (*types[0].shape[:place], total, *types[0].shape[place + 1 :]))
+
+
+def _along(call: Call, types: Sequence[TensorType], place: int) -> str | None:
+    """What to write where ``types`` are joined along ``place`` and differ in another dimension
+    alone: as channels do, where no dimension was said."""
+    rows = zip(*(type_.shape for type_ in types), strict=False)
+    differ = [
+        dim
+        for dim, sizes in enumerate(rows)
+        if any(never_zero(call.value(one) - call.value(sizes[0])) for one in sizes[1:])
+    ]
+    if len(differ) != 1 or differ[0] == place:
+        return None
+    return f"write `dim={differ[0]}`, along which they may differ"
 
 
 def stacked(call: Call) -> TensorType:

@@ -25,6 +25,7 @@ from specc.harness.floors.per_layer_floor import AloneFloor
 from specc.harness.goldens import soundness, staleness, stored
 from specc.harness.goldens.fingerprint import fingerprint
 from specc.harness.goldens.golden_formats import FORMAT
+from specc.harness.goldens.said import said
 from specc.harness.goldens.storage import present, replace_folder
 from specc.harness.goldens.stored import Leaf
 from specc.harness.numbers.noise import VERSION as GENERATOR_VERSION
@@ -179,6 +180,7 @@ def _json(program: Program, golden: Golden) -> str:
         "spec": fingerprint(program),
         "model": program.subject().name,
         "params": _params(program),
+        "said": said(program),
         "case": {
             "sizes": dict(case.sizes),
             "seed": case.seed,
@@ -286,7 +288,9 @@ def _check_fresh(header: Header, program: Program, case: Case, bless: str) -> No
     # What the spec says comes first: other steps may follow from another optimizer.
     changed = []
     if header.spec != fingerprint(program):
-        changed += staleness.changed(program, _params(program), header.params, header.tensors)
+        changed += staleness.changed(
+            program, _params(program), header.params, header.tensors, header.said
+        )
     now = {
         "sizes": dict(case.sizes),
         "seed": case.seed,

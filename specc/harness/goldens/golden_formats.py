@@ -35,11 +35,19 @@ def _has_no_digest(raw: dict[str, Any]) -> dict[str, Any]:
     return {**raw, "digest": ""}
 
 
+def _does_not_say_itself(raw: dict[str, Any]) -> dict[str, Any]:
+    """Format 5 keeps what the spec says of its losses and inits; before it numbers alone tell."""
+    if "said" in raw:
+        raise ValueError("format 4 has no 'said'")
+    return {**raw, "said": {}}
+
+
 # The step that leads away from each format that there has been.
 STEPS: dict[int, Step] = {
     1: _says_how_floors_were_found,
     2: _has_no_layer_by_itself,
     3: _has_no_digest,
+    4: _does_not_say_itself,
 }
 FORMAT = len(STEPS) + 1
 # The first format with a digest.

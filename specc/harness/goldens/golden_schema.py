@@ -76,6 +76,8 @@ class Header(_Strict):
     model: _Name
     params: dict[_Name, str]
     case: CaseRow
+    # What the spec says of its losses, inits and values; empty where an older format had none.
+    said: dict[_Name, Annotated[str, Field(max_length=500)]]
     samples: dict[_Name, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     observation: int
     method: int

@@ -14,6 +14,8 @@ from typing import Final
 from specc import ir
 from specc.catalog import OPTIMIZERS
 from specc.harness.goldens.golden_schema import Row
+from specc.harness.goldens.said import differences as differences_in_words
+from specc.harness.goldens.said import said as now_said
 from specc.harness.goldens.stale_names import differences, few, renamed
 
 _LAYER: Final = re.compile(r"[^/]+/layer/([A-Za-z_][\w.]*)")
@@ -22,10 +24,11 @@ _OPTION: Final = re.compile(r"option/(?:\w+/)?group0/([\w.]+)")
 
 
 def changed(
-    program: ir.Program, params: Mapping[str, str], before: Mapping[str, str], rows: Iterable[Row]
-) -> list[str]:
-    """What the spec says otherwise than when its golden was made, which has ``rows`` and the params
-    ``before``; ``params`` are those of now."""
+    program: ir.Program, params: Mapping[str, str], before: Mapping[str, str], rows: Iterable[Row],
+    said: Mapping[str, str] | None = None,
+) -> list[str]:  # fmt: skip
+    """What the spec says otherwise than when its golden was made, which has ``rows``, the params
+    ``before`` and what the spec ``said`` then; ``params`` are those of now."""
     found = [
         f"param {name} was {value} and is {params.get(name, 'gone')}"
         for name, value in before.items()
@@ -36,6 +39,9 @@ def changed(
         *_layers(program, rows), *_parameters(program, rows), *_optimizer(program, rows),
         *differences(program, rows),
     ]  # fmt: skip
+    in_words = list(differences_in_words(said or {}, now_said(program), alone=not (named or found)))
+    # What a name that went or came is in says no more.
+    named += [text for text in in_words if text not in named]
     if named:
         return [*found, *named]
     return found or ["what the spec computes has changed"]

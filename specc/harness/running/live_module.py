@@ -30,6 +30,10 @@ _DRAWING = frozenset(
 )
 
 
+# Of the names that a source has otherwise than the spec.
+_SHOWN = 4
+
+
 class RunFailed(Exception):
     """The run stopped: ``place`` is the stage (``build``, ``step0``, ``eval``), ``message`` why."""
 
@@ -143,10 +147,10 @@ def _load(into: dict[str, Tensor], values: dict[str, Tensor], what: str) -> None
     missing = [name for name in values if name not in into]
     extra = [name for name in into if name not in values]
     if missing or extra:
-        text = "; ".join(
-            [f"no {what} {name}" for name in missing]
-            + [f"a {what} {name} too many" for name in extra]
-        )
+        found = [f"no {what} {name}" for name in missing]
+        found += [f"a {what} {name} too many" for name in extra]
+        more = len(found) - _SHOWN
+        text = "; ".join(found[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
         raise RunFailed("build", f"the source is of another model than the spec: {text}")
     with torch.no_grad():
         for name, value in values.items():
