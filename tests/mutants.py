@@ -55,7 +55,7 @@ NOT_RUN = (
 )
 NOT_RUN += ("packaging", "readme", "pytest_plugin", "bench", "profile", "other_params", "cli")
 # Seconds: of a mutant's tests by the map, of a test file's in the map.
-BUDGET = 40.0
+BUDGET = 30.0
 MOST = 120.0
 
 
