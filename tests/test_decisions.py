@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from specc.harness.decisions import Decisions, differing_decisions, may_decide
 
