@@ -18,9 +18,11 @@ import gc
 import os
 import random
 import re
+import resource
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -54,8 +56,10 @@ NOT_RUN = (
     "multiply",
 )
 NOT_RUN += ("packaging", "readme", "pytest_plugin", "bench", "profile", "other_params", "cli")
-# Seconds: of a mutant's tests by the map, of a test file's in the map.
-BUDGET = 30.0
+# Tests of a file that run before another file has its turn.
+SOME = 6
+# Seconds of a core for a mutant's tests, and on a clock for a test file's in the map.
+BUDGET = 8.0
 MOST = 120.0
 
 
@@ -133,11 +137,8 @@ class Session:
         reached = {test: each for test, each in reached.items() if test in items}
         everything = [m for path in mutated(options.room) for m in mutants_of(path)]
         everything = [mutant for mutant in everything if options.only in str(mutant)]
-        chosen = sorted(
-            random.Random(options.seed).sample(
-                range(len(everything)), min(options.sample, len(everything))
-            )
-        )
+        draw = random.Random(options.seed)
+        chosen = draw.sample(range(len(everything)), min(options.sample, len(everything)))
         counts = {"killed": 0, "survived": 0, "unreached": 0}
         for k in chosen:
             mutant = everything[k]
@@ -145,7 +146,7 @@ class Session:
             result = tried(mutant, tests)
             counts[result.split()[0]] += 1
             text = str(mutant).replace(f"{ROOT}/", "")
-            print(f"{result.split()[0]:9} {text}  [{result}, {len(tests)} tests]", flush=True)
+            print(f"{result.split()[0]:9} {text}  [{result}; {len(tests)} tests]", flush=True)
         total = sum(counts.values())
         share = counts["killed"] / total if total else 1.0
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -156,8 +157,8 @@ class Session:
 
 
 def tests_of(mutant: Mutant, reached: Mapping[str, Reached]) -> list[str]:
-    """Tests that reach the mutant, those beside its module's name first, then the quickest, to
-    ``BUDGET`` seconds."""
+    """Tests that reach the mutant, in the order in which they are run: those beside its module's
+    name first, then some of each file, the quickest first."""
     where = {str(mutant.path): {*range(mutant.first, mutant.last + 1)}}
     if mutant.names:
         where = readers(mutant)
@@ -167,13 +168,19 @@ def tests_of(mutant: Mutant, reached: Mapping[str, Reached]) -> list[str]:
         if any(not numbers.isdisjoint(each.lines.get(file, ())) for file, numbers in where.items())
     ]
     beside = f"tests/test_{mutant.path.stem}"
-    found.sort(key=lambda test: (beside not in test, reached[test].seconds))
-    left, kept = BUDGET, []
+    # The first test of a file makes what its fixtures share: whichever of them runs pays for it.
+    shared: dict[str, float] = {}
+    for test, each in reached.items():
+        shared.setdefault(test.split("::")[0], each.seconds)
+    found.sort(key=lambda test: reached[test].seconds)
+    before: Counter[str] = Counter()
+    order = []
     for test in found:
-        left -= reached[test].seconds
-        if left > 0:
-            kept.append(test)
-    return kept
+        file = test.split("::")[0]
+        cost = max(reached[test].seconds, shared[file])
+        order.append((not file.startswith(beside), before[file] // SOME, cost, test))
+        before[file] += 1
+    return [test for *_, test in sorted(order)]
 
 
 def readers(mutant: Mutant) -> dict[str, set[int]]:
@@ -210,30 +217,43 @@ def _loads(node: ast.AST) -> set[str]:
 
 
 def tried(mutant: Mutant, tests: Sequence[pytest.Item]) -> str:
+    """What became of the mutant, and which test killed it."""
     if not tests:
         return "unreached"
+    told, tell = os.pipe()
 
     def run() -> int:
         put(mutant)
         session = tests[0].session
+        start = time.process_time()
         for item, following in zip(tests, [*tests[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.testsfailed:
+                os.write(tell, item.nodeid[-2000:].encode())
                 return 1
+            if time.process_time() - start > BUDGET:
+                break
         return 0
 
-    rc = forked(run, 60 + 3 * BUDGET)
-    return {0: "survived", None: "killed by time"}.get(rc, "killed")
+    rc = forked(run, 60.0)
+    os.close(tell)
+    with os.fdopen(told, "rb") as file:
+        killer = file.read().decode(errors="replace")
+    if rc == 0:
+        return "survived"
+    return f"killed by {killer or 'time' if rc is None else killer or f'a stop, {rc}'}"
 
 
 def forked(job: Callable[[], int], most: float) -> int | None:
-    """What ``job`` comes to in a fork of this process; None after ``most`` seconds."""
+    """What ``job`` comes to in a fork of this process; None after ``most`` seconds of a core, or
+    ten times as many on a clock, for one that waits."""
     sys.stdout.flush()
     child = os.fork()
     if not child:
         rc = 3
         try:
             os.setsid()
+            resource.setrlimit(resource.RLIMIT_CPU, (int(most), int(most) + 5))
             nowhere = os.open(os.devnull, os.O_WRONLY)
             sys.stdout = sys.__stdout__ = open(os.devnull, "w")
             for number in (1, 2):
@@ -241,12 +261,13 @@ def forked(job: Callable[[], int], most: float) -> int | None:
             rc = job()
         finally:
             os._exit(rc)
-    end = time.monotonic() + most
+    end = time.monotonic() + 10 * most
     pause = 0.005
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            rc = os.waitstatus_to_exitcode(status)
+            return None if rc in (-signal.SIGXCPU, -signal.SIGKILL) else rc
         time.sleep(pause)
         pause = min(0.1, pause * 1.3)
     with contextlib.suppress(ProcessLookupError):
