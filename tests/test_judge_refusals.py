@@ -132,10 +132,16 @@ def blessed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Program, Path]:
     return program, root
 
 
-def in_eager(blessed: tuple[Program, Path], mode: str = "train") -> Verdict:
+def in_eager(blessed: tuple[Program, Path], mode: str = "train", target: str = "eager") -> Verdict:
     program, root = blessed
-    cell = next(each for each in cells(program, ["eager"], ["cpu"]) if each.mode == mode)
+    cell = next(each for each in cells(program, [target], ["cpu"]) if each.mode == mode)
     return judge(program, cell, root)
+
+
+def test_a_target_without_layers_is_judged_by_fewer_values(blessed: tuple[Program, Path]) -> None:
+    for mode in ("train", "eval"):
+        verdict = in_eager(blessed, mode, "torchscript")
+        assert verdict.passed and 0 < verdict.compared < in_eager(blessed, mode).compared
 
 
 def test_the_first_bad_value_has_a_right_one_before_it(
@@ -155,6 +161,7 @@ def test_the_first_bad_value_has_a_right_one_before_it(
     assert verdict.located[0] == (
         f"the last value before it is right: step0/layer/hidden, {blessed[0].file}:5"
     )
+    assert any(line.startswith("in float64") for line in verdict.located[1:])
 
 
 def test_a_bad_first_value_or_gradient_has_none_before_it(

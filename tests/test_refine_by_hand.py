@@ -138,6 +138,14 @@ def test_float64_that_is_another_computation_is_found() -> None:
     assert name == FREE and message.startswith("without hooks, as users run it, in float64, off")
 
 
+def test_float64_may_be_off_by_as_much_as_is_allowed() -> None:
+    leaf = Leaf(item(OUTPUT, 1.0), {"float32": Floor(1e-3, 0.5)})
+    wide = replace(golden(), leaves=(leaf,))
+    assert allowed_in_float64(leaf) == 2.0**-28
+    assert of_float64(wide, [item(OUTPUT, 1 + 2.0**-28)]) == []
+    assert of_float64(wide, [item(OUTPUT, 1 + 2.0**-27)]) != []
+
+
 def test_float64_without_hooks_is_told_where_it_is_right_with_them() -> None:
     def found(*items: Observation) -> list[str]:
         return [name for name, _, _ in of_float64(golden(OUTPUT, "eval/output/z"), items)]
