@@ -144,16 +144,21 @@ def test_only_the_jumps_that_the_other_log_has_and_of_its_shape_are_turned() -> 
     assert not first.all() and second.all()
 
 
-def test_an_image_s_pool_without_a_batch_is_turned() -> None:
-    for shape in ((1, 2, 2), (1, 1, 2, 2), (1, 1, 2, 2, 2)):
-        image = torch.rand(shape, dtype=torch.float64)
-        pool = F.max_pool3d if len(shape) == 5 else F.max_pool2d
-        with Decisions() as log:
-            pool(image, 2, return_indices=True)
-        other = [torch.full_like(log.log[0], int(image.flatten().argmin()))]
-        with Decisions(other):
-            value, places = pool(image, 2, return_indices=True)
-        assert float(value) == float(image.min()) and torch.equal(places, other[0])
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("before", [(), (3,), (2, 3)])
+def test_a_pool_is_turned_with_and_without_a_batch(dimensions: int, before: tuple[int]) -> None:
+    if not before:
+        before = (1,)
+    image = torch.rand(*before, *(2,) * dimensions, dtype=torch.float64)
+    pool = F.max_pool2d if dimensions == 2 else F.max_pool3d
+    with Decisions() as log:
+        pool(image, 2, return_indices=True)
+    least = image.flatten(-dimensions).argmin(-1)
+    other = [least.view_as(log.log[0])]
+    with Decisions(other):
+        value, places = pool(image, 2, return_indices=True)
+    expected = image.flatten(-dimensions).amin(-1)
+    assert torch.equal(value, expected.view_as(value)) and torch.equal(places, other[0])
 
 
 def test_differences_are_counted_by_element() -> None:
