@@ -48,7 +48,7 @@ def test_files_of_one_name_are_told_apart_and_others_are_not(tmp_path: Path) -> 
     assert mark(here) == "net.spec:7"
     source = emit(program)
     # The loss's lines stand among the step's own.
-    assert "part/net.spec:6" in source and f"{tmp_path.name}/net.spec:11" in source
+    assert "part/net.spec:6" in source and f"{tmp_path.name}/net.spec:12" in source
 
 
 def test_files_of_several_names_keep_them(tmp_path: Path) -> None:
