@@ -185,3 +185,15 @@ def test_a_verdict_counts_what_it_compared_and_the_time_it_took(
     verdict = in_eager(blessed)
     assert verdict.passed and verdict.compared > 10 and verdict.worst is not None
     assert 0.0 < verdict.seconds_torch <= verdict.seconds_total
+
+
+def test_a_loss_that_is_wrong_alone_has_the_output_before_it(
+    blessed: tuple[Program, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = nn.functional.mse_loss
+    monkeypatch.setattr(
+        nn.functional, "mse_loss", lambda *given, **named: 1.001 * honest(*given, **named)
+    )
+    verdict = in_eager(blessed)
+    assert verdict.findings[0].name == "step0/loss/loss"
+    assert verdict.located[0].startswith("the last value before it is right: step0/output/output")
