@@ -69,6 +69,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="part of the place, such as compare.py:93")
+    parser.add_argument("--again", type=Path, help="what was printed: try what has survived again")
+    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds of a core, of each")
     parser.add_argument("--tests", default="", help="test files, in place of all quick ones")
     parser.add_argument("--map", type=Path, default=ROOT / ".pytest_cache" / "mutants.json")
     options = parser.parse_args()
@@ -137,20 +139,37 @@ class Session:
         reached = {test: each for test, each in reached.items() if test in items}
         everything = [m for path in mutated(options.room) for m in mutants_of(path)]
         everything = [mutant for mutant in everything if options.only in str(mutant)]
+        if options.again is not None:
+            left = {
+                _anywhere(line.split("  [")[0].split(maxsplit=1)[1])
+                for line in options.again.read_text(encoding="utf-8").splitlines()
+                if line.startswith(("survived", "unreached"))
+            }
+            everything = [mutant for mutant in everything if _anywhere(_told(mutant)) in left]
         draw = random.Random(options.seed)
         chosen = draw.sample(range(len(everything)), min(options.sample, len(everything)))
         counts = {"killed": 0, "survived": 0, "unreached": 0}
         for k in chosen:
             mutant = everything[k]
             tests = [items[test] for test in tests_of(mutant, reached)]
-            result = tried(mutant, tests)
+            result = tried(mutant, tests, options.budget)
             counts[result.split()[0]] += 1
-            text = str(mutant).replace(f"{ROOT}/", "")
-            print(f"{result.split()[0]:9} {text}  [{result}; {len(tests)} tests]", flush=True)
+            print(
+                f"{result.split()[0]:9} {_told(mutant)}  [{result}; {len(tests)} tests]", flush=True
+            )
         total = sum(counts.values())
         share = counts["killed"] / total if total else 1.0
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
         print(f"{total} of {len(everything)} mutants: {said}; {share:.1%} killed", flush=True)
+
+
+def _told(mutant: Mutant) -> str:
+    return str(mutant).replace(f"{ROOT}/", "")
+
+
+def _anywhere(text: str) -> str:
+    """Without the line, which an edit above it moves."""
+    return re.sub(r":\d+:", ":", text, count=1)
 
 
 # ── which tests ──────────────────────────────────────────────────────────────────────────────────
@@ -159,6 +178,7 @@ class Session:
 def tests_of(mutant: Mutant, reached: Mapping[str, Reached]) -> list[str]:
     """Tests that reach the mutant, in the order in which they are run: those beside its module's
     name first, then some of each file, the quickest first."""
+    beside = f"tests/test_{mutant.path.stem}"
     where = {str(mutant.path): {*range(mutant.first, mutant.last + 1)}}
     if mutant.names:
         where = readers(mutant)
@@ -166,8 +186,9 @@ def tests_of(mutant: Mutant, reached: Mapping[str, Reached]) -> list[str]:
         test
         for test, each in reached.items()
         if any(not numbers.isdisjoint(each.lines.get(file, ())) for file, numbers in where.items())
+        # A constant is read by its own tests, not in a function.
+        or (mutant.names and test.startswith(beside))
     ]
-    beside = f"tests/test_{mutant.path.stem}"
     # The first test of a file makes what its fixtures share: whichever of them runs pays for it.
     shared: dict[str, float] = {}
     for test, each in reached.items():
@@ -216,7 +237,7 @@ def _loads(node: ast.AST) -> set[str]:
 # ── a mutant in a process of its own ─────────────────────────────────────────────────────────────
 
 
-def tried(mutant: Mutant, tests: Sequence[pytest.Item]) -> str:
+def tried(mutant: Mutant, tests: Sequence[pytest.Item], budget: float) -> str:
     """What became of the mutant, and which test killed it."""
     if not tests:
         return "unreached"
@@ -231,11 +252,11 @@ def tried(mutant: Mutant, tests: Sequence[pytest.Item]) -> str:
             if session.testsfailed:
                 os.write(tell, item.nodeid[-2000:].encode())
                 return 1
-            if time.process_time() - start > BUDGET:
+            if time.process_time() - start > budget:
                 break
         return 0
 
-    rc = forked(run, 60.0)
+    rc = forked(run, 60.0 + budget)
     os.close(tell)
     with os.fdopen(told, "rb") as file:
         killer = file.read().decode(errors="replace")

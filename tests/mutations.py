@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _FLIPPED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -46,10 +46,11 @@ class Mutant:
     before: str
     after: str
     names: tuple[str, ...] = ()
+    source: str = field(default="", repr=False)
 
     def tree(self) -> ast.Module:
-        """The mutated file."""
-        tree = ast.parse(self.path.read_text(encoding="utf-8"))
+        """The mutated file, as it was when the mutant was made."""
+        tree = ast.parse(self.source)
         _replaced(tree, self.node, self.way)
         return tree
 
@@ -59,7 +60,8 @@ class Mutant:
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
     """Every mutant of a file, in the order of its nodes."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
     surroundings = _surroundings(tree)
     for number, node in enumerate(ast.walk(tree)):
         around = surroundings.get(node)
@@ -74,7 +76,8 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             before, after = (ast.unparse(_head(each)) for each in (node, changed))
             if before != after:
                 last = head.end_lineno or head.lineno
-                yield Mutant(path, number, way, node.lineno, last, before, after, around.names)
+                lines = node.lineno, last
+                yield Mutant(path, number, way, *lines, before, after, around.names, source)
 
 
 @dataclass(frozen=True)
