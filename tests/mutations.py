@@ -106,8 +106,8 @@ def _surroundings(tree: ast.Module) -> dict[ast.AST, _Around]:
             for each in body:
                 visit(each, node, decides, None)
             return
-        for field, value in ast.iter_fields(node):
-            if field in ("annotation", "returns", "decorator_list", "format_spec"):
+        for part, value in ast.iter_fields(node):
+            if part in ("annotation", "returns", "decorator_list", "format_spec"):
                 continue
             for each in value if isinstance(value, list) else [value]:
                 if isinstance(each, ast.AST):
@@ -211,9 +211,9 @@ def _replaced(tree: ast.Module, number: int, way: int) -> None:
     parent = surroundings[node].parent
     assert changed is not None
     ast.copy_location(changed, node)
-    for field, value in ast.iter_fields(parent):
+    for part, value in ast.iter_fields(parent):
         if value is node:
-            setattr(parent, field, changed)
+            setattr(parent, part, changed)
         elif isinstance(value, list):
             value[:] = [changed if each is node else each for each in value]
     ast.fix_missing_locations(tree)

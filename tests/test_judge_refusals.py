@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from harness_support import mlp, plain
 from torch import nn
 
 from specc import front
+from specc.emit import emit
 from specc.harness.bless import bless
 from specc.harness.judge import implementation, judge, missing_device, unavailable
 from specc.harness.matrix import Cell, cells
@@ -18,6 +21,8 @@ from specc.harness.observe import Setting
 from specc.harness.precisions import TF32
 from specc.harness.verdict import Verdict
 from specc.ir import Program
+
+judge_module: Any = sys.modules["specc.harness.judge"]
 
 
 def a_cell(mode: str = "eval", **fields: object) -> Cell:
@@ -197,3 +202,23 @@ def test_a_loss_that_is_wrong_alone_has_the_output_before_it(
     verdict = in_eager(blessed)
     assert verdict.findings[0].name == "step0/loss/loss"
     assert verdict.located[0].startswith("the last value before it is right: step0/output/output")
+
+
+def test_cells_of_a_case_share_one_run_in_float64(
+    blessed: tuple[Program, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, root = blessed
+    ran: list[str] = []
+    honest = judge_module.exactly
+
+    def counted(*given: Any, **named: Any) -> Any:
+        ran.append(named["optimizer"])
+        return honest(*given, **named)
+
+    monkeypatch.setattr(judge_module, "exactly", counted)
+    # Another spelling, so that no earlier test has run it.
+    source = emit(program) + "\n# counted\n"
+    (cell,) = (each for each in cells(program, ["eager"], ["cpu"]) if each.mode == "train")
+    for optimizer in ("default", "default", "foreach", "for_loop", "foreach"):
+        assert judge(program, replace(cell, optimizer=optimizer), root, source).passed
+    assert ran == [""]

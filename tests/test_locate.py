@@ -281,3 +281,22 @@ def test_a_complex_value_is_right_in_float64(
     report = judged(root, "eager").report()
     assert "in float64, eager, it is right: eager in float32 computes it worse" in report
     assert "how it looks: every element times" in report
+
+
+def test_a_layer_that_rounds_in_eager_shows_its_fault_all_the_same(
+    project: Path, faulty: Callable[[Callable[[nn.Module], None]], None]
+) -> None:
+    def spoil(module: nn.Module) -> None:
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear) and layer.in_features == 6:
+                layer.register_forward_hook(lambda layer, arguments, output: 1.01 * output)
+
+    faulty(spoil)
+    # Another spelling of the source is no other meaning.
+    verdict = judged(project, "torchscript", source_of(project) + "\n# the same\n")
+    report = verdict.report()
+    assert (
+        "fc1 alone, Linear(in_features=6, out_features=8, bias=True), shows it: its out" in report
+    )
+    script = Path(verdict.located[-1].partition(": ")[2])
+    assert script.is_file() and not (script.parent / "meant.py").exists()

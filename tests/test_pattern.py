@@ -94,6 +94,8 @@ OTHERS = "other values, in no pattern, over {}"
         (LINE * (1 - 5e-4), LINE, "every element times (1 -5.00e-04)"),
         (changed(LINE, lambda t: t[2:6].mul_(3)), LINE, "only [2:6]"),
         (changed(LINE, lambda t: t[0:5].mul_(3)), LINE, OTHERS.format("62% of the elements")),
+        (LINE * -(1 + 1.5e-6), LINE, "every element times -1"),
+        (LINE * -(1 + 0.5e-6), LINE, "every element with the other sign"),
         (LINE.roll(2), LINE, "moved by 2 along dimension 0"),
         (LINE.roll(-1), LINE, "moved by -1 along dimension 0"),
         (LINE.roll(3), LINE, OTHERS.format("every element")),

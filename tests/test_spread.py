@@ -74,6 +74,7 @@ def test_a_leaf_that_some_run_lacks_is_not_observable() -> None:
 def test_what_cannot_be_compared_has_no_error() -> None:
     truth = leaf([1.0, -1.0, 2.0])
     assert error_of(truth, truth) == (0.0, 0.0)
+    assert error_of(truth, Observation("x", 1)) is None is error_of(Observation("x", 1), truth)
     assert error_of(truth, None) is None and error_of(truth, leaf([1.0, 2.0])) is None
     off = error_of(truth, leaf([1.0, -1.0, 2.5]))
     assert off == pytest.approx((0.5 / math.sqrt(6), 0.5 / math.sqrt(2)), rel=1e-12)
@@ -177,7 +178,9 @@ def test_regrouped_runs_count_apart_only_where_they_err_more() -> None:
 
 
 def test_factors_are_student_s_at_each_degree_of_freedom_that_is_tabled() -> None:
-    for freedom, quantile in ((4, 49.459), (5, 28.478), (10, 10.516), (60, 5.449), (1000, 4.922)):
+    tabled = {4: 49.459, 5: 28.478, 6: 20.048, 7: 15.767, 8: 13.257, 10: 10.516, 12: 9.085}
+    tabled |= {15: 7.903, 20: 6.927, 30: 6.119, 60: 5.449, 120: 5.158, 1000: 4.922}
+    for freedom, quantile in tabled.items():
         assert student_factor(freedom) == pytest.approx(quantile / 4.892)
         assert student_factor(freedom * 0.99) >= student_factor(freedom)
     assert student_factor(1) == student_factor(4)
