@@ -292,6 +292,8 @@ def test_a_layer_that_rounds_in_eager_shows_its_fault_all_the_same(
                 layer.register_forward_hook(lambda layer, arguments, output: 1.01 * output)
 
     faulty(spoil)
+    for left in project.rglob("meant.py"):  # of another test
+        left.unlink()
     # Another spelling of the source is no other meaning.
     verdict = judged(project, "torchscript", source_of(project) + "\n# the same\n")
     report = verdict.report()
