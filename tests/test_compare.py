@@ -206,3 +206,109 @@ def test_findings_are_in_the_order_of_the_data() -> None:
     wrong = [item(name, [2.0] * 4) for name in reversed(names)]
     result = compare(golden(*references), wrong, "float32", spot, layers=True)
     assert [finding.name for finding in result.findings] == names
+
+
+@pytest.mark.parametrize(("floors", "passes"), [(3.9, True), (4.0, True), (4.1, False)])
+def test_four_floors_are_the_most_that_pass(floors: float, passes: bool) -> None:
+    floor = 2.0**-20
+    reference = golden(item(NAME, ONES), floor=floor)
+    found = item(NAME, [1 + floors * floor] * 4)
+    result = compare(reference, [found], "float32", spot, layers=True)
+    assert (not result.findings) == passes
+
+
+def test_under_autocast_a_leaf_is_of_the_type_that_it_was_blessed_with() -> None:
+    reference = item(NAME, ONES)
+    leaf = Leaf(reference, {"float32": Floor(1e-2, 2e-2, "bfloat16")})
+    cast = replace(golden(reference), leaves=(leaf,))
+
+    def found(dtype: str) -> tuple[str, ...]:
+        seen = [item(NAME, ONES, dtype=dtype)]
+        result = compare(cast, seen, "float32", spot, layers=True)
+        return tuple(each.message for each in result.findings)
+
+    assert found("bfloat16") == ()
+    assert found("float") == ("has dtype float32, expected bfloat16",)
+
+
+@pytest.mark.parametrize(
+    ("run", "dtype"),
+    [("float16", "complex32"), ("float32", "complex64"), ("float64", "complex128")],
+)
+def test_a_complex_number_is_of_the_run_s_precision(run: str, dtype: str) -> None:
+    reference = item(NAME, ONES, dtype="complex")
+    part = replace(golden(), leaves=(Leaf(reference, {run: Floor(1e-3, 1e-3)}),))
+    for name, passes in ((dtype, True), ("complex64", dtype == "complex64"), ("float", False)):
+        seen = [item(NAME, ONES, dtype=name)]
+        assert (not compare(part, seen, run, spot, layers=True).findings) == passes
+
+
+def test_where_a_reference_is_not_finite_the_places_count() -> None:
+    reference = item(NAME, ONES, nonfinite="1 NaN: 0123456789abcdef")
+    assert judged(reference, reference).findings == ()
+    for places in ("", "1 NaN: fedcba9876543210"):
+        (finding,) = judged(reference, item(NAME, ONES, nonfinite=places)).findings
+        assert finding.what == "nonfinite"
+        assert finding.message == "holds NaN or infinity in other places than the reference"
+    (finding,) = judged(item(NAME, ONES), reference).findings
+    assert finding.message == "holds NaN or infinity, and the reference is finite"
+
+
+def test_where_settings_alone_are_compared_nothing_is_judged() -> None:
+    setting = item("option/group0/lr", [0.1], dtype="number", exact=True)
+    counts = item("eval/output/y", [1.0, 2.0], dtype="int64", exact=True)
+    value = item("eval/output/z", ONES)
+
+    def result(*items: Observation) -> Comparison:
+        return compare(golden(*items), items, "float32", spot, layers=True)
+
+    assert result().nothing and result(setting).nothing
+    assert (result(setting).compared, result(setting).settings) == (1, 1)
+    assert not result(setting, counts).nothing and not result(value).nothing
+    assert (result(setting, counts, value).compared, result(setting, counts).settings) == (3, 1)
+
+
+def test_a_wrong_setting_was_compared() -> None:
+    setting = item("option/group0/lr", [0.1], dtype="number", exact=True)
+    result = judged(setting, replace(setting, values=torch.tensor([0.2], dtype=torch.float64)))
+    assert result.findings and result.compared == 1
+
+
+def test_what_is_extra_has_a_value_and_the_golden_knew_all() -> None:
+    seen = [item(NAME, None), item("option/group0/lr", [0.1], dtype="number", exact=True)]
+    assert compare(golden(), seen, "float32", spot, layers=True).findings == ()
+    seen = [item(NAME, ONES)]
+    assert compare(golden(), seen, "float32", spot, layers=True).findings
+    older = replace(golden(), partial=True)
+    assert compare(older, seen, "float32", spot, layers=True).findings == ()
+
+
+def test_numbers_within_their_tolerance_are_the_same_numbers() -> None:
+    kept = item("step0/state/eta/fc.weight", [0.0, 0.1], dtype="number", exact=True)
+    near = replace(kept, values=torch.tensor([0.0, 0.1 * (1 + 1e-8)], dtype=torch.float64))
+    assert judged(kept, near).findings == ()
+    off = replace(kept, values=torch.tensor([0.0, 0.1 * (1 + 1e-5)], dtype=torch.float64))
+    assert judged(kept, off).findings[0].message == "1 of 2 entries differ"
+
+
+def test_the_message_of_one_number_says_both() -> None:
+    loss = item("step0/loss/loss", [2.0])
+    (finding,) = judged(loss, item("step0/loss/loss", [2.5])).findings
+    assert finding.message.endswith(": is 2.5, expected 2")
+    (finding,) = judged(item(NAME, [2.0, 2.0]), item(NAME, [2.5, 2.5])).findings
+    assert finding.message.endswith(": rms 2.5, expected 2")
+
+
+def test_the_worst_error_is_told_of_what_passes_too() -> None:
+    names = ["step0/output/y", "step0/loss/loss"]
+    seen = [item(names[0], [1 + 3e-6] * 4), item(names[1], [1 + 1e-6] * 4)]
+    result = compare(
+        golden(*(item(name, ONES) for name in names)), seen, "float32", spot, layers=True
+    )
+    assert result.findings == () and result.worst == pytest.approx(3.0, rel=1e-6)
+
+
+def test_what_no_golden_holds_is_not_extra() -> None:
+    beside = [item(f"eval/{kind}/output/y", ONES) for kind in ("no_hooks", "no_hooks_grad")]
+    beside.append(item("step0/changed_grad/fc.weight", ONES))
+    assert compare(golden(), beside, "float32", spot, layers=True).findings == ()

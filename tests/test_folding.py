@@ -34,6 +34,14 @@ def test_folding_changes_no_value(left: int, right: int, x: int, op: ast.operato
         assert evaluated(combined(one, op, other), x=x) == evaluated(plain, x=x)
 
 
+def test_a_division_by_zero_is_left_to_the_run() -> None:
+    for op in (ast.FloorDiv(), ast.Mod()):
+        assert ast.unparse(combined(written(5), op, written(0))) in ("5 // 0", "5 % 0")
+        assert number(combined(written(5), op, written(1))) == (
+            5 if op.__class__ is ast.FloorDiv else 0
+        )
+
+
 @given(values=st.lists(numbers, min_size=1, max_size=3))
 def test_extremes(values: list[int]) -> None:
     sizes = [written(value) for value in values]

@@ -209,3 +209,96 @@ def test_a_folder_that_cannot_be_written_hides_no_regression(project: Path) -> N
     edited = source_of(project).replace("self.act(", "-self.act(")
     verdict = judge(program, cell, project, edited, repro=project / "net.spec")
     assert verdict.outcome == "regressed" and "no script: cannot write" in verdict.report()
+
+
+def test_a_layer_that_cannot_be_run_alone_hides_no_other(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = torch.tanh
+
+    def refuse(self: nn.Module, memo: object) -> nn.Module:
+        raise TypeError("cannot be copied")
+
+    def worse(*given: Any, **named: Any) -> torch.Tensor:
+        made = honest(*given, **named)
+        return made * (1 + 4e-7) if made.dtype == torch.float32 else made
+
+    edited = source_of(project)
+    assert edited.count("self.fc1 = nn.Linear(") == 1
+    monkeypatch.setattr(nn.Linear, "__deepcopy__", refuse, raising=False)
+    monkeypatch.setattr(torch, "tanh", worse)
+    # Another spelling, so that the float64 run of an earlier test is not taken.
+    verdict = judged(project, "eager", f"{edited}\n# again\n")
+    assert verdict.findings[0].name == "step0/alone/act"
+    assert any(line.startswith("how it looks: every element times") for line in verdict.located)
+
+
+PLAIN = """spec 1
+
+model Net {
+  input x: float[N, 6]
+  output BODY
+}
+
+test {
+  sizes N=4
+  modes eval
+  targets eager, torchscript
+}
+"""
+
+
+def blessed(root: Path, body: str) -> Path:
+    (root / "golden").mkdir()
+    (root / "net.spec").write_text(PLAIN.replace("BODY", body))
+    bless(front.read(root / "net.spec"), root)
+    return root
+
+
+def test_where_there_is_no_layer_none_is_run_alone(
+    tmp_path: Path, faulty: Callable[[Callable[[nn.Module], None]], None]
+) -> None:
+    def spoil(module: nn.Module) -> None:
+        module.register_forward_hook(lambda module, arguments, output: 1.01 * output)
+
+    faulty(spoil)
+    report = judged(blessed(tmp_path, "tanh(x)"), "torchscript").report()
+    assert "how it looks: every element times 1.01" in report
+    assert "layers" not in report and "alone" not in report
+
+
+def test_a_complex_value_is_right_in_float64(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = blessed(tmp_path, "fft(x)")
+    honest = torch.fft.fft
+
+    def worse(*given: Any, **named: Any) -> torch.Tensor:
+        made: torch.Tensor = honest(*given, **named)
+        return made * (1 + 1e-4) if made.dtype == torch.complex64 else made
+
+    monkeypatch.setattr(torch.fft, "fft", worse)
+    report = judged(root, "eager").report()
+    assert "in float64, eager, it is right: eager in float32 computes it worse" in report
+    assert "how it looks: every element times" in report
+
+
+def test_a_layer_that_rounds_in_eager_shows_its_fault_all_the_same(
+    project: Path, faulty: Callable[[Callable[[nn.Module], None]], None]
+) -> None:
+    def spoil(module: nn.Module) -> None:
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear) and layer.in_features == 6:
+                layer.register_forward_hook(lambda layer, arguments, output: 1.01 * output)
+
+    faulty(spoil)
+    for left in project.rglob("meant.py"):  # of another test
+        left.unlink()
+    # Another spelling of the source is no other meaning.
+    verdict = judged(project, "torchscript", source_of(project) + "\n# the same\n")
+    report = verdict.report()
+    assert (
+        "fc1 alone, Linear(in_features=6, out_features=8, bias=True), shows it: its out" in report
+    )
+    script = Path(verdict.located[-1].partition(": ")[2])
+    assert script.is_file() and not (script.parent / "meant.py").exists()

@@ -512,3 +512,10 @@ def test_what_train_brings_cannot_take_a_params_name_and_models_called_by_name_k
     called = text.replace("input rate:", "input x: float[N, 8]\n  input label:")
     called = called.replace("  fit =", "  y = Net(x)\n  fit =")
     assert "E0201" in codes(called)
+
+
+def test_the_class_says_who_learns() -> None:
+    assert training(GAN.replace("ACCUMULATE", "")).__doc__.startswith(
+        "How Generator and Discriminator learn, "
+    )
+    assert training(NET.replace("STATEMENTS", "")).__doc__.startswith("How Net learns, ")

@@ -373,3 +373,21 @@ def test_a_step_that_changes_a_gradient_is_told_on_its_line(
         assert (first.name, first.line) == ("step0/changed_grad/fc1.weight", 12)
         assert "changed this one by 5.00e-01 of its root-mean-square" in first.message
         assert {each.name.split("/")[1] for each in verdict.findings} == {"changed_grad"}
+
+
+def test_what_is_wrong_without_hooks_in_float32_alone_is_right_in_float64(
+    project: tuple[Program, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = nn.Tanh.forward
+
+    def worse(self: nn.Tanh, value: torch.Tensor) -> torch.Tensor:
+        made = honest(self, value)
+        wide = self._forward_hooks or value.dtype == torch.float64
+        return made if wide else made * 1.01
+
+    monkeypatch.setattr(nn.Tanh, "forward", worse)
+    monkeypatch.setattr("specc.harness.judge.errors", lambda *given: {})
+    verdict = judged(project, "eval", emit(project[0]) + "\n# once more\n")
+    assert all(with_hooks(each.name) for each in verdict.findings)
+    report = verdict.report()
+    assert "in float64, without hooks, it is right" in report and "fast path" not in report

@@ -137,3 +137,44 @@ def test_only_what_no_rule_says_is_right_for_one_depth(use: str, selector: str) 
     net = emitted(settings.format(selector), training.format(selector), 2)
     listed = "?" in selector or "Unit.out" in selector
     assert (made(net, 3) is None) == listed
+
+
+def recurrent(selector: str, depth: int) -> type:
+    found, diagnostics, _ = check_text(
+        f"spec 1\nmodel Net(depth: int = {depth}) {{\n  input x: float[N, T, 8]\n"
+        "  h, (_, _) = x -> lstm: LSTM(4, num_layers=depth, batch_first=true)\n"
+        f"  y = h -> head: Linear(3)\n  freeze on {selector}\n  output y\n}}\n"
+    )
+    assert found is not None, diagnostics
+    return module_class(emit(found), "Net", "net")
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "lstm.*",
+        "l*",
+        "lstm.weight",
+        "lstm.weight_ih_*",
+        "lstm.weight_ih_l0",
+        "lstm.*_l?",
+        "LSTM.bias",
+        "LSTM.weight",
+        "LSTM.*, *.bias",
+        "*.weight",
+        "head.*",
+        "* except lstm.*",
+        "* except lstm.bias_*",
+    ],
+)
+def test_a_selection_in_a_layer_that_a_param_deepens_is_of_that_depth_or_refused(
+    selector: str,
+) -> None:
+    for built in (1, 2):
+        net = recurrent(selector, built)
+        assert made(net, built) is not None
+        for depth in DEPTHS:
+            other = made(net, depth)
+            if other is not None:
+                right = made(recurrent(selector, depth), depth)
+                assert right is not None and frozen(other) == frozen(right), (built, depth)

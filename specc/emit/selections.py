@@ -276,6 +276,7 @@ def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
         of_type = [each for each in there if head == each[1] or (head == "*" and "." in each[0])]
         if rest not in ("", "*"):
             meant = {own for name, _, own in of_type if name in chosen and _means(rest, own)}
+            every = of_type
             of_type = [each for each in of_type if each[2] in meant]
         elif head == "*":
             return None
@@ -291,7 +292,7 @@ def condition(module: ir.Module, on: ir.Selection) -> ast.expr | None:
         elif owns == [rest]:
             types.setdefault(rest, []).append(head)
         else:
-            tests.append(ast.BoolOp(ast.And(), [_is_one_of([head]), _named(owns, rest, there)]))
+            tests.append(ast.BoolOp(ast.And(), [_is_one_of([head]), _meant(owns, rest, every)]))
     if picked != chosen:
         return None
     for rest, heads in types.items():
@@ -345,6 +346,15 @@ def _is_one_of(types: list[str]) -> ast.expr:
     rows = [dotted(LAYERS[type_].torch) for type_ in types]
     kind = rows[0] if len(rows) == 1 else ast.Tuple(rows, ast.Load())
     return call(ast.Name("isinstance"), ast.Name("module"), kind)
+
+
+def _meant(owns: list[str], word: str, there: Sequence[tuple[str, str, str]]) -> ast.expr:
+    """As ``_named``, of layers of one type: where the ``word`` means just ``owns`` it says them,
+    for a layer that is made deeper has others of that meaning."""
+    if len(owns) > 1 and all((own in owns) == _means(word, own) for *_, own in there):
+        words = call(dotted("name.split"), ast.Constant("_"))
+        return ast.Compare(ast.Constant(word), [ast.In()], [words])
+    return _named(owns, word, there)
 
 
 def _named(owns: list[str], word: str, there: Sequence[tuple[str, str, str]]) -> ast.expr:

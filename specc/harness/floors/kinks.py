@@ -112,7 +112,7 @@ def _turn(name: str, args: tuple[Any, ...], result: Any, taken: Tensor, wanted: 
         tiny = torch.full_like(result, torch.finfo(result.dtype).tiny)
         result.copy_(torch.where(turned, torch.where(wanted, tiny, 0.0), result))
     elif name in ("max_pool2d_with_indices", "max_pool3d_with_indices"):
-        spatial = result[1].dim() - 2 if result[1].dim() > 3 else result[1].dim() - 1
+        spatial = 2 if name.startswith("max_pool2d") else 3
         flat = args[0].flatten(-spatial)
         picked = flat.gather(-1, wanted.flatten(-spatial)).view_as(result[0])
         result[0].copy_(picked)
