@@ -424,3 +424,33 @@ def test_a_block_may_leave_out_what_the_file_says() -> None:
     text = of("output x -> Unit").replace("heads: int = 2", "width: int")
     (fault,) = (item for item in told(text) if item.code == "E0220")
     assert "a block sees the file's params" in (fault.help or "")
+
+
+UNDER_WHERE = """spec 1
+
+model Net {
+  input x: float[N, 3, H, W]WHERE
+  a = x -> Conv2d(4, 3, stride=2, padding=1) -> Conv2d(8, 3, stride=2, padding=1)
+  b = a -> Conv2d(8, 3, stride=2, padding=1) -> Upsample(scale_factor=8)
+  y = LINE
+  output y, a, b
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "short", "long"),
+    [
+        ("b + x", "[N, 8, H, W] and [N, 3, H, W]", "8 * ((H + 7) // 8)"),
+        ("a -> Linear(3)", "W // 4 of float[N, 8, H // 4, W // 4]", "(W + 3) // 4"),
+        ("cat([a, b], dim=1)", "H // 4 == H", "(H + 3) // 4"),
+        ("a -> Conv1d(3, 1)", "float[N, 8, H // 4, W // 4]", "(W + 3) // 4"),
+    ],
+)
+def test_messages_tell_sizes_under_where(line: str, short: str, long: str) -> None:
+    text = UNDER_WHERE.replace("LINE", line)
+    where = " where H % 8 == 0, W % 8 == 0"
+    (plain, *_), (under, *_) = (told(text.replace("WHERE", each)) for each in ("", where))
+    assert long in " ".join([plain.message, *plain.notes, plain.help or ""])
+    said = " ".join([under.message, *under.notes, under.help or ""])
+    assert short in said and "+ 7)" not in said and "+ 3)" not in said

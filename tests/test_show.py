@@ -26,10 +26,10 @@ from torch.utils.flop_counter import FlopCounterMode
 import specc
 from specc import front
 from specc.errors import CallError, SpecError
-from specc.inspect import words
 from specc.inspect.fold import folded
 from specc.inspect.tree import Entry
 from specc.inspect.view import ModelView, view
+from specc.ir import shorter
 from specc.report import show, show_json
 from specc.report.style import plain
 from specc.sizes import Size, evaluate, floor_divide, symbol
@@ -294,7 +294,7 @@ def test_nested_quotients_are_shown_as_one() -> None:
     size: Size = symbol("H")
     for stride in (2, 3, 2):
         size = floor_divide(size - 1, stride) + 1
-    tidy = words.tidy(size)
+    tidy = shorter.tidy(size)
     assert str(tidy) == "(H + 11) // 12"
     for height in range(1, 60):
         assert evaluate(tidy, {"H": height}) == evaluate(size, {"H": height})
@@ -501,7 +501,7 @@ train {
     ],
 )  # fmt: skip
 def test_a_size_is_told_under_what_divides_it(size: Size, whole: dict[str, int], said: str) -> None:
-    assert str(words.divided(size, whole)) == said
+    assert str(shorter.divided(size, whole)) == said
 
 
 @given(
@@ -518,7 +518,7 @@ def test_a_size_told_under_what_divides_it_is_the_same_size(
     size: Size = symbol("H")
     for divisor, offset, factor in steps:
         size = floor_divide(size + offset, divisor) * factor * symbol("W")
-    told = words.divided(size, {"H": whole})
+    told = shorter.divided(size, {"H": whole})
     numbers: dict[str, Size] = {"H": whole * times, "W": others}
     assert evaluate(told, numbers) == evaluate(size, numbers)
 

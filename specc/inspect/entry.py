@@ -16,6 +16,7 @@ from specc.catalog.examples import Example, Input
 from specc.catalog.rows import Row
 from specc.errors import Diagnostic
 from specc.inspect import words
+from specc.ir import shorter
 from specc.sizes import Size
 
 # What a dimension is called by its place: sequences, images, volumes.
@@ -84,16 +85,16 @@ def _shown(name: str) -> str:
 
 
 def _type(of: ir.TensorType) -> str:
-    return str(replace(of, shape=tuple(map(words.tidy, of.shape))))
+    return str(replace(of, shape=tuple(map(shorter.tidy, of.shape))))
 
 
 def _condition(condition: ir.Condition) -> str:
-    left, right = words.tidy(condition.left), words.tidy(condition.right)
+    left, right = shorter.tidy(condition.left), shorter.tidy(condition.right)
     return f"{left} {condition.relation} {right}"
 
 
 def _shapes(tensors: Sequence[tuple[str, tuple[Size, ...]]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, words.shape(map(words.tidy, shape))) for name, shape in tensors)
+    return tuple((name, words.shape(map(shorter.tidy, shape))) for name, shape in tensors)
 
 
 # ── unknown sizes ────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from specc.inspect.fold import folded
 from specc.inspect.training import TrainingFacts
 from specc.inspect.tree import Entry
 from specc.inspect.view import ModelView
+from specc.ir import shorter
 from specc.report.style import Piece
 from specc.report.text import visible, width
 
@@ -118,7 +119,7 @@ def _below(
 
 def _row(name: str, entry: Entry, view: ModelView, level: int) -> tuple[str, ...]:
     results = entry.results
-    whole = words.multiples(view.conditions, view.model.values)
+    whole = shorter.multiples(view.conditions, view.model.values)
     if entry.kind == "container" and entry.children:
         results = entry.children[-1].results  # a row of layers gives what its last one gives
     parameters = f"{entry.costs.parameters:,}" if entry.costs.parameters else "-"
@@ -213,7 +214,7 @@ def _conditions(view: ModelView) -> Iterator[Piece]:
     lines = []
     values = view.values
     for condition in view.conditions:
-        left, right = words.tidy(condition.left), words.tidy(condition.right)
+        left, right = shorter.tidy(condition.left), shorter.tidy(condition.right)
         stated = f"{left} {condition.relation} {right}"
         worked = words.literal(left, values), words.literal(right, values)
         numbers = f" {condition.relation} ".join(worked)

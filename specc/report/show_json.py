@@ -11,6 +11,7 @@ from dataclasses import asdict
 from specc.inspect import words
 from specc.inspect.tree import Entry
 from specc.inspect.view import ModelView, ProgramView
+from specc.ir import shorter
 
 
 def text(programs: list[ProgramView]) -> str:
@@ -34,7 +35,7 @@ def _model(view: ModelView) -> dict[str, object]:
         "params": {param.name: words.literal(param.value, {}) for param in view.params},
         "conditions": [
             {
-                "condition": f"{words.tidy(one.left)} {one.relation} {words.tidy(one.right)}",
+                "condition": f"{shorter.tidy(one.left)} {one.relation} {shorter.tidy(one.right)}",
                 "reason": one.reason,
                 "line": one.span.line,
             }

@@ -6,6 +6,7 @@ an expression means."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from specc.catalog.rows import RuleError
 from specc.errors import Collector, Fix, Span, TooLarge
 from specc.ir.bounds import is_plain
 from specc.ir.relations import never_zero, without_shared
+from specc.ir.shorter import divided
 from specc.semantics.bind import Given
 from specc.semantics.entities import POISON, Entity, Items
 from specc.semantics.library import Definition, LibraryFor
@@ -69,6 +71,9 @@ class Graph:
     conditions: list[ir.Condition] = field(default_factory=list)
     # What `where` says that a size is, with the params put in: ``T`` is 8, ``S`` is ``T``.
     equal: dict[str, Size] = field(default_factory=dict)
+    # The numbers that `where` says divide sizes, and sizes that are shorter for it, as text.
+    whole: dict[str, int] = field(default_factory=dict)
+    shorter: dict[str, str] = field(default_factory=dict)
     # The sizes of results that are at least 1, or were made a condition.
     filled: set[Size] = field(default_factory=set)
     dimensions: dict[str, Span] = field(default_factory=dict)
@@ -133,8 +138,19 @@ class Graph:
         fix: Fix | None = None,
     ) -> Entity:
         """Reports, and gives what stands in for the faulty value."""
+        message = self.shortened(message)
+        notes = tuple(map(self.shortened, notes))
+        if help is not None and fix is None:
+            help = self.shortened(help)
         self.collector.error(code, message, span, help, notes, fix)
         return POISON
+
+    def shortened(self, text: str) -> str:
+        """``text`` with each size as it is said under what `where` says divides sizes."""
+        told = [long for long in self.shorter if long in text]
+        for long in sorted(told, key=len, reverse=True):
+            text = re.sub(rf"(?<![\w)]){re.escape(long)}(?!\w)", self.shorter[long], text)
+        return text
 
     @property
     def faults(self) -> int:
@@ -247,6 +263,10 @@ class Graph:
                 for item, item_hint in zip(type_, hints, strict=True)
             )
         self._require_possible(type_)
+        for size in type_.shape if self.whole else ():
+            told = divided(size, self.whole)
+            if told != size:
+                self.shorter[str(size)] = str(told)
         for place, size in enumerate(type_.shape):
             if isinstance(size, Poly) and not is_positive(size):
                 self._require_filled(size, place, type_, span)

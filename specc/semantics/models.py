@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from math import lcm
 
 from specc import ir
 from specc.errors import Span
 from specc.ir.relations import never_zero
+from specc.ir.shorter import multiples
 from specc.semantics.block_lists import declare_list
 from specc.semantics.blocks import no_input
 from specc.semantics.checkpoints import read_map
@@ -278,6 +280,8 @@ def state_condition(
             graph.error("E0231", f"no sizes hold {left} == {right}", span)
             return
         equate(graph, difference)
+        for name, number in multiples([condition], graph.params).items():
+            graph.whole[name] = lcm(graph.whole.get(name, 1), number)
     graph.conditions.append(condition)
 
 

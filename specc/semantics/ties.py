@@ -95,7 +95,7 @@ def _report(graph: Graph, condition: ir.Condition, inputs: Sequence[ast.Input]) 
         open_ = f"`{holder.name}` leaves {unknown[0]} open"
     else:
         open_ = f"the inputs leave {' and '.join(unknown)} open"
-    graph.collector.error(
+    graph.error(
         TIE,
         f"this holds only where {equality}{value}, and {open_}",
         condition.span,

@@ -183,6 +183,7 @@ class TrainBuilder:
             kind="train", collector=self.collector, params=dict(scope.params), env=env,
             library=scope.library, unread=scope.unread | self.unread,
             dimensions=dict(scope.dimensions), equal=dict(scope.equal), unknown=self.unknown,
+            whole=dict(scope.whole), shorter=dict(scope.shorter),
         )  # fmt: skip
 
     def _tree(self, scope: Graph, model: ir.Module) -> ast.Module:
