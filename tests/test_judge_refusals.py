@@ -70,7 +70,7 @@ def test_the_cpu_emulates_tf32_in_eager_alone(target: str, there: bool) -> None:
 def test_compiled_code_has_one_derivative(
     monkeypatch: pytest.MonkeyPatch, orders: int, mode: str, there: bool
 ) -> None:
-    monkeypatch.setattr("specc.harness.judge.derivatives", lambda program: orders)
+    monkeypatch.setattr("specc.harness.judging.judge.derivatives", lambda program: orders)
     found = unavailable(mlp(), a_cell(mode, target="compile"))
     assert (found is None) == there
     assert found is None or "no second derivatives" in found

@@ -386,7 +386,7 @@ def test_what_is_wrong_without_hooks_in_float32_alone_is_right_in_float64(
         return made if wide else made * 1.01
 
     monkeypatch.setattr(nn.Tanh, "forward", worse)
-    monkeypatch.setattr("specc.harness.judge.errors", lambda *given: {})
+    monkeypatch.setattr("specc.harness.judging.judge.errors", lambda *given: {})
     verdict = judged(project, "eval", emit(project[0]) + "\n# once more\n")
     assert all(with_hooks(each.name) for each in verdict.findings)
     report = verdict.report()
