@@ -24,11 +24,12 @@ from specc.emit.expressions import (
     operation,
     path_expression,
 )
+from specc.emit.flow import Flow, write_choice, write_list, write_loop
 from specc.emit.layout import flat
 from specc.emit.lines import links
 from specc.emit.marks import because, mark
 from specc.emit.methods import METHODS
-from specc.emit.nesting import Collected, Nesting, Pending
+from specc.emit.nesting import Collected, Pending
 from specc.emit.plan import Choice, Cycle, Kept, Leaf, Part, Row
 from specc.emit.reads import (
     Reader,
@@ -47,7 +48,7 @@ _LONGEST_NESTED: Final = 56
 _LONGEST_CHAIN: Final = 160
 
 
-class Body(Nesting):
+class Body(Flow):
     """Builds the statements of one function whose parameters are ``parameters``.
 
     ``params`` says how each of the spec's params is written there: ``self.width``, ``WIDTH``;
@@ -374,7 +375,3 @@ def _followed(tensor: ast.expr) -> ast.expr:
 def _first_parameter() -> ast.expr:
     """``next(self.parameters())``: what trains has some."""
     return call(ast.Name("next"), call(dotted("self.parameters")))
-
-
-# Below, because what loops and branches write is bodies again.
-from specc.emit.flow import write_choice, write_list, write_loop  # noqa: E402  # a circle of two

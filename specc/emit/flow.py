@@ -6,32 +6,60 @@ each round leaves, what comes after. Non-goal: the statements inside, which are 
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from specc import ir
 from specc.emit.expressions import (
+    Naming,
     call,
     loop_target,
     of_static,
     operation,
     path_expression,
 )
+from specc.emit.nesting import Nesting
 from specc.emit.plan import Choice, Cycle, Part, Round
 from specc.emit.reads import leaf_values, sizes_read, values_read
 from specc.emit.scopes import Scope, local_names
 from specc.emit.statements import Assign, Evaluate, For, If, Statement
 
-if TYPE_CHECKING:
-    from specc.emit.body import Body
+
+class Flow(Nesting, ABC):
+    """What loops and branches ask of the body that they stand in (``body.Body``)."""
+
+    flags: Mapping[int, str]
+    optional: frozenset[str]
+    scope: Scope
+    naming: Naming
+
+    @abstractmethod
+    def write(self, parts: Sequence[Part]) -> None:
+        """Writes ``parts`` where ``statements`` stands now."""
+
+    @abstractmethod
+    def follow(self, *values: ir.Value, own: bool = False) -> None:
+        """Lets derivatives by those of ``values`` be taken that one is taken by."""
+
+    @abstractmethod
+    def layer(self, path: str) -> ast.expr:
+        """The layer at ``path`` as it is reached here."""
+
+    @abstractmethod
+    def stretch(self, scope: Scope | None = None) -> AbstractContextManager[list[Statement]]:
+        """While open, statements go to a list of their own, and layers are those of ``scope``."""
+
+    @abstractmethod
+    def variable(self, symbol: str, meaning: ast.expr) -> AbstractContextManager[None]:
+        """While open, the symbol of a loop's variable is written ``meaning``."""
 
 
 # ── for ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_loop(body: Body, cycle: Cycle) -> None:
+def write_loop(body: Flow, cycle: Cycle) -> None:
     """``for block in self.blocks: ...``, or each round in turn where they differ."""
     loop = cycle.loop
     if not cycle.rounds:
@@ -68,7 +96,7 @@ def write_loop(body: Body, cycle: Cycle) -> None:
 
 
 @contextmanager
-def _alone(body: Body, cycle: Cycle, round_: Round) -> Iterator[None]:
+def _alone(body: Flow, cycle: Cycle, round_: Round) -> Iterator[None]:
     """While open, the variable of an unrolled loop is written as what it is in this round."""
     read = set(sizes_read(round_.parts))
     with ExitStack() as stack:
@@ -79,7 +107,7 @@ def _alone(body: Body, cycle: Cycle, round_: Round) -> Iterator[None]:
 
 
 @contextmanager
-def _bound(body: Body, meanings: Mapping[str, ast.expr]) -> Iterator[None]:
+def _bound(body: Flow, meanings: Mapping[str, ast.expr]) -> Iterator[None]:
     """While open, the variables of a loop are written as ``meanings`` says."""
     with ExitStack() as stack:
         for name, meaning in meanings.items():
@@ -87,7 +115,7 @@ def _bound(body: Body, meanings: Mapping[str, ast.expr]) -> Iterator[None]:
         yield
 
 
-def _round(body: Body, round_: Round, variables: Sequence[str]) -> None:
+def _round(body: Flow, round_: Round, variables: Sequence[str]) -> None:
     for variable, leaving in zip(variables, round_.leaving, strict=True):
         body.want(leaving, variable)
     body.follow(*round_.entering)
@@ -96,7 +124,7 @@ def _round(body: Body, round_: Round, variables: Sequence[str]) -> None:
 
 
 def _carry(
-    body: Body, initial: ir.Value, inner: ir.Value, wanted: str, inside: Sequence[Sequence[Part]]
+    body: Flow, initial: ir.Value, inner: ir.Value, wanted: str, inside: Sequence[Sequence[Part]]
 ) -> str:
     """The variable that carries ``initial`` into a loop, assigned where need be."""
     counts: Counter[int] = Counter()
@@ -113,7 +141,7 @@ def _carry(
     return variable
 
 
-def _move(body: Body, pairs: list[tuple[str, ir.Value]]) -> None:
+def _move(body: Flow, pairs: list[tuple[str, ir.Value]]) -> None:
     """Puts each value into its variable where it is not there already, all at once."""
     moves = [(name, value) for name, value in pairs if body.name_of(value) != name]
     for name, value in pairs:
@@ -132,7 +160,7 @@ def _move(body: Body, pairs: list[tuple[str, ir.Value]]) -> None:
     )
 
 
-def _outside(body: Body, cycle: Cycle) -> set[int]:
+def _outside(body: Flow, cycle: Cycle) -> set[int]:
     """What the rounds read from outside, which every round must find unchanged."""
     counts: Counter[int] = Counter()
     made: set[int] = set()
@@ -145,7 +173,7 @@ def _outside(body: Body, cycle: Cycle) -> set[int]:
 
 
 def _header(
-    body: Body, cycle: Cycle, scope: Scope
+    body: Flow, cycle: Cycle, scope: Scope
 ) -> tuple[ast.expr, ast.expr, dict[str, ast.expr]]:
     """The loop's target, what it goes through, and what its variables are written as."""
     loop = cycle.loop
@@ -188,7 +216,7 @@ def _header(
 
 
 def _through_layers(
-    body: Body, cycle: Cycle, scope: Scope, names: list[str]
+    body: Flow, cycle: Cycle, scope: Scope, names: list[str]
 ) -> tuple[ast.expr, ast.expr]:
     """``block`` in ``self.blocks``; the lists of layers that the loop goes through, together."""
     loop = cycle.loop
@@ -213,7 +241,7 @@ def _through_layers(
     return target_, iterable
 
 
-def _reached_from_outside(body: Body, cycle: Cycle, names: list[str]) -> list[ast.expr]:
+def _reached_from_outside(body: Flow, cycle: Cycle, names: list[str]) -> list[ast.expr]:
     """The lists of layers that the loop goes through, as the scope around it reaches them."""
     if cycle.loop.path:
         return [body.layer(cycle.loop.path)]
@@ -223,7 +251,7 @@ def _reached_from_outside(body: Body, cycle: Cycle, names: list[str]) -> list[as
     return [scope.reached[name] for name in names]
 
 
-def _in_each_round(body: Body, cycle: Cycle) -> frozenset[str]:
+def _in_each_round(body: Flow, cycle: Cycle) -> frozenset[str]:
     """The lists that have a layer of every round."""
     if not cycle.unrolled or cycle.loop.path:
         return frozenset()
@@ -232,7 +260,7 @@ def _in_each_round(body: Body, cycle: Cycle) -> frozenset[str]:
 
 
 def _reach_by_position(
-    body: Body, cycle: Cycle, scope: Scope, in_each_round: frozenset[str]
+    body: Flow, cycle: Cycle, scope: Scope, in_each_round: frozenset[str]
 ) -> None:
     assert scope.round is not None
     names = local_names(scope.round.parts, scope)
@@ -271,7 +299,7 @@ def singular(name: str) -> str:
 # ── lists ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_list(body: Body, cycle: Cycle) -> None:
+def write_list(body: Flow, cycle: Cycle) -> None:
     """``[expert(x) for expert in self.experts]``."""
     loop = cycle.loop
     name = body.reserve(loop.names[0])
@@ -297,7 +325,7 @@ def write_list(body: Body, cycle: Cycle) -> None:
     body.keep_list(loop.results, name)
 
 
-def _comprehension(body: Body, cycle: Cycle, round_: Round, name: str) -> None:
+def _comprehension(body: Flow, cycle: Cycle, round_: Round, name: str) -> None:
     scope = Scope(body.scope, cycle, round_)
     target, iterable, meanings = _header(body, cycle, scope)
     with body.stretch(scope) as statements, _bound(body, meanings):
@@ -316,7 +344,7 @@ def _comprehension(body: Body, cycle: Cycle, round_: Round, name: str) -> None:
 # ── if ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_choice(body: Body, choice: Choice) -> None:
+def write_choice(body: Flow, choice: Choice) -> None:
     """``if self.downsample is not None: ...``; of a branch with one side, that side alone."""
     if choice.one_sided:
         body.write(choice.yes if choice.yes is not None else choice.no or ())
@@ -348,7 +376,7 @@ def write_choice(body: Body, choice: Choice) -> None:
 
 
 def _chosen(
-    body: Body, choice: Choice, position: int,
+    body: Flow, choice: Choice, position: int,
     sides: Sequence[tuple[Sequence[Part], Sequence[ir.Value]]],
 ) -> str:  # fmt: skip
     """The variable that holds a name's value after the branch; a side that leaves the name alone
@@ -374,7 +402,7 @@ def _chosen(
 
 @contextmanager
 def _side(
-    body: Body, choice: Choice, parts: Sequence[Part], after: Sequence[ir.Value],
+    body: Flow, choice: Choice, parts: Sequence[Part], after: Sequence[ir.Value],
     variables: Sequence[str],
 ) -> Iterator[None]:  # fmt: skip
     """While open, an earlier value counts as read only as often as this side reads it: the other
@@ -393,7 +421,7 @@ def _side(
         body.reads[identity] += reads
 
 
-def _test(body: Body, choice: Choice) -> ast.expr:
+def _test(body: Flow, choice: Choice) -> ast.expr:
     flag = body.flags[id(choice)]
     attribute = ast.Attribute(ast.Name("self"), flag, ast.Load())
     if flag in body.optional:
