@@ -6,14 +6,20 @@ words and refuse the others in the same words. Non-goals: reading specs, running
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from specc.api import stem_of
 from specc.errors import CallError
 from specc.semantics.plan import CHOICES
 from specc.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from specc import ir
+    from specc.emit.built_with import Differing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,46 @@ class Choice:
                 f"cannot read {str(path)!r}: {reason}",
                 help=f"write it with: specc build {spec.name} -o {path.parent}",
             ) from None
+
+    def told_of_params(
+        self, differing: Sequence[Differing], spec: str,
+        of_test: Sequence[tuple[str, ir.Static]], here: Path,
+    ) -> tuple[str, ...]:  # fmt: skip
+        """What there is to say of a ``source`` that has other params than the ``spec`` is tested
+        with: a line that says so and two that say what to type ``here``; nothing of one that has
+        the same. ``of_test`` is what the spec's ``test`` says of params."""
+        if not differing or self.source is None:
+            return ()
+        built = ", ".join(f"{item.name}={item.built}" for item in differing)
+        names = {item.name.rpartition(".")[2] for item in differing}
+        set_, said = names & self.settings.keys(), names & {name for name, _ in of_test}
+        reasons = ["--set"] * bool(set_) + ["`test`"] * bool(said - set_)
+        wanted = ", ".join(f"{item.name}={item.wanted}" for item in differing)
+        why = f", as {' and '.join(reasons)} says" if reasons else ""
+        lines = [f"the source has {built}, and the spec is tested with {wanted}{why}"]
+        if all(item.settable for item in differing):
+            path = (
+                self.source.relative_to(here) if self.source.is_relative_to(here) else self.source
+            )
+            folder = path if self.source.is_dir() else path.parent
+            file = shlex.quote(spec)
+            set_wanted, set_built = (
+                _options(
+                    {**self.settings, **{item.name: getattr(item, side) for item in differing}}
+                )
+                for side in ("wanted", "built")
+            )
+            lines += [
+                f"  to test what the spec says: specc build {file} {set_wanted} -o {folder}",
+                f"  to test what was built: specc bless {file} {set_built}, then"
+                f" specc test {file} {set_built} --source {path}",
+            ]
+        return tuple(lines)
+
+
+def _options(values: Mapping[str, str]) -> str:
+    """The options that set ``values``."""
+    return " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
 
 
 def choose(

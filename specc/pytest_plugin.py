@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,7 +168,20 @@ class CellItem(_SpecItem):
                     f" in their place: specc bless {given} {self.path.name}"
                 )
             raise
-        self._report(verdict)
+        self._report(verdict, self._other_params(choice) if not verdict.passed else ())
+
+    def _other_params(self, choice: Choice) -> tuple[str, ...]:
+        """What there is to say of a given source that has other params than the spec is tested
+        with: a line that says so, and lines with what to type."""
+        source = choice.source_of(self.path)
+        if source is None:
+            return ()
+        from specc.emit.built_with import differing
+
+        program, here = self._program, self.config.invocation_params.dir
+        return choice.told_of_params(
+            differing(program, source), program.file, program.test.params, here
+        )
 
     def _require_device(self, choice: Choice, missing: str) -> None:
         if self._cell.device in choice.required_devices:
@@ -213,15 +226,15 @@ class CellItem(_SpecItem):
         self.tell("torch_seconds", importing + verdict.torch_seconds)
         return verdict
 
-    def _report(self, verdict: Verdict) -> None:
+    def _report(self, verdict: Verdict, ahead: Sequence[str]) -> None:
         if verdict.worst is not None:
             self.tell("worst", verdict.worst)
         self.tell("compared", verdict.compared)
         self.tell("not_observable", len(verdict.not_observable))
         self.tell("outcome", "passed" if verdict.passed else "regressed")
         if not verdict.passed:
-            self.tell("reason", verdict.headline)
-            raise CellFailedError(verdict.report())
+            self.tell("reason", ": ".join([*ahead[:1], verdict.headline]))
+            raise CellFailedError("\n".join([*ahead, verdict.report()]))
 
 
 def _choice(config: pytest.Config) -> Choice:

@@ -68,7 +68,7 @@ class Extreme:
 class Poly:
     """A sum of integer multiples of products of atoms; immutable, hashable, in canonical form."""
 
-    __slots__ = ("_hash", "_text", "atoms", "depth", "terms")
+    __slots__ = ("_hash", "_text", "atoms", "depth", "terms", "written")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         if len(terms) > _MOST_TERMS:
@@ -80,6 +80,9 @@ class Poly:
                 terms.items(), key=lambda item: (-len(item[0]), [str(atom) for atom in item[0]])
             )
         )
+        # How the author wrote it, where he did: an operator between two sizes. Two sizes that are
+        # written otherwise are the same size.
+        self.written: tuple[str, Size, Size] | None = None
         self._hash = hash(self.terms)
         # Written when it is first asked for: sorting terms asks again and again.
         self._text = ""
@@ -96,6 +99,17 @@ class Poly:
         self.atoms, self.depth = atoms, depth
         if depth > _DEEPEST or atoms > _MOST_ATOMS:
             raise TooLarge("a size of this spec is too large to be computed with")
+
+    def as_written(self, symbol: str, left: Size, right: Size) -> Poly:
+        """The same size, which keeps that it is written ``left symbol right``: all that these name
+        must be in it, and what is not simply itself."""
+        if symbols(left) | symbols(right) != symbols(self) or self in (left, right):
+            return self
+        copy = object.__new__(Poly)
+        copy.terms, copy.atoms, copy.depth = self.terms, self.atoms, self.depth
+        copy._hash, copy._text = self._hash, self._text
+        copy.written = (symbol, left, right)
+        return copy
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Poly) and self.terms == other.terms

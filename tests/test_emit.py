@@ -300,7 +300,7 @@ def test_a_value_that_is_returned_at_once_is_not_named_first() -> None:
         ("arange(D) / 2", "torch.arange(D, dtype=x.dtype, device=x.device) / 2"),
         ("0.5 * arange(1, D + 1)", "0.5 * torch.arange(1, D + 1, dtype=x.dtype, device=x.device)"),
         ("sin(arange(D))", "torch.sin(torch.arange(D, dtype=x.dtype, device=x.device))"),
-        ("argmax(x, dim=0) / 2", "torch.argmax(x, dim=0).to(x.dtype) / 2"),
+        ("argmax(x, dim=0) / 2", "x.argmax(dim=0).to(x.dtype) / 2"),
         ("where(x[0] > 0.0, 1.0, 0.5)", ".to(x.dtype)"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -146,6 +147,63 @@ def test_long_expressions_are_laid_out_as_the_formatter_leaves_them() -> None:
         ast.Call(ast.Attribute(ast.Call(name("f", ast.Load()), [*long], []), "sum"), [], []),
     ]
     source = "".join("\n".join(lay_out(node, "", "value = ")) + "\n" for node in nodes)
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", str(WIDTH), "-"],
+        input=source,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert formatted.stdout == source
+
+
+class _Chains:
+    """Draws expressions of chained methods, as the emitter nests them."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def expression(self, depth: int) -> str:
+        kind = self._random.random()
+        if depth <= 0 or kind < 0.2:
+            return self._one_of("x", "self.row", "windows", "self.relative_position_bias_table")
+        inner = self.expression(depth - 1)
+        if kind < 0.75:
+            items = ", ".join(self._argument(depth - 1) for _ in range(self._random.randint(0, 4)))
+            method = self._one_of("reshape", "transpose", "flatten", "mean", "unflatten")
+            return f"{self._wrapped(inner)}.{method}({items})"
+        if kind < 0.85:
+            return f"self.{self._one_of('proj', 'qkv', 'fc')}({inner})"
+        if kind < 0.9:
+            return f"{self._wrapped(inner)}.mT"
+        if kind < 0.95:
+            return f"torch.cat([{inner}, {self.expression(depth - 1)}], dim=-1)"
+        return f"({inner} @ {self._wrapped(self.expression(depth - 1))})"
+
+    def _argument(self, depth: int) -> str:
+        size = self._one_of("x", "self.window", "windows", "N", "hidden_states", "3", "-1")
+        whole = self.expression(depth) if depth > 0 else size
+        return self._one_of(size, f"{size} // 2", f"({size}, 3, {size})", whole)
+
+    def _wrapped(self, text: str) -> str:
+        node = ast.parse(text, mode="eval").body
+        return f"({text})" if isinstance(node, ast.BinOp | ast.UnaryOp) else text
+
+    def _one_of(self, *texts: str) -> str:
+        return self._random.choice(texts)
+
+
+def test_chains_of_methods_are_laid_out_as_the_formatter_leaves_them() -> None:
+    heads = ("y = ", "windows = ", "return ")
+    statements = []
+    for seed in range(400):
+        chains = _Chains(seed)
+        node = ast.parse(chains.expression(seed % 3 + 1), mode="eval").body
+        lines = lay_out_value(node, "        ", heads[seed % 3])
+        assert ast.dump(ast.parse("\n".join(lines).strip().removeprefix(heads[seed % 3]),
+                                  mode="eval").body) == ast.dump(node)  # fmt: skip
+        statements += lines
+    source = "class Model:\n    def forward(self, x):\n" + "\n".join(statements) + "\n"
     formatted = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", str(WIDTH), "-"],
         input=source,

@@ -255,6 +255,23 @@ def test_edited_source_is_judged_in_place_of_a_fresh_one(project: Project) -> No
     assert [source for _, source in project.judged] == ["edited = True\n"] * 2
 
 
+def test_a_source_of_other_params_is_said_ahead_of_what_regressed(project: Project) -> None:
+    path = project.spec(text=GOOD.replace("model Net", "param width: int = 2\n\nmodel Net"))
+    path.write_text(path.read_text("utf-8").replace("(2)", "(width)"), encoding="utf-8")
+    api.build(path, project.pytester.path / "out", params={"width": 3})
+    project.verdicts["eager"] = REGRESSED
+    result = project.run("specs", "--specc-device=cpu", "--specc-source=out")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "the source has width=3, and the spec is tested with width=2",
+            "  to test what the spec says: specc build specs/net.spec --set width=2 -o out",
+            "  to test what was built: specc bless specs/net.spec --set width=3, then*",
+            "first bad value: step0/output/y",
+        ]
+    )
+
+
 def test_a_folder_without_the_source_of_a_spec_fails(project: Project) -> None:
     project.spec()
     (project.pytester.path / "out").mkdir()

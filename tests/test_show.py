@@ -392,3 +392,88 @@ train {
     assert [name for name, _ in view.training.metrics] == ["Accuracy", "MulticlassF1Score"]
     shown = table(view.models[0])
     assert "Linear(16)" in shown and "Linear(4)" in shown and "Linear(classes)" not in shown
+
+
+# ── what a loss is, as its author wrote it ───────────────────────────────────────────────────────
+
+WRITTEN = """spec 1
+
+model Critic {{
+  input x: float[N, 4]
+  output x -> Linear(8) -> Tanh -> Linear(1)
+}}
+
+train {{
+  input real: float[N, 4]
+  input fake: float[N, 4]
+  input share: unit[N, 1]
+  input place: index(4)[N]
+  {lines}
+  optimizer Adam(lr=1e-4) on Critic
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # Two products of one shape, and a name for what is differentiated.
+        ["mixed = real * share + fake * (1 - share)", "slope = grad(sum(critic(mixed)), mixed)",
+         "loss = mean((vector_norm(slope, dim=1) - 1) ** 2)"],
+        ["loss = mean(critic(real * share + fake * (1 - share)))"],
+        # An index, bounds, torch's order.
+        ["taken = real[:, 1:] + fake[place, 1:]", "loss = mean(critic(real)) + mean(taken)"],
+        ["chosen = gather(real, 1, unsqueeze(place, 1))",
+         "loss = mean(clamp(chosen, min=0.8, max=1.2) * critic(fake))"],
+        ["scores = critic(real)", "loss = mean(where(share > 0.5, scores, -scores))"],
+        ["both = cat([critic(real), critic(fake)], dim=1)",
+         'loss = CrossEntropyLoss(both, long(place > 1), reduction="mean")'],
+        ["near = transpose(critic(real), 0, 1)", "loss = mean(near @ critic(fake))"],
+        ["loss = mean(exp(log(exp(critic(real) ** 2) + 1)) + 1)"],
+    ],
+)  # fmt: skip
+def test_a_loss_is_told_as_it_is_written(lines: list[str], tmp_path: Path) -> None:
+    text = WRITTEN.format(lines="\n  ".join(lines).replace("critic(", "Critic("))
+    facts = seen(text, tmp_path).training
+    assert facts is not None
+    shown = [*facts.shared, *facts.steps[0].values, *facts.steps[0].terms]
+    assert [f"{name} = {said}" for name, said in shown] == lines
+
+
+def test_what_is_too_deep_is_left_out_and_is_no_other_value(tmp_path: Path) -> None:
+    deep = "critic(real)"
+    for _ in range(12):
+        deep = f"tanh({deep})"
+    text = WRITTEN.format(lines=f"loss = mean({deep})".replace("critic(", "Critic("))
+    facts = seen(text, tmp_path).training
+    assert facts is not None
+    ((_, said),) = facts.steps[0].terms
+    assert said.startswith("mean(tanh(tanh(") and "tanh(...)" in said and "x" not in said
+
+
+def test_two_calls_of_one_block_are_told_apart(tmp_path: Path) -> None:
+    text = """spec 1
+
+block Gap {
+  input a: float[N, D]
+  input b: float[N, D]
+  output mean((a - b) ** 2)
+}
+
+model Net {
+  input x: float[N, 4]
+  y = x -> Linear(4)
+  output y
+}
+
+train {
+  input near: float[N, 4]
+  input far: float[N, 4]
+  loss = Gap(y, near) - 0.1 * Gap(y, far)
+  optimizer SGD(lr=0.1)
+}
+"""
+    facts = seen(text, tmp_path).training
+    assert facts is not None
+    ((_, said),) = facts.steps[0].terms
+    assert said == "mean((y - near) ** 2) - 0.1 * mean((y - far) ** 2)"

@@ -131,6 +131,75 @@ def test_what_is_proposed_checks_where_it_is_put(body: str, forms: list[str]) ->
     assert all(found(each) == [] for each in changed)
 
 
+ATTEND = (
+    "input x: float[N, T, 8]\n  input y: float[N, S, 8]\n  input pad: bool[N, {pad}]\n"
+    "  layer a = {made}\n  output {call}"
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "call", "pad", "said"),
+    [
+        ("MultiheadAttention(2)", "a(x, x, x, key_padding_mask=pad)", "T",
+         ["layer a = MultiheadAttention(2, batch_first=true)"]),
+        ("MultiheadAttention(2)", "a(x, y, y, key_padding_mask=pad)", "S",
+         ["layer a = MultiheadAttention(2, batch_first=true)"]),
+        ("MultiheadAttention(2, batch_first=true)", "a(x, x, x, attn_mask=pad)", "T",
+         ["a(x, x, x, key_padding_mask=pad)"]),
+        ("MultiheadAttention(2)", "a(x, x, x, attn_mask=pad)", "T",
+         ["layer a = MultiheadAttention(2, batch_first=true)", "a(x, x, x, key_padding_mask=pad)"]),
+        ("TransformerEncoderLayer(2)", "a(x, src_key_padding_mask=pad)", "T",
+         ["layer a = TransformerEncoderLayer(2, batch_first=true)"]),
+        ("TransformerEncoderLayer(2, batch_first=true)", "a(x, src_mask=pad)", "T",
+         ["a(x, src_key_padding_mask=pad)"]),
+        ("TransformerEncoder(nhead=2, num_layers=1, batch_first=true)", "a(x, mask=pad)", "T",
+         ["a(x, src_key_padding_mask=pad)"]),
+        ("TransformerDecoderLayer(2, batch_first=true)", "a(x, y, memory_mask=pad)", "S",
+         ["a(x, y, memory_key_padding_mask=pad)"]),
+        ("TransformerDecoderLayer(2)", "a(x, y)", "S",
+         ["layer a = TransformerDecoderLayer(2, batch_first=true)"]),
+    ],
+)  # fmt: skip
+def test_a_mask_that_ties_the_batch_to_the_steps(
+    made: str, call: str, pad: str, said: list[str]
+) -> None:
+    values = f"{call}[0]" if made.startswith("Multi") else call
+    text = of(ATTEND.format(made=made, call=values, pad=pad))
+    fault = tie(text)
+    head = (fault.help or "").partition("; if that")[0]
+    assert head == "write " + " and ".join(f"`{each}`" for each in said)
+    mended = text
+    for each in said:
+        old = f"layer a = {made}" if each.startswith("layer") else call
+        mended = mended.replace(old, each)
+    assert found(mended) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "call", "said"),
+    [
+        ("MultiheadAttention(2, batch_first=true)", "a(x, x, x, pad)", "key_padding_mask=pad"),
+        ("MultiheadAttention(2, batch_first=true)", "a(x, y, y, late)", "attn_mask=late"),
+        ("TransformerEncoderLayer(2, batch_first=true)", "a(x, pad)", "src_key_padding_mask=pad"),
+        ("TransformerEncoderLayer(2, batch_first=true)", "a(x, steps)", "src_mask=steps"),
+        ("TransformerDecoderLayer(2, batch_first=true)", "a(x, y, steps)", "tgt_mask=steps"),
+    ],
+)  # fmt: skip
+def test_a_mask_has_its_name(made: str, call: str, said: str) -> None:
+    values = f"{call}[0]" if made.startswith("Multi") else call
+    text = of(ATTEND.format(made=made, call=values, pad="T")).replace(
+        "  layer", "  input late: bool[T, S]\n  input steps: bool[T, T]\n  layer"
+    )
+    (fault,) = found(text)
+    assert fault.code == "E0208" and fault.fix is not None
+    assert fault.fix.text == said and f"write `{said}`" in (fault.help or "")
+
+
+def test_a_mask_behind_a_none_has_torchs_place() -> None:
+    made = "TransformerEncoderLayer(2, batch_first=true)"
+    assert found(of(ATTEND.format(made=made, call="a(x, none, pad)", pad="T"))) == []
+
+
 def test_other_places_of_a_tie_are_told_with_their_files() -> None:
     text = (
         'spec 1\nuse "std/nt_xent_loss.spec"\nmodel M {\n  input x: float[N, 8]\n'

@@ -238,7 +238,8 @@ MISFITS: list[tuple[str, dict[str, Tensor], str, str]] = [
     ('transpose "norm"', own(), r"'norm.weight' is \[4\], and a matrix is transposed", "lines"),
     ('drop "norm.bias"', own(), "it lacks norm.bias", 'fresh "norm.bias"'),
     ('fresh "norm.bias"', {**own(), "more": torch.ones(1)}, "the model has no 'more'", "drop"),
-    ('"body" -> "trunk"', own(), r"the model has no 'trunk.weight' \('body.weight' in it\)", "map"),
+    ('"body" -> "head.bias"', own(),
+     r"the model has no 'head.bias.weight' \('body.weight' in it\)", "map"),
     ('drop "*"\nfresh "*"', own(), "the model takes nothing of it", "lines above"),
 ]  # fmt: skip
 
@@ -287,7 +288,8 @@ def test_show_gives_the_account(tmp_path: Path) -> None:
 
 
 def test_names_made_to_be_slow_are_refused_quickly(tmp_path: Path) -> None:
-    lines = "\n".join(f'"*a*a*a*a*a*a*b{k}" -> "*a*a*a*a*a*a*c{k}"' for k in range(300))
+    lines = "\n".join(f'"*a*a*a*a*a*a*b{k}" -> "*a*a*a*a*a*a*c{k}"' for k in range(299))
+    lines += '\ndrop "*.none"'
     many = {f"{'a' * 300}{k}": torch.ones(1) for k in range(4000)}
     began = time.perf_counter()
     with pytest.raises(CallError, match="too many for a map of 300 lines"):
@@ -326,3 +328,37 @@ def test_a_path_without_quotes_is_told_to_have_them() -> None:
         specc.loads(NET.replace("LINES", "drop head.*\nbackbone.* -> *"))
     helps = [each.help for each in caught.value.diagnostics()]
     assert helps == [f'write it in double quotes: `"{path}"`' for path in ("head.*", "backbone.*")]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        (prefixed("model.", own()), '"model.*" -> "*"'),
+        (prefixed("state.module.", own()), '"state.module.*" -> "*"'),
+        ({n.removeprefix("body."): t for n, t in own().items() if n.startswith("body.")}, None),
+        ({**prefixed("model.", own()), "epoch": ONE}, None),
+    ],
+)
+def test_a_prefix_of_all_names_is_proposed_as_a_line(
+    tensors: dict[str, Tensor], said: str | None, tmp_path: Path
+) -> None:
+    bare = re.sub(r'(weights "[^"]+") \{[^}]*\}', r"\1", NET)
+    assert "LINES" not in bare
+    with pytest.raises(CallError) as caught:
+        started(tmp_path, bare, tensors)
+    assert caught.value.code == "E0709"
+    assert (said is not None) == ("under a prefix" in str(caught.value.help))
+    if said is not None:
+        assert said in str(caught.value.help)
+        started(tmp_path, NET.replace("LINES", said), tensors)
+
+
+def test_names_that_the_model_has_under_a_prefix(tmp_path: Path) -> None:
+    text = 'spec 1\n\nmodel M {\n  input x: float[N, 4]\n  weights "start.safetensors"LINES\n'
+    text += "  output x -> trunk: { a: Linear(3) -> b: Linear(2) }\n}\n"
+    tensors = {"a.weight": torch.ones(3, 4), "a.bias": torch.ones(3),
+               "b.weight": torch.ones(2, 3), "b.bias": torch.ones(2)}  # fmt: skip
+    with pytest.raises(CallError) as caught:
+        started(tmp_path, text.replace("LINES", ""), tensors)
+    assert '`"*" -> "trunk.*"`' in str(caught.value.help)
+    started(tmp_path, text.replace("LINES", ' {\n "*" -> "trunk.*"\n }'), tensors)

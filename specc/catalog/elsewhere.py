@@ -131,6 +131,18 @@ ARGUMENT_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "slope": ("negative_slope",), "label_smooth": ("label_smoothing",), "T": ("T_max",),
     "dim_size": ("embedding_dim",), "d_embed": ("embedding_dim",),
 }  # fmt: skip
+# What other libraries ask for, and is known here without it.
+NEEDLESS_ARGUMENTS: Final[Mapping[str, str]] = {
+    "need_weights": "leave it out: the weights are the second result, `y, _ = attend(q, k, v)`",
+    "num_classes": "leave it out: the type of the labels says it, `input label: index(10)[N]`",
+    "num_labels": "leave it out: the shape of the labels says it, `input label: int[N, 5]`",
+    "n_classes": "leave it out: the type of the labels says it, `input label: index(10)[N]`",
+    "task": "the task is in the name: `BinaryAccuracy`, `MulticlassAccuracy`, `MultilabelAccuracy`",
+    "size_average": 'what is left of it is `reduction="mean"`, or `"sum"`',
+    "reduce": 'what is left of it is `reduction="none"`',
+    "is_causal": "leave it out: a mask says it, `attn_mask=triu(ones(T, T), diagonal=1) > 0`",
+    "batch_size": "leave it out: the batch is a size of the input, `input x: float[N, 8]`",
+}
 # The settings of Adam and its kin that are one here.
 OF_BETAS: Final = frozenset("beta_1 beta_2 beta1 beta2 b1 b2".split())
 

@@ -1,4 +1,4 @@
-"""Rows of the table of codes. W0101, W0303 to W0305, W0403, W0404: what is likely a mistake."""
+"""Rows of the table of codes. W0101, W0303 to W0307, W0403, W0404: what is likely a mistake."""
 
 from specc.codes.form import Code
 
@@ -41,6 +41,27 @@ ROWS = {
         ),
         "loss = mean((y - wanted) ** 2)",
         "Bring both to one shape: `squeeze(y, -1)`. Where pairs are meant, `unsqueeze` says so.",
+    ),
+    "W0306": Code(
+        "a reshape where axes were to be exchanged",
+        (
+            "A reshape keeps the order of the numbers and cuts it anew. Where a size, such as the "
+            "steps T, stands at another place in the new shape, its entries are cut from those of "
+            "other axes: heads that see parts of several steps. torch runs it, and it trains, "
+            "badly."
+        ),
+        "q = x -> Linear(dim) -> reshape(N, heads, T, dim // heads)",
+        "Split or join beside the axis that it is of, and exchange axes by `transpose`.",
+    ),
+    "W0307": Code(
+        "a softmax over another dimension than what is summed",
+        (
+            "Scores of every query with every key become shares that add up to 1 for each query, "
+            "over the keys, and the product behind them sums over the keys. A softmax over another "
+            "dimension, such as the heads, gives weights that add up to anything."
+        ),
+        "shares = softmax(q @ k.mT, dim=1)",
+        "Take it over the last dimension, `dim=-1`.",
     ),
     "W0403": Code(
         "parameters that nothing trains",

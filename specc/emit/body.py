@@ -25,7 +25,9 @@ from specc.emit.expressions import (
     path_expression,
 )
 from specc.emit.layout import flat
+from specc.emit.lines import links
 from specc.emit.marks import because, mark
+from specc.emit.methods import METHODS
 from specc.emit.nesting import Collected, Nesting, Pending
 from specc.emit.plan import Choice, Cycle, Kept, Leaf, Part, Row
 from specc.emit.reads import (
@@ -42,6 +44,7 @@ from specc.errors import Span
 from specc.sizes import symbols
 
 _LONGEST_NESTED: Final = 56
+_LONGEST_CHAIN: Final = 160
 
 
 class Body(Nesting):
@@ -207,6 +210,9 @@ class Body(Nesting):
         for read in found.reads:
             self.reads[read] -= 1
         target = self.target(result)
+        if isinstance(node, ir.Derivative) and isinstance(expression, ast.Subscript):
+            # `(slope,) = torch.autograd.grad(...)`, which has one result.
+            target, expression = ast.Tuple([target], ast.Store()), expression.value
         self.statements.append(Assign(target, expression, mark(span)))
         self.follow(*ir.result_values(result), own=is_its_own(node))
 
@@ -233,7 +239,7 @@ class Body(Nesting):
         found = self._readers.get(id(value))
         if found is None and self._results == 1:
             return True  # returned at once
-        if len(flat(expression)) > _LONGEST_NESTED:
+        if len(flat(expression)) > _LONGEST_NESTED and not self._goes_on(value, expression):
             return False
         if found is None:
             return True
@@ -245,6 +251,19 @@ class Body(Nesting):
             reader.branch.span.line if isinstance(reader, Choice) else reader.span.line
         )  # fmt: skip
         return simple or line == span.line
+
+    def _goes_on(self, value: ir.Value, expression: ast.expr) -> bool:
+        """Whether a chain of methods, which is broken at its dots, goes on with one more."""
+        found = self._readers.get(id(value))
+        if found is None or not links(expression) or len(flat(expression)) > _LONGEST_CHAIN:
+            return False
+        reader = found[0]
+        return (
+            isinstance(reader, ir.FunctionCall)
+            and reader.row.torch.removeprefix("torch.") in METHODS
+            and bool(reader.arguments)
+            and reader.arguments[0][1] is value
+        )
 
     def layer(self, path: str) -> ast.expr:
         """The layer at ``path`` as it is reached here."""

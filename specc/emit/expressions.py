@@ -15,6 +15,7 @@ from typing import Final, cast
 from specc import ir
 from specc.catalog.rows import FunctionRow, Row
 from specc.emit.folding import combined, extreme, negative
+from specc.emit.methods import as_method
 from specc.emit.plan import Leaf
 from specc.emit.portable import written_alike
 from specc.sizes import Atom, Extreme, Power, Size, as_multiple_of_remainder, as_remainder, powers
@@ -108,6 +109,13 @@ def of_size(size: Size, naming: Naming) -> ast.expr:
     """A symbolic size as Python arithmetic on the names of its symbols."""
     if isinstance(size, int):
         return ast.Constant(size) if size >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-size))
+    if size.written is not None and (naming.making or size.written[0] != "**"):
+        # A forward has no power of sizes: TorchScript makes floats of the powers of ints.
+        symbol, *sides = size.written
+        left, right = (of_size(each, naming) for each in sides)
+        return operation(symbol, left, right) if symbol == "**" else combined(
+            left, _OPERATORS[symbol](), right
+        )  # fmt: skip
     multiple = as_multiple_of_remainder(size)
     if multiple is not None:
         return operation("*", of_size(multiple[0], naming), of_size(multiple[1], naming))
@@ -405,7 +413,10 @@ def _function(node: ir.FunctionCall, naming: Naming) -> ast.expr:
             keywords.append(ast.keyword("dtype", dtype))
         device = ast.Attribute(naming.device(), "device", ast.Load())
         keywords.append(ast.keyword("device", device))
-    return ast.Call(dotted(row.torch), positional, keywords)
+    method = None
+    if isinstance(next(iter(given.values()), None), ir.Value):
+        method = as_method(row.torch, positional, keywords)
+    return method or ast.Call(dotted(row.torch), positional, keywords)
 
 
 def _cast(node: ir.FunctionCall, naming: Naming) -> ast.expr:

@@ -29,20 +29,21 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
     line = f"{indent}{head}{flat(node)}{tail}"
     if len(line) <= WIDTH:
         return [line]
+    if links(node) > 1:
+        return _chain(node, indent, head, tail)
     match node:
         case ast.Call() if not node.args and not node.keywords:
             # `stack(...).sum()`: what is long is what the method is called on.
             if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
                 return lay_out(node.func.value, indent, head, f".{node.func.attr}(){tail}")
+            return _inside_brackets(node, indent, head, tail)
         case ast.Call():
             opening = f"{head}{at_least(node.func, 16)}("
-            if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-                return _bracketed([node.args[0]], [""], indent, opening, f"){tail}", last="")
-            items = [*node.args, *(item.value for item in node.keywords)]
-            heads = [""] * len(node.args) + [
-                f"{identifier(item.arg or '')}=" for item in node.keywords
-            ]
-            return _bracketed(items, heads, indent, opening, f"){tail}")
+            if len(indent + opening) > WIDTH and isinstance(node.func, ast.Attribute):
+                return _inside_brackets(node, indent, head, tail)
+            return _lay_out_arguments(node, indent, opening, f"){tail}")
+        case ast.Attribute(value=ast.Call()):
+            return lay_out(node.value, indent, head, f".{identifier(node.attr)}{tail}")
         case ast.Subscript(value=ast.Call()):
             index = flat(node).removeprefix(flat(node.value))
             return lay_out(node.value, indent, head, f"{index}{tail}")
@@ -77,6 +78,14 @@ def lay_out(node: ast.expr, indent: str, head: str = "", tail: str = "") -> list
     return [line]
 
 
+def _lay_out_arguments(node: ast.Call, indent: str, opening: str, closing: str) -> list[str]:
+    if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
+        return _bracketed([node.args[0]], [""], indent, opening, closing, last="")
+    items = [*node.args, *(item.value for item in node.keywords)]
+    heads = [""] * len(node.args) + [f"{identifier(item.arg or '')}=" for item in node.keywords]
+    return _bracketed(items, heads, indent, opening, closing)
+
+
 def _bracketed(
     items: Sequence[ast.expr],
     heads: Sequence[str],
@@ -95,7 +104,9 @@ def _bracketed(
         return [indent + opening, line, indent + closing]
     lines = [indent + opening]
     for head, item in zip(heads, items, strict=True):
-        lines += lay_out(item, inner, head, last)
+        # In parentheses of its own an operation needs no more of them.
+        alone = not last and isinstance(item, ast.BinOp | ast.BoolOp | ast.Compare)
+        lines += _operands(item, inner, head) if alone else lay_out(item, inner, head, last)
     return [*lines, indent + closing]
 
 
@@ -158,6 +169,52 @@ def _operand(node: ast.expr, indent: str, symbol: str, strength: int) -> list[st
     return lay_out(node, indent, symbol)
 
 
+# ── chains of methods ────────────────────────────────────────────────────────────────────────────
+
+
+def links(node: ast.expr) -> int:
+    """How many attributes of ``node`` are read off what a call or an index gave: a chain of two or
+    more is broken in front of each."""
+    count = 0
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            count += isinstance(node.value, ast.Call | ast.Subscript) or _wrapped(node.value)
+            node = node.value
+        else:
+            node = node.func if isinstance(node, ast.Call) else node.value
+    return count
+
+
+def _wrapped(node: ast.expr) -> bool:
+    """Whether ``node`` stands in parentheses in front of a dot."""
+    return text_and_strength(node)[1] < 16
+
+
+def _chain(node: ast.expr, indent: str, head: str, tail: str) -> list[str]:
+    """The chain, a link a line; one that is too long is broken inside its brackets."""
+    ends: list[ast.expr] = [node]
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            if isinstance(node.value, ast.Call | ast.Subscript) or _wrapped(node.value):
+                ends.append(node.value)
+            node = node.value
+        else:
+            node = node.func if isinstance(node, ast.Call) else node.value
+    lines: list[str] = []
+    start = 0
+    for end in reversed(ends):
+        text = at_least(end, 16)
+        before, behind = ("" if start else head), (tail if end is ends[0] else "")
+        line = f"{indent}{before}{text[start:]}{behind}"
+        if len(line) > WIDTH and isinstance(end, ast.Call) and (end.args or end.keywords):
+            opening = f"{before}{at_least(end.func, 16)[start:]}("
+            lines += _lay_out_arguments(end, indent, opening, f"){behind}")
+        else:
+            lines.append(line)
+        start = len(text)
+    return lines
+
+
 # ── without parentheses around the whole ─────────────────────────────────────────────────────────
 
 
@@ -165,6 +222,8 @@ def lay_out_value(node: ast.expr, indent: str, head: str, tail: str = "") -> lis
     """What a statement assigns, returns or asks: as ``lay_out``, but that two operands, the last of
     which ends in brackets or the first of which begins with them, are broken inside brackets."""
     line = f"{indent}{head}{flat(node)}{tail}"
+    if len(line) > WIDTH and links(node) > 1:
+        return [f"{indent}{head}(", *lay_out(node, indent + STEP), f"{indent}){tail}"]
     if len(line) > WIDTH and isinstance(node, ast.BinOp | ast.Compare) and _hugs(node):
         lines = _inside_brackets(node, indent, head, tail)
         if all(len(line) <= WIDTH for line in lines):
@@ -230,6 +289,8 @@ def _pieces(node: ast.expr, strength: int) -> list[str | _Brackets]:
             items = (*node.args, *(item.value for item in node.keywords))
             inside = _Brackets("(", items, (*[""] * len(node.args), *heads), ")")
             return [*_pieces(node.func, 16), inside]
+        case ast.Call():
+            return [*_pieces(node.func, 16), "()"]
         case ast.List() if node.elts:
             heads = [""] * len(node.elts)
             return [_Brackets("[", tuple(node.elts), tuple(heads), "]", together=False)]

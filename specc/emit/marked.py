@@ -8,8 +8,10 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
+
+from specc.emit.marks import stands_for_the_next
 
 _MARK: Final = re.compile(r"#\s*(\S.*:\d+)\s*$")
 
@@ -18,12 +20,25 @@ def statement_marks(source: str) -> dict[int, str]:
     """The mark of each line that a marked statement of ``source`` covers."""
     found: dict[int, str] = {}
     comments = comments_of(source)
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.stmt):
-            name = mark_of(node, comments)
+
+    def visit(body: Iterable[ast.stmt], holds: bool) -> None:
+        before: str | None = None
+        for node in body:
+            name = mark_of(node, comments) or before
             if name is not None:
                 found.update(dict.fromkeys(range(node.lineno, _end(node) + 1), name))
+            inside = isinstance(node, ast.FunctionDef) and stands_for_the_next(node.name)
+            for field in ("body", "orelse"):
+                visit(getattr(node, field, ()), holds or inside)
+            before = name if holds and is_simple(node) else None
+
+    visit(ast.parse(source).body, False)
     return found
+
+
+def is_simple(node: ast.stmt) -> bool:
+    """Whether the statement computes by itself, and holds no others."""
+    return isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return)
 
 
 def mark_of(node: ast.stmt, comments: Mapping[int, tuple[str, bool]]) -> str | None:

@@ -33,6 +33,13 @@ def mark(span: Span) -> str:
     return f"{shown}:{span.line}"
 
 
+def stands_for_the_next(function: str) -> bool:
+    """Whether in the emitted function of this name a mark holds for the statements behind it, up to
+    the next mark or the end of the block. In a step what torch does for the whole batch
+    (``optimizer.step()``) has no mark, and every other statement its own."""
+    return function in ("__init__", "forward", "loss", "metrics")
+
+
 @contextmanager
 def told_apart(program: ir.Program) -> Iterator[None]:
     """While open, ``mark`` gives each file of ``program`` a name of its own."""

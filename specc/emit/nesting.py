@@ -150,7 +150,7 @@ class Nesting(Variables):
 
     def _item(self, result: ir.Result) -> ast.expr:
         """One of several results; what nothing reads needs no name."""
-        if isinstance(result, ir.Value) and not result.named and not self.reads[id(result)]:
+        if all(not each.named and not self.reads[id(each)] for each in ir.result_values(result)):
             return ast.Name("_", ast.Store())
         return self.target(result)
 

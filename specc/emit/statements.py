@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from specc.emit.layout import flat, identifier, target
 from specc.emit.lines import STEP, WIDTH, lay_out, lay_out_value
+from specc.emit.marks import stands_for_the_next
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +153,7 @@ def _function(node: Function, indent: str) -> list[str]:
     inner = indent + STEP
     if node.docstring:
         lines += _docstring(node.docstring, inner)
-    for statement in node.body:
-        lines += print_statement(statement, inner)
-    return lines
+    return lines + print_body(node.body, inner, once=stands_for_the_next(node.name))
 
 
 def _signature(node: Function, indent: str) -> list[str]:
@@ -179,7 +178,25 @@ def _docstring(text: str, indent: str) -> list[str]:
     return [f'{indent}"""{first}', *body, f'{indent}"""']
 
 
-def print_statement(statement: Statement, indent: str) -> list[str]:
+def print_body(statements: Sequence[Statement], indent: str, *, once: bool = False) -> list[str]:
+    """The lines of a block; ``once``: a statement from the line of the spec that the one before it
+    comes from has no mark."""
+    lines: list[str] = []
+    before = ""
+    for statement in statements:
+        match statement:
+            case Assign() | Evaluate() | Return():
+                here = statement.mark
+                if once and here == before:
+                    statement = replace(statement, mark="")
+                before = here
+            case _:
+                before = ""
+        lines += print_statement(statement, indent, once=once)
+    return lines
+
+
+def print_statement(statement: Statement, indent: str, *, once: bool = False) -> list[str]:
     """The statement's lines; its mark trails where it fits and stands above where it does not."""
     match statement:
         case For():
@@ -188,29 +205,24 @@ def print_statement(statement: Statement, indent: str) -> list[str]:
                 names = [f"{indent}    {target(name)}," for name in statement.target.elts]
                 lines = [f"{indent}for (", *names]
                 lines += lay_out(statement.iterable, indent, ") in ", ":")
-            for inner in statement.body:
-                lines += print_statement(inner, indent + STEP)
+            lines += print_body(statement.body, indent + STEP, once=once)
             return lines
         case If():
             lines = lay_out(statement.condition, indent, "if ", ":")
             if statement.mark and len(lines) == 1:
                 lines = _marked(lines, statement.mark, indent)
-            for inner in statement.body:
-                lines += print_statement(inner, indent + STEP)
+            lines += print_body(statement.body, indent + STEP, once=once)
             if statement.otherwise:
                 lines.append(f"{indent}else:")
-                for inner in statement.otherwise:
-                    lines += print_statement(inner, indent + STEP)
+                lines += print_body(statement.otherwise, indent + STEP, once=once)
             return lines
         case With():
             lines = lay_out(statement.context, indent, "with ", ":")
-            for inner in statement.body:
-                lines += print_statement(inner, indent + STEP)
+            lines += print_body(statement.body, indent + STEP, once=once)
             return lines
         case Closure():
             lines = ["", f"{indent}def {identifier(statement.name)}() -> {statement.returns}:"]
-            for inner in statement.body:
-                lines += print_statement(inner, indent + STEP)
+            lines += print_body(statement.body, indent + STEP, once=once)
             return [*lines, ""]
         case Continue():
             return [f"{indent}continue"]

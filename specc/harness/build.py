@@ -147,13 +147,13 @@ def _load(into: dict[str, Tensor], values: dict[str, Tensor], what: str) -> None
             [f"no {what} {name}" for name in missing]
             + [f"a {what} {name} too many" for name in extra]
         )
-        raise RunFailed("build", f"the module's {what}s are not the spec's: {text}")
+        raise RunFailed("build", f"the source is of another model than the spec: {text}")
     with torch.no_grad():
         for name, value in values.items():
             if into[name].shape != value.shape:
                 raise RunFailed(
                     "build",
-                    f"{what} {name} has shape {list(into[name].shape)}, the spec says"
-                    f" {list(value.shape)}",
+                    f"the source is of another model than the spec: its {what} {name} has shape"
+                    f" {list(into[name].shape)}, the spec's {list(value.shape)}",
                 )
             into[name].copy_(value)

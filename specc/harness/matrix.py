@@ -25,6 +25,7 @@ from specc.harness.demands import (
 from specc.ir import Program
 from specc.ir.relations import is_tie, solved
 from specc.semantics.half import check_half
+from specc.semantics.rows_of_sizes import told_once
 from specc.sizes import Size, evaluate, symbols
 from specc.suggestions import did_you_mean
 
@@ -180,7 +181,7 @@ def _written_rows(program: Program, demands: Demands) -> list[tuple[tuple[str, i
             collector.items.extend(found or _single_values(program, demands, values))
             rows.append(tuple((name, values[name]) for name in names))
     if collector.failed:
-        raise SpecError(collector.sorted())
+        raise SpecError(told_once(collector.sorted()))
     return list(dict.fromkeys(rows))
 
 

@@ -7,10 +7,12 @@ step computes.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from specc import catalog, ir
+from specc.errors import Span
 from specc.inspect import words
 from specc.inspect.tree import frozen_names
 
@@ -38,6 +40,8 @@ class StepFacts:
     optimizer: str
     shares: tuple[Share, ...]
     others: tuple[tuple[str, str], ...]
+    # What else has a name in it, as (name, expression).
+    values: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,11 @@ def facts(program: ir.Program) -> TrainingFacts | None:
         return None
     subject = program.subject()
     counts = {name: math.prod(shape) for name, _, shape in subject.parameters()}
-    makers = {value: node for node in ir.flat_nodes(train.shared) for value in _results(node)}
-    common = [value for value in makers if value.named]
-    shared = tuple((value.name, words.expression(value, makers, common)) for value in common)
-    steps = tuple(_step(step, counts, common) for step in train.steps)
+    makers, values = _made(train.shared)
+    common = [value for value in values if value.named]
+    names = {id(value) for value in common}
+    shared = tuple((value.name, words.expression(value, makers, names)) for value in common)
+    steps = tuple(_step(step, counts, names, train.span) for step in train.steps)
     others = []
     if train.accumulate > 1:
         weighed = f", weighed by {train.weighed}" if train.weighed else ""
@@ -72,13 +77,12 @@ def facts(program: ir.Program) -> TrainingFacts | None:
         others.append(("precision", f"{train.precision} (autocast)"))
     return TrainingFacts(
         tuple(_members(train)), shared, steps, tuple(others), _untrained(train, subject, counts),
-        tuple(_metrics(train, common)),
+        tuple(_metrics(train, names)),
     )  # fmt: skip
 
 
-def _metrics(train: ir.Train, common: Container[ir.Value]) -> Iterable[tuple[str, str]]:
-    nodes = ir.flat_nodes((*train.shared, *train.metric_nodes))
-    makers = {value: node for node in nodes for value in _results(node)}
+def _metrics(train: ir.Train, common: Container[int]) -> Iterable[tuple[str, str]]:
+    makers, _ = _made((*train.shared, *train.metric_nodes))
     for metric in train.metrics:
         yield metric.name, words.expression(metric.value, makers, common)
 
@@ -110,9 +114,21 @@ def _untrained(train: ir.Train, subject: ir.Module, counts: Mapping[str, int]) -
     return Share(names, len(found), sum(counts[name] for name in found))
 
 
-def _step(step: ir.Step, counts: Mapping[str, int], common: Iterable[ir.Value]) -> StepFacts:
-    makers = {value: node for node in ir.flat_nodes(step.nodes) for value in _results(node)}
-    named = {*common, *(value for _, value in step.terms)}
+def _step(
+    step: ir.Step, counts: Mapping[str, int], common: Collection[int], place: Span
+) -> StepFacts:
+    makers, values = _made(step.nodes)
+    terms_ = {id(value) for _, value in step.terms}
+    # What the author named once in the lines of `train`; a block's own names are not told.
+    often = Counter(value.name for value in values if value.named)
+    own = [
+        value
+        for value in values
+        if value.named and often[value.name] == 1 and id(value) not in {*common, *terms_}
+        and value.span.file == place.file and place.start <= value.span.start <= place.end
+    ]  # fmt: skip
+    named = {*common, *terms_, *map(id, own)}
+    inner = tuple((value.name, words.expression(value, makers, named)) for value in own)
     terms = tuple((name, words.expression(value, makers, named)) for name, value in step.terms)
     optimizer, shares = "", []
     if step.optimizer is not None:
@@ -125,7 +141,8 @@ def _step(step: ir.Step, counts: Mapping[str, int], common: Iterable[ir.Value]) 
             whole = "every other" if shares else "every parameter"
             rest = whole if on in ("", "*") else f"on {on}"
             shares.append(_share(rest, step.optimizer.rest, counts))
-    return StepFacts(step.name, terms, optimizer, tuple(shares), tuple(_others(step, counts)))
+    others = tuple(_others(step, counts))
+    return StepFacts(step.name, terms, optimizer, tuple(shares), others, inner)
 
 
 def _others(step: ir.Step, counts: Mapping[str, int]) -> Iterable[tuple[str, str]]:
@@ -170,5 +187,9 @@ def _share(text: str, on: ir.Selection, counts: Mapping[str, int]) -> Share:
     return Share(text, len(on.names), sum(counts[name] for name in on.names))
 
 
-def _results(node: ir.Leaf) -> Iterable[ir.Value]:
-    return ir.result_values(node.result)
+def _made(nodes: Iterable[ir.Node]) -> tuple[dict[int, ir.Leaf], list[ir.Value]]:
+    """What makes each value, by the value's identity, and the values in their order."""
+    made = [
+        (value, node) for node in ir.flat_nodes(nodes) for value in ir.result_values(node.result)
+    ]
+    return {id(value): node for value, node in made}, [value for value, _ in made]

@@ -6,7 +6,7 @@ terminal or a drawing, which is done where it is printed.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from types import NoneType
 
 from specc import ir
@@ -229,28 +229,33 @@ def node(computed: ir.Leaf, sizes: Mapping[str, Size]) -> str:
 
 # ── what a loss is ──────────────────────────────────────────────────────────────────────────────
 
-_DEEPEST = 8
+_DEEPEST = 10
 
 
 def expression(
     value: ir.Value,
-    makers: Mapping[ir.Value, ir.Leaf],
-    named: Container[ir.Value],
+    makers: Mapping[int, ir.Leaf],
+    named: Container[int],
     depth: int = 0,
 ) -> str:
     """The expression that gives ``value``: ``kind_loss + 0.5 * size_loss``.
 
-    ``makers`` are the nodes that it may be made of; what is none of theirs, or is ``named``, goes
-    by its name, and so does what is too deep to be read."""
-    node = makers.get(value)
-    if node is None or depth > _DEEPEST or (depth and value in named):
+    ``makers`` are the nodes that it may be made of, by the identity of what they give, for two
+    calls of one block give values that are alike; what is none of theirs, or is ``named``, goes by
+    its name, and what is too deep to be read is left out."""
+    node = makers.get(id(value))
+    if node is None or (depth and id(value) in named):
         return value.name
+    if depth > _DEEPEST:
+        return value.name if value.named else "..."
 
     def inner(operand: object) -> str:
         if isinstance(operand, ir.Value):
             return expression(operand, makers, named, depth + 1)
-        if isinstance(operand, tuple):
+        if isinstance(operand, tuple) and _has_tensor(operand):
             return f"[{', '.join(inner(item) for item in operand)}]"
+        if isinstance(operand, tuple):
+            return f"({', '.join(inner(item) for item in operand)}{',' * (len(operand) == 1)})"
         if isinstance(operand, ir.Scalar) and operand.form[0] == "param":
             return str(operand.form[1])
         return literal(operand, {})
@@ -260,7 +265,7 @@ def expression(
         text = inner(operand)
         if not isinstance(operand, ir.Value) or text == operand.name:
             return text
-        made = makers.get(operand)
+        made = makers.get(id(operand))
         loose = isinstance(made, ir.Operation) and _binding(made) < least
         return f"({text})" if loose else text
 
@@ -274,14 +279,15 @@ def expression(
             first = side(left, _binding(node) + power)
             return f"{first} {node.operator} {side(right, _binding(node) + (not power))}"
         case ir.FunctionCall():
-            tensors = [inner(item) for _, item in node.arguments if _has_tensor(item)]
-            plain = tuple((name, item) for name, item in node.arguments if not _has_tensor(item))
-            written = call("", plain, node.row, {})[1:-1]
-            return f"{node.function}({', '.join([*tensors, *([written] if written else [])])})"
+            return f"{node.function}({', '.join(_passed(node, inner))})"
         case ir.LayerCall():
             return f"{node.layer}({', '.join(inner(item) for item in node.inputs)})"
         case ir.Subscript():
-            return f"{side(node.value, _TIGHTEST)}{subscript(node, {})}"
+            places = [
+                inner(index) if isinstance(index, ir.Value) else _index(index, {})
+                for index in node.indices
+            ]
+            return f"{side(node.value, _TIGHTEST)}[{', '.join(places)}]"
         case ir.Transpose():
             return f"{side(node.value, _TIGHTEST)}.{node.attribute}"
         case ir.ParameterRead():
@@ -290,6 +296,24 @@ def expression(
             return node.name
         case ir.Derivative():
             return f"grad({inner(node.of)}, {inner(node.by)})"
+
+
+def _passed(node: ir.FunctionCall, inner: Callable[[object], str]) -> Iterator[str]:
+    """The arguments that a call was given, in torch's order: by place as long as none was left out,
+    tensors and what torch asks for."""
+    order = [*node.row.by_name]
+    by_place = 0
+    for name, value in node.arguments:
+        argument = node.row.by_name[name]
+        tensor = _has_tensor(value)
+        if argument.variadic and isinstance(value, tuple):
+            yield from map(inner, value)
+        elif order[by_place : by_place + 1] == [name] and (tensor or argument.required):
+            by_place += 1
+            yield inner(value)
+        else:
+            by_place = len(order)
+            yield f"{name}={inner(value)}"
 
 
 def _binding(node: ir.Operation) -> int:

@@ -1,6 +1,7 @@
 """Spec lines in emitted source: which statement belongs to which, and a copy that announces them.
 
-Every statement that computes carries a mark, ``# model.spec:12``, behind it or above it. Layers of
+A statement that computes carries a mark, ``# model.spec:12``, behind it or above it, or comes from
+the line that the one before it comes from. Layers of
 an ``nn.Sequential`` have no statement of their own; their lines are in the graph. Imports no torch.
 Non-goals: measuring, reading the marks of a source (``specc.emit.marked``).
 """
@@ -12,8 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from specc import ir
-from specc.emit.marked import comments_of, mark_of, statement_marks
-from specc.emit.marks import mark
+from specc.emit.marked import comments_of, is_simple, mark_of, statement_marks
+from specc.emit.marks import mark, stands_for_the_next
 
 # What runs once, when the module or its optimizers are made, is no part of a step.
 _NO_STEP = re.compile(r"__init__|configure_.*")
@@ -34,7 +35,8 @@ def instrument(source: str, *, forward: bool = True, training: str = "") -> str:
             for item in owner.body:
                 if isinstance(item, ast.FunctionDef) and not _NO_STEP.fullmatch(item.name):
                     if forward or item.name != "forward" or owner.name == training:
-                        _choose(item.body, comments, None, chosen)
+                        holds = stands_for_the_next(item.name)
+                        _choose(item.body, comments, None, chosen, holds=holds)
     lines = source.splitlines()
     # From the last to the first, so that what is put in moves nothing that is still to be found.
     for first in sorted(chosen, reverse=True):
@@ -81,18 +83,20 @@ def _choose(
     comments: Mapping[int, tuple[str, bool]],
     around: str | None,
     chosen: dict[int, tuple[int, str]],
+    *,
+    holds: bool,
 ) -> None:
-    """The statements to announce: first line to last line and mark. Those of a marked loop that
-    have no mark of their own have the loop's; neighbours of one mark are announced as one."""
+    """The statements to announce: first line to last line and mark. Those that have no mark of
+    their own have that of the one before, where a mark ``holds``, or that of the loop around;
+    neighbours of one mark are announced as one."""
     previous: tuple[int, str] | None = None
     for node in body:
-        name = mark_of(node, comments) or around
+        before = previous[1] if holds and previous is not None else around
+        name = mark_of(node, comments) or before
         if isinstance(node, ast.For | ast.While | ast.If | ast.With):
-            _choose(node.body, comments, name, chosen)
-            _choose(getattr(node, "orelse", ()), comments, name, chosen)
-        elif name is not None and isinstance(
-            node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return
-        ):
+            _choose(node.body, comments, name, chosen, holds=holds)
+            _choose(getattr(node, "orelse", ()), comments, name, chosen, holds=holds)
+        elif name is not None and is_simple(node):
             first = node.lineno
             if previous is not None and previous[1] == name:
                 first = previous[0]

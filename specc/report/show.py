@@ -55,7 +55,7 @@ def training(facts: TrainingFacts) -> Iterator[Piece]:
             yield from _listed(lines)
             lines = []
             yield Piece(f"  step {visible(step.name)}\n", "bold")
-        lines += [(name, text) for name, text in step.terms]
+        lines += [*step.values, *step.terms]
         if step.optimizer:
             lines.append(("optimizer", step.optimizer))
             lines += [("", str(share)) for share in step.shares]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from specc import ir
 from specc.catalog.rows import Row
@@ -16,6 +17,7 @@ from specc.errors import Collector, Fix, Span
 from specc.semantics.entities import Entity, Items, describe, is_poisoned
 from specc.semantics.foreign_names import argument_advice, meant_argument
 from specc.semantics.function_forms import as_function
+from specc.semantics.tables import NUMBER
 from specc.sizes import Poly, Size, evaluate
 from specc.suggestions import did_you_mean
 from specc.syntax import ast
@@ -48,6 +50,8 @@ _INSTEAD = {
     "value": "write the product: `x + a * y * z`",
     "indices_or_sections": "its values would tell how large the pieces are: write numbers",
 }
+# An eps is less.
+_SMALL: Final = 0.01
 # What one alone of may stand for several.
 _SINGLE = ("int", "size", "size?")
 
@@ -215,21 +219,23 @@ def _checked(
         if not all(any(fits(item, kind, params) for kind in argument.types) for item in items):
             wanted = " or ".join(_describe_kind(kind) for kind in argument.types)
             told = [other.name for other in row.arguments if other.inferred]
-            advice = _advice(row, argument, value) or (
-                f"its form is {signature(row)}"
-                + (f"; {', '.join(told)} is told by the incoming value" if told else "")
+            form = f"its form is {signature(row)}" + (
+                f"; {', '.join(told)} is told by the incoming value" if told else ""
             )
-            function = (
-                as_function(row, bound.values, name, span, advice)
-                if _of_a_run(value, params)
-                else None
-            )
+            place = bound.spans[name]
+            help = _advice(row, argument, value) or form
+            fix: Fix | None = None
+            other = _meant_value(row, argument, value, bound)
+            if other:
+                help, fix = f"write `{other}`", Fix(place.start, place.end, other, form)
+            elif _of_a_run(value, params):
+                help, fix = as_function(row, bound.values, name, span, help) or (help, None)
             collector.error(
                 "E0211",
                 f"`{name}` of {row.name} is {wanted}, not {describe(value)}",
-                bound.spans[name],
-                function[0] if function else advice,
-                fix=function[1] if function else None,
+                place,
+                help,
+                fix=fix,
             )
             bound.failed = True
             continue
@@ -245,6 +251,26 @@ def _checked(
             )
             bound.failed = True
     return bound
+
+
+def _meant_value(row: Row, argument: Argument, value: Entity, bound: Bound) -> str | None:
+    """What was meant by a fraction where no argument of such a kind stands, ``LayerNorm(1e-12)``,
+    and by a number in quotes."""
+    if isinstance(value, str):
+        number = value.strip()
+        return number if NUMBER.fullmatch(number) and "float" in argument.types else None
+    if not isinstance(value, float) or argument.required:
+        return None
+    known = [
+        other
+        for other in row.arguments
+        if "float" in other.types and isinstance(other.default, float | None)
+        and not (other.inferred or other.required or other.name in bound.values)
+    ]  # fmt: skip
+    # torch's `eps` is the one that is far below 1; anything else may be what is meant.
+    found = known if len(known) == 1 else [other for other in known if other.name == "eps"]
+    small = all(other.name != "eps" or 0 < value < _SMALL for other in found)
+    return f"{found[0].name}={value!r}" if found and small else None
 
 
 def _advice(row: Row, argument: Argument, value: Entity) -> str | None:

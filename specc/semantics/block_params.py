@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from specc import ir
-from specc.errors import Span
+from specc.errors import Fix, Span
 from specc.semantics import static
 from specc.semantics.bind import Given
 from specc.semantics.entities import (
@@ -18,6 +18,7 @@ from specc.semantics.entities import (
     is_static,
     to_static,
 )
+from specc.semantics.foreign_names import meant_param
 from specc.semantics.graph import Elaborate, Graph
 from specc.semantics.layer_choices import literal_choice, read_choice
 from specc.semantics.library import Definition
@@ -25,7 +26,7 @@ from specc.semantics.substitution import static_outside
 from specc.semantics.unnamed import counted, late_fault, misplaced, orders, spelled_use
 from specc.semantics.values import TYPES, article, in_scope, is_of
 from specc.sizes import Poly, Size
-from specc.suggestions import did_you_mean
+from specc.suggestions import meant
 from specc.syntax import ast
 
 
@@ -76,11 +77,15 @@ def bind_params(
         if item.name is None:
             continue
         if item.name not in by_name:
+            form = f"its form is {block_signature(definition)}"
+            close, start = meant_param(item.name, by_name), item.span.start
             graph.error(
                 "E0203",
                 f"{tree.name} has no argument `{item.name}`",
                 item.span,
-                did_you_mean(item.name, by_name, f"its form is {block_signature(definition)}"),
+                form if close is None else meant(close),
+                (),
+                None if close is None else Fix(start, start + len(item.name), close, form),
             )
             failed = True
         elif item.name in bound:

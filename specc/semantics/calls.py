@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from specc import ir
+from specc.catalog.elsewhere import NEEDLESS_ARGUMENTS
 from specc.catalog.ranges import ANY, own_range_of
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import Fix, Span
@@ -54,12 +55,16 @@ def given_arguments(
     """The arguments of a call, each elaborated in place; where ``target`` is a block, what its
     params are tells a layer from a value."""
     kinds = param_kinds(graph, target)
+    # What is not there, or has no such argument, is reported; what it is given may be right.
+    missing = bool(target) and target not in graph.modules and target not in graph.catalogue
     found: list[Given] = []
     for position, argument in enumerate(arguments):
         value: Entity = POISON
         if argument.name is not None and unquoted(graph, argument.value):
             pass
         elif kind_at(kinds, position, argument.name) == "layer":
+            value = read_choice(graph, argument.value, elaborate)
+        elif missing or (argument.name is not None and kinds and argument.name not in kinds):
             value = read_choice(graph, argument.value, elaborate)
         else:
             value = elaborate(graph, argument.value)
@@ -196,7 +201,8 @@ def forward_keywords(
                 f"a call of {row.name} has no argument `{name}`"
                 + ("; it is a setting, given where the layer is made" if own else ""),
                 item.span,
-                did_you_mean(name, known, listed(known, "it takes ", "it takes none")),
+                NEEDLESS_ARGUMENTS.get(name)
+                or did_you_mean(name, known, listed(known, "it takes ", "it takes none")),
             )
             return None
         if name in found or name in given:
@@ -270,6 +276,8 @@ def call_function(
     except RuleError as fault:
         if kind == "function" and "target" not in row.by_name:
             return graph.rule_error(fault, span, bound.spans, incoming)
+        if kind == "metric" and _is_told(graph, fault):
+            return POISON
         from specc.semantics.other_readings import proposed  # a refused loss alone needs it
 
         table = graph.catalogue.metrics if kind == "metric" else graph.catalogue.losses
@@ -279,6 +287,15 @@ def call_function(
         return graph.error(fault.code, message, place, advice, incoming, fix)
     graph.nodes.append(ir.FunctionCall(kind, row.name, _arguments(row, bound), result, span, row))
     return from_result(result)
+
+
+def _is_told(graph: Graph, fault: RuleError) -> bool:
+    """Whether a loss or another metric was refused for the same of what it is fed."""
+    same = fault.message.partition(": ")[2]
+    return bool(same) and any(
+        item.code == fault.code and item.message.partition(": ")[2] == same
+        for item in graph.collector.items
+    )
 
 
 def _tensors(bound: Bound) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...]]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from specc import ir
 from specc.semantics.graph import Graph
-from specc.suggestions import did_you_mean
+from specc.suggestions import did_you_mean, meant, nearest
 from specc.syntax import ast
 
 _MOST_STARS = 8
@@ -71,7 +71,7 @@ def read_map(
     # What was reported may be missing from the model.
     told = graph.collector.failed
     found: list[ir.MapLine] = []
-    for line in lines:
+    for place, line in enumerate(lines):
         # All are looked at, so that each is reported.
         fits = [_is_path(graph, pattern) for pattern in (*line.paths, *line.targets)]
         if not all(fits) or not _are_sides(graph, line) or not _is_in_order(graph, line, found):
@@ -80,6 +80,10 @@ def read_map(
         own += line.targets if line.verb != "rename" else ()
         if not told and not all([_is_known(graph, pattern, names, model) for pattern in own]):
             continue
+        if line.verb == "rename" and not told:
+            behind = [each.text for later in lines[place + 1 :] for each in later.paths]
+            if not any(_may_meet(line.targets[0].text, path) for path in behind):
+                _is_known(graph, line.targets[0], names, model)
         paths = tuple(pattern.text for pattern in line.paths)
         targets = tuple(pattern.text for pattern in line.targets)
         found.append(ir.MapLine(line.verb, paths, targets, line.span))
@@ -166,6 +170,13 @@ def _is_in_order(graph: Graph, line: ast.MapLine, above: Sequence[ir.MapLine]) -
     return False
 
 
+def _may_meet(target: str, path: str) -> bool:
+    """Whether a later line's ``path`` may speak of what a line calls ``target``: where the letters
+    ahead of the wildcards leave that open."""
+    ahead, other = (_WILD.split(text, maxsplit=1)[0] for text in (target, path))
+    return ahead.startswith(other) or other.startswith(ahead)
+
+
 def _is_known(
     graph: Graph, pattern: ast.Pattern, names: Sequence[str], model: ir.Module
 ) -> bool:  # fmt: skip
@@ -175,8 +186,22 @@ def _is_known(
     modules = {name.rpartition(".")[0] for name in names}
     graph.error(
         "E0261", f"`{pattern.text}` names no tensor of {model.name}", pattern.span,
-        did_you_mean(
-            pattern.text, [*sorted(modules), *names], "`specc show` lists its layers"
-        ),
+        did_you_mean(pattern.text, [*sorted(modules), *names])
+        or _with_a_word_spelt(pattern.text, names)
+        or "`specc show` lists its layers",
     )  # fmt: skip
     return False
+
+
+def _with_a_word_spelt(path: str, names: Sequence[str]) -> str | None:
+    """A ``path`` with wildcards as it was probably meant: one of its words spelt as the model's
+    is."""
+    words = path.split(".")
+    inside = list(dict.fromkeys(word for name in names for word in name.split(".")))
+    for place, word in enumerate(words):
+        close = nearest(word, inside) if word not in inside and not _WILD.search(word) else None
+        if close is not None:
+            spelt = ".".join([*words[:place], close, *words[place + 1 :]])
+            if any(glob(spelt).matches(name) for name in names):
+                return meant(spelt)
+    return None

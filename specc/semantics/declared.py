@@ -17,6 +17,7 @@ from specc.semantics.entities import POISON, Entity, Items, LayerHandle, Poison,
 from specc.semantics.graph import Declaration, Elaborate, Graph, Hint
 from specc.semantics.habits import is_habit, report_stage, translated_stage
 from specc.semantics.layer_choices import chosen
+from specc.semantics.masks import unnamed_mask
 from specc.semantics.missing import unknown
 from specc.semantics.names import check_label
 from specc.semantics.substitution import type_outside
@@ -104,6 +105,10 @@ def apply_handle(
             f"`{handle.name}` was given its settings where it was declared; here it takes tensors",
             named[0].span,
         )
+    if row is not None and unnamed_mask(graph, row, given):
+        if handle.path not in graph.layers:
+            del graph.declared[handle.path]
+        return POISON
     inputs, by_name = fed_with(row, given) if row else ([item.value for item in given], [])
     if any(is_poisoned(item) for item in inputs):
         if handle.path not in graph.layers:

@@ -38,6 +38,7 @@ from specc.semantics.inlined import inline, is_inlined
 from specc.semantics.layer_choices import chosen
 from specc.semantics.library import MOST_WORK, too_much_work
 from specc.semantics.loops import listing
+from specc.semantics.masks import unnamed_mask
 from specc.semantics.members import call_member, weights_as_values
 from specc.semantics.missing import is_elsewhere, unknown
 from specc.semantics.operators import binary, compile_time, is_compile_time, unary
@@ -190,6 +191,8 @@ def _made_and_fed(
             return graph.error("E0208", f"`{name}` takes tensors here", named[0].span)
         fed = [item.value for item in given]
         return apply_block(graph, name, settings, fed, None, span, hint, elaborate)
+    if unnamed_mask(graph, row, given):
+        return POISON
     inputs, by_name = fed_with(row, given)
     path = graph.place(None, span.start)
     if not make_layer(graph, row, settings, inputs, path, place, choice=choice):

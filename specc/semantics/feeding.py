@@ -35,9 +35,12 @@ class FeedingLint:
     """What is reported while ``Origins`` goes through models and ``train``: each fault once."""
 
     def __init__(
-        self, collector: Collector, trails: Mapping[int, tuple[str, ...]] | None = None
-    ) -> None:
+        self, collector: Collector, trails: Mapping[int, tuple[str, ...]] | None = None,
+        calls: Mapping[int, Span] | None = None,
+    ) -> None:  # fmt: skip
         self.collector = collector
+        # Where a line of the library was called: what is wrong there is wrong with the call.
+        self.calls = calls or {}
         # How nodes of `train` that stand in a block came to be read.
         self.trails = trails or {}
         self.origins = Origins(self._look)
@@ -75,6 +78,10 @@ class FeedingLint:
                 self._twice(node, layer.type, arguments, module, origins)
 
     def _say(self, found: Diagnostic, node: ir.Leaf) -> None:
+        called = self.calls.get(id(node))
+        if found.span is not None and called is not None:
+            place = f"{found.span.file}:{found.span.line}"
+            found = replace(found, span=called, notes=(f"it is computed at {place}",))
         if found.span is not None and (found.code, found.span) not in self.said:
             self.said.add((found.code, found.span))
             uses = (*self.trails.get(id(node), ()), *reversed(self.origins.uses))
@@ -131,18 +138,21 @@ class FeedingLint:
         if kind is None or not isinstance(fed, ir.Value):
             return
         origin = origins.of(fed)
-        if origin.kind != kind:
+        if origin.kind not in ("softmax", "sigmoid"):
             return
-        if kind == "softmax":
+        if kind == origin.kind == "softmax":
             own = dimension(arguments.get("dim"), fed, module)
             if own is None or origin.over != own:
                 return
+        again = "it is applied twice" if kind == origin.kind else "it wants scores of any size"
         self._say(
             Diagnostic(
                 "W0304",
-                f"{name} of probabilities, which {origin.maker} gives: it is applied twice",
+                f"{name} of probabilities, which {origin.maker} gives: {again}",
                 node.span,
-                "take one of the two away",
+                f"feed it the scores: take {origin.maker} away"
+                if id(node) in self.calls
+                else "take one of the two away",
                 severity="warning",
             ),
             node,

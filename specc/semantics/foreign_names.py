@@ -5,7 +5,7 @@ Non-goals: the tables (``catalog.elsewhere``), the rule of nearness (``specc.sug
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -27,11 +27,12 @@ from specc.catalog.elsewhere import (
     FUNCTION_NAMES,
     LAYER_NAMES,
     LOSS_NAMES,
+    NEEDLESS_ARGUMENTS,
     OF_BETAS,
     OPERATORS,
     WORD_NAMES,
 )
-from specc.catalog.rows import Row
+from specc.catalog.rows import LayerRow, Row
 from specc.semantics.entities import LayerHandle
 from specc.suggestions import did_you_mean, listed, meant, nearest
 
@@ -120,6 +121,17 @@ def meant_argument(row: Row, name: str) -> str | None:
     return close
 
 
+def meant_param(name: str, params: Collection[str]) -> str | None:
+    """The one of a block's ``params`` that an argument called ``name`` was probably meant for: a
+    slip of it, or another word for the same."""
+    close = nearest(name, params)
+    if close is not None:
+        return close
+    own = {name, *ARGUMENT_NAMES.get(name, ())}
+    alike = [each for each in params if not own.isdisjoint((each, *ARGUMENT_NAMES.get(each, ())))]
+    return alike[0] if len(alike) == 1 else None
+
+
 def meant_word(word: str, choices: Sequence[str]) -> str:
     """The help of a message on ``word``, which is none of ``choices``."""
     known = WORD_NAMES.get(word)
@@ -157,6 +169,15 @@ def argument_advice(row: Row, name: str, form: str) -> str:
     close = meant_argument(row, name)
     if close is not None:
         return meant(close)
+    advice = NEEDLESS_ARGUMENTS.get(name)
+    if advice is not None:
+        return advice
+    if isinstance(row, LayerRow) and any(each.name == name for each in row.forward_arguments):
+        fed = ", ".join(each.rstrip("?") for each in row.inputs if not each.endswith("?"))
+        return (
+            f"it is given where the layer is called: `layer made = {row.name}(...)`, then"
+            f" `made({fed}, {name}=...)`"
+        )
     if name == "activation":
         return f"it is a stage of its own: `x -> {row.name}(...) -> ReLU`"
     if name in ("input_shape", "input_dim", "input_size", "in_dim"):

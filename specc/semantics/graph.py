@@ -80,6 +80,8 @@ class Graph:
     declared: dict[str, Declaration] = field(default_factory=dict)
     # The module's own parameters and buffers, by the identity of the value that each is read as.
     kept: dict[int, ir.State] = field(default_factory=dict)
+    # The names that nothing has, each reported where it stands first.
+    unknown: set[str] = field(default_factory=set)
     # Where each name was last bound, and the names read since.
     assigned: dict[str, Span] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)

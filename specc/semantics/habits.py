@@ -58,8 +58,11 @@ def report_habit(graph: Graph, node: ast.Expression, elaborate: Elaborate) -> En
 
 def report_stage(graph: Graph, target: ast.Expression, fed: Entity, elaborate: Elaborate) -> Entity:
     """As ``report_habit``, of the target of a stage that ``fed`` goes into."""
+    from specc.semantics.told import otherwise_told  # a habit alone needs it
+
     translation = _translation(graph, elaborate, rank_of(fed))
-    return _report(target, translation.stage(target), translation)
+    said = translation.stage(target)
+    return _report(target, said, translation, otherwise_told(graph, target, fed, elaborate))
 
 
 def report_state(graph: Graph, name: str, value: ast.Expression, span: Span) -> bool:
@@ -91,7 +94,9 @@ def _is_own(graph: Graph, callee: ast.Expression) -> bool:
     return last_name(callee) in graph.env or last_name(callee) in graph.modules
 
 
-def _report(node: ast.Expression, said: ast.Expression, translation: Translation) -> Entity:
+def _report(
+    node: ast.Expression, said: ast.Expression, translation: Translation, also: str = ""
+) -> Entity:
     graph = translation.graph
     advice, fix = (translation.unknown or [""])[0], None
     if not advice:
@@ -99,7 +104,7 @@ def _report(node: ast.Expression, said: ast.Expression, translation: Translation
         callee = node.callee if isinstance(node, ast.Call) else node
         own = root(graph, callee) == "self"
         otherwise = _OF_SELF.format(last_name(node)) if own else _OTHERWISE
-        advice, fix = f"write `{text}`", Fix(node.span.start, node.span.end, text, otherwise)
+        advice, fix = f"write `{text}`{also}", Fix(node.span.start, node.span.end, text, otherwise)
     entity = graph.error("E0226", _message(graph, node), node.span, advice, (), fix)
     translation.read_the_rest(node)
     return entity

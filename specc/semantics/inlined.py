@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc import ir
+from specc.catalog.std import SHOWN
 from specc.errors import Span
 from specc.semantics.bind import Given
 from specc.semantics.block_params import Header, bind_params
@@ -150,6 +151,8 @@ def _read(
                 )
     for node in ir.flat_nodes(graph.nodes[count:]):
         graph.library.trails.setdefault(id(node), trail)
+        if tree.name_span.file.startswith(SHOWN) and not span.file.startswith(SHOWN):
+            graph.library.calls.setdefault(id(node), span)
     graph.conditions += [
         replace(condition, uses=(*condition.uses, span)) for condition in inner.conditions
     ]

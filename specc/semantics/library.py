@@ -84,8 +84,14 @@ class Library:
     counts: dict[int, int] = field(default_factory=dict)
     # Whether every file that the spec uses could be read: what is missing may stand in another.
     complete: bool = True
+    # What was asked for and is not there, wherever; and whether an output is called so: what
+    # speaks of it in another place follows from that.
+    unknown: set[str] = field(default_factory=set)
+    misnamed_output: bool = False
     # How a node of `train` came to stand there, where a block says it: the uses, the nearest first.
     trails: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    # Where `train` calls the block of the library that such a node stands in.
+    calls: dict[int, Span] = field(default_factory=dict)
     # How many rounds of loops have been read.
     work: int = 0
     rounds: int = 0

@@ -28,6 +28,8 @@ def lint_model(model: ir.Module, graph: Graph, collector: Collector) -> None:
     for name, span in graph.assigned.items():
         value = graph.env.get(name)
         alone = isinstance(value, ir.Value) and isinstance(made_by.get(id(value)), ir.LayerCall)
+        if graph.unknown:
+            break  # what is not there may have been meant for it
         if name not in graph.used and name not in outputs and not name.startswith("_") and alone:
             node = made_by[id(value)]
             if isinstance(node.result, ir.Value):

@@ -54,24 +54,39 @@ def unknown(
     ``translation`` is what stands at ``span`` under names of this language, if another has it;
     ``place`` is where the name stands."""
     known = graph.catalogue
+    library = graph.library
     quoted = f'"{name}"' if place == "value" and is_choice(name) else None
     if quoted is not None:
         message = f"`{name}` is no value here: an argument takes it as a string"
         said = Fix(span.start, span.end, quoted, "write it in double quotes")
         return graph.error("E0201", message, span, f"write `{quoted}`", (), said)
+    of_output = library.misnamed_output and graph.kind == "train"
+    if of_output and library.value_of(name):
+        return POISON  # an output that is called otherwise was reported, and may be this one
     if any(name in table for table in (known.layers, known.functions, known.losses, graph.modules)):
+        if name in graph.unknown:
+            library.reported.again += 1
+            return POISON
+        library.unknown.add(name)
+        graph.unknown.add(name)
         return graph.error(
             "E0202",
             f"`{name}` is not a value: it wants something to work on",
             span,
             f"feed it with a pipe: `x -> {name}`",
         )
-    if not graph.library.complete and name[:1].isupper():
+    if not library.complete and name[:1].isupper():
         return POISON  # the file that has it may be the one that was reported
     offer = known.offered(name)
     if offer is not None:
         return graph.error("E0724", not_named(name), span, offer)
     advice, fix = _advice(graph, name, span, translation, place)
+    before = library.unknown if graph.kind == "train" else graph.unknown
+    if fix is None and name in before:
+        library.reported.again += 1
+        return POISON
+    library.unknown.add(name)
+    graph.unknown.add(name)
     return graph.error("E0201", f"there is nothing called `{name}` here", span, advice, (), fix)
 
 

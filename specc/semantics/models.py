@@ -403,6 +403,10 @@ def _output(graph: Graph, statement: ast.Output, body: _Body) -> None:
             name = f"output_{len(outputs) + 1}"
         value = elaborate(graph, written, name if isinstance(written, ast.Name) else None)
         if isinstance(value, Poison):
+            # What it is for was reported, here or where it is bound: no use of this gives a value.
+            graph.library.reported.again += 1
+            if isinstance(written, ast.Name) and written.name in graph.unknown:
+                graph.library.misnamed_output = True
             graph.env.setdefault(name, POISON)
             outputs.append(
                 ir.Output(name, ir.Value(name, ir.TensorType("float", ()), written.span))
@@ -452,7 +456,8 @@ def _require(graph: Graph, module: ast.Module) -> None:
             "E0221", f"{module.name} has no output", module.name_span, "end it with `output ...`"
         )
     for path, declaration in graph.declared.items():
-        if path not in graph.layers and not graph.unread:
+        # A call of what is not there may have been meant for it.
+        if path not in graph.layers and not graph.unread and not graph.unknown:
             graph.error(
                 "E0227",
                 f"the layer `{path}` is never fed",

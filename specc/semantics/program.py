@@ -10,6 +10,7 @@ from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Span
 from specc.semantics.accumulation import lint_accumulation
 from specc.semantics.autocast import check_autocast
+from specc.semantics.axes import lint_axes
 from specc.semantics.backward import check_derivatives
 from specc.semantics.batch import lint_batch
 from specc.semantics.blocks import read_unfed
@@ -141,7 +142,8 @@ def _lint(
     models: Sequence[tuple[ir.Module, Graph]], train: ir.Train | None, collector: Collector
 ) -> None:
     """What the whole program shows that no statement alone does."""
-    feeding = FeedingLint(collector, models[0][1].library.trails)
+    library = models[0][1].library
+    feeding = FeedingLint(collector, library.trails, library.calls)
     for model, _ in models:
         feeding.model(model)
     if train is not None:
@@ -151,6 +153,7 @@ def _lint(
         lint_untrained([each for each, _ in models], models[0][1].library.used, train, collector)
         lint_accumulation(model, train, collector)
     lint_batch([model for model, _ in models], train, collector)
+    lint_axes([model for model, _ in models], train, collector)
 
 
 def _warn_of_unused(

@@ -27,6 +27,9 @@ _FORMS: Final = {
     "bias": re.compile(r"bias|in_proj_bias|bias_[kv]|bias_(?:ih|hh)(?:_l\d+)?(?:_reverse)?"),
 }
 
+# Of a selector that a message proposes.
+_MOST_PATTERNS: Final = 6
+
 # What `with` makes of a parameter: one, or the two of weight_norm.
 _PARAMETRIZED: Final = re.compile(r"parametrizations\.(\w+)\.original[01]?$")
 
@@ -138,6 +141,23 @@ def matches(pattern: str, model: ir.Module) -> set[str]:
     return {each.name for each in owned if full(each.name)}
 
 
+def picking(names: Collection[str], model: ir.Module) -> str | None:
+    """A selector of ``names`` alone, by types of layers where those have no others; None where it
+    would be a long one."""
+    wanted, covered = set(names), set[str]()
+    patterns: list[str] = []
+    for each in ir.owned_parameters(model):
+        if each.name not in wanted or each.name in covered:
+            continue
+        kinds = (f"{type_}.{name}" for type_, name in each.around if type_)
+        pattern = next((kind for kind in kinds if matches(kind, model) <= wanted), each.name)
+        covered |= {each.name} if pattern == each.name else matches(pattern, model)
+        patterns.append(pattern)
+        if len(patterns) > _MOST_PATTERNS:
+            return None
+    return ", ".join(patterns) or None
+
+
 def in_two(selector: ast.Selector, model: ir.Module, among: Among | None = None) -> list[str]:
     """What of ``selector`` is a weight that ``weight_norm`` has made two parameters of, picked as
     the weight that it was: the names of the parameters."""
@@ -154,7 +174,8 @@ def could_match(pattern: str, kept: Collection[str] = ()) -> bool:
         last in kept
         or "*" in last
         or "?" in last
-        or last.startswith(("weight", "bias"))
+        or last.startswith(("weight", "bias", "in_proj_", "original"))
+        or last.endswith(("_weight", "_bias"))
         or "." not in pattern
     )
 
@@ -221,7 +242,8 @@ def _meant(pattern: str, model: ir.Module, among: Among) -> Iterator[str]:
     for place, word in enumerate(words):
         close = nearest(word, [*heads, *inside] if place == 0 else inside)
         if close is not None and word not in inside and (place or word not in heads):
-            yield ".".join([*words[:place], close, *words[place + 1 :]])
+            yield (spelt := ".".join([*words[:place], close, *words[place + 1 :]]))
+            yield f"{spelt}.*"
     whole = nearest(pattern, names)
     if whole is not None:
         yield whole

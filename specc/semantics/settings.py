@@ -15,6 +15,7 @@ from specc.catalog.rows import OptimizerRow, Row
 from specc.errors import Collector, Span
 from specc.semantics.bind import Bound
 from specc.semantics.entities import is_static, to_static
+from specc.semantics.selectors import picking
 from specc.semantics.static import Undecided, plain
 from specc.sizes import Size
 
@@ -82,11 +83,11 @@ def check_optimizer(type_: str, settings: ir.Arguments, span: Span, collector: C
 
 
 def check_parameters(
-    row: OptimizerRow, settings: ir.Arguments, names: Sequence[str], model: ir.Module, span: Span,
+    row: OptimizerRow, settings: ir.Arguments, on: ir.Selection, model: ir.Module, span: Span,
     collector: Collector,
 ) -> bool:  # fmt: skip
-    """Whether each of the parameters ``names`` is one that the optimizer can step; E0406."""
-    wanted = set(names)
+    """Whether each of the parameters ``on`` picks is one that the optimizer can step; E0406."""
+    wanted = set(on.names)
     refusal = help_ = None
     for name, layer, shape in model.parameters():
         if name not in wanted:
@@ -96,7 +97,7 @@ def check_parameters(
         decays = any(key == "weight_decay" and value != 0 for key, value in settings)
         if row.rank is not None and len(shape) != row.rank:
             refusal = f"parameters of {row.rank} dimensions, and `{name}` has {len(shape)}"
-            help_ = f"select the others out: `{row.name}(...) on *.weight`"
+            help_ = _of_rank(row, on, model)
         elif row.gradients == "sparse" and not sparse and not still:
             refusal = f"sparse gradients alone, and that of `{name}` is dense"
             help_ = "make the layer with `sparse=true`, or step it with Adam"
@@ -108,6 +109,25 @@ def check_parameters(
             collector.error("E0406", f"{row.name} takes {refusal}", span, help_)
             return False
     return True
+
+
+def _of_rank(row: OptimizerRow, on: ir.Selection, model: ir.Module) -> str:
+    """What to write where an optimizer of matrices alone is to step more: a selector of those, and
+    another optimizer for the rest."""
+    shapes = {name: shape for name, _, shape in model.parameters()}
+    fit = [name for name in on.names if len(shapes[name]) == row.rank]
+    if not fit:
+        return f"nothing that it is to step has {row.rank} dimensions: take AdamW"
+    only = picking(fit, model)
+    if only is None:
+        return f"select what has {row.rank} dimensions, such as `{fit[0]}`"
+    # Of several models, this optimizer steps some: the others have their own.
+    whole = on.text if model.name == "Training" else "*"
+    rest = f"{whole}, {only}" if " except " in whole else f"{whole} except {only}"
+    return (
+        f"write `optimizer {row.name}(...) on {only}`, and step the others by another:"
+        f" `optimizer AdamW(lr=1e-3) on {rest}`"
+    )
 
 
 def check_closure(train: ir.Train, collector: Collector) -> None:

@@ -107,13 +107,13 @@ def binary(symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, 
 
 
 def _fitting(
-    result: Size, symbol: str, left: object, right: object, params: Mapping[str, Size]
+    result: Size, symbol: str, left: Size, right: Size, params: Mapping[str, Size]
 ) -> Size:
     """``result``; StaticError where it is known and no 64 bits hold it."""
     known = evaluate(result, params)
     if isinstance(known, int) and abs(known) >= 2**63:
         raise StaticError(f"{_short(left)} {symbol} {_short(right)} does not fit in 64 bits")
-    return result
+    return result.as_written(symbol, left, right) if isinstance(result, Poly) else result
 
 
 def _short(value: object) -> str:
@@ -147,7 +147,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_size(value: ir.Static) -> bool:
+def _is_size(value: ir.Static) -> TypeGuard[Size]:
     return isinstance(value, Poly) or (isinstance(value, int) and not isinstance(value, bool))
 
 

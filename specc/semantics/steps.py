@@ -5,7 +5,7 @@ share, and members (``train``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -31,7 +31,7 @@ from specc.semantics.loops import for_loop
 from specc.semantics.missing import not_named
 from specc.semantics.models import assign
 from specc.semantics.schedules import Reader
-from specc.semantics.selectors import Among, could_match, resolve
+from specc.semantics.selectors import Among, could_match, picking, resolve
 from specc.semantics.settings import (
     check_clip,
     check_optimizer,
@@ -232,8 +232,12 @@ class StepBuilder:
         added = self.graph.catalogue.origins
         definitions = self.graph.library.definitions.values()
         kept = {name for each in definitions for name in kept_names(each.tree.body)}
-        excused = self.incomplete and all(
-            could_match(pattern.text, kept) or pattern.text.partition(".")[0] in added
+        library = self.graph.library
+        excused = all(
+            not library.unknown.isdisjoint(pattern.text.split("."))
+            or (self.incomplete and not library.complete)
+            or (self.incomplete and could_match(pattern.text, kept))
+            or (self.incomplete and pattern.text.partition(".")[0] in added)
             for pattern in patterns
         )
         collector = Collector() if excused else self.collector
@@ -249,10 +253,18 @@ class StepBuilder:
                     f"{row.name} wants parameters of at least {rank} dimensions;"
                     f" `{name}` has {len(shapes[name])}",
                     selector.span,
-                    "select the weights: `on *.weight`",
+                    self._of_rank(rank, selection, shapes),
                 )
                 return None
         return selection
+
+    def _of_rank(self, rank: int, on: ir.Selection, shapes: Mapping[str, Sequence[object]]) -> str:
+        """What to write where parameters of fewer dimensions than ``rank`` are picked as well."""
+        fit = [name for name in on.names if len(shapes[name]) >= rank]
+        only = picking(fit, self.model)
+        if only is not None:
+            return f"select those that have: `on {only}`"
+        return f"select those that have, such as `{fit[0]}`" if fit else "none of these has"
 
     def _penalty(self, statement: ast.Regularize) -> None:
         row, arguments = find_row(self.collector, statement.call, REGULARIZERS, "regularizer")
@@ -313,7 +325,7 @@ class StepBuilder:
         if not check_optimizer(row.name, settings, statement.span, self.collector):
             return
         whole = (*settings, *(setting for group in groups for setting in group.arguments))
-        if not check_parameters(row, whole, on.names, self.model, statement.span, self.collector):
+        if not check_parameters(row, whole, on, self.model, statement.span, self.collector):
             return
         rest = tuple(name for name in on.names if name not in claimed)
         self.latest = ir.Optimizer(

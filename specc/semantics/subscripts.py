@@ -195,11 +195,18 @@ def _in_range(graph: Graph, size: Size, index: object, dimension: int, span: Spa
             )  # fmt: skip
         return
     reason = f"{index} is an index of a dimension of size {size}"
-    if isinstance(known, int) and known < 0:
-        _state(graph, -known, length, reason, span)
-        return
-    _state(graph, 0, known, reason, span)
-    _state(graph, known + 1, length, reason, span)
+    # torch counts from the end where the number is negative: `x[:, -T]` is the first.
+    if never_negative(-known - 1):
+        least, most = -known, length
+    else:
+        _state(graph, 0, known, reason, span)
+        least, most = known + 1, length
+    if never_negative(graph.decided(least) - graph.decided(most) - 1):
+        raise RuleError(
+            "E0304", f"index {index} is outside dimension {dimension}, which has size {size}",
+            help=f"the last is {size - 1}, or -1",
+        )  # fmt: skip
+    _state(graph, least, most, reason, span)
 
 
 def _covered(graph: Graph, size: Size, index: ir.TensorType, dimension: int, span: Span) -> None:
@@ -240,7 +247,7 @@ def _sliced(graph: Graph, size: Size, cut: ir.SliceIndex, span: Span) -> Size:
     upper = _bound(graph, cut.upper, size, size)
     length = upper - lower
     known = evaluate(length, graph.params)
-    if isinstance(known, int) and known < 0:
+    if isinstance(known, int) and known < 1:
         raise RuleError("E0304", f"the slice from {lower} to {upper} is empty")
     # torch cuts a bound that is outside down to the dimension, and would give another shape.
     reason = f"the slice from {lower} to {upper} lies within a dimension of size {size}"

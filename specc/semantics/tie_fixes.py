@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from specc.errors import Collector, Diagnostic, Span
-from specc.semantics.tie_forms import forms
+from specc.semantics.tie_forms import Edits, forms, other_edits
 from specc.semantics.ties import TIE
 from specc.syntax import ast
 from specc.syntax.written import written
@@ -41,7 +41,14 @@ def settle_ties(
         made = first
         place = _at(tree, first.span) if first.span is not None else None
         if len(settled) < _MOST_TIES and place is not None and place.span.file == file:
-            mended = _mended(place, first.notes, collector, text, check, deadline)
+            edits = [
+                *(
+                    [(place.span, said := written(form), said)]
+                    for form in forms(place, first.notes)
+                ),
+                *other_edits(tree, place),
+            ]
+            mended = _mended(edits, collector, text, check, deadline)
             if mended:
                 said = " or ".join(f"`{each}`" for each in mended)
                 made = replace(made, help=f"write {said}; {made.help}")
@@ -66,24 +73,27 @@ def _listed(places: Sequence[tuple[str, int]], own: str) -> str:
 
 
 def _mended(
-    place: ast.Expression, reasons: Sequence[str], before: Collector, text: str, check: Check,
-    deadline: float,
-) -> list[str]:  # fmt: skip
-    """The forms of the expression at ``place`` with which the fewest ties are left, and nothing
+    candidates: Sequence[Edits], before: Collector, text: str, check: Check, deadline: float
+) -> list[str]:
+    """What is written by those of ``candidates`` with which the fewest ties are left, and nothing
     else is wrong that was not before."""
     found: list[str] = []
     least = _ties(before)
-    for candidate in forms(place, reasons):
+    for edits in candidates:
         if time.monotonic() > deadline:
             break
-        said = written(candidate)
-        after = check(text[: place.span.start] + said + text[place.span.end :])
+        changed = text
+        for span, form, _ in sorted(edits, key=lambda edit: -edit[0].start):
+            changed = changed[: span.start] + form + changed[span.end :]
+        said = "` and `".join(shown for *_, shown in edits)
+        after = check(changed)
         if not _others(after) <= _others(before):
             continue
         count = _ties(after)
         if count < least:
             least, found = count, []
-        if count == least < _ties(before):
+        # What needs two changes is no other way beside what needs one.
+        if count == least < _ties(before) and not (found and len(edits) > 1):
             found.append(said)
     return found
 

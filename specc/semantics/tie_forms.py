@@ -10,7 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from specc.catalog import LAYERS
+from specc.errors import Span
+from specc.semantics.masks import other_masks
 from specc.syntax import ast
+from specc.syntax.written import written
+
+# Places of a text, what stands there instead, and how that is told.
+Edits = list[tuple[Span, str, str]]
 
 _PRODUCTS: Final = frozenset(["matmul", "bmm", "mm", "mv", "addmm", "addbmm", "baddbmm"])
 # Their scores have the classes second.
@@ -94,16 +100,70 @@ def _wide(operand: ast.Expression, rank: int) -> Iterator[ast.Expression]:
 def _with_batch_first(expression: ast.Expression) -> Iterator[ast.Expression]:
     """``Layer(...)(x, y)`` with ``batch_first=true``."""
     made = expression.callee if isinstance(expression, ast.Call) else None
-    if not isinstance(made, ast.Call) or not isinstance(made.callee, ast.Name):
-        return
-    row = LAYERS.get(made.callee.name)
-    said = {argument.name for argument in made.arguments}
-    if row is not None and "batch_first" in row.by_name and "batch_first" not in said:
-        first = ast.Argument(
-            span=made.span, name="batch_first", value=ast.Boolean(span=made.span, value=True)
-        )
-        other = made.model_copy(update={"arguments": (*made.arguments, first)})
+    other = _made_batch_first(made) if made is not None else None
+    if other is not None:
         yield expression.model_copy(update={"callee": other})
+
+
+def _made_batch_first(made: ast.Expression) -> ast.Call | None:
+    """The call that makes a layer with ``batch_first=true``; None where it says so or cannot."""
+    callee = made.callee if isinstance(made, ast.Call) else made
+    arguments = made.arguments if isinstance(made, ast.Call) else ()
+    row = LAYERS.get(callee.name) if isinstance(callee, ast.Name) else None
+    said = {argument.name for argument in arguments}
+    if row is None or "batch_first" not in row.by_name or "batch_first" in said:
+        return None
+    first = ast.Argument(
+        span=made.span, name="batch_first", value=ast.Boolean(span=made.span, value=True)
+    )
+    return ast.Call(span=made.span, callee=callee, arguments=(*arguments, first))
+
+
+def other_edits(tree: ast.Node, place: ast.Expression) -> Iterator[Edits]:
+    """What the use of a layer at ``place`` may have meant that is written elsewhere, or beside it:
+    the layer that it names made with the batch first, a mask under the name of the other kind."""
+    call = place if isinstance(place, ast.Call) else None
+    if call is None:
+        return
+    made = call.callee
+    declared: ast.LayerDeclaration | None = None
+    if isinstance(made, ast.Name):
+        declared = _declared(tree, made.name, place)
+        if declared is None:
+            return
+        made = declared.stage.target
+    callee = made.callee if isinstance(made, ast.Call) else made
+    row = LAYERS.get(callee.name) if isinstance(callee, ast.Name) else None
+    if row is None:
+        return
+    first = _made_batch_first(made)
+    batch: Edits = []
+    if first is not None and declared is not None:
+        batch = [(made.span, written(first), f"layer {declared.name} = {written(first)}")]
+    if batch:
+        yield batch
+    for at, argument in enumerate(call.arguments):
+        for name in other_masks(row, argument.name) if argument.name else ():
+            other = argument.model_copy(update={"name": name})
+            renamed = (*call.arguments[:at], other, *call.arguments[at + 1 :])
+            said = written(call.model_copy(update={"arguments": renamed}))
+            masked: Edits = [(place.span, said, said)]
+            yield masked
+            if batch:
+                yield [*batch, *masked]
+
+
+def _declared(node: ast.Node, name: str, place: ast.Node) -> ast.LayerDeclaration | None:
+    """The declaration of the layer ``name`` in the model or block that ``place`` is in."""
+    for inner in ast.inner(node):
+        span = getattr(inner, "span", None)
+        if isinstance(inner, ast.LayerDeclaration) and inner.name == name:
+            return inner
+        if span is not None and span.start <= place.span.start <= span.end:
+            found = _declared(inner, name, place)
+            if found is not None:
+                return found
+    return None
 
 
 def _replaced(call: ast.Call, place: int, value: ast.Expression) -> ast.Call:

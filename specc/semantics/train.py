@@ -58,6 +58,7 @@ class TrainBuilder:
         self.precision: Literal["", "bfloat16", "float16"] = ""
         self.said: set[str] = set()
         self.unread: frozenset[str] = frozenset()
+        self.unknown: set[str] = set()
 
     def build(self, block: ast.Train) -> ir.Train | None:
         """The training that ``block`` says; None where it could not be read at all."""
@@ -80,10 +81,12 @@ class TrainBuilder:
         several = several or GRAD in called(block, first[1].modules)
         # A count over several batches is kept by what trains.
         several = several or any(isinstance(i, ast.Accumulate) and i.by for i in block.body)
-        if names or several:
+        # Where a model that is not there is called by name, the inputs are `train`'s own.
+        unknown = not names and self._calls_unknown(block, first[1])
+        if names or several or unknown:
             held = {*names, *selected(block, self.models)} or {first[0].name}
             ordered = [name for name in self.models if name in held]
-            return self._members(block, ordered, explicit=bool(names))
+            return self._members(block, ordered, explicit=bool(names) or unknown)
         free = self._free()
         if len(self.models) > 1 and len(free) == 1:
             return self._alone(block, *free[0])
@@ -96,6 +99,18 @@ class TrainBuilder:
             )
             return None
         return self._alone(block, *first)
+
+    def _calls_unknown(self, block: ast.Train, scope: Graph) -> bool:
+        """Whether ``train`` calls what is called as a model is, and is not there."""
+        known = (*scope.library.definitions, *scope.env)
+        twins = {item.name for item in block.body if isinstance(item, ast.Copy | ast.Ema)}
+        inputs = {item.name for item in block.body if isinstance(item, ast.Input)}
+        inputs &= {value.name for model, _ in self.models.values() for value in model.inputs}
+        return bool(inputs) and any(
+            name[:1].isupper() and name not in known and name not in twins
+            and name not in scope.catalogue
+            for name in called(block, scope.modules)
+        )  # fmt: skip
 
     def _free(self) -> list[tuple[ir.Module, Graph]]:
         """The models that no other holds: what another holds is trained with it."""
@@ -167,7 +182,7 @@ class TrainBuilder:
         return Graph(
             kind="train", collector=self.collector, params=dict(scope.params), env=env,
             library=scope.library, unread=scope.unread | self.unread,
-            dimensions=dict(scope.dimensions), equal=dict(scope.equal),
+            dimensions=dict(scope.dimensions), equal=dict(scope.equal), unknown=self.unknown,
         )  # fmt: skip
 
     def _tree(self, scope: Graph, model: ir.Module) -> ast.Module:

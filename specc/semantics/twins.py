@@ -57,6 +57,9 @@ def named_members(
             )  # fmt: skip
             continue
         if statement.of not in attributes:
+            # What is called so follows from that.
+            library = next(iter(models.values()))[1].library
+            library.unknown.update((statement.name, statement.of))
             collector.error(
                 "E0413",
                 f"there is no model `{statement.of}` to {word}",

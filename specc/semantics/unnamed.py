@@ -7,8 +7,9 @@ formed (``bind``)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final, TypeAlias
 
@@ -17,7 +18,7 @@ from specc.catalog.rows import FunctionRow, Row
 from specc.catalog.signatures import Argument
 from specc.errors import Collector, Span
 from specc.semantics.bind import Bound, Given, bind, bind_keyword, fits, signature
-from specc.semantics.entities import Entity, Items
+from specc.semantics.entities import Entity, Items, describe
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax import ast
 from specc.syntax.written import written
@@ -27,6 +28,8 @@ Told: TypeAlias = Mapping[str, Entity]
 Try: TypeAlias = Callable[[Bound], Told | None]
 # So many times torch's default, or so many times less, nobody sets a number without a word.
 _MAGNITUDE: Final = 8
+# Of a kernel, unless it moves by as much.
+_WIDE: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Meant:
     reading: Reading
     bound: Bound
     left: tuple[str, ...] = ()
+    # What the shapes tell of those, where the call says it otherwise.
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 def _meant(
@@ -155,10 +160,50 @@ def _meant(
         bound, told = tried(rest)
         sole = all(item.name is not None for item in rest.values.values())
         if told is not None and (sole or not odd) and not {*reading.told} & {*row.unnamed[-1]}:
-            found.append(Meant(reading, rest, bound, reading.told))
+            said = {name: reading.values[name] for name in reading.told if name in told}
+            differs = {
+                name: differing(name, written(item.node), told[name], params)
+                for name, item in said.items()
+                if item.node is not None and known(told, name) != known({name: item.value}, name)
+            }
+            found.append(Meant(reading, rest, bound, reading.told, differs))
     one_each = {_text(row, each.reading): each for each in reversed(found)}
     found = [*reversed(one_each.values())]
-    return [] if attempt is None and any(each.left for each in found[:-1]) else found[:2]
+    if attempt is None and any(each.left for each in found[:-1]):
+        return []
+    return sorted(found[:2], key=lambda each: _oddness(row, each.reading))
+
+
+def _oddness(row: Row, reading: Reading) -> float:
+    """How unlike what people write a reading is, among those that fit: a kernel of even width that
+    moves by 1 or leaves gaps, a fraction that is far from torch's default."""
+    far = 0.0
+    for name, item in reading.values.items():
+        usual, value = row.by_name[name].default, item.value
+        if isinstance(usual, float) and isinstance(value, float) and min(usual, value) > 0:
+            far += abs(math.log10(value / usual)) if item.name is None else 0.0
+    kernel, stride = (_number(reading, name) for name in ("kernel_size", "stride"))
+    if kernel is None:
+        return far
+    step = 1 if stride is None else stride
+    between = step == 1 and kernel % 2 == 0
+    wide = kernel > _WIDE and step != kernel
+    return float(between or wide or (step >= kernel > 1 and kernel % 2 == 1))
+
+
+def _number(reading: Reading, name: str) -> int | None:
+    item = reading.values.get(name)
+    value = item.value if item is not None else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def differing(name: str, given: str, told: Entity, params: Mapping[str, Size]) -> str:
+    """``in_features is told by the incoming value, which has width (16) and not 32``."""
+    known = evaluate(told, params) if isinstance(told, Poly) else None
+    shown = f"{told} ({known})" if isinstance(known, int) else describe(told)
+    if isinstance(told, int | Poly) and not isinstance(known, int):
+        shown = str(told)
+    return f"{name} is told by the incoming value, which has {shown} and not {given}"
 
 
 def _is_odd(row: Row, reading: Reading, found: Sequence[Meant], refused: Sequence[Reading]) -> bool:
@@ -373,9 +418,15 @@ def _advice(row: Row, found: Sequence[Meant]) -> str:
         told = [argument.name for argument in row.arguments if argument.inferred]
         return f"its form is {signature(row)}{told_by_shapes(told)}"
     if len(found) == 1:
-        return f"write `{_text(row, found[0].reading)}`{told_by_shapes(found[0].left)}"
+        return f"write `{_text(row, found[0].reading)}`{_left_out(found[0])}"
     ways = [f"`{_text(row, each.reading)}`{_condition(each, found)}" for each in found]
     return f"write {' or '.join(ways)}"
+
+
+def _left_out(meant: Meant) -> str:
+    """The end of a sentence on the arguments that ``meant`` leaves to the shapes."""
+    end = told_by_shapes([name for name in meant.left if name not in meant.told])
+    return end + "".join(f"; {said}" for said in meant.told.values())
 
 
 def _condition(meant: Meant, all_: Sequence[Meant]) -> str:

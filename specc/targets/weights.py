@@ -121,7 +121,14 @@ def _require_fit(
     raise CallError(
         "E0709",
         f"the checkpoint {written!r} does not fit: {'; '.join(problems[:_SHOWN])}{more}",
-        help=_advice(missing, extra, bool(dtypes), shapes[0][0] if shapes else None, turned)
+        help=_advice(
+            missing,
+            extra,
+            bool(dtypes),
+            shapes[0][0] if shapes else None,
+            turned,
+            {name: names.sources(name)[0].name for name in extra if names.sources(name)},
+        )
         if missing or extra or shapes or dtypes
         else "a map speaks of the names in the checkpoint as the lines above left them",
     )
@@ -134,20 +141,41 @@ def _not_in_model(name: str, sources: Sequence[Source]) -> str:
 
 def _advice(
     missing: Sequence[str], extra: Sequence[str], dtypes: bool, shape: str | None,
-    turned: str | None,
+    turned: str | None, in_file: Mapping[str, str],
 ) -> str:  # fmt: skip
+    line = _prefix(missing, extra)
+    if line is not None:
+        return f"all of them are there under a prefix: write {line} in the map of `weights`"
     if extra and missing:
         close = nearest(extra[0], missing)
         return f"{_LABELS}; is {extra[0][:80]!r} what the spec calls {close}?" if close else _LABELS
     if missing:
         return f'{_LABELS}; what is not in the checkpoint is `fresh "{missing[0]}"`'
     if extra:
-        return f'{_LABELS}; what the model does not have is `drop "..."`, by its name there'
+        named = in_file.get(extra[0], "...")[:80]
+        dropped = f'`drop "{named}"`'
+        return f"{_LABELS}; what the model does not have is dropped by its name there: {dropped}"
     if turned is not None:
         return f'kernels that are stored the other way round are named: `transpose "..."`: {turned}'
     if shape is not None:
         return "give the layers the checkpoint's sizes, or take a checkpoint of this model"
     return "nothing is converted silently: save the tensors in the model's own dtypes"
+
+
+def _prefix(missing: Sequence[str], extra: Sequence[str]) -> str | None:
+    """The line of a map that takes a prefix away that all names in the file have, or puts one
+    before them that all of the model's have; None where it would leave one of either."""
+    for short, long, line in (
+        (missing, extra, '`"{}.*" -> "*"`'), (extra, missing, '`"*" -> "{}.*"`'),
+    ):  # fmt: skip
+        if not short or len(short) != len(long):
+            continue
+        names = set(long)
+        heads = (name.removesuffix(short[0]) for name in long if name.endswith(f".{short[0]}"))
+        for head in heads:
+            if all(f"{head}{name}" in names for name in short):
+                return line.format(head[:-1])
+    return None
 
 
 def _warn_of_squares(module: nn.Module, written: str, names: Account) -> None:

@@ -246,10 +246,20 @@ def chunked(call: Call) -> ResultType:
     total = known(call, size)
     require_few(call, chunks)
     if total is None or total % chunks == 0:
-        error = RuleError("E0303", f"dimension {place} of {tensor} is not divisible into {chunks}")
+        said = f"dimension {place} of {tensor} is not divisible into {chunks}"
+        error = RuleError("E0303", f"{said}{_other_dimension(call, tensor, place, chunks)}")
         call.require_equal(size % chunks, 0, error)
         return pieces(tensor, place, [size // chunks] * chunks)
     return pieces(tensor, place, _runs(total, -(-total // chunks)))
+
+
+def _other_dimension(call: Call, tensor: TensorType, place: int, chunks: int) -> str:
+    """What to say of a free size that is cut where the channels could be: ``; its last, 24, is:
+    `dim=-1` ``."""
+    last = known(call, tensor.shape[-1])
+    if place == len(tensor.shape) - 1 or known(call, tensor.shape[place]) is not None:
+        return ""
+    return f"; its last, of {last}, is: `dim=-1`" if last is not None and last % chunks == 0 else ""
 
 
 MOST_PIECES = 10_000
