@@ -49,8 +49,9 @@ def faults(lines: str) -> list[Diagnostic]:
 @pytest.mark.parametrize("expression", EMPTY)
 def test_what_is_always_empty_is_told_once(expression: str) -> None:
     found = faults(f"  y = {expression}")
-    assert [item.code for item in found] == ["E0305"]
-    assert found[0].message.startswith("nothing is left of") and found[0].span is not None
+    assert len(found) == 1 and found[0].span is not None
+    sliced = ":" in expression or expression in ("Cut()(x)", "Window(2)(x)")
+    assert found[0].code == ("E0304" if sliced else "E0305")
     inside = {"Cut()(x)": 5, "Window(2)(x)": 12}
     assert found[0].span.line == inside.get(expression, 18)
 
@@ -68,7 +69,7 @@ def test_a_loss_and_a_buffer_are_looked_through() -> None:
     errors = [item for item in found if item.severity == "error"]
     assert [(item.code, item.span.line) for item in errors if item.span] == [("E0305", 18)]
     text = TEXT.replace("LINES", "  y = x -> Linear(3)") + (
-        "train {\n  loss = mean(y) + sum(y[:, 3:] ** 2)\n  optimizer SGD(lr=0.1)\n}\n"
+        "train {\n  loss = mean(y) + sum(zeros(2, 0))\n  optimizer SGD(lr=0.1)\n}\n"
     )
     _, found, _ = front.check_text(text, "m.spec")
     assert [item.code for item in found if item.severity == "error"] == ["E0305"]

@@ -1,7 +1,9 @@
-"""Values that nothing is left of, whatever the sizes of a run: ``x[:, 3:3]``, ``zeros(N, 0)``.
+"""Values that nothing is left of, whatever the sizes of a run: ``narrow(x, 1, 0, 0)``,
+``zeros(N, 0)``.
 
 Looked for in the finished program, module by module, where a size came to be 0 and not behind it.
-Non-goal: what is empty on some sizes alone, which the rows of a test are held against."""
+Non-goals: slices (``subscripts``), what is empty on some sizes alone, which the rows of a test are
+held against."""
 
 from __future__ import annotations
 
@@ -21,6 +23,8 @@ def check_empty(models: Sequence[ir.Module], train: ir.Train | None, collector: 
         for node in ir.flat_nodes(nodes):
             if isinstance(node, ir.State):
                 go(node.nodes, module)
+                if node.nodes:
+                    continue
             if isinstance(node, ir.LayerCall):
                 layer = module.by_path.get(node.layer)
                 if layer is not None and layer.module is not None:
