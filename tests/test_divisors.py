@@ -120,7 +120,7 @@ def test_a_cell_that_stops_says_the_line(tmp_path: Path) -> None:
     path.write_text(TEXT.replace("DIVIDED", "12 // clamp(j, min=1)"))
     program = front.read(path, {})
     bless(program, tmp_path)
-    broken = emit(program).replace("torch.clamp(j, min=1)", "torch.clamp(j, max=0)")
+    broken = emit(program).replace("clamp(min=1)", "clamp(max=0)")
     assert broken != emit(program)
     verdict = judge(program, matrix.cells(program)[0], tmp_path, broken)
     assert verdict.outcome == "regressed"

@@ -15,6 +15,7 @@ from specc.semantics.backward import check_derivatives
 from specc.semantics.batch import lint_batch
 from specc.semantics.blocks import read_unfed
 from specc.semantics.divisors import check_divisors
+from specc.semantics.emptiness import check_empty
 from specc.semantics.feeding import FeedingLint
 from specc.semantics.files import ReadUsed, UsedFile, used_files
 from specc.semantics.graph import Graph, Library
@@ -115,6 +116,7 @@ def build_program(
     # A loss is a block that `train` alone uses.
     _warn_of_unused(tree, library, collector, bool(parsed.unread))
     if not collector.failed:
+        check_empty([model for model, _ in own], train, collector)
         check_derivatives([model for model, _ in own], train, collector)
         check_lookups([model for model, _ in own], train, collector)
         check_divisors([model for model, _ in own], train, collector)

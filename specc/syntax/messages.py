@@ -61,7 +61,7 @@ _CHARACTERS: Final = {
     "\N{NO-BREAK SPACE}": "write a space",
     "\N{ZERO WIDTH SPACE}": "take it away",
     "\N{BYTE ORDER MARK}": "take it away",
-    "^": "a power is written `**`",
+    "^": "a power is written `**`; of masks, `logical_xor(a, b)`",
     "$": "a name is written without a sign",
     "\\": "a line goes on inside brackets, after an operator, or with `->` on the next line",
 }
