@@ -56,6 +56,8 @@ NOT_RUN = (
     "multiply",
 )
 NOT_RUN += ("packaging", "readme", "pytest_plugin", "bench", "profile", "other_params", "cli")
+# The end of a fork whose mutant could not be put in place: nothing was tried.
+BROKEN = 3
 # Tests of a file that run before another file has its turn.
 SOME = 6
 # Seconds of a core for a mutant's tests, and on a clock for a test file's in the map.
@@ -148,7 +150,7 @@ class Session:
             everything = [mutant for mutant in everything if _anywhere(_told(mutant)) in left]
         draw = random.Random(options.seed)
         chosen = draw.sample(range(len(everything)), min(options.sample, len(everything)))
-        counts = {"killed": 0, "survived": 0, "unreached": 0}
+        counts = {"killed": 0, "survived": 0, "unreached": 0, "broken": 0}
         for k in chosen:
             mutant = everything[k]
             tests = [items[test] for test in tests_of(mutant, reached)]
@@ -262,6 +264,8 @@ def tried(mutant: Mutant, tests: Sequence[pytest.Item], budget: float) -> str:
         killer = file.read().decode(errors="replace")
     if rc == 0:
         return "survived"
+    if rc == BROKEN:
+        return "broken"
     return f"killed by {killer or 'time' if rc is None else killer or f'a stop, {rc}'}"
 
 
@@ -271,7 +275,7 @@ def forked(job: Callable[[], int], most: float) -> int | None:
     sys.stdout.flush()
     child = os.fork()
     if not child:
-        rc = 3
+        rc = BROKEN
         try:
             os.setsid()
             resource.setrlimit(resource.RLIMIT_CPU, (int(most), int(most) + 5))

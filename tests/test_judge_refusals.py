@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from harness_support import mlp, plain
+from harness_support import mlp
 from torch import nn
 
 from specc import front
@@ -120,13 +120,6 @@ def test_float64_steps_as_the_cell_does(
 ) -> None:
     setting = Setting("eager", device, "float32", optimizer=asked)
     assert implementation(optimized(tmp_path, given), setting) == expected
-
-
-def test_a_program_that_is_not_trained_is_stepped_by_nothing() -> None:
-    assert implementation(replace(plain(), train=None), Setting("eager", "cuda", "float32")) in (
-        "",
-        "foreach",
-    )
 
 
 @pytest.fixture(scope="module")
