@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from specc.api import stem_of
 from specc.errors import CallError
-from specc.semantics.plan import CHOICES
+from specc.semantics.files.plan import CHOICES
 from specc.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from specc import ir
-    from specc.emit.built_with import Differing
+    from specc.emit.read_back.built_with import Differing
 
 
 @dataclass(frozen=True, slots=True)

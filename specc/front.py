@@ -23,7 +23,7 @@ from specc.errors import CallError, Collector, Diagnostic, Span, SpeccError, Spe
 from specc.roots import project_root
 from specc.semantics import analyse_into
 from specc.suggestions import did_you_mean, listed, meant, nearest
-from specc.syntax.parse import Parsed, parse
+from specc.syntax.parsing.parse import Parsed, parse
 
 LARGEST_FILE: Final = 2 * 2**20
 # More than any model says, and read in a second.

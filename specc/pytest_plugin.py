@@ -3,7 +3,7 @@
 A guest in every pytest run of an environment that has specc: it imports nothing heavy until a spec
 is collected, torch not before an item runs, and leaves alone the ``.spec`` files of other tools. A
 spec with faults is one failing item that shows them. Non-goals: judging (``specc.harness``), the
-summary of ``specc test`` (``specc.cli.session``).
+summary of ``specc test`` (``specc.cli.shared.session``).
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class CellItem(_SpecItem):
         source = choice.source_of(self.path)
         if source is None:
             return ()
-        from specc.emit.built_with import differing
+        from specc.emit.read_back.built_with import differing
 
         program, here = self._program, self.config.invocation_params.dir
         return choice.told_of_params(
@@ -307,7 +307,7 @@ def _outcome(error: SpeccError) -> str:
 
 
 def _rendered(error: SpeccError) -> str:
-    from specc.report.diagnostics import render
+    from specc.report.terminal.diagnostics import render
 
     sources = error.sources if isinstance(error, SpecError) else {}
     return render(error.diagnostics(), sources)

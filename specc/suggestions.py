@@ -3,7 +3,8 @@
 Two names are near where a slip of the fingers makes one of the other. Case and underscores do not
 count; digits do: `Conv1d` is no misspelt `Conv2d`. Non-goals: which names could stand at a place,
 which whoever asks knows (`candidates` are of one kind); what other frameworks call a thing
-(``catalog.elsewhere``); whether a suggestion works where it is put (``semantics.trial``).
+(``catalog.advice.elsewhere``); whether a suggestion works where it is put
+(``semantics.proposals.trial``).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from specc import ir
 from specc.emit import emit
-from specc.emit.modules import argument_names
+from specc.emit.constructor.modules import argument_names
 from specc.harness.cases import matrix
 from specc.harness.cases.case import example_batch
 from specc.measure.step import _optimizers, _step

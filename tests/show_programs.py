@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from specc.inspect.view import ModelView, ProgramView, view
-from specc.report import show
-from specc.report.style import plain
+from specc.report.structure import show
+from specc.report.terminal.style import plain
 
 GPT = """spec 1
 

@@ -28,8 +28,8 @@ from specc.measure.bench import (
 )
 from specc.measure.step import choose_case, prepare
 from specc.measure.timing import in_turn, ratios, spread
-from specc.report.bench import BenchRow, Spread, as_json, table
-from specc.report.style import plain
+from specc.report.results.bench import BenchRow, Spread, as_json, table
+from specc.report.terminal.style import plain
 
 pytest.importorskip("pytest_benchmark", reason="needs specc[bench]")
 

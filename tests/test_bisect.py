@@ -31,8 +31,8 @@ from specc.harness.cases.verdict import Finding
 from specc.harness.goldens.golden import read
 from specc.harness.judging.compare import compare
 from specc.harness.running.observed_lines import Lines
-from specc.report.bisect import as_json, told
-from specc.report.style import plain
+from specc.report.results.bisect import as_json, told
+from specc.report.terminal.style import plain
 
 SPEC = """spec 1
 

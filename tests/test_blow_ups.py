@@ -10,7 +10,7 @@ import pytest
 from specc import front
 from specc.errors import MOST_FAULTS, Diagnostic, SpecError
 from specc.harness.cases import matrix
-from specc.report.diagnostics import LONGEST_MESSAGE, MOST_SHOWN, render
+from specc.report.terminal.diagnostics import LONGEST_MESSAGE, MOST_SHOWN, render
 
 HEAD = "spec 1\nmodel M {\n  input x: float[N, 8]\n"
 WIDE = "spec 1\nmodel M {\n  input x: float[1000000000, 2]\n"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specc import front
-from specc.syntax.brackets import mend, with_brackets
+from specc.syntax.recovery.brackets import mend, with_brackets
 
 RIGHT = """spec 1
 

@@ -10,7 +10,7 @@ import pytest
 from specc import front
 from specc.choice import Choice, settings
 from specc.emit import emit
-from specc.emit.built_with import Differing, differing
+from specc.emit.read_back.built_with import Differing, differing
 
 SPEC = """spec 1
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specc.catalog import FUNCTIONS, LAYERS, LOSSES
-from specc.catalog.autocast import (
+from specc.catalog.facts.autocast import (
     ALIKE,
     LOWERED,
     NEVER,

@@ -14,8 +14,8 @@ from specc.catalog import LAYERS, SCHEDULERS, examples, std, words
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import Row
 from specc.inspect.entry import entry
-from specc.report import library
-from specc.report.style import plain
+from specc.report.structure import library_listing
+from specc.report.terminal.style import plain
 
 CONV = """\
 Conv2d  layer · convolution · since torch 2.0
@@ -94,8 +94,8 @@ def test_a_block_of_the_library_is_explained_by_its_file(specc_without_torch: Ru
 
 @pytest.mark.parametrize("name", std.BLOCKS)
 def test_every_block_can_be_explained(name: str) -> None:
-    text = plain(library.at_length(std.BLOCKS[name]))
-    assert library.source(std.BLOCKS[name]).startswith(f"block {name}(")
+    text = plain(library_listing.at_length(std.BLOCKS[name]))
+    assert library_listing.source(std.BLOCKS[name]).startswith(f"block {name}(")
     assert std.BLOCKS[name].path in text and text.count(f"block {name}(") == 1
 
 

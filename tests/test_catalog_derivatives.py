@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from specc import catalog, front
-from specc.catalog.derivatives import OPERATORS, curvature, without_derivative
 from specc.catalog.examples import KINDS, Example, example_of, program_around, program_of
+from specc.catalog.facts.derivatives import OPERATORS, curvature, without_derivative
 from specc.emit import emit
 from specc.harness.cases import matrix
 from specc.harness.cases.case import close

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes import elementwise
+from specc.catalog.shapes.of_functions import elementwise
 
 _LEFT = Family("left", leads="input: tensor", signature="dim: int", example="x -> {}(dim=-1)")
 _SHAPED = Family("shaped", shape=elementwise.same)

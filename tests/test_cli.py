@@ -16,8 +16,8 @@ import pytest
 import typer
 from conftest import ROOT, Run
 
-from specc.cli.paths import default_paths, spec_files
-from specc.cli.verb import verb
+from specc.cli.shared.paths import default_paths, spec_files
+from specc.cli.shared.verb import verb
 from specc.errors import CallError
 
 GOOD = """spec 1
@@ -391,7 +391,7 @@ def test_a_question_that_is_not_answered_is_an_interruption(
 ) -> None:
     import typer
 
-    from specc.cli.verb import INTERRUPTED, verb
+    from specc.cli.shared.verb import INTERRUPTED, verb
 
     def asks() -> int:
         raise typer.Abort

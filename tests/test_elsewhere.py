@@ -11,10 +11,10 @@ import re
 import pytest
 
 from specc import front
-from specc.catalog import elsewhere
+from specc.catalog.advice import elsewhere
 from specc.catalog.examples import KINDS, program_of
 from specc.errors import Diagnostic
-from specc.syntax import habit_words
+from specc.syntax.recovery import habit_words
 
 TABLES = [table for kind, table in KINDS.items() if kind not in ("parametrization", "clip")]
 RENAMES = {
@@ -82,7 +82,7 @@ def test_a_rename_in_a_statement_is_proposed_and_checks(kind: str, name: str, me
 
 @pytest.mark.parametrize(("word", "meant"), sorted(elsewhere.WORD_NAMES.items()))
 def test_a_word_of_a_test_is_known_by_its_other_names(word: str, meant: str) -> None:
-    from specc.semantics.plan import CHOICES
+    from specc.semantics.files.plan import CHOICES
 
     settings = [name for name, choices in CHOICES.items() if meant in choices]
     assert settings and not any(word in CHOICES[name] for name in settings)

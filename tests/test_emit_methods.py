@@ -9,7 +9,7 @@ import torch
 from emit_support import emitted
 
 from specc.catalog import functions
-from specc.emit.methods import METHODS, as_method
+from specc.emit.writing.methods import METHODS, as_method
 
 _ROWS = {row.torch: row for row in functions.ROWS}
 

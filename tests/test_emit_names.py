@@ -15,7 +15,7 @@ from torch import nn
 from specc.emit import emit
 from specc.errors import SpecError
 from specc.semantics import analyse
-from specc.semantics.names import MODULE_ATTRIBUTES
+from specc.semantics.compile_time.free_names import MODULE_ATTRIBUTES
 
 # ── naming ───────────────────────────────────────────────────────────────────────────────────────
 

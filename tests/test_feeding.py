@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from specc import catalog, front
-from specc.catalog import kinds, pairs
+from specc.catalog.advice import kinds, pairs
 from specc.errors import Diagnostic
 
 

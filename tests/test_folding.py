@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from specc import front
 from specc.emit import emit
-from specc.emit.folding import combined, extreme, number, written
+from specc.emit.writing.folding import combined, extreme, number, written
 
 numbers = st.integers(-6, 6)
 OPERATORS = (ast.Add(), ast.Sub(), ast.Mult(), ast.FloorDiv(), ast.Mod())

@@ -14,7 +14,7 @@ import torch
 
 import specc
 from specc import front
-from specc.catalog.frameworks import CAST_NAMES, FUNCTIONS, LAYER_DEFAULTS
+from specc.catalog.advice.frameworks import CAST_NAMES, FUNCTIONS, LAYER_DEFAULTS
 from specc.errors import Diagnostic
 
 SPEC = """spec 1

@@ -14,7 +14,7 @@ from specc import front
 from specc.errors import CallError
 from specc.harness.goldens.fingerprint import fingerprint
 from specc.ir import Program
-from specc.report.diagnostics import render
+from specc.report.terminal.diagnostics import render
 
 GOOD = "spec 1\nmodel M {\n input x: float[N, 4]\n output x -> Linear(2)\n}\n"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from specc.syntax import grammar
-from specc.syntax.builder import Builder
+from specc.syntax.parsing import grammar
+from specc.syntax.parsing.builder import Builder
 
 SPEC = "spec 1\nmodel M {\n y = x -> Linear(2)\n}\n"
 

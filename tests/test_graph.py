@@ -14,8 +14,8 @@ from show_programs import GAN, GPT, INLINE, MIXTURE, RESNET, UNET, seen, table
 
 from specc.errors import CallError
 from specc.inspect.alike import Cluster, Item, Vertex
-from specc.report import picture
-from specc.report.dot import dot
+from specc.report.structure import picture
+from specc.report.structure.dot import dot
 
 # ── the graph ───────────────────────────────────────────────────────────────────────────────────
 

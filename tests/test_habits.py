@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from specc import front
 from specc.errors import Diagnostic
-from specc.report.diagnostics import render
+from specc.report.terminal.diagnostics import render
 
 
 class Habit(NamedTuple):

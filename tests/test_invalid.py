@@ -17,7 +17,7 @@ from specc import front
 from specc.codes import CODES
 from specc.errors import Diagnostic, SpecError
 from specc.harness.cases import matrix
-from specc.report.diagnostics import render
+from specc.report.terminal.diagnostics import render
 
 INVALID = ROOT / "tests" / "invalid"
 FILES = sorted(INVALID.glob("*.spec"))

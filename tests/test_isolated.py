@@ -181,7 +181,7 @@ def test_each_of_several_processes_has_its_share_and_the_same_threads(
 
 def test_the_parent_does_not_import_torch(project: Path) -> None:
     code = (
-        "import sys, pytest; from specc.cli.test import run;"
+        "import sys, pytest; from specc.cli.verbs.test import run;"
         "status = run(['net.spec'], ['-q', '--specc-device=cpu']);"
         "assert status == 0 and 'torch' not in sys.modules, (status, 'torch' in sys.modules)"
     )

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specc.emit.layout import flat, identifier, literal
-from specc.emit.lines import WIDTH, lay_out, lay_out_value
-from specc.emit.statements import comment
+from specc.emit.writing.layout import flat, identifier, literal
+from specc.emit.writing.line_breaking import WIDTH, lay_out, lay_out_value
+from specc.emit.writing.statements import comment
 
 _NAMES = st.sampled_from(["a", "weight", "image", "self", "long_name_of_a_value"])
 _LEAVES = st.one_of(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from specc import front
 from specc.emit import emit
-from specc.emit.marks import mark, shown_files, told_apart
+from specc.emit.writing.marks import mark, shown_files, told_apart
 from specc.errors import Span
 
 LOSS = """spec 1

@@ -9,7 +9,7 @@ import torch
 
 from specc import front
 from specc.emit import emit
-from specc.emit.marks import shown_files
+from specc.emit.writing.marks import shown_files
 from specc.measure.attribute import MODEL, REST, Event, attribute
 from specc.measure.lines import instrument, layer_marks, statement_marks, update_marks
 from specc.targets.live import module_class

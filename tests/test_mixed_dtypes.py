@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specc.catalog import FUNCTIONS, LOSSES
-from specc.catalog.derivatives import without_derivative
+from specc.catalog.facts.derivatives import without_derivative
 from specc.catalog.rows import FunctionRow, RuleError
 from specc.ir import TensorType
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specc.errors import Collector
-from specc.syntax import ast
-from specc.syntax.parse import MOST_SYNTAX_ERRORS, Parsed, parse
+from specc.syntax.parsing.parse import MOST_SYNTAX_ERRORS, Parsed, parse
+from specc.syntax.tree import ast
 
 
 def read(text: str) -> tuple[Parsed, Collector]:

@@ -18,7 +18,7 @@ from specc.emit import emit
 from specc.errors import SpecError
 from specc.inspect import training as shown
 from specc.semantics import analyse
-from specc.semantics.selectors import matches
+from specc.semantics.naming.selectors import matches
 from specc.targets.live import module_class
 
 # Composite layers in one model, beside layers of the spec's own.

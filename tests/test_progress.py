@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from specc.cli.progress import LiveLine
-from specc.report.progress import cell_line, duration, skip_line, spec_line, status
-from specc.report.style import Piece, plain
-from specc.report.summary import CellResult, table
+from specc.cli.shared.progress import LiveLine
+from specc.report.results.progress import cell_line, duration, skip_line, spec_line, status
+from specc.report.results.summary import CellResult, table
+from specc.report.terminal.style import Piece, plain
 
 CELL = "eager-cpu-float32-train"
 

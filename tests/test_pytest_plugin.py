@@ -22,7 +22,7 @@ from specc.harness.cases.matrix import Cell
 from specc.harness.cases.verdict import Finding, Verdict
 from specc.harness.judging import judge
 from specc.ir import Program
-from specc.report.diagnostics import render
+from specc.report.terminal.diagnostics import render
 
 GOOD = """spec 1
 
@@ -439,7 +439,7 @@ def _report(outcome: str | None, *, passed: bool = False, skipped: bool = False)
 def test_the_exit_status_is_that_of_the_worst_cell(
     outcomes: list[str | None], ended: int, status: int
 ) -> None:
-    from specc.cli.session import Session
+    from specc.cli.shared.session import Session
 
     session = Session(0.0)
     for outcome in outcomes:
@@ -448,7 +448,7 @@ def test_the_exit_status_is_that_of_the_worst_cell(
 
 
 def test_an_interrupted_run_is_neither_passed_nor_regressed() -> None:
-    from specc.cli.session import Session
+    from specc.cli.shared.session import Session
 
     session = Session(0.0)
     session.pytest_runtest_logreport(_report("regressed"))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specc.errors import Diagnostic, Span
-from specc.report.diagnostics import closing_line, pieces, render
-from specc.report.style import Piece, plain, show
-from specc.report.summary import CellResult, floors, table, time_line
-from specc.report.text import visible, width
+from specc.report.results.summary import CellResult, floors, table, time_line
+from specc.report.terminal.diagnostics import closing_line, pieces, render
+from specc.report.terminal.safe_text import visible, width
+from specc.report.terminal.style import Piece, plain, show
 
 
 def span(source: str, fragment: str, file: str = "model.spec") -> Span:

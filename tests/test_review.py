@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from specc.cli import review as reviewing
 from specc.cli.app import app
+from specc.cli.shared import review as reviewing
 from specc.harness.goldens import stored
 
 SPEC = """spec 1

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from specc.cli import schedule
-from specc.cli.schedule import Clock, kept, last_times, longest_first, processes, spec_of
+from specc.cli.shared import schedule
+from specc.cli.shared.schedule import Clock, kept, last_times, longest_first, processes, spec_of
 from specc.errors import CallError
 
 

@@ -17,7 +17,11 @@ from specc import front
 from specc.emit import emit
 from specc.errors import SpecError
 from specc.semantics import analyse
-from specc.semantics.names import EMITTED_GLOBALS, EMITTED_METHODS, MODULE_ATTRIBUTES
+from specc.semantics.compile_time.free_names import (
+    EMITTED_GLOBALS,
+    EMITTED_METHODS,
+    MODULE_ATTRIBUTES,
+)
 from specc.sizes import symbol
 
 

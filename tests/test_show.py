@@ -30,8 +30,8 @@ from specc.inspect.fold import folded
 from specc.inspect.tree import Entry
 from specc.inspect.view import ModelView, view
 from specc.ir import shorter
-from specc.report import show, show_json
-from specc.report.style import plain
+from specc.report.structure import show, show_json
+from specc.report.terminal.style import plain
 from specc.sizes import Size, evaluate, floor_divide, symbol
 
 SPECS = sorted((ROOT / "specs").glob("*.spec"))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from specc import front
 from specc.errors import Collector
-from specc.syntax.ignores import find_ignores
-from specc.syntax.parse import parse
+from specc.syntax.parsing.ignores import find_ignores
+from specc.syntax.parsing.parse import parse
 
 _WHY = "# specc: ignore[W0301] the checkpoint has one"
 

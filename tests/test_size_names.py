@@ -6,7 +6,7 @@ import pytest
 
 from specc.errors import SpecError
 from specc.semantics import analyse
-from specc.semantics.size_names import meant
+from specc.semantics.compile_time.size_names import meant
 
 
 @pytest.mark.parametrize(

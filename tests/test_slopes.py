@@ -21,7 +21,7 @@ from specc.harness.cases import matrix
 from specc.harness.cases.case import close
 from specc.harness.running.hooks import flat_tensors
 from specc.ir import Program
-from specc.semantics.slopes import of_module
+from specc.semantics.checks.slopes import of_module
 from specc.targets.live import module_class
 
 STEPS: Final = (

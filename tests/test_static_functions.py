@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from semantics_support import faults, model_of
 
-from specc.semantics import static_functions
+from specc.semantics.compile_time import static_functions
 from specc.sizes import evaluate, extreme, symbol
 
 VALUES = {

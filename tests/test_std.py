@@ -19,8 +19,8 @@ from specc import front
 from specc.catalog import std
 from specc.catalog.examples import lines_using, program_using
 from specc.errors import Collector
-from specc.syntax import ast
-from specc.syntax.parse import parse
+from specc.syntax.parsing.parse import parse
+from specc.syntax.tree import ast
 
 
 def model_of(use: str, inputs: str, output: str, *, seed: int = 0) -> nn.Module:

@@ -10,7 +10,7 @@ from semantics_support import faults, model_of
 from specc import ir
 from specc.errors import SpecError
 from specc.semantics import analyse
-from specc.semantics.selectors import matches
+from specc.semantics.naming.selectors import matches
 
 # ── train ────────────────────────────────────────────────────────────────────────────────────────
 

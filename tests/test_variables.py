@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from specc import ir
-from specc.emit.variables import Variables
+from specc.emit.forward.variables import Variables
 from specc.errors import Span
 
 

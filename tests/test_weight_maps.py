@@ -20,8 +20,8 @@ from weights_support import ROOT, started, with_map
 import specc
 from specc.errors import CallError
 from specc.inspect.view import view
-from specc.report.show_json import text as as_json
-from specc.semantics.checkpoints import expression, glob
+from specc.report.structure.show_json import text as as_json
+from specc.semantics.naming.checkpoint_map import expression, glob
 
 # ── published layouts ────────────────────────────────────────────────────────────────────────────
 

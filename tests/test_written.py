@@ -8,9 +8,9 @@ import pytest
 from conftest import ROOT
 
 from specc.errors import Collector
-from specc.syntax import ast
-from specc.syntax.parse import parse
-from specc.syntax.written import written
+from specc.syntax.parsing.parse import parse
+from specc.syntax.tree import ast
+from specc.syntax.tree.written import written
 
 ZOO = sorted((ROOT / "specs").rglob("*.spec"))
 

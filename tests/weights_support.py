@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import specc
 from specc.emit import emit
 from specc.front import read
-from specc.semantics.checkpoints import glob
+from specc.semantics.naming.checkpoint_map import glob
 from specc.targets.live import module_class
 
 ROOT = Path(__file__).parent.parent

@@ -4,7 +4,7 @@ differs.
 The source is emitted once, here, and given to both, so that the environment alone differs. Values
 are compared in noise floors: those of the case's golden, or, where there is none that can be used,
 those that the good environment measures. Non-goals: running a case (``runner``), what a user reads
-(``specc.report.bisect``).
+(``specc.report.results.bisect``).
 """
 
 from __future__ import annotations

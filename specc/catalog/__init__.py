@@ -10,17 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-from specc.catalog import (
-    functions,
-    inits,
-    layers,
-    losses,
-    metrics,
-    optimizers,
-    penalties,
-    schedulers,
-    wrappers,
-)
+from specc.catalog import functions, layers, metrics
 from specc.catalog.rows import (
     FormulaRow,
     FunctionRow,
@@ -31,6 +21,7 @@ from specc.catalog.rows import (
     SchedulerRow,
     WrapperRow,
 )
+from specc.catalog.training import inits, losses, optimizers, penalties, schedulers, wrappers
 
 __all__ = [
     "CLIPS",

@@ -1,6 +1,6 @@
 """The rows that a program uses: of its layers, its functions, its penalties.
 
-Non-goal: what a row brings into the emitted file (``specc.emit.borrowed``)."""
+Non-goal: what a row brings into the emitted file (``specc.emit.writing.borrowed``)."""
 
 from __future__ import annotations
 

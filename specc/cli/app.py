@@ -9,18 +9,18 @@ from typing import Annotated
 
 import typer
 
-from specc.cli.bench import bench
-from specc.cli.bisect import bisect
-from specc.cli.bless import bless
-from specc.cli.build import build
-from specc.cli.catalog import catalog
-from specc.cli.check import check
-from specc.cli.diff import diff
-from specc.cli.explain import explain
-from specc.cli.mutate import mutate
-from specc.cli.profile import profile
-from specc.cli.show import show
-from specc.cli.test import test
+from specc.cli.verbs.bench import bench
+from specc.cli.verbs.bisect import bisect
+from specc.cli.verbs.bless import bless
+from specc.cli.verbs.build import build
+from specc.cli.verbs.catalog import catalog
+from specc.cli.verbs.check import check
+from specc.cli.verbs.diff import diff
+from specc.cli.verbs.explain import explain
+from specc.cli.verbs.mutate import mutate
+from specc.cli.verbs.profile import profile
+from specc.cli.verbs.show import show
+from specc.cli.verbs.test import test
 
 # rich's help and tracebacks cost more time than the whole of `specc explain`.
 app = typer.Typer(

@@ -10,22 +10,22 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from specc import garbage, ir
-from specc.emit.borrowed import helpers, imports
-from specc.emit.checkpoints import from_checkpoint
-from specc.emit.choices import is_hidden
-from specc.emit.classes import Classes, EmittedClass, classes_of
-from specc.emit.frozen import train_override
-from specc.emit.layout import identifier
-from specc.emit.lengths import lengths, selected_in
-from specc.emit.marks import mark, told_apart
-from specc.emit.members import training_class
-from specc.emit.modules import constructor, forward, plain
-from specc.emit.names import attribute_names, constant_names, training_names
-from specc.emit.precision import Precision
-from specc.emit.statements import Class, Function, Statement, comment, print_class
-from specc.emit.states import kept_in
-from specc.emit.training import methods
-from specc.semantics.names import EMITTED_METHODS, MODULE_ATTRIBUTES
+from specc.emit.constructor.checkpoints import from_checkpoint
+from specc.emit.constructor.classes import Classes, EmittedClass, classes_of
+from specc.emit.constructor.frozen import train_override
+from specc.emit.constructor.modules import constructor, forward, plain
+from specc.emit.constructor.states import kept_in
+from specc.emit.forward.precision import Precision
+from specc.emit.merging.param_names import attribute_names, constant_names, training_names
+from specc.emit.training.lengths import lengths, selected_in
+from specc.emit.training.training_class import training_class
+from specc.emit.training.training_methods import methods
+from specc.emit.writing.borrowed import helpers, imports
+from specc.emit.writing.chosen_layers import is_hidden
+from specc.emit.writing.layout import identifier
+from specc.emit.writing.marks import mark, told_apart
+from specc.emit.writing.statements import Class, Function, Statement, comment, print_class
+from specc.semantics.compile_time.free_names import EMITTED_METHODS, MODULE_ATTRIBUTES
 
 
 def emit(program: ir.Program) -> str:

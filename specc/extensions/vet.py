@@ -19,7 +19,7 @@ from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.errors import CallError
 from specc.extensions.clashes import defined
 from specc.ir import Distribution, TensorType
-from specc.semantics.names import EMITTED_GLOBALS
+from specc.semantics.compile_time.free_names import EMITTED_GLOBALS
 from specc.sizes import Poly
 
 _TORCH: Final = frozenset(["torch", "nn", "F"])

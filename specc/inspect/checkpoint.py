@@ -11,8 +11,8 @@ from typing import Final
 
 from specc import ir
 from specc.errors import CallError
-from specc.semantics.checkpoints import tensor_names
-from specc.semantics.mapping import LONGEST_HEADER, account, inside
+from specc.semantics.naming.checkpoint_map import tensor_names
+from specc.semantics.naming.checkpoint_tensors import LONGEST_HEADER, account, inside
 
 _NOT_A_TENSOR: Final = "__metadata__"
 

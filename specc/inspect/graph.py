@@ -1,7 +1,7 @@
 """A program as the graph that is drawn: what computes, what flows, which block holds what.
 
-Non-goals: the look, and the text of a drawing (``specc.report.dot``); drawing what is alike once
-(``alike``).
+Non-goals: the look, and the text of a drawing (``specc.report.structure.dot``); drawing what is
+alike once (``alike``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What trains what: the losses, and for each optimizer the parameters that its groups hold.
 
-Everything in the spec's own words, with counts. Non-goals: layout (``specc.report.show``), what a
-step computes.
+Everything in the spec's own words, with counts. Non-goals: layout
+(``specc.report.structure.show``), what a step computes.
 """
 
 from __future__ import annotations

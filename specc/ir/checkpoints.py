@@ -1,6 +1,7 @@
 """What a model that starts from a checkpoint makes of the names in it.
 
-Non-goals: reading a checkpoint, and which names match (``specc.semantics.checkpoints``)."""
+Non-goals: reading a checkpoint, and which names match
+(``specc.semantics.naming.checkpoint_map``)."""
 
 from __future__ import annotations
 

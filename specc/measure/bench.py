@@ -1,8 +1,8 @@
 """Times specs in their targets through pytest-benchmark: the forward pass and the training step.
 
 A spec's targets are timed in turn in one go; each is then a benchmark of pytest-benchmark's, which
-keeps, saves and compares the times. Non-goals: the table (``specc.report.bench``), the clock
-(``timing``).
+keeps, saves and compares the times. Non-goals: the table (``specc.report.results.bench``), the
+clock (``timing``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from specc.errors import CallError, TargetError
 from specc.ir import Program
 from specc.measure.step import Prepared, check_device, choose_case, failures, prepare
 from specc.measure.timing import in_turn, ratios, spread
-from specc.report.bench import BenchRow
+from specc.report.results.bench import BenchRow
 
 STORAGE = ".benchmarks"
 FORWARD, STEP = "forward", "step"

@@ -3,7 +3,7 @@
 A statement that computes carries a mark, ``# model.spec:12``, behind it or above it, or comes from
 the line that the one before it comes from. Layers of
 an ``nn.Sequential`` have no statement of their own; their lines are in the graph. Imports no torch.
-Non-goals: measuring, reading the marks of a source (``specc.emit.marked``).
+Non-goals: measuring, reading the marks of a source (``specc.emit.read_back.marked``).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from specc import ir
-from specc.emit.marked import comments_of, is_simple, mark_of, statement_marks
-from specc.emit.marks import mark, stands_for_the_next
+from specc.emit.read_back.marked import comments_of, is_simple, mark_of, statement_marks
+from specc.emit.writing.marks import mark, stands_for_the_next
 
 # What runs once, when the module or its optimizers are made, is no part of a step.
 _NO_STEP = re.compile(r"__init__|configure_.*")

@@ -2,7 +2,7 @@
 
 The emitted source is run as a copy whose statements announce their spec lines; the events between
 are given to the lines by ``attribute``. Non-goals: comparing targets (``bench``), the table
-(``specc.report.profile``).
+(``specc.report.results.profile``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, record_function, schedule, tensorboard_trace_handler
 
 from specc.emit import emit
-from specc.emit.marks import mark, shown_files, told_apart
+from specc.emit.writing.marks import mark, shown_files, told_apart
 from specc.errors import CallError
 from specc.harness.cases import subject
 from specc.harness.cases.matrix import Case
@@ -33,7 +33,7 @@ from specc.measure.lines import (
     update_marks,
 )
 from specc.measure.step import Call, Prepared, Wrap, choose_case, failures, prepare
-from specc.report.profile import KernelCost, LineCost, Profile
+from specc.report.results.profile import KernelCost, LineCost, Profile
 
 _SUFFIXES = (".pt.trace.json", ".pt.trace.json.gz")
 # Targets whose forward keeps the ranges that are in the source; the others would drop them.

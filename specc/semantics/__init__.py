@@ -14,12 +14,12 @@ from typing import Final
 from specc import garbage, ir
 from specc.catalog.catalogue import BUILT_IN, Catalogue
 from specc.errors import Collector, Diagnostic, Span, SpecError, TooLarge
-from specc.semantics.files import ReadUsed
-from specc.semantics.program import build_program
-from specc.semantics.tie_fixes import settle_ties
-from specc.semantics.ties import TIE
-from specc.semantics.trial import tried, untried
-from specc.syntax.parse import parse
+from specc.semantics.files.program import build_program
+from specc.semantics.files.used_files import ReadUsed
+from specc.semantics.proposals.tie_fixes import settle_ties
+from specc.semantics.proposals.ties import TIE
+from specc.semantics.proposals.trial import tried, untried
+from specc.syntax.parsing.parse import parse
 
 
 def analyse(text: str, file: str, params: Mapping[str, object] | None = None) -> ir.Program:

@@ -1,7 +1,7 @@
 """What one tensor of a model is made of: tensors of a checkpoint, transposed, joined or split.
 
-Its form is told before a number is read. Non-goals: what a map says (``specc.semantics.mapping``),
-files (``weights``)."""
+Its form is told before a number is read. Non-goals: what a map says
+(``specc.semantics.naming.checkpoint_tensors``), files (``weights``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from specc.errors import CallError
-from specc.semantics.mapping import Account, Made, Source
+from specc.semantics.naming.checkpoint_tensors import Account, Made, Source
 
 if TYPE_CHECKING:
     from torch import Tensor

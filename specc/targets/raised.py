@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 from types import TracebackType
 
-from specc.emit.marked import statement_marks
+from specc.emit.read_back.marked import statement_marks
 from specc.targets.live import is_live
 
 

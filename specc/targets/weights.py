@@ -4,7 +4,7 @@ the model, as the spec's map names its tensors.
 A checkpoint is untrusted: safetensors, or torch's own format read without its code. What it holds
 is compared before it is read into memory, as far as its format allows. Non-goals: writing
 checkpoints, and what becomes of a name
-(``specc.semantics.mapping``)."""
+(``specc.semantics.naming.checkpoint_tensors``)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from specc.errors import CallError
 from specc.ir import MapLine, Module, Program
-from specc.semantics.mapping import LONGEST_HEADER, Account, Source, account, inside
+from specc.semantics.naming.checkpoint_tensors import (
+    LONGEST_HEADER,
+    Account,
+    Source,
+    account,
+    inside,
+)
 from specc.suggestions import nearest
 from specc.targets.made import Form, made_form, made_tensors
 

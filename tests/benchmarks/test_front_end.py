@@ -15,7 +15,7 @@ import pytest
 from specc.emit import emit
 from specc.errors import Collector
 from specc.semantics import analyse
-from specc.syntax.parse import parse
+from specc.syntax.parsing.parse import parse
 
 LINES = {
     "dense": ("input x: float[N, 16]", "    -> fc{i}: Linear(16) -> ReLU\n"),

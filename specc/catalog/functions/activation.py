@@ -6,8 +6,9 @@ from functools import partial
 
 from specc.catalog.functions.family import Family
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import activation, elementwise, functional
-from specc.catalog.shapes.elementwise import mapped
+from specc.catalog.shapes.of_functions import elementwise
+from specc.catalog.shapes.of_functions.elementwise import mapped
+from specc.catalog.shapes.of_layers import activation, functional
 
 _row = Family("activation", leads="input: tensor", signature="", shape=elementwise.floating)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes import arrangement as rules
-from specc.catalog.shapes import diagonals, matrix, moves, slices
+from specc.catalog.shapes.of_functions import matrix
+from specc.catalog.shapes.of_moves import arrangement as rules
+from specc.catalog.shapes.of_moves import diagonals, moves, slices
 
 _row = Family("arrangement")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from specc.catalog.functions.family import Family
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import creation, diagonals, elementwise
+from specc.catalog.shapes.of_functions import creation, elementwise
+from specc.catalog.shapes.of_moves import diagonals
 
 
 def _sized(name: str, summary: str) -> FunctionRow:

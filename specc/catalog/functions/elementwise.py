@@ -11,8 +11,8 @@ from typing import Final
 
 from specc.catalog.functions.family import Family
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import elementwise as rules
-from specc.catalog.shapes.elementwise import mapped
+from specc.catalog.shapes.of_functions import elementwise as rules
+from specc.catalog.shapes.of_functions.elementwise import mapped
 
 _row = Family("elementwise", leads="input: tensor", signature="", shape=rules.to_float)
 

@@ -6,7 +6,7 @@ Left out are those whose result has a size that only the values tell (masked_sel
 from __future__ import annotations
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes import indexing as rules
+from specc.catalog.shapes.of_moves import indexing as rules
 
 _row = Family("indexing")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes import arrangement
-from specc.catalog.shapes import joining as rules
+from specc.catalog.shapes.of_moves import arrangement
+from specc.catalog.shapes.of_moves import joining as rules
 
 _row = Family(
     "joining",

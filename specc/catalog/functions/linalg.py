@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes import linalg as rules
+from specc.catalog.shapes.of_functions import linalg as rules
 
 # Matrices near the identity: regular, and of positive determinant.
 _REGULAR = "x: unit[N, 4, 4] | {}(x * 0.2 + eye(4))"

@@ -9,14 +9,9 @@ from functools import partial
 
 from specc.catalog.functions.family import Family
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import (
-    diagonals,
-    functional,
-    linear,
-    matrix,
-    normalization,
-    products,
-)
+from specc.catalog.shapes.of_functions import matrix, products
+from specc.catalog.shapes.of_layers import functional, linear, normalization
+from specc.catalog.shapes.of_moves import diagonals
 
 _row = Family("matrix")
 

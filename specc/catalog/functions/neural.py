@@ -10,10 +10,10 @@ from functools import partial
 from specc.catalog.functions.family import Family
 from specc.catalog.layers.shape import MODES
 from specc.catalog.rows import FunctionRow, ShapeRule
-from specc.catalog.shapes import (
+from specc.catalog.shapes.of_functions import elementwise
+from specc.catalog.shapes.of_layers import (
     activation,
     convolution,
-    elementwise,
     functional,
     linear,
     normalization,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes import order as rules
+from specc.catalog.shapes.of_functions import order as rules
 
 _row = Family("order", signature="input: tensor, dim: int", example="x -> {}(dim=-1)")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes import elementwise, pairwise
-from specc.catalog.shapes.pairwise import alike, larger_or_smaller, paired
+from specc.catalog.shapes.of_functions import elementwise, pairwise
+from specc.catalog.shapes.of_functions.pairwise import alike, larger_or_smaller, paired
 
 _NUMBER = "input: tensor, other: tensor | float"
 _EITHER = "input: tensor | float, other: tensor | float"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes import linalg
-from specc.catalog.shapes import reduction as rules
+from specc.catalog.shapes.of_functions import linalg
+from specc.catalog.shapes.of_functions import reduction as rules
 
 _DIMS = "dim: int | ints | none = None, keepdim: bool = False"
 

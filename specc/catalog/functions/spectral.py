@@ -6,8 +6,8 @@ from functools import partial
 
 from specc.catalog.functions.family import Family
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import creation, elementwise, pairwise
-from specc.catalog.shapes import spectral as rules
+from specc.catalog.shapes.of_functions import creation, elementwise, pairwise
+from specc.catalog.shapes.of_functions import spectral as rules
 
 _complex = Family("complex", example="z: complex[N, 6] | {}(z)")
 _spectral = Family("spectral")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from specc.catalog.rows import LayerRow, ShapeRule
-from specc.catalog.shapes import activation
-from specc.catalog.shapes import elementwise as rules
+from specc.catalog.shapes.of_functions import elementwise as rules
+from specc.catalog.shapes.of_layers import activation
 
 
 def _row(

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from specc.catalog import parts
+from specc.catalog.facts import inner_layers
 from specc.catalog.rows import LayerRow, ShapeRule
-from specc.catalog.shapes import attention as rules
-from specc.catalog.shapes import transformer
+from specc.catalog.shapes.of_layers import attention as rules
+from specc.catalog.shapes.of_layers import transformer
 
 _MASK = "tensor | none = None"
 _SOURCE = f"src_key_padding_mask: {_MASK}"
@@ -37,7 +37,7 @@ def _layer(
     summary: str,
     shape: ShapeRule,
     attentions: tuple[str, ...],
-    inside: parts.Parts,
+    inside: inner_layers.Parts,
     forward: str,
     example: str,
 ) -> LayerRow:
@@ -64,7 +64,7 @@ def _stack(
     kind: str,
     shape: ShapeRule,
     attentions: tuple[str, ...],
-    inside: parts.Parts,
+    inside: inner_layers.Parts,
     forward: str,
     example: str,
     more: str,
@@ -108,7 +108,7 @@ ROWS = (
         infer={"embed_dim": partial(rules.features, argument="embed_dim")},
         parameters=rules.multihead_parameters,
         initial=rules.multihead_initial,
-        parts=parts.ATTENTION,
+        parts=inner_layers.ATTENTION,
         forward=f"query: tensor, key: tensor, value: tensor, key_padding_mask: {_MASK}, *, "
         f"attn_mask: {_MASK}, average_attn_weights: bool = True",
         stochastic=True,
@@ -121,7 +121,7 @@ ROWS = (
         "self-attention and a feed-forward net, each with a residual and a LayerNorm",
         transformer.encoder_layer,
         _ENCODER,
-        parts.ENCODER_LAYER,
+        inner_layers.ENCODER_LAYER,
         f"src: tensor, src_mask: {_MASK}, {_SOURCE}",
         f"{_ONE} TransformerEncoderLayer({_SMALL})",
     ),
@@ -130,7 +130,7 @@ ROWS = (
         "as the encoder's, with attention to a memory between the two",
         transformer.decoder_layer,
         _DECODER,
-        parts.DECODER_LAYER,
+        inner_layers.DECODER_LAYER,
         f"tgt: tensor, memory: tensor, {_TARGETS}, {_PADDINGS}",
         f"{_TWO} TransformerDecoderLayer({_SMALL})(x, memory)",
     ),
@@ -138,7 +138,7 @@ ROWS = (
         "Encoder",
         transformer.encoder,
         _ENCODER,
-        parts.ENCODER,
+        inner_layers.ENCODER,
         f"src: tensor, mask: {_MASK}, {_SOURCE}",
         f"{_ONE} TransformerEncoder({_SMALL}, num_layers=1, norm=true)",
         ", enable_nested_tensor=False",
@@ -147,7 +147,7 @@ ROWS = (
         "Decoder",
         transformer.decoder,
         _DECODER,
-        parts.DECODER,
+        inner_layers.DECODER,
         f"tgt: tensor, memory: tensor, {_TARGETS}, {_PADDINGS}",
         f"{_TWO} TransformerDecoder({_SMALL}, num_layers=1, norm=true)(x, memory)",
         "",
@@ -164,7 +164,7 @@ ROWS = (
         infer={"d_model": partial(rules.features, argument="d_model")},
         parameters=transformer.transformer_parameters,
         initial=transformer.transformer_initial,
-        parts=parts.TRANSFORMER,
+        parts=inner_layers.TRANSFORMER,
         forward=f"src: tensor, tgt: tensor, src_mask: {_MASK}, {_TARGETS}, {_SOURCE}, {_PADDINGS}",
         stochastic=True,
         family="attention",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.rows import LayerRow
-from specc.catalog.shapes import convolution as rules
+from specc.catalog.shapes.of_layers import convolution as rules
 from specc.catalog.signatures import one_or
 
 _MODES = ("zeros", "reflect", "replicate", "circular")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.rows import LayerRow, ShapeRule
-from specc.catalog.shapes import activation
-from specc.catalog.shapes import elementwise as rules
+from specc.catalog.shapes.of_functions import elementwise as rules
+from specc.catalog.shapes.of_layers import activation
 
 # A batch whose channels are dropped, by the number of a channel's dimensions.
 _CHANNELS = {1: "x: float[N, 4, 5] | x ->", 2: "x: float[N, 4, 3, 2] | x ->",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from specc.catalog import parts
+from specc.catalog.facts import inner_layers
 from specc.catalog.rows import LayerRow
-from specc.catalog.shapes import adaptive, normalization
-from specc.catalog.shapes import linear as rules
+from specc.catalog.shapes.of_layers import adaptive, normalization
+from specc.catalog.shapes.of_layers import linear as rules
 
 ROWS = (
     LayerRow(
@@ -80,7 +80,7 @@ ROWS = (
         infer={"in_features": adaptive.features, "n_classes": adaptive.classes},
         parameters=adaptive.parameters,
         initial=adaptive.initial,
-        parts=parts.ADAPTIVE,
+        parts=inner_layers.ADAPTIVE,
         forward="input_: tensor, target_: tensor",
         family="adaptive",
         example="x: float[N, 6], label: index(9)[N] | y, loss = "

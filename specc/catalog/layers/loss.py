@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from specc.catalog import parts
+from specc.catalog.facts import inner_layers
 from specc.catalog.rows import LayerRow
-from specc.catalog.shapes import linear_loss as rules
+from specc.catalog.shapes.of_losses import linear_loss as rules
 
 ROWS = (
     LayerRow(
@@ -22,7 +22,7 @@ ROWS = (
         infer={"in_features": rules.features, "num_classes": rules.classes},
         parameters=rules.parameters,
         initial=rules.initial,
-        parts=parts.LINEAR_LOSS,
+        parts=inner_layers.LINEAR_LOSS,
         forward="input: tensor, target: tensor",
         family="loss",
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.rows import LayerRow
-from specc.catalog.shapes import normalization as rules
+from specc.catalog.shapes.of_layers import normalization as rules
 
 # A batch with four channels, by the number of a channel's dimensions.
 _CHANNELS = {1: "x: float[N, 4, 5] | x ->", 2: "x: float[N, 4, 3, 2] | x ->",

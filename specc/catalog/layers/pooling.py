@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.rows import LayerRow
-from specc.catalog.shapes import pooling as rules
+from specc.catalog.shapes.of_layers import pooling as rules
 from specc.catalog.signatures import any_or, one_or
 
 # A batch of images with two channels, by the number of their dimensions; and smaller ones.

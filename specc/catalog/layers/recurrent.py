@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specc.catalog.rows import LayerRow
-from specc.catalog.shapes import recurrent as rules
+from specc.catalog.shapes.of_layers import recurrent as rules
 
 _REST = (
     "bias: bool = True, batch_first: bool = False, dropout: float = 0.0, "

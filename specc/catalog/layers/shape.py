@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.rows import LayerRow
-from specc.catalog.shapes import arrangement, elementwise, resampling
+from specc.catalog.shapes.of_functions import elementwise
+from specc.catalog.shapes.of_layers import resampling
+from specc.catalog.shapes.of_moves import arrangement
 
 MODES = ("nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area")
 

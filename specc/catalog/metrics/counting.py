@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes import metrics as rules
+from specc.catalog.shapes.of_losses import metrics as rules
 
 _MULTICLASS = '''\
 def {function}(

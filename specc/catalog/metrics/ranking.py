@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from specc.catalog.metrics.heads import head
 from specc.catalog.rows import FunctionRow, ShapeRule
-from specc.catalog.shapes import metrics as rules
+from specc.catalog.shapes.of_losses import metrics as rules
 
 _NONE: Mapping[str, tuple[str, ...]] = {}
 

@@ -3,7 +3,7 @@
 For people who review a change and for ``bless --check``. A value moved where its error against the
 old reference is over ``K`` floors of any precision that both were blessed in; what moved less is
 counted and not listed, since no test can tell it from rounding. Non-goals: reading files
-(``stored``), what a user sees (``specc.report.changes``), deciding for the user.
+(``stored``), what a user sees (``specc.report.results.changes``), deciding for the user.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from specc.emit.marks import mark, told_apart
+from specc.emit.writing.marks import mark, told_apart
 from specc.errors import Span
 from specc.harness.cases import subject
 from specc.harness.running.live_module import RunFailed

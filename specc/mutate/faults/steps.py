@@ -16,7 +16,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from specc.catalog.optimizers import average_length
+from specc.catalog.training.optimizers import average_length
 from specc.harness.running.kernels import implementations
 from specc.mutate.fault import Fault, Injection, Subject
 from specc.mutate.faults.optimizers import AFTER, Before, OfSteps, updates

@@ -1,0 +1,1 @@
+"""What people write that is not here, and pairs that are wrong together."""

@@ -1,0 +1,1 @@
+"""Shape rules of functions that compute: arithmetic, products, reductions, transforms."""

@@ -1,0 +1,1 @@
+"""Shape rules of layers, and of their functional forms."""

@@ -1,0 +1,1 @@
+"""What a training is made of: losses, optimizers, schedules, initial values, penalties."""

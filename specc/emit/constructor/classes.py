@@ -1,0 +1,307 @@
+"""The classes of the emitted file: one for each model and block, however often it is used.
+
+The readings of one block are merged into a class whose arguments tell them apart. Where no one
+text says them all, there are as many classes as it takes, ``Block``, ``Block2``. Non-goal: what is
+written into a class (``modules``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from specc import ir
+from specc.emit.constructor.constructors import ClassForm
+from specc.emit.merging.common_forms import Standpoint
+from specc.emit.merging.grouping import Grouping
+from specc.emit.merging.inherited import Inheritance
+from specc.emit.merging.param_names import distinct
+from specc.emit.merging.reads import sizes_read, symbols_of
+from specc.emit.writing.chosen_layers import is_hidden
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
+
+
+@dataclass(slots=True, eq=False)
+class EmittedClass:
+    """One class: the readings that it stands for, the first of them to be printed from."""
+
+    name: str
+    variants: list[ir.Module]
+    parts: tuple[Part, ...]
+    canonical: dict[int, ir.Value]
+    # Where each reading is read from.
+    standpoints: list[Standpoint]
+    dimensions: tuple[str, ...] = ()
+    # The reading of a model that is one of the spec's own, not a part of another.
+    whole: ir.Module | None = None
+    flags: dict[int, str] = field(default_factory=dict)
+    optional: set[str] = field(default_factory=set)
+
+    @property
+    def module(self) -> ir.Module:
+        return self.variants[0]
+
+    def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]:
+        """The params and sizes that went into numbers, and each value that a reading had: of those,
+        too, whose branches made no number of it."""
+        names = dict.fromkeys(name for variant in self.variants for name, _ in variant.fixed)
+        found: dict[str, dict[str, ir.Static]] = {name: {} for name in names}
+        for variant in self.variants:
+            known = {
+                **dict(variant.fixed),
+                **variant.values,
+                **{param.name: param.value for param in variant.params},
+            }
+            for name in names:
+                if name in known:
+                    found[name][repr(known[name])] = known[name]
+        return [(name, tuple(values.values())) for name, values in found.items()]
+
+    def defaults(self) -> dict[str, ir.Static]:
+        """What the constructor's params are when they are not given: the values of a model that
+        stands for itself, or else the literals that the spec says."""
+        if self.whole is not None:
+            return {param.name: param.value for param in self.whole.params}
+        return {
+            param.name: param.default for param in self.module.params if param.default is not None
+        }
+
+    def hidden(self) -> frozenset[str]:
+        """The params that the constructor does not take: those that some reading gives a block."""
+        values: dict[str, list[ir.Static]] = {}
+        for variant in self.variants:
+            for param in variant.params:
+                values.setdefault(param.name, []).append(param.value)
+        return frozenset(name for name, found in values.items() if is_hidden(found))
+
+    def attributes(self) -> set[str]:
+        """What the layers, the state and the flags are called in the module."""
+        layers = {
+            layer.name.partition(".")[0] for variant in self.variants for layer in variant.layers
+        }
+        states = {state.name for variant in self.variants for state in variant.states}
+        return layers | states | set(self.flags.values())
+
+    def results(self) -> list[ir.Value]:
+        """What ``forward`` returns."""
+        return [
+            self.canonical.get(id(output.value), output.value) for output in self.module.outputs
+        ]
+
+
+@dataclass(slots=True)
+class Classes:
+    """The classes in the order of the file, each after those it uses."""
+
+    listed: list[EmittedClass]
+    by_module: dict[int, EmittedClass]
+    _inheritance: Inheritance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._inheritance = Inheritance(self.by_module)
+
+    def inherited(self, made: EmittedClass) -> list[ir.Scalar]:
+        """What must hold of a class's arguments for the blocks inside to give what they gave."""
+        return self._inheritance.of(made.variants)
+
+    def of(self, module: ir.Module) -> EmittedClass:
+        return self.by_module[id(module)]
+
+    def form(self, layer: ir.Layer) -> ClassForm:
+        """How the class of a block's layer is called."""
+        assert layer.module is not None
+        found = self.of(layer.module)
+        return ClassForm(found.name, found.dimensions, found.defaults(), found.hidden())
+
+
+def classes_of(models: Sequence[ir.Module]) -> Classes:
+    """The classes that the models and the blocks inside them are of."""
+    readings: dict[str, list[ir.Module]] = {}
+    seen: set[int] = set()
+    for model in models:
+        for module in _inner_first(model, seen):
+            readings.setdefault(module.name, []).append(module)
+    groups: dict[str, list[EmittedClass]] = {}
+    known: dict[int, EmittedClass] = {}
+    grouping = Grouping(known)
+    circular = []
+    for name, modules in readings.items():
+        if any(id(inner) not in known for module in modules for inner in _inside_of(module)):
+            circular.append(name)
+        groups[name] = _classes_of(name, modules, grouping)
+        _note(groups[name], known)
+    _refine(circular, groups, known, grouping)
+    found = Classes([made for group in groups.values() for made in group], dict(known))
+    taken = set(readings)
+    for name, group in groups.items():
+        for number, made in enumerate(group[1:], 2):
+            made.name = distinct(f"{name}{number}", taken)
+            taken.add(made.name)
+    own = {id(model): model for model in models}
+    for made in found.listed:
+        made.whole = next((own[id(v)] for v in made.variants if id(v) in own), None)
+    _find_dimensions(found)
+    for made in found.listed:
+        _find_flags(made)
+    return found
+
+
+def _inner_first(module: ir.Module, seen: set[int]) -> Iterator[ir.Module]:
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    for layer in module.layers:
+        if layer.module is not None:
+            yield from _inner_first(layer.module, seen)
+    yield module
+
+
+def _inside_of(module: ir.Module) -> Iterator[ir.Module]:
+    return (layer.module for layer in module.layers if layer.module is not None)
+
+
+def _note(group: Sequence[EmittedClass], known: dict[int, EmittedClass]) -> None:
+    for made in group:
+        known.update((id(variant), made) for variant in made.variants)
+
+
+def _refine(
+    circular: Sequence[str], groups: dict[str, list[EmittedClass]],
+    known: dict[int, EmittedClass], grouping: Grouping,
+) -> None:  # fmt: skip
+    """Takes the classes of blocks that are inside themselves apart until each makes, for all of
+    its readings, blocks of one class."""
+    changed = True
+    while changed:
+        changed = False
+        for name in circular:
+            finer = [
+                part for made in groups[name] for part in _classes_of(name, made.variants, grouping)
+            ]
+            changed |= len(finer) > len(groups[name])
+            groups[name] = finer
+            _note(finer, known)
+
+
+def _classes_of(name: str, modules: Sequence[ir.Module], grouping: Grouping) -> list[EmittedClass]:
+    return [
+        EmittedClass(
+            name, group.variants, group.parts, group.canonical,
+            grouping.standpoints(group.variants),
+        )
+        for group in grouping.groups(modules)
+    ]  # fmt: skip
+
+
+# ── what a constructor must be told ──────────────────────────────────────────────────────────────
+
+
+def _find_dimensions(classes: Classes) -> None:
+    """Which shape names of its inputs each class needs to make its layers; a block inside may need
+    them for its own, and a block may be inside itself."""
+    changed = True
+    while changed:
+        changed = False
+        for made in classes.listed:
+            needed = set(constructor_symbols(made.parts, classes))
+            needed.update(name for name, _ in made.fixed())
+            wanted = tuple(name for name in made.module.dimensions if name in needed)
+            if made.module.kind == "block" and wanted != made.dimensions:
+                made.dimensions = wanted
+                changed = True
+
+
+def constructor_symbols(parts: Sequence[Part], classes: Classes) -> Iterator[str]:
+    """The symbols that making the layers of ``parts`` speaks of."""
+    for part in parts:
+        match part:
+            case ir.Make():
+                layer = part.layer
+                for _, argument in layer.arguments:
+                    yield from _inside(argument)
+                for wrapper in layer.wrappers:
+                    for _, argument in wrapper.arguments:
+                        yield from _inside(argument)
+                if layer.module is not None:
+                    sizes = dict(layer.sizes)
+                    for name in classes.of(layer.module).dimensions:
+                        yield from _inside(sizes[name])
+            case Kept():
+                for operand in part.operands():
+                    yield from _inside(operand)
+                yield from sizes_read(part.parts)
+            case Row():
+                yield from constructor_symbols(part.parts, classes)
+            case Cycle():
+                for bound in part.bounds or ():
+                    yield from _inside(bound)
+                yield from _inside(part.items)
+                for round_ in part.rounds:
+                    yield from constructor_symbols(round_.parts, classes)
+            case Choice():
+                yield from _inside(part.condition)
+                yield from constructor_symbols(part.yes or (), classes)
+                yield from constructor_symbols(part.no or (), classes)
+            case _:
+                continue
+
+
+def _inside(operand: object) -> set[str]:
+    if isinstance(operand, tuple):
+        return set().union(*(_inside(item) for item in operand))
+    return symbols_of(operand)
+
+
+# ── which side was taken ─────────────────────────────────────────────────────────────────────────
+
+
+def _find_flags(made: EmittedClass) -> None:
+    """The attribute that ``forward`` asks at each choice: a layer that is there or None, a param
+    that is true or false, or one made up."""
+    paths = made.attributes()
+    weighted = {
+        layer.name.partition(".")[0]
+        for variant in made.variants
+        for layer in variant.layers
+        if layer.parameters or layer.module is not None
+    } | {state.name for variant in made.variants for state in variant.states}
+    for choice in _choices(made.parts):
+        if choice.one_sided:
+            continue
+        yes, no = _made(choice.yes or ()), _made(choice.no or ())
+        own = [name for name in yes if name not in no and name not in made.optional]
+        if own:
+            # What has weights tells a reader more than what has none.
+            own.sort(key=lambda name: name not in weighted)
+            made.flags[id(choice)] = own[0]
+            made.optional.add(own[0])
+            continue
+        condition = choice.condition
+        plain = isinstance(condition, ir.Scalar) and condition.form[0] == "param"
+        wanted = str(condition.form[1]) if plain and isinstance(condition, ir.Scalar) else "case"
+        made.flags[id(choice)] = distinct(wanted, paths | set(made.flags.values()))
+
+
+def _choices(parts: Sequence[Part]) -> Iterator[Choice]:
+    for part in parts:
+        if isinstance(part, Choice):
+            yield part
+            yield from _choices(part.yes or ())
+            yield from _choices(part.no or ())
+
+
+def _made(parts: Sequence[Part]) -> list[str]:
+    """The attributes that parts make without being asked again."""
+    found: dict[str, None] = {}
+    for part in parts:
+        match part:
+            case ir.Make():
+                found[part.layer.name.partition(".")[0]] = None
+            case Kept() if part.state.kind == "parameter":
+                found[part.name] = None
+            case Row():
+                found[part.path.partition(".")[0]] = None
+            case Cycle() if part.loop.path:
+                found[part.loop.path.partition(".")[0]] = None
+            case _:
+                continue
+    return list(found)

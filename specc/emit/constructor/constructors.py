@@ -1,0 +1,311 @@
+"""How a module makes its layers: the statements of ``__init__``, in the order of the
+``state_dict``.
+
+A row of layers is an ``nn.Sequential``; the layers of a loop are a list made by one expression.
+Non-goal: what the layers compute."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from specc import ir
+from specc.catalog import WRAPPERS
+from specc.emit.constructor.asserted import Asserted
+from specc.emit.constructor.states import state_statements
+from specc.emit.merging.common_forms import Different
+from specc.emit.merging.limits import ONE_CASE
+from specc.emit.merging.param_names import argument_names
+from specc.emit.merging.scopes import Scope
+from specc.emit.writing import chosen_layers
+from specc.emit.writing.expressions import (
+    Naming,
+    call,
+    dotted,
+    loop_target,
+    of_arguments,
+    of_static,
+)
+from specc.emit.writing.layout import identifier
+from specc.emit.writing.marks import mark
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Round, Row
+from specc.emit.writing.statements import Assert, Assign, If, Statement
+from specc.emit.writing.templates import filled
+
+
+@dataclass(slots=True)
+class ClassForm:
+    """How a class of blocks is called: its name, and the dimensions and params that its constructor
+    takes, in order."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    # What the constructor's own defaults are.
+    defaults: dict[str, ir.Static]
+    # The params that are none of its arguments.
+    hidden: frozenset[str] = frozenset()
+
+
+class Maker(Asserted):
+    """Writes what makes the layers of one class. ``naming`` is how params are called in
+    ``__init__``; ``class_of`` gives the class that a block's layer is of; ``order`` is the
+    module's; ``taken`` are the names that mean something in the constructor."""
+
+    def __init__(
+        self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm], order: Sequence[str],
+        taken: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(naming)
+        self._taken = taken
+        # The parameters and buffers made so far, by the identity of the values that they are.
+        self._above: dict[int, ast.expr] = {}
+        self.class_of = class_of
+        self._ranks = {path: rank for rank, path in enumerate(order)}
+
+    # ── statements ───────────────────────────────────────────────────────────────────────────────
+
+    def statements(self, parts: Sequence[Part], flags: Mapping[int, str]) -> list[Statement]:
+        """The assignments that make the layers of a class. ``flags`` names the attribute that
+        ``forward`` asks which side of a choice was taken, by the choice's identity."""
+        found = [made for part in parts if isinstance(part, Kept) for made in self._kept(part)]
+        scope = Scope()
+        for part in parts:
+            if isinstance(part, Choice):
+                found += self._choice(part, flags)
+                continue
+            for name, value, where in self.entries([part], scope):
+                target = ast.Attribute(ast.Name("self"), identifier(name), ast.Store())
+                found.append(Assign(target, value, where))
+        return found
+
+    def _kept(self, kept: Kept) -> list[Statement]:
+        """What the module keeps itself comes before its layers, as in the ``state_dict``."""
+        found = state_statements(kept, self.naming, self._above, self._taken)
+        held = ast.Attribute(ast.Name("self"), identifier(kept.name), ast.Load())
+        self._above[id(kept.state.result)] = held
+        return found
+
+    def _choice(self, choice: Choice, flags: Mapping[int, str]) -> list[Statement]:
+        condition = of_static(choice.condition, self.naming)
+        if choice.one_sided:
+            taken = choice.yes is not None
+            only = choice.yes if taken else choice.no
+            inner = [*self.counted(only or ()), *self.statements(only or (), flags)]
+            test = condition if taken else ast.UnaryOp(ast.Not(), condition)
+            return [Assert(test, ONE_CASE, mark(choice.branch.span)), *inner]
+        yes = [*self.counted(choice.yes or ()), *self.statements(choice.yes or (), flags)]
+        no = [*self.counted(choice.no or ()), *self.statements(choice.no or (), flags)]
+        flag = flags.get(id(choice))
+        found: list[Statement] = []
+        if flag is not None and flag in made_by(yes):
+            nothing = ast.Attribute(ast.Name("self"), flag, ast.Store())
+            found.append(Assign(nothing, ast.Constant(None)))
+        elif flag is not None:
+            target = ast.Attribute(ast.Name("self"), flag, ast.Store())
+            found.append(Assign(target, condition, mark(choice.branch.span)))
+            condition = ast.Attribute(ast.Name("self"), flag, ast.Load())
+        if yes:
+            found.append(If(condition, yes, no, mark(choice.branch.span)))
+        elif no:
+            found.append(If(ast.UnaryOp(ast.Not(), condition), no, [], mark(choice.branch.span)))
+        return found
+
+    # ── expressions ──────────────────────────────────────────────────────────────────────────────
+
+    def entries(self, parts: Sequence[Part], scope: Scope) -> list[tuple[str, ast.expr, str]]:
+        """What the parts make in ``scope``: (local name, expression, mark), in order."""
+        found: list[tuple[str, ast.expr, str]] = []
+        for part in parts:
+            match part:
+                case ir.Make():
+                    found.append((_local(scope, part.layer.name), self.layer(part.layer),
+                                  mark(part.span)))  # fmt: skip
+                case Row():
+                    found.append((_local(scope, part.path), self.row(part, scope),
+                                  mark(part.span)))  # fmt: skip
+                case Cycle():
+                    found += self._cycle(part, scope)
+                case Choice():
+                    if not part.one_sided:
+                        raise Different("a layer of a loop that is there or not")
+                    found += self.entries(part.yes or part.no or (), scope)
+        return found
+
+    def layer(self, layer: ir.Layer) -> ast.expr:
+        """The call that makes a layer or block, inside its parametrizations."""
+        if layer.module is not None:
+            return self._block(layer)
+        row = layer.row
+        assert row is not None  # only a block has none
+        if layer.choice is not None:
+            return chosen_layers.made(layer, self.naming)
+        if row.made:
+            made = filled(row.made, row, layer.arguments, self.naming)
+        else:
+            positional, by_keyword = of_arguments(row, layer.arguments, self.naming)
+            made = ast.Call(dotted(row.torch), positional, by_keyword)
+        for wrapper in layer.wrappers:
+            of = WRAPPERS[wrapper.type]
+            more, by_name = of_arguments(of, wrapper.arguments, self.naming)
+            named = [ast.keyword(argument.name, value)
+                     for argument, value in zip(of.arguments, more, strict=False)]  # fmt: skip
+            made = ast.Call(dotted(of.torch), [made], [*named, *by_name])
+        return made
+
+    def _block(self, layer: ir.Layer) -> ast.expr:
+        assert layer.module is not None
+        form, names = self.class_of(layer), argument_names(layer.module)
+        sizes, given = dict(layer.sizes), dict(layer.arguments)
+        arguments: list[ast.expr] = [
+            of_static(sizes[name], self.naming) for name in form.dimensions
+        ]
+        keywords: list[ast.keyword] = []
+        by_place = True
+        for param in layer.module.params:
+            if param.name in form.hidden:
+                continue
+            if param.name not in given:
+                by_place = False
+                if form.defaults.get(param.name) != param.value:
+                    keywords.append(
+                        ast.keyword(names[param.name], of_static(param.value, self.naming))
+                    )
+                continue
+            operand = given[param.name]
+            assert not isinstance(operand, ir.Value)
+            value = of_static(operand, self.naming)  # type: ignore[arg-type]  # compile-time
+            if by_place and param.name not in form.defaults:
+                arguments.append(value)
+            else:
+                by_place = False
+                keywords.append(ast.keyword(names[param.name], value))
+        return ast.Call(ast.Name(identifier(form.name)), arguments, keywords)
+
+    def row(self, row: Row, scope: Scope) -> ast.expr:
+        """``nn.Sequential(...)``; with labels, of an ordered dictionary of them."""
+        entries = self.stages(row.parts, row.path)
+        if all(name.isdigit() or name == "*" for name, _ in entries):
+            return call(dotted("nn.Sequential"), *(value for _, value in entries))
+        pairs: list[ast.expr] = [
+            ast.Tuple([ast.Constant(name), value], ast.Load()) for name, value in entries
+        ]
+        ordered = call(ast.Name("OrderedDict"), ast.List(pairs, ast.Load()))
+        return call(dotted("nn.Sequential"), ordered)
+
+    def stages(self, parts: Sequence[Part], path: str) -> list[tuple[str, ast.expr]]:
+        """The stages of a row: (name, expression), where ``*`` names several in a row."""
+        found: list[tuple[str, ast.expr]] = []
+        for part in parts:
+            match part:
+                case ir.Make():
+                    found.append((part.layer.name.rpartition(".")[2], self.layer(part.layer)))
+                case Row():
+                    found.append((part.path.rpartition(".")[2], self.row(part, Scope())))
+                case Cycle() if not part.loop.path or part.loop.path == path:
+                    found += self._spliced(part)
+                case Cycle():
+                    name, value, _ = self._cycle(part, Scope())[0]
+                    found.append((name.rpartition(".")[2], value))
+                case _:
+                    continue
+        return found
+
+    def _spliced(self, cycle: Cycle) -> list[tuple[str, ast.expr]]:
+        if cycle.unrolled:
+            stages = [self._only(cycle, round_) for round_ in cycle.rounds]
+            first = cycle.loop.offset
+            return [(str(first + position), stage) for position, stage in enumerate(stages)]
+        if not cycle.rounds:
+            return []
+        return [("*", ast.Starred(self._generator(cycle, self._only(cycle, cycle.rounds[0]))))]
+
+    def _only(self, cycle: Cycle, round_: Round) -> ast.expr:
+        with self.round(cycle, round_):
+            entries = [entry for part in round_.parts for entry in self._stage(part)]
+        return entries[0]
+
+    def _stage(self, part: Part) -> list[ast.expr]:
+        match part:
+            case ir.Make():
+                return [self.layer(part.layer)]
+            case Row():
+                return [self.row(part, Scope())]
+            case Cycle():
+                return [self._cycle(part, Scope())[0][1]]
+            case _:
+                return []
+
+    # ── loops ────────────────────────────────────────────────────────────────────────────────────
+
+    def _cycle(self, cycle: Cycle, scope: Scope) -> list[tuple[str, ast.expr, str]]:
+        loop = cycle.loop
+        where = mark(loop.span)
+        if loop.kind == "repeat":
+            if cycle.unrolled or not cycle.rounds:
+                stages = [self._only(cycle, round_) for round_ in cycle.rounds]
+            else:
+                stages = [ast.Starred(self._generator(cycle, self._only(cycle, cycle.rounds[0])))]
+            return [(_local(scope, loop.path), call(dotted("nn.Sequential"), *stages), where)]
+        each = []
+        for round_ in cycle.rounds:
+            with self.round(cycle, round_):
+                each.append(self.entries(round_.parts, Scope(scope, cycle, round_)))
+        if loop.path:
+            made = [_members(entries) for entries in each]
+            if not any(each):
+                return []
+            return [(_local(scope, loop.path), self._list(cycle, made), where)]
+        found: dict[str, dict[int, ast.expr]] = {}
+        spots: dict[str, str] = {}
+        for round_, entries in zip(cycle.rounds, each, strict=True):
+            for name, value, spot in entries:
+                found.setdefault(name, {})[round_.position] = value
+                spots.setdefault(name, spot)
+        return [
+            (name, self._list(cycle, list(made.values())) if len(made) == len(each)
+             else _by_position(made), spots[name])
+            for name, made in sorted(
+                found.items(), key=lambda item: self._ranks.get(scope.pattern(item[0]), -1)
+            )
+        ]  # fmt: skip
+
+    def _list(self, cycle: Cycle, made: list[ast.expr]) -> ast.expr:
+        alike = cycle.loop.written_out and len({ast.unparse(each) for each in made}) == 1
+        if cycle.unrolled and not (alike and len(made) > 1):
+            return call(dotted("nn.ModuleList"), ast.List(list(made), ast.Load()))
+        return call(dotted("nn.ModuleList"), self._generator(cycle, made[0]))
+
+    def _generator(self, cycle: Cycle, element: ast.expr) -> ast.expr:
+        used = {n.id for n in ast.walk(element) if isinstance(n, ast.Name)}
+        target = loop_target([name if name in used else "_" for name in cycle.loop.variables])
+        loop = ast.comprehension(target, self.rounds_of(cycle), [], 0)
+        return ast.GeneratorExp(element, [loop])
+
+
+def _by_position(made: Mapping[int, ast.expr]) -> ast.expr:
+    """The layers of a loop that only some rounds make."""
+    keys: list[ast.expr | None] = [ast.Constant(str(position)) for position in made]
+    return call(dotted("nn.ModuleDict"), ast.Dict(keys, list(made.values())))
+
+
+def _local(scope: Scope, path: str) -> str:
+    name = scope.local(path)
+    return path if name is None else name
+
+
+def _members(entries: list[tuple[str, ast.expr, str]]) -> ast.expr:
+    """One round's layers: the one without a name, or a dictionary of them."""
+    if len(entries) == 1 and not entries[0][0]:
+        return entries[0][1]
+    keys: list[ast.expr | None] = [ast.Constant(name) for name, _, _ in entries]
+    return call(dotted("nn.ModuleDict"), ast.Dict(keys, [value for _, value, _ in entries]))
+
+
+def made_by(statements: Sequence[Statement]) -> set[str]:
+    """The attributes that the statements assign."""
+    return {
+        statement.target.attr
+        for statement in statements
+        if isinstance(statement, Assign) and isinstance(statement.target, ast.Attribute)
+    }

@@ -1,0 +1,188 @@
+"""The readings of a block sorted into classes: as many to a class as one text says.
+
+What could not be merged is told apart by what its statements are (``_Outline``), so that not each
+reading is held against each. Non-goal: what the classes are called (``classes``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from specc import ir
+from specc.emit.merging.branch_sides import Known, known_by
+from specc.emit.merging.common_forms import Different, Standpoint
+from specc.emit.merging.merge import merge, without_numbers
+from specc.emit.merging.unread import without_unread
+from specc.emit.merging.views import View
+from specc.emit.writing.chosen_layers import remaining
+from specc.emit.writing.method_parts import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Readings that are one class: its parts, and what stands for the values of the first."""
+
+    variants: list[ir.Module]
+    parts: tuple[Part, ...]
+    canonical: dict[int, ir.Value]
+
+
+class Grouping:
+    """Sorts readings. ``classes`` says of blocks inside, by identity, which class each is of, as
+    far as that is known."""
+
+    def __init__(self, classes: Mapping[int, object]) -> None:
+        self._classes = classes
+        self._facts: Known = {}
+
+    def groups(self, modules: Sequence[ir.Module]) -> list[Group]:
+        """All in one class if one text says them; or else each with the first that it fits."""
+        whole = self._merged(modules)
+        if whole is not None:
+            return [whole]
+        outline = _Outline(
+            self._classes,
+            forms=not any(known_by(module, self._facts) for module in modules),
+            rounds=not any(_has_no_rounds(module.nodes) for module in modules),
+        )
+        alike: dict[object, list[ir.Module]] = {}
+        for module in modules:
+            alike.setdefault(outline.of(module.nodes), []).append(module)
+        place = {id(module): position for position, module in enumerate(modules)}
+        found = [group for some in alike.values() for group in self._sorted(some)]
+        return sorted(found, key=lambda group: place[id(group.variants[0])])
+
+    def standpoints(self, modules: Iterable[ir.Module]) -> list[Standpoint]:
+        """Where each reading is read from."""
+        return [
+            Standpoint(number, known_by(module, self._facts))
+            for number, module in enumerate(modules)
+        ]
+
+    def _sorted(self, modules: Sequence[ir.Module]) -> list[Group]:
+        """Readings of one outline."""
+        whole = self._merged(modules)
+        if whole is not None:
+            return [whole]
+        rows: list[list[ir.Module]] = []
+        for module in modules:
+            # Two are soon held together; the whole class is when all are there.
+            row = next((row for row in rows if self._merged([row[0], module])), None)
+            if row is None:
+                rows.append([module])
+            else:
+                row.append(module)
+        found = []
+        for row in rows:
+            together = self._merged(row)
+            found += [together] if together is not None else self._one_by_one(row)
+        return found
+
+    def _one_by_one(self, modules: Sequence[ir.Module]) -> list[Group]:
+        """Readings that fit the first of them, each alone, and not all together."""
+        found: list[Group] = []
+        for module in modules:
+            for position, group in enumerate(found):
+                together = self._merged([*group.variants, module])
+                if together is not None:
+                    found[position] = together
+                    break
+            else:
+                alone = self._merged([module])
+                assert alone is not None, f"{module.name} differs from itself"
+                found.append(alone)
+        return found
+
+    def _merged(self, modules: Sequence[ir.Module]) -> Group | None:
+        views = [
+            View(module.nodes, at, classes=self._classes)
+            for module, at in zip(modules, self.standpoints(modules), strict=True)
+        ]
+        first = modules[0]
+        # A list may be of another length in another reading.
+        if len({(len(module.inputs), module.lists) for module in modules}) > 1:
+            return None
+        for view, module in zip(views[1:], modules[1:], strict=True):
+            for mine, canonical in zip(module.inputs, first.inputs, strict=True):
+                view.canonical[id(mine)] = canonical
+        try:
+            parts = merge(views)
+            for view, module in zip(views, modules, strict=True):
+                for output, wanted in zip(module.outputs, first.outputs, strict=True):
+                    if view.of(output.value) is not views[0].of(wanted.value):
+                        raise Different("another output")
+        except Different:
+            return None
+        results = [views[0].of(output.value) for output in first.outputs]
+        return Group(list(modules), without_unread(parts, results), views[0].canonical)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What two readings must have in common to be one class: what their statements are, and in
+    which order, as far as no branch decides it.
+
+    ``forms``: the arguments, too, where no branch makes two forms one. ``rounds``: what is in
+    loops, where each goes round at least once."""
+
+    classes: Mapping[int, object]
+    forms: bool
+    rounds: bool
+
+    def of(self, nodes: Iterable[ir.Node], *, in_loop: bool = False) -> tuple[object, ...]:
+        """The outline of some statements: equal where they may be one."""
+        return tuple(self._of_node(node, in_loop) for node in nodes)
+
+    def _of_node(self, node: ir.Node, in_loop: bool) -> object:
+        match node:
+            case ir.Make():
+                return self._of_layer(node.layer, in_loop)
+            case ir.Chain():
+                return "chain", self.of(node.nodes, in_loop=in_loop)
+            case ir.Branch():
+                # A loop is written with one side, or a round at a time.
+                return ("if", node.taken, self.of(node.nodes, in_loop=True)) if in_loop else "if"
+            case ir.Loop():
+                rounds = tuple(
+                    self.of(iteration.nodes, in_loop=True)
+                    for iteration in (node.iterations if self.rounds else ())
+                )
+                said = rounds if len(set(rounds)) > 1 else rounds[:1]
+                return node.kind, node.variable, node.names, node.offset, said
+            case ir.LayerCall() | ir.ParameterRead():
+                return type(node).__name__, without_numbers(node.layer)
+            case ir.FunctionCall():
+                return node.kind, node.function
+            case ir.Operation():
+                return node.operator
+            case ir.State():
+                return node.kind, node.name, node.initializer
+            case _:
+                return type(node).__name__
+
+    def _of_layer(self, layer: ir.Layer, in_loop: bool) -> object:
+        made = self.classes.get(id(layer.module))
+        outline = (
+            layer.type if layer.choice is None else ("chosen", layer.choice.param),
+            without_numbers(layer.name), None if made is None else id(made),
+            tuple(wrapper.type for wrapper in layer.wrappers),
+        )  # fmt: skip
+        if not self.forms or in_loop:
+            return outline
+        said = layer.arguments if layer.choice is None else remaining(layer)
+        return *outline, repr(said), repr(layer.sizes)
+
+
+def _has_no_rounds(nodes: Iterable[ir.Node]) -> bool:
+    """Whether a loop among the nodes goes round no time: it is one with any."""
+    for node in nodes:
+        match node:
+            case ir.Loop():
+                if not node.iterations or any(_has_no_rounds(i.nodes) for i in node.iterations):
+                    return True
+            case ir.Chain() | ir.Branch():
+                if _has_no_rounds(node.nodes):
+                    return True
+            case _:
+                continue
+    return False

@@ -1,0 +1,1 @@
+"""How models learn, as methods: losses, penalties, optimizers, and the class ``Training``."""

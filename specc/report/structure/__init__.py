@@ -1,0 +1,1 @@
+"""What a program or the catalogue consists of: tables, pictures, JSON."""

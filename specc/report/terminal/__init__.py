@@ -1,0 +1,1 @@
+"""How text is shown: styled pieces, untrusted text made safe, diagnostics with carets."""

@@ -1,0 +1,1 @@
+"""Calls of catalogue rows, and operators: arguments bound, layers made, functions applied."""

@@ -1,0 +1,1 @@
+"""The whole file: what it uses, its models, training and test, and what its comments silence."""

@@ -1,0 +1,1 @@
+"""A model: its params, inputs, states and statements, its initial values."""

@@ -1,0 +1,1 @@
+"""What a message proposes: Python's forms and other frameworks' said in a spec's, ties of sizes."""

@@ -1,0 +1,1 @@
+"""``train``: what learns, its steps, their losses, optimizers and schedules."""

@@ -1,0 +1,1 @@
+"""Text to tree: the grammar as a parser, and what it calls."""

@@ -1,0 +1,2 @@
+"""The tree of a text and back: nodes, precedence, an expression written out, where statements
+end."""
