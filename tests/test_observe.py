@@ -182,7 +182,7 @@ def test_without_train_a_probe_gives_gradients() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "place", "message"),
     [
-        ("self.fc2 = nn.Linear(16, 5)", "self.fc2 = nn.Linear(16, 6)", "build", "the spec says"),
+        ("self.fc2 = nn.Linear(16, 5)", "self.fc2 = nn.Linear(16, 6)", "build", "the spec's"),
         ("self.drop =", "self.more = nn.Linear(2, 2)\n        self.drop =", "build", "too many"),
         ("self.fc2(hidden)", "self.fc2(x)", "step0", "mat1 and mat2"),
         ("lr=0.05", "lr=-1.0", "configure", "Invalid learning rate"),

@@ -148,7 +148,7 @@ def test_muon_names_the_parameter_that_is_no_matrix() -> None:
     (fault,) = _faults(f"{MODEL}  optimizer Muon(lr=0.01)\n")
     assert fault.code == "E0406"
     assert "`fc.bias` has 1" in fault.message
-    assert fault.help is not None and "on *.weight" in fault.help
+    assert fault.help is not None and "on Linear.weight" in fault.help
     analyse(f"{MODEL}  optimizer Muon(lr=0.01) on *.weight\n}}", "m.spec", {})
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from specc import ir
 from specc.errors import Collector, Span
-from specc.semantics.calls.orders import orders
+from specc.semantics.calls.orders import MOST_DERIVATIVES, orders
 from specc.semantics.compile_time.entities import POISON, Entity, describe, is_poisoned
 from specc.semantics.naming.bind import Given
 from specc.semantics.naming.graph import Graph, Hint
@@ -18,7 +18,6 @@ from specc.semantics.naming.graph import Graph, Hint
 GRAD: Final = "grad"
 # Each order doubles what is computed, and more.
 MOST_ORDERS: Final = 8
-MOST_DERIVATIVES: Final = 64
 _FORM: Final = "write `grad(sum(score), x)`: one number, and what it is differentiated by"
 
 

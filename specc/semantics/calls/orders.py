@@ -7,10 +7,13 @@ One pass forwards, however many derivatives there are. Non-goals: what a gradien
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from specc import ir
 from specc.semantics.checks.slopes import Known, Slopes, bits, source
+
+# How many there may be: each is a pass backwards.
+MOST_DERIVATIVES: Final = 64
 
 
 class Order(NamedTuple):
@@ -34,6 +37,8 @@ def is_steppable(
     """Whether ``loss``, which ``nodes`` compute with derivatives, depends on any of ``learning``:
     the derivative of what a parameter is added to does not."""
     taken = [node for node in ir.flat_nodes(nodes) if isinstance(node, ir.Derivative)]
+    if len(taken) > MOST_DERIVATIVES:
+        return True  # which is refused, and would take long to go through
     found = _gone_through(nodes, subject, taken, learning)[1].of(loss)
     return bool(found.sources >> len(taken) & 1)
 
