@@ -73,6 +73,11 @@ MODEL = [
     # signs
     ("y = «~»mask", "write `not mask`"), ("y = «!»mask", "write `not mask`"),
     ("y = mask «&» mask", "write `logical_and(mask, mask)`"),
+    ("y = tokens «&» 3", "write `bitwise_and(tokens, 3)`"),
+    ("y = tokens «|» tokens", "write `bitwise_or(tokens, tokens)`"),
+    ("y = pooled «|» pooled", "of masks, `logical_or(a, b)`; of whole numbers"),
+    ("y = «~»tokens", "of masks, `not mask`; of whole numbers, `bitwise_not(k)`"),
+    ("y = tokens «^» tokens", "of whole numbers, `bitwise_xor(a, b)`"),
     ("y = (pooled > 0) «|» (pooled < 1)", "write `logical_or(pooled > 0, pooled < 1)`"),
     ("if depth > 1 «&&» width > 3 { pooled = relu(pooled) }", "write `and`"),
     ("y = pooled «≤» 1", "write `<=`"), ("y = pooled «→» relu", "write `->`"),
@@ -86,7 +91,7 @@ MODEL = [
     ("y = pooled«;» z = pooled", "put what follows on a line of its own"),
     ("y «<-» pooled", "write `y = pooled`"),
     ("pooled = pooled «}»", "take it away"),
-    ("y = e.masked_fill(«~»mask.unsqueeze(-1), float(\"-inf\"))", "write `not`"),
+    ("y = e.masked_fill(«~»mask.unsqueeze(-1), float(\"-inf\"))", "of masks, `not mask`"),
     # words of Python's
     ("s = «f\"layer{k}\"»", "write the text itself"), ("d = «{»}", "give each value a name"),
     ("d = «{»\"a\": pooled}", "give each value a name"),

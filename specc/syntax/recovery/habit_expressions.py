@@ -150,13 +150,22 @@ def tell_generator(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
+# What is seen to be a mask, where it stands.
+_MASKS: Final = re.compile(r"[<>=!]|\b(?:not|logical_\w+|is\w+|bool|mask\w*)\b|\w+_mask\b")
+
+
 def tell_mask(line: Line, match: re.Match[str]) -> Finding:
-    """``a & b``, ``a || b``: of masks a function, of what is known while compiling a word."""
+    """``a & b``, ``a || b``: of masks a function, of whole numbers another, which ``&`` of tensors
+    is, and of what is known while compiling a word."""
     word = "and" if match["sign"][0] == "&" else "or"
     left, right = match["left"], match["right"]
-    form = f"of masks, `logical_{word}(a, b)`; of what is known while compiling, `a {word} b`"
-    said = f"logical_{word}({_without_parentheses(left)}, {_without_parentheses(right)})"
     sign = match["sign"]
+    form = (
+        f"of masks, `logical_{word}(a, b)`; of whole numbers, `bitwise_{word}(a, b)`; of what is"
+        f" known while compiling, `a {word} b`"
+    )
+    kind = "logical" if len(sign) > 1 or _MASKS.search(f"{left} {right}") else "bitwise"
+    said = f"{kind}_{word}({_without_parentheses(left)}, {_without_parentheses(right)})"
     message = f"`{sign}` cannot stand here"
     if re.match(r"[ \t]*(?:if|param)\b", line.said):
         return proposed(line, match, "sign", message, word, code="E0101")
@@ -177,7 +186,8 @@ def tell_not(line: Line, match: re.Match[str]) -> Finding:
     value = match["value"]
     return proposed(
         line, match, "sign", f"`{match['sign']}` cannot stand here", f"not {value}",
-        otherwise="write `not`", place="whole", code="E0101",
+        otherwise="of masks, `not mask`; of whole numbers, `bitwise_not(k)`", place="whole",
+        code="E0101",
     )  # fmt: skip
 
 

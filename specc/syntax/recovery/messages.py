@@ -33,11 +33,12 @@ _CHARACTERS: Final = {
     "'": "strings are written with double quotes",
     "`": "strings are written with double quotes",
     ";": "a newline ends a statement",
-    "&": "of masks, `logical_and(a, b)`; of what is known while compiling, `a and b`",
-    "|": "of masks, `logical_or(a, b)`; of what is known while compiling, `a or b`; a value is fed"
-    " on with `->`",
+    "&": "of masks, `logical_and(a, b)`; of whole numbers, `bitwise_and(a, b)`; of what is known"
+    " while compiling, `a and b`",
+    "|": "of masks, `logical_or(a, b)`; of whole numbers, `bitwise_or(a, b)`; of what is known"
+    " while compiling, `a or b`; a value is fed on with `->`",
     "!": "write `not`, or `!=`",
-    "~": "write `not`",
+    "~": "of masks, `not mask`; of whole numbers, `bitwise_not(k)`",
     "\N{EN DASH}": "write `-`",
     "\N{EM DASH}": "write `-`",
     "\N{MINUS SIGN}": "write `-`",
@@ -61,7 +62,8 @@ _CHARACTERS: Final = {
     "\N{NO-BREAK SPACE}": "write a space",
     "\N{ZERO WIDTH SPACE}": "take it away",
     "\N{BYTE ORDER MARK}": "take it away",
-    "^": "a power is written `**`; of masks, `logical_xor(a, b)`",
+    "^": "a power is written `**`; of masks, `logical_xor(a, b)`; of whole numbers,"
+    " `bitwise_xor(a, b)`",
     "$": "a name is written without a sign",
     "\\": "a line goes on inside brackets, after an operator, or with `->` on the next line",
 }
