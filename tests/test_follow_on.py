@@ -149,3 +149,20 @@ def test_each_library_file_of_the_zoo_left_out_is_one_kind_of_fault(tmp_path: Pa
             tried += 1
             assert set(codes(tmp_path, text.replace('use "std/', 'use "std/no_'))) == {"E0240"}
     assert tried > 8
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("rotary_positions", "CrossEntropyLoss(flatten(", "CrossEntropyLoss(faltten("),
+        ("window_attention", "CrossEntropyLoss(", "CrossEntropyLos("),
+        ("patch_embedding", "CrossEntropyLoss(logits", "CrossEntropyLoss(logit_"),
+    ],
+)
+def test_a_loss_that_cannot_be_read_beside_a_missing_file(
+    tmp_path: Path, name: str, right: str, wrong: str
+) -> None:
+    text = (ROOT / "specs" / "library" / f"{name}.spec").read_text(encoding="utf-8")
+    assert right in text
+    found = codes(tmp_path, text.replace('.spec"', '.spe"').replace(right, wrong))
+    assert found[0] == "E0240" and "E0790" not in found

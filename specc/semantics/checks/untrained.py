@@ -23,8 +23,8 @@ def lint_untrained(
 
     ``held`` are the names of the models that are inside others."""
     steps = [step for step in train.steps if step.optimizer is not None]
-    if not steps:
-        return
+    if not steps or any("loss" not in dict(step.terms) for step in steps):
+        return  # what a loss that could not be read reaches is not known
     model = next(model for model in models if model.name == train.model)
     subject = train.module or model
     twins = tuple(f"{one.attribute}." for one in train.members if one.kind != "model")
