@@ -179,8 +179,10 @@ def _value(rng: random.Random, row: Row, argument: Argument) -> str | None:
     if values is None:
         return None
     if " x" in type_ and base in ("int", "float") and rng.random() < 0.4:
-        count = int(type_.rpartition("x")[2])
-        return f"({', '.join(rng.choice(values) for _ in range(count))})"
+        counts = [int(count) for count in type_.rpartition("x")[2].split("/")]  # `int x1/2`
+        count = counts[0] if len(counts) == 1 else rng.choice(counts)
+        items = [rng.choice(values) for _ in range(count)]
+        return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
     return rng.choice(values)
 
 
