@@ -148,6 +148,9 @@ class Module:
     weights: str | None = None
     # Of each result of a block: how many outputs it is, where it is a list; else None.
     lists: tuple[int | None, ...] = field(default=(), compare=False)
+    # The same text read once more, with symbols for the sizes that rounds change: what the emitter
+    # writes where a loop has no form without. None where nothing changes.
+    threaded: Module | None = field(default=None, compare=False, repr=False)
     # Says how a file is read, and nothing of what is computed.
     weight_map: tuple[checkpoints.MapLine, ...] = field(default=(), compare=False)
 

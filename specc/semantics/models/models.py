@@ -42,6 +42,7 @@ from specc.semantics.compile_time.layers_made import (
     sites,
 )
 from specc.semantics.models.inits import with_inits
+from specc.semantics.models.once_more import fresh, read_again
 from specc.semantics.models.params import Settings, declare_param
 from specc.semantics.models.states import declare_state
 from specc.semantics.models.types import tensor_type
@@ -103,6 +104,32 @@ def build_module(
     """The body of a model or block, read in ``graph``, which has its params.
 
     ``inputs`` are a block's, bound already; a model's are declared where they stand."""
+    once_more = fresh(graph)
+    faults = graph.faults
+    module, body = _read(graph, tree, params, inputs)
+    if body.weights:
+        module = replace(module, weight_map=read_map(graph, module, body.weights[0].mappings))
+    module = with_inits(graph, module, body.inits, body.freezes)
+    if not graph.threads.wanted or graph.faults > faults:
+        return module
+    threaded = read_again(
+        once_more, graph.threads.changing,
+        lambda again: _read(again, tree, params, inputs)[0],
+    )  # fmt: skip
+    if threaded is None:
+        return module
+    threaded = replace(
+        threaded, conditions=module.conditions, initializers=module.initializers,
+        frozen=module.frozen, weight_map=module.weight_map,
+    )  # fmt: skip
+    return replace(module, threaded=threaded)
+
+
+def _read(
+    graph: Graph, tree: ast.Module, params: tuple[ir.Param, ...],
+    inputs: tuple[ir.Value, ...] | None,
+) -> tuple[ir.Module, _Body]:  # fmt: skip
+    """The statements of the module, all but what selects some of its parameters."""
     sequential = tree.kind == "block" and is_pure_chain(tree) and _is_row(tree, graph)
     made = tuple(sites(tree.body, graph.is_layer))
     graph.namespace = (
@@ -143,9 +170,7 @@ def build_module(
         weights=body.weights[0].path if body.weights else None,
         lists=tuple(body.lists),
     )
-    if body.weights:
-        module = replace(module, weight_map=read_map(graph, module, body.weights[0].mappings))
-    return with_inits(graph, module, body.inits, body.freezes)
+    return module, body
 
 
 def _is_row(tree: ast.Module, graph: Graph) -> bool:

@@ -23,6 +23,7 @@ from specc.semantics.compile_time.entities import POISON, Entity, Items
 from specc.semantics.compile_time.layer_paths import Namespace
 from specc.semantics.compile_time.library import Definition, LibraryFor
 from specc.semantics.compile_time.reports import BlockCollector
+from specc.semantics.compile_time.threads import Threads
 from specc.semantics.naming.bind import Given
 from specc.sizes import Poly, Size, evaluate, is_positive, never_negative, symbols
 from specc.syntax.tree import ast
@@ -98,6 +99,8 @@ class Graph:
     # Those rows around that do not name the position in them, the nearest last.
     repeats: tuple[ast.Repeat, ...] = ()
     meanings: tuple[Mapping[str, Size], ...] = ()
+    # The sizes that rounds change.
+    threads: Threads = field(default_factory=Threads)
 
     @property
     def modules(self) -> Mapping[str, Definition]:
