@@ -115,6 +115,8 @@ def sizes_read(parts: Iterable[Part]) -> Iterator[str]:
         if isinstance(part, Cycle):
             yield from _of_rounds(part)
         elif isinstance(part, Choice):
+            if part.in_round and not (part.passes or part.one_sided):
+                yield from symbols_of(part.condition)
             for inner, _ in bodies(part):
                 yield from sizes_read(inner)
         for operand in direct(part):

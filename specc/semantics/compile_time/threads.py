@@ -19,6 +19,9 @@ Key: TypeAlias = tuple[int, str, int]
 
 # No name of a spec has it.
 _MARK: Final = "@"
+# What stands for a size of a block's input that differs from round to round, and that no layer of
+# the block takes: nothing says what it is.
+UNSAID: Final = f"unsaid{_MARK}"
 # Readings after which no more sizes turn out to change.
 MOST_READINGS: Final = 4
 # How deep sizes are made of sizes that inner loops and branches leave.
@@ -102,6 +105,12 @@ def symbols_in(value: object) -> bool:
 def is_thread(name: str) -> bool:
     """Whether a symbol stands for a size that a loop or branch hands on."""
     return _MARK in name
+
+
+def dimension_of(symbol: str) -> tuple[str, int]:
+    """The name of what has the size, and the dimension that it is of."""
+    name, _, place = symbol.partition(_MARK)
+    return name, int(place.rpartition(".")[2])
 
 
 def _is_known(size: Size, params: Mapping[str, Size]) -> bool:
