@@ -75,6 +75,7 @@ from specc.ir.types import (
     Scalar,
     Static,
     TensorType,
+    TupleParam,
     static_value,
     with_arguments,
 )
@@ -136,6 +137,7 @@ __all__ = [
     "Thread",
     "Train",
     "Transpose",
+    "TupleParam",
     "Value",
     "Wrapper",
     "bound",

@@ -30,8 +30,8 @@ class EmittedClass:
     canonical: dict[int, ir.Value]
     # Where each reading is read from.
     standpoints: list[Standpoint]
-    # The reading that the parts are of: with symbols for sizes that rounds change, or the first.
-    written: ir.Module
+    # The readings that the parts are of: with symbols for sizes that rounds change, or those.
+    readings: list[ir.Module]
     dimensions: tuple[str, ...] = ()
     # The reading of a model that is one of the spec's own, not a part of another.
     whole: ir.Module | None = None
@@ -42,16 +42,21 @@ class EmittedClass:
     def module(self) -> ir.Module:
         return self.variants[0]
 
+    @property
+    def written(self) -> ir.Module:
+        """The reading that is written."""
+        return self.readings[0]
+
     def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]:
         """The params and sizes that went into numbers, and each value that a reading had: of those,
         too, whose branches made no number of it."""
-        names = dict.fromkeys(name for variant in self.variants for name, _ in variant.fixed)
+        names = dict.fromkeys(name for reading in self.readings for name, _ in reading.fixed)
         found: dict[str, dict[str, ir.Static]] = {name: {} for name in names}
-        for variant in self.variants:
+        for reading in self.readings:
             known = {
-                **dict(variant.fixed),
-                **variant.values,
-                **{param.name: param.value for param in variant.params},
+                **dict(reading.fixed),
+                **reading.values,
+                **{param.name: param.value for param in reading.params},
             }
             for name in names:
                 if name in known:
@@ -193,7 +198,7 @@ def _classes_of(name: str, modules: Sequence[ir.Module], grouping: Grouping) -> 
     return [
         EmittedClass(
             name, group.variants, group.parts, group.canonical,
-            grouping.standpoints(group.variants), group.written,
+            grouping.standpoints(group.variants), group.readings,
         )
         for group in grouping.groups(modules)
     ]  # fmt: skip

@@ -119,7 +119,7 @@ def forward(made: EmittedClass, attributes: Mapping[str, str], precision: Precis
         optional=made.optional,
         precision=precision.asked,
     )
-    body.state(module.conditions if module.kind == "model" else ())
+    body.state(made.written.conditions if module.kind == "model" else ())
     body.build()
     results = body.expressions(values)
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())

@@ -21,7 +21,7 @@ from specc.semantics.compile_time.threads import dimension_of, is_thread
 _CALLED: Final = {
     "in_features": "features", "num_features": "features", "normalized_shape": "features",
     "input_size": "features", "embed_dim": "features", "d_model": "features",
-    "in_channels": "channels", "num_channels": "channels",
+    "in_channels": "channels", "num_channels": "channels", "C": "channels",
 }  # fmt: skip
 # The argument that says it best, where several take the same size.
 _BEST: Final = ("channels", "features")
@@ -62,6 +62,10 @@ def _hints(parts: Sequence[Part]) -> dict[str, list[str]]:
     """What the arguments that take each symbol say of it."""
     found: dict[str, list[str]] = {}
     for layer in _layers(parts):
+        for name, size in layer.sizes:
+            for symbol in symbols_of(size):
+                if name in _CALLED and is_thread(symbol):
+                    found.setdefault(symbol, []).append(_CALLED[name])
         for name, argument in layer.arguments:
             called = _CALLED.get(name) if layer.module is None else name
             for symbol in symbols_of(argument):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from specc.emit.merging.scopes import Scope, local_names
@@ -139,6 +139,8 @@ class Spelled:
             if parts is None:
                 continue
             side = self._each(parts, scope, reached)
+            if side and isinstance(side[0], Evaluate) and side[0].mark == mark(choice.branch.span):
+                side[0] = replace(side[0], mark="")
             # Where a round makes no layer, what stands in its place hands on what it is fed.
             side += [
                 _append(reached[name], call(dotted("nn.Identity")), "")

@@ -25,13 +25,13 @@ from specc.emit.writing.method_parts import Cycle, Part
 class Group:
     """Readings that are one class: its parts, and what stands for the values of the first.
 
-    ``written`` is the reading that the parts are of: the first of the variants, or that with
-    symbols for sizes that rounds change; ``dull`` is how much of it no person would write."""
+    ``readings`` are what the parts are of: the variants, or their readings with symbols for sizes
+    that rounds change; ``dull`` is how much of it no person would write."""
 
     variants: list[ir.Module]
     parts: tuple[Part, ...]
     canonical: dict[int, ir.Value]
-    written: ir.Module
+    readings: list[ir.Module]
     dull: int
 
 
@@ -114,8 +114,10 @@ class Grouping:
 
     def _merged(self, modules: Sequence[ir.Module]) -> Group | None:
         found = self._merged_as(modules, threaded=False)
-        others = [module.threaded for module in modules if module.threaded is not None]
-        if len(others) < len(modules) or not (found is None or unlike_a_person(found.parts)):
+        if found is not None and not found.dull:
+            return found
+        others = [again for module in modules if (again := module.threaded()) is not None]
+        if len(others) < len(modules):
             return found
         other = self._merged_as(others, threaded=True)
         if other is None or other.dull >= (1 if found is None else found.dull):
@@ -149,7 +151,9 @@ class Grouping:
                 check_written(parts, self._sizes_of)
         except Different:
             return None
-        return Group(list(modules), parts, views[0].canonical, first, unlike_a_person(parts))
+        fixed = {name for module in modules for name, _ in module.fixed}
+        dull = unlike_a_person(parts) + len(fixed)
+        return Group(list(modules), parts, views[0].canonical, list(modules), dull)
 
     def _sizes_of(self, layer: ir.Layer) -> Collection[str]:
         """The sizes that the class of a block takes, as far as it is known already."""

@@ -12,7 +12,7 @@ from specc import ir
 from specc.catalog.catalogue import head
 from specc.emit.merging.scopes import paths
 from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
-from specc.sizes import Poly, symbols
+from specc.sizes import Entry, Poly, symbols
 
 # The part that reads a value, and the list of parts that it stands in.
 Reader: TypeAlias = tuple[Part, int]
@@ -160,6 +160,8 @@ def symbols_of(operand: object) -> set[str]:
         if operand.param:
             return {operand.param}
         return set().union(*(symbols_of(value) for _, value in operand.arguments))
+    if isinstance(operand, ir.TupleParam):
+        return _of_entry(operand.entry)
     if isinstance(operand, tuple):
         return set().union(*(symbols_of(item) for item in operand))
     return set()
@@ -168,11 +170,17 @@ def symbols_of(operand: object) -> set[str]:
 def _of_form(form: object) -> set[str]:
     if isinstance(form, Poly):
         return set(symbols(form))
+    if isinstance(form, Entry):
+        return _of_entry(form)
     if not isinstance(form, tuple):
         return set()
     if form[:1] == ("param",):
         return {str(form[1])}
     return set().union(*(_of_form(item) for item in form))
+
+
+def _of_entry(entry: Entry) -> set[str]:
+    return {entry.param}.union(*map(symbols, entry.sizes()))
 
 
 def leaf_values(parts: Iterable[Part]) -> Iterator[ir.Value]:

@@ -114,6 +114,8 @@ class _Check:
         own = [place for place, name in enumerate(cycle.threads) if name in self._wanted]
         for place in own:
             self._size(cycle.starts[place], known)
+        if own and cycle.unrolled:
+            raise Different("rounds that stand one by one, and hand on sizes")
         inside = known | {cycle.threads[place] for place in own}
         spelled = is_spelled(cycle, self._wanted)
         for round_ in cycle.rounds:

@@ -86,7 +86,7 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
                         return
                     graph.env[name] = rounds.settled_static(graph.env[name])
         current = rounds.next(carried, values)
-    results = rounds.last(current, bounds)
+    results = rounds.last(current, (bounds, items))
     graph.env.update(held.bound(results))
     graph.nodes.append(
         ir.Loop(

@@ -95,10 +95,10 @@ class Rounds:
             types = [self.settled(value.type) for value in values]
         return self._enter(names, values, types)
 
-    def last(self, values: Sequence[ir.Value], bounds: object) -> tuple[ir.Value, ...]:
+    def last(self, values: Sequence[ir.Value], through: object) -> tuple[ir.Value, ...]:
         """``values``, which stand for what the last round left: with its sizes where as many rounds
         are gone whatever the params are, so that no variable need hold them."""
-        if not self.threads or symbols_in(bounds):
+        if not self.threads or symbols_in(through):
             return tuple(values)
         found = list(values)
         for thread in self.threads:

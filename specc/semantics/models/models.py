@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import lcm
 
 from specc import ir
@@ -42,7 +43,7 @@ from specc.semantics.compile_time.layers_made import (
     sites,
 )
 from specc.semantics.models.inits import with_inits
-from specc.semantics.models.once_more import fresh, read_again
+from specc.semantics.models.once_more import fresh, read_again, to_be_written, tuples_of_the_file
 from specc.semantics.models.params import Settings, declare_param
 from specc.semantics.models.states import declare_state
 from specc.semantics.models.types import tensor_type
@@ -110,18 +111,21 @@ def build_module(
     if body.weights:
         module = replace(module, weight_map=read_map(graph, module, body.weights[0].mappings))
     module = with_inits(graph, module, body.inits, body.freezes)
-    if not graph.threads.wanted or graph.faults > faults:
+    tuples = {param.name: param.value for param in params if isinstance(param.value, tuple)}
+    tuples |= tuples_of_the_file(once_more)
+    if graph.faults > faults or not (graph.threads.wanted or tuples):
         return module
-    threaded = read_again(
-        once_more, graph.threads.changing,
-        lambda again: _read(again, tree, params, inputs)[0],
-    )  # fmt: skip
-    if threaded is None:
-        return module
-    threaded = replace(
-        threaded, conditions=module.conditions, initializers=module.initializers,
-        frozen=module.frozen, weight_map=module.weight_map,
-    )  # fmt: skip
+    changing = graph.threads.changing
+
+    @cache
+    def threaded() -> ir.Module | None:
+        found = read_again(
+            once_more, changing, tuples, lambda again: _read(again, tree, params, inputs)[0]
+        )
+        if found is None:
+            return None
+        return to_be_written(module, found, used=inputs is not None)
+
     return replace(module, threaded=threaded)
 
 
@@ -161,9 +165,16 @@ def _read(
         dimensions=tuple(graph.dimensions),
         values=graph.params,
         # The items of a tuple are numbers where they are used: another tuple would say nothing.
-        fixed=(
-            *sorted(graph.fixed.items()),
-            *((param.name, param.value) for param in params if param.type == "tuple"),
+        # Where the items of a tuple are numbers another would say nothing.
+        fixed=tuple(
+            {
+                **dict(sorted(graph.fixed.items())),
+                **{
+                    param.name: param.value
+                    for param in params
+                    if param.type == "tuple" and not graph.threads.reading
+                },
+            }.items()
         ),
         sequential=sequential,
         order=tuple(dict.fromkeys(site_order(made))),
