@@ -15,7 +15,7 @@ from pathlib import Path
 from specc import front, ir
 from specc.emit import emit
 from specc.emit.constructor.classes import classes_of
-from specc.emit.writing.method_parts import Choice, Cycle, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Part, Sequential
 
 AGAIN = "build the spec again"
 SPECS = Path(__file__).parent.parent / "specs"
@@ -53,7 +53,7 @@ def _all(parts: Iterable[Part]) -> Iterator[Part]:
     for part in parts:
         yield part
         match part:
-            case Row():
+            case Sequential():
                 yield from _all(part.parts)
             case Choice():
                 yield from _all((*(part.yes or ()), *(part.no or ())))

@@ -38,7 +38,7 @@ _ALL_STEPS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class DivergentOperation:
     """The first operation that differs: ``number`` of ``total`` in the good environment, from 1.
     ``lines`` tell how."""
 
@@ -71,7 +71,7 @@ class Bisection:
     count: int = 0
     first: Finding | None = None
     lines: list[str] = field(default_factory=list)
-    operation: Operation | None = None
+    operation: DivergentOperation | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -320,7 +320,7 @@ class _Bisect:
             }
             if called:
                 lines.append(", ".join(f"{name}={value}" for name, value in called.items())[:300])
-        self.found.operation = Operation(each.name, found.good + 1, len(good.operations),
+        self.found.operation = DivergentOperation(each.name, found.good + 1, len(good.operations),
                                          each.phase, each.layer, each.mark, ())  # fmt: skip
         if found.kind == "result":
             lines += self._replayed(request, found)
@@ -357,7 +357,7 @@ def _loaded(folder: Path) -> stored.Stored:
         raise results.unreadable(folder, reason) from None
 
 
-def _place(found: Found, good: Trace, bad: Trace) -> results.Operation:
+def _place(found: Found, good: Trace, bad: Trace) -> results.TracedOperation:
     """The operation that stands for a stretch: the bad run's first that good has not there."""
     return bad.operations[found.bad] if bad.operations else good.operations[found.good]
 

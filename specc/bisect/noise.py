@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-from specc.bisect.results import Operations
+from specc.bisect.results import OperationTrace
 from specc.bisect.trace import Looked, Traced, Tracer, written
 from specc.harness.floors.floor_statistics import floor_of
 from specc.harness.running.recorder import Observation
@@ -21,7 +21,7 @@ from specc.harness.running.recorder import Observation
 UNBOUNDED = 1e300
 
 
-def with_floors(plain: Tracer, noisy: Sequence[Tracer], dtype: str) -> Operations:
+def with_floors(plain: Tracer, noisy: Sequence[Tracer], dtype: str) -> OperationTrace:
     """The operations of ``plain`` with the floors that ``noisy`` runs show. A run that goes another
     way counts up to there."""
     runs = [_common(plain.operations, each.operations) for each in noisy]
@@ -31,7 +31,7 @@ def with_floors(plain: Tracer, noisy: Sequence[Tracer], dtype: str) -> Operation
         for position, each in enumerate((*operation.inputs, *operation.outputs)):
             others = [(*one.inputs, *one.outputs)[position] for one in beside]
             floors.append(_floor(each, others, dtype))
-    return Operations(operations=written(plain.operations, floors), cut=plain.cut)
+    return OperationTrace(operations=written(plain.operations, floors), cut=plain.cut)
 
 
 def _common(one: Sequence[Traced], other: Sequence[Traced]) -> list[Traced]:

@@ -18,7 +18,7 @@ from typing import Literal
 from torch import Tensor
 
 from specc.bisect import results
-from specc.bisect.results import Operation, Seen
+from specc.bisect.results import Seen, TracedOperation
 from specc.harness.floors.floor_statistics import Floor, error_of, observable
 from specc.harness.running.recorder import Observation
 from specc.policy import EXACT_TOLERANCE, K
@@ -35,7 +35,7 @@ _NAMED = 6
 class Trace:
     """The operations of a run, with the numbers of their tensors."""
 
-    operations: tuple[Operation, ...]
+    operations: tuple[TracedOperation, ...]
     numbers: Tensor
     cut: bool
 
@@ -61,7 +61,7 @@ class Found:
 
 def load(folder: Path) -> Trace:
     """What a runner traced into ``folder``. Raises CallError (E0717)."""
-    found = results.read(results.Operations, folder / results.OPERATIONS)
+    found = results.read(results.OperationTrace, folder / results.OPERATIONS)
     path = folder / results.NUMBERS
     numbers = results.read_tensors(path).get("numbers")
     if numbers is None or numbers.dim() != 1 or str(numbers.dtype) != "torch.float64":
@@ -130,7 +130,7 @@ def _at(good: Trace, bad: Trace, i: int, j: int, stretches: Sequence[_Stretch]) 
     return None
 
 
-def _difference(one: Operation, other: Operation, position: int, floors: float) -> str:
+def _difference(one: TracedOperation, other: TracedOperation, position: int, floors: float) -> str:
     result = "its result" if len(one.outputs) == 1 else f"result {position + 1}"
     if len(one.outputs) != len(other.outputs):
         return f"gives {len(one.outputs)} tensors in good, {len(other.outputs)} in bad"
@@ -151,7 +151,7 @@ def described(seen: Seen) -> str:
     return f"{seen.dtype}{list(seen.shape)}"
 
 
-def settings_that_differ(one: Operation, other: Operation) -> str:
+def settings_that_differ(one: TracedOperation, other: TracedOperation) -> str:
     """What the operation is called with besides tensors, where the two differ."""
     names = dict.fromkeys((*one.settings, *other.settings))
     parts = []
@@ -211,7 +211,7 @@ def _floors(good: Trace, one: Seen, bad: Trace, other: Seen) -> float:
 
 
 def _aligned(
-    good: Sequence[Operation], bad: Sequence[Operation]
+    good: Sequence[TracedOperation], bad: Sequence[TracedOperation]
 ) -> list[tuple[str, int, int, int, int]]:
     """difflib's opcodes, what is alike at both ends taken off first."""
     one, other = [_key(each) for each in good], [_key(each) for each in bad]
@@ -233,11 +233,11 @@ def _aligned(
     return codes
 
 
-def _key(operation: Operation) -> tuple[str, str, str]:
+def _key(operation: TracedOperation) -> tuple[str, str, str]:
     return operation.phase, operation.layer, operation.name
 
 
-def _names(operations: Sequence[Operation]) -> str:
+def _names(operations: Sequence[TracedOperation]) -> str:
     names = [each.name for each in operations]
     if not names:
         return "nothing"

@@ -87,7 +87,7 @@ class Seen(_Strict):
     floor: Annotated[list[_Size], Field(max_length=2)] = []
 
 
-class Operation(_Strict):
+class TracedOperation(_Strict):
     """One aten operation of a run. ``mark`` is its line in the spec; ``settings`` are its arguments
     by name, a tensor as ``{"tensor": k}`` of ``inputs``."""
 
@@ -101,10 +101,10 @@ class Operation(_Strict):
     outputs: Annotated[list[Seen], Field(max_length=20_000)]
 
 
-class Operations(_Strict):
+class OperationTrace(_Strict):
     """All operations of a run in their order; ``cut`` where there were more."""
 
-    operations: Annotated[list[Operation], Field(max_length=MOST_OPERATIONS)]
+    operations: Annotated[list[TracedOperation], Field(max_length=MOST_OPERATIONS)]
     cut: bool
 
 

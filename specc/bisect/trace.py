@@ -21,7 +21,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from specc.bisect import replay
-from specc.bisect.results import MOST_NUMBERS, MOST_OPERATIONS, Operation, Operations, Seen
+from specc.bisect.results import (
+    MOST_NUMBERS,
+    MOST_OPERATIONS,
+    OperationTrace,
+    Seen,
+    TracedOperation,
+)
 from specc.harness.numbers.redraw import redrawn
 from specc.harness.running.observed_lines import lines_of
 from specc.harness.running.sketch import represent
@@ -82,9 +88,9 @@ class Tracer:
         """Write what operation ``number`` is given into ``folder``, for ``replay``."""
         self._wanted = (number, folder)
 
-    def found(self) -> Operations:
+    def found(self) -> OperationTrace:
         """What was traced, the numbers apart."""
-        return Operations(operations=written(self.operations, ()), cut=self.cut)
+        return OperationTrace(operations=written(self.operations, ()), cut=self.cut)
 
     def numbers(self) -> Tensor:
         """The numbers of all tensors in a row, in the order of ``found``: float64."""
@@ -209,10 +215,10 @@ class Tracer:
         return Looked(tuple(tensor.shape), dtype, numbers, nonfinite, writer)
 
 
-def written(operations: Sequence[Traced], floors: Sequence[list[float]]) -> list[Operation]:
+def written(operations: Sequence[Traced], floors: Sequence[list[float]]) -> list[TracedOperation]:
     """``operations`` in the form that travels; ``floors`` are of all their tensors in a row, where
     there are any."""
-    found: list[Operation] = []
+    found: list[TracedOperation] = []
     start = number = 0
 
     def seen(each: Looked) -> Seen:
@@ -226,7 +232,7 @@ def written(operations: Sequence[Traced], floors: Sequence[list[float]]) -> list
 
     for each in operations:
         found.append(
-            Operation(
+            TracedOperation(
                 name=each.name,
                 step=each.step,
                 phase=each.phase,

@@ -285,7 +285,7 @@ class _Planter:
         if rule is None:
             return 0
         return rule(
-            multiply.Call(
+            multiply.ConcreteCall(
                 dict(arguments),
                 {
                     name: self._tensor(value.type, place.values).numbers

@@ -32,7 +32,7 @@ from specc.measure.lines import (
     statement_marks,
     update_marks,
 )
-from specc.measure.step import Call, Prepared, Wrap, choose_case, failures, prepare
+from specc.measure.step import Prepared, Runnable, Wrap, choose_case, failures, prepare
 from specc.report.results.profile import KernelCost, LineCost, Profile
 
 _SUFFIXES = (".pt.trace.json", ".pt.trace.json.gz")
@@ -149,7 +149,7 @@ def _make_folder(folder: Path) -> set[str]:
 def _announcer(lines: Mapping[int, str], stages: Mapping[str, str], target: str) -> Wrap:
     """What puts the model's forward inside its range; an exported graph announces its nodes."""
 
-    def wrap(runnable: Call, model: nn.Module, path: str) -> Call:
+    def wrap(runnable: Runnable, model: nn.Module, path: str) -> Runnable:
         called = runnable
         if target == "export":
             assert isinstance(runnable, nn.Module)

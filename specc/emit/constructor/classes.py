@@ -17,7 +17,7 @@ from specc.emit.merging.grouping import Grouping
 from specc.emit.merging.inherited import Inheritance
 from specc.emit.merging.param_names import distinct
 from specc.emit.writing.chosen_layers import is_hidden
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
 
 
 @dataclass(slots=True, eq=False)
@@ -269,7 +269,7 @@ def _made(parts: Sequence[Part]) -> list[str]:
                 found[part.layer.name.partition(".")[0]] = None
             case Kept() if part.state.kind == "parameter":
                 found[part.name] = None
-            case Row():
+            case Sequential():
                 found[part.path.partition(".")[0]] = None
             case Cycle() if part.loop.path:
                 found[part.loop.path.partition(".")[0]] = None

@@ -32,7 +32,7 @@ from specc.emit.writing.expressions import (
 )
 from specc.emit.writing.layout import identifier
 from specc.emit.writing.marks import mark
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Round, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Round, Sequential
 from specc.emit.writing.statements import Assert, Assign, If, Statement
 from specc.emit.writing.templates import filled
 
@@ -151,8 +151,8 @@ class Maker(Asserted):
                 case ir.Make():
                     found.append((_local(scope, part.layer.name), self.layer(part.layer),
                                   mark(part.span)))  # fmt: skip
-                case Row():
-                    found.append((_local(scope, part.path), self.row(part, scope),
+                case Sequential():
+                    found.append((_local(scope, part.path), self.sequential(part, scope),
                                   mark(part.span)))  # fmt: skip
                 case Cycle():
                     found += self._cycle(part, scope)
@@ -212,9 +212,9 @@ class Maker(Asserted):
                 keywords.append(ast.keyword(names[param.name], value))
         return ast.Call(ast.Name(identifier(form.name)), arguments, keywords)
 
-    def row(self, row: Row, scope: Scope) -> ast.expr:
+    def sequential(self, chain: Sequential, scope: Scope) -> ast.expr:
         """``nn.Sequential(...)``; with labels, of an ordered dictionary of them."""
-        entries = self.stages(row.parts, row.path)
+        entries = self.stages(chain.parts, chain.path)
         if all(name.isdigit() or name == "*" for name, _ in entries):
             return call(dotted("nn.Sequential"), *(value for _, value in entries))
         pairs: list[ast.expr] = [
@@ -230,8 +230,8 @@ class Maker(Asserted):
             match part:
                 case ir.Make():
                     found.append((part.layer.name.rpartition(".")[2], self.layer(part.layer)))
-                case Row():
-                    found.append((part.path.rpartition(".")[2], self.row(part, Scope())))
+                case Sequential():
+                    found.append((part.path.rpartition(".")[2], self.sequential(part, Scope())))
                 case Cycle() if not part.loop.path or part.loop.path == path:
                     found += self._spliced(part)
                 case Cycle():
@@ -259,8 +259,8 @@ class Maker(Asserted):
         match part:
             case ir.Make():
                 return [self.layer(part.layer)]
-            case Row():
-                return [self.row(part, Scope())]
+            case Sequential():
+                return [self.sequential(part, Scope())]
             case Cycle():
                 return [self._cycle(part, Scope())[0][1]]
             case _:

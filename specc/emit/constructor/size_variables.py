@@ -13,7 +13,7 @@ from specc import ir
 from specc.emit.constructor.coalesced import coalesced, renamed
 from specc.emit.merging.param_names import RESERVED, distinct
 from specc.emit.merging.reads import symbols_of
-from specc.emit.writing.method_parts import Choice, Cycle, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Part, Sequential
 from specc.emit.writing.statements import Assign, Evaluate, For, If, Statement
 from specc.semantics.compile_time.threads import dimension_of, is_thread
 
@@ -79,7 +79,7 @@ def _layers(parts: Iterable[Part]) -> Iterator[ir.Layer]:
         match part:
             case ir.Make():
                 yield part.layer
-            case Row():
+            case Sequential():
                 yield from _layers(part.parts)
             case Cycle():
                 for round_ in part.rounds:

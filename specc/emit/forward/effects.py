@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from specc import ir
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
 
 
 class Effects:
@@ -22,7 +22,7 @@ class Effects:
         match part:
             case ir.Make() | Kept():
                 return False
-            case Row():
+            case Sequential():
                 return self.among(part.parts)
             case Cycle():
                 return any(self.among(round_.parts) for round_ in part.rounds)
@@ -47,7 +47,7 @@ def made_in(parts: Iterable[Part]) -> Iterator[ir.Layer]:
         match part:
             case ir.Make():
                 yield part.layer
-            case Row():
+            case Sequential():
                 yield from made_in(part.parts)
             case Cycle():
                 for round_ in part.rounds:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from specc import ir
 from specc.emit.merging.reads import sizes_read, symbols_of
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
 from specc.semantics.compile_time.threads import is_thread
 
 # The shape names of its inputs that a block's constructor takes.
@@ -53,7 +53,7 @@ def _spoken(parts: Iterable[Part], sizes_of: SizesOf) -> Iterator[str]:
                 for operand in part.operands():
                     yield from symbols_of(operand)
                 yield from sizes_read(part.parts)
-            case Row():
+            case Sequential():
                 yield from _spoken(part.parts, sizes_of)
             case Cycle():
                 for bound in part.bounds or ():
@@ -87,7 +87,7 @@ def _sources(parts: Iterable[Part], wanted: set[str]) -> Iterator[str]:
                         if symbol in wanted and sizes:
                             yield from symbols_of(sizes[place])
                 yield from _sources((*(part.yes or ()), *(part.no or ())), wanted)
-            case Row():
+            case Sequential():
                 yield from _sources(part.parts, wanted)
             case _:
                 continue

@@ -24,7 +24,7 @@ from specc.emit.merging.views import (
     one_value,
 )
 from specc.emit.writing.chosen_layers import remaining, with_remaining
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Round, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Round, Sequential
 from specc.semantics.compile_time.threads import UNSAID
 from specc.sizes import Poly, Size, symbol
 
@@ -58,7 +58,7 @@ def _merge_node(pairs: Sequence[Pair]) -> Part:
         case ir.Make():
             return _make(pairs)
         case ir.Chain():
-            return _row(pairs)
+            return _sequential(pairs)
         case ir.Loop():
             return _cycle(pairs)
         case ir.Branch():
@@ -221,7 +221,7 @@ def _chosen_arguments(layers: Sequence[tuple[View, ir.Layer]]) -> ir.Arguments:
     return with_remaining(layers[0][1], (by_place, by_name))
 
 
-def _row(pairs: Sequence[Pair]) -> Row:
+def _sequential(pairs: Sequence[Pair]) -> Sequential:
     node = pairs[0][1]
     assert isinstance(node, ir.Chain)
     source = one_value(pairs, "input")
@@ -230,7 +230,7 @@ def _row(pairs: Sequence[Pair]) -> Row:
         # What the last stage stands for is known inside alone: the row is called as one.
         view.canonical.pop(id(other.result), None)  # type: ignore[union-attr]  # chains
     alias(pairs, [other.result for _, other in pairs])  # type: ignore[union-attr]  # chains
-    return Row(node.path, parts, source, node.result, node.span)
+    return Sequential(node.path, parts, source, node.result, node.span)
 
 
 def _cycle(pairs: Sequence[Pair]) -> Cycle:
@@ -430,7 +430,7 @@ def _passing(
             case ir.LayerCall(inputs=(fed,), keywords=(), result=result):
                 if fed is before[0] and result is after:
                     return after
-            case Row(input=fed, result=result):
+            case Sequential(input=fed, result=result):
                 if fed is before[0] and result is after:
                     return after
     return None

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from specc import ir
 from specc.catalog.catalogue import head
 from specc.emit.merging.scopes import paths
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
 from specc.sizes import Entry, Poly, symbols
 
 # The part that reads a value, and the list of parts that it stands in.
@@ -23,7 +23,7 @@ def direct(part: Part) -> Iterator[ir.Operand]:
     match part:
         case ir.Make() | Kept():
             return
-        case Row():
+        case Sequential():
             yield part.input
         case Cycle():
             yield from part.initial
@@ -189,7 +189,7 @@ def leaf_values(parts: Iterable[Part]) -> Iterator[ir.Value]:
         match part:
             case ir.Make():
                 continue
-            case Row():
+            case Sequential():
                 yield part.result
             case Kept():
                 yield part.state.result

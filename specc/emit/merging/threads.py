@@ -14,7 +14,7 @@ from specc.emit.merging.common_forms import Different
 from specc.emit.merging.counts import counted_loops
 from specc.emit.merging.reads import direct, symbols_of
 from specc.emit.merging.scopes import Scope, local_names
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
 from specc.semantics.compile_time.threads import is_thread
 
 
@@ -36,7 +36,7 @@ def _needs_statements(part: Part, wanted: Set[str]) -> bool:
             return not part.one_sided and bool(
                 any(symbol in wanted for symbol in part.threads) or makes(part)
             )
-        case Row():
+        case Sequential():
             return any(_needs_statements(inner, wanted) for inner in part.parts)
         case _:
             return False
@@ -45,7 +45,7 @@ def _needs_statements(part: Part, wanted: Set[str]) -> bool:
 def makes(part: Part) -> bool:
     """Whether the part makes a layer."""
     match part:
-        case ir.Make() | Row():
+        case ir.Make() | Sequential():
             return True
         case Cycle():
             return any(makes(inner) for round_ in part.rounds for inner in round_.parts)
@@ -81,7 +81,7 @@ class _Check:
                     self._forward(part.parts)
                     for operand in part.operands():
                         self._size(operand, known)
-                case Row():
+                case Sequential():
                     self._forward([part])
                     if any(_needs_statements(inner, self._wanted) for inner in part.parts):
                         raise Different("a row whose stages hand on sizes")
@@ -167,7 +167,7 @@ class _Check:
             raise Different("a choice in a labelled loop")
         for part in side:
             match part:
-                case ir.Make() | Row():
+                case ir.Make() | Sequential():
                     continue
                 case ir.LayerCall():
                     # In the other rounds an identity stands in the layer's place.
@@ -193,7 +193,7 @@ def unlike_a_person(parts: Sequence[Part]) -> int:
 
 def _unlike(part: Part, *, in_loop: bool) -> int:
     match part:
-        case Row():
+        case Sequential():
             return sum(_unlike(inner, in_loop=in_loop) for inner in part.parts)
         case Choice():
             inner = (*(part.yes or ()), *(part.no or ()))

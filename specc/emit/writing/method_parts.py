@@ -1,4 +1,4 @@
-"""The parts of a class's methods: nodes, rows of layers, loops and branches, each said once.
+"""The parts of a class's methods: nodes, chains of layers, loops and branches, each said once.
 
 Non-goal: finding what several readings have in common (``merge``)."""
 
@@ -22,12 +22,12 @@ Leaf: TypeAlias = Union[
     ir.Transpose,
     ir.Derivative,
 ]
-Part: TypeAlias = Union[Leaf, ir.Make, "Row", "Cycle", "Choice", "Kept"]
+Part: TypeAlias = Union[Leaf, ir.Make, "Sequential", "Cycle", "Choice", "Kept"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
-    """A chain: ``parts`` make (and call) its stages."""
+class Sequential:
+    """A chain, as an ``nn.Sequential``: ``parts`` make (and call) its stages."""
 
     path: str
     parts: tuple[Part, ...]

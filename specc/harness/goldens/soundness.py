@@ -22,7 +22,7 @@ from specc.harness.running.sketch import BUCKETS, not_finite
 from specc.ir import Program
 
 if TYPE_CHECKING:
-    from specc.harness.goldens.golden_schema import Header, Precision, Row
+    from specc.harness.goldens.golden_schema import Header, Precision, TensorRow
 
 # The epsilon of the finest precision that a layer's number may have in a run that mixes them.
 _FINEST = 2.0**-52
@@ -71,7 +71,7 @@ def _unsound(header: Header) -> Iterator[str]:
                 yield f"the floor of {name!r} in {dtype} is none that a blessing gives"
 
 
-def _of_leaf(row: Row, dtype: Precision) -> bool:
+def _of_leaf(row: TensorRow, dtype: Precision) -> bool:
     """Whether a blessing can have given the floor of ``row`` in ``dtype``."""
     own = row.dtypes.get(dtype) or row.dtype
     count = min(math.prod(row.shape), BUCKETS)

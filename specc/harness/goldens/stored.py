@@ -31,7 +31,7 @@ from specc.harness.running.recorder import Observation, root_mean_square
 from specc.harness.running.sketch import BUCKETS, is_sketched, not_finite
 
 if TYPE_CHECKING:
-    from specc.harness.goldens.golden_schema import Header, Row
+    from specc.harness.goldens.golden_schema import Header, TensorRow
 
 MAX_JSON = 32 << 20
 # Commas and opening brackets, of which each is a value or less: what the values cost in memory is
@@ -187,7 +187,7 @@ def _read_tensors(folder: Path, header: Header, bless: str) -> dict[str, Tensor]
         raise corrupt(path, f"it is no safetensors file ({str(error)[:80]})", bless) from None
 
 
-def _leaf(row: Row, tensors: dict[str, Tensor], folder: Path, bless: str) -> Leaf:
+def _leaf(row: TensorRow, tensors: dict[str, Tensor], folder: Path, bless: str) -> Leaf:
     if row.kind == "absent":
         return Leaf(Observation(row.name, row.line), {})
     values = tensors.pop(row.name, None)
@@ -224,7 +224,7 @@ def _leaf(row: Row, tensors: dict[str, Tensor], folder: Path, bless: str) -> Lea
     return Leaf(observation, floors)
 
 
-def _fits(row: Row, values: Tensor) -> bool:
+def _fits(row: TensorRow, values: Tensor) -> bool:
     """Whether the numbers have the root-mean-square that errors are divided by."""
     count = math.prod(row.shape)
     finite = count - sum(not_finite(row.nonfinite).values())

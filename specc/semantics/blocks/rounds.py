@@ -346,7 +346,7 @@ def iterable(
 ) -> Passed | None:
     """What a loop goes through; for several ``places`` rows of as many. None if reported."""
     is_range = (
-        isinstance(written, ast.Call)
+        isinstance(written, ast.CallExpression)
         and isinstance(written.callee, ast.Name)
         and written.callee.name == "range"
     )
@@ -357,7 +357,7 @@ def iterable(
         )  # fmt: skip
         return None
     if is_range:
-        assert isinstance(written, ast.Call)
+        assert isinstance(written, ast.CallExpression)
         bounds: list[ir.Static] = []
         values: list[int] = []
         for argument in written.arguments:

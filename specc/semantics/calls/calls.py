@@ -44,7 +44,7 @@ def head(target: ast.Expression) -> tuple[str | None, tuple[ast.Argument, ...]]:
     else it may be."""
     if isinstance(target, ast.Name):
         return target.name, ()
-    if isinstance(target, ast.Call) and isinstance(target.callee, ast.Name):
+    if isinstance(target, ast.CallExpression) and isinstance(target.callee, ast.Name):
         return target.callee.name, target.arguments
     return None, ()
 

@@ -360,7 +360,7 @@ def spelled_use(name: str, order: Sequence[str], values: Mapping[str, Given], sp
     bare = takewhile(lambda each: each in values and values[each].name is None, order)
     callee = ast.Name(span=span, name=name)
     arguments = _arguments(tuple(bare), values)
-    return written(ast.Call(span=span, callee=callee, arguments=arguments))
+    return written(ast.CallExpression(span=span, callee=callee, arguments=arguments))
 
 
 def _text(row: Row, reading: Reading) -> str:
@@ -368,7 +368,7 @@ def _text(row: Row, reading: Reading) -> str:
     if not arguments:
         return row.name
     callee = ast.Name(span=reading.span, name=row.name)
-    return written(ast.Call(span=reading.span, callee=callee, arguments=arguments))
+    return written(ast.CallExpression(span=reading.span, callee=callee, arguments=arguments))
 
 
 def _fault(row: Row, given: list[Given], count: int) -> str:

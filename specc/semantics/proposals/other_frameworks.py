@@ -46,7 +46,7 @@ def family(graph: Graph, callee: ast.Expression) -> str | None:
 
 
 def call_of(
-    graph: Graph, node: ast.Call, say: Say, rank: Callable[[ast.Expression], int | None]
+    graph: Graph, node: ast.CallExpression, say: Say, rank: Callable[[ast.Expression], int | None]
 ) -> ast.Expression | None:
     """``node`` in the spec's form, where it is of another framework and torch's function of the
     name is another; None of any other. ``rank`` is how many dimensions a value has."""
