@@ -14,6 +14,7 @@ from specc.errors import Span
 from specc.ir.relations import never_zero
 from specc.semantics.blocks.block_lists import bind_list, flat_hint, listed
 from specc.semantics.blocks.block_params import Header, bind_params
+from specc.semantics.blocks.kept_sizes import with_kept
 from specc.semantics.compile_time.entities import (
     POISON,
     Entity,
@@ -92,11 +93,14 @@ def call_block(
     types = tuple(type_outside(output.value.type, use.meaning) for output in use.module.outputs)
     if not types:
         return POISON
+    kept: tuple[ir.Thread, ...] = ()
+    if graph.threads.reading:
+        types, kept = with_kept(graph, use.module, types, span)
     lists = use.module.lists
     said = flat_hint(lists, hint) if any(lists) else hint
     result = graph.result(types[0] if len(types) == 1 else types, span, said)
     operands = tuple(to_operand(item) for item in flat(inputs))
-    graph.nodes.append(ir.LayerCall(path, operands, result, span))
+    graph.nodes.append(ir.LayerCall(path, operands, result, span, kept=kept))
     return listed(result, lists) if any(lists) else from_result(result)
 
 

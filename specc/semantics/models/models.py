@@ -113,7 +113,8 @@ def build_module(
     module = with_inits(graph, module, body.inits, body.freezes)
     tuples = {param.name: param.value for param in params if isinstance(param.value, tuple)}
     tuples |= tuples_of_the_file(once_more)
-    if graph.faults > faults or not (graph.threads.wanted or tuples):
+    inside = any(layer.module is not None for layer in module.layers)
+    if graph.faults > faults or not (graph.threads.wanted or tuples or inside):
         return module
     changing = graph.threads.changing
 
