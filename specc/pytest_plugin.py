@@ -21,7 +21,7 @@ import pytest
 from specc.errors import CallError, GoldenError, GoldenStale, SpeccError, SpecError, TargetError
 
 if TYPE_CHECKING:
-    from specc.choice import Choice
+    from specc.choice import RunChoice
     from specc.harness.cases.matrix import Cell
     from specc.harness.cases.verdict import Verdict
     from specc.harness.judging.isolated import Isolated
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Starts the name of each property in which an item says what came of it.
 CELL_PROPERTY = "specc."
-_CHOICE = pytest.StashKey["Choice"]()
+_CHOICE = pytest.StashKey["RunChoice"]()
 _ISOLATED = pytest.StashKey["Isolated"]()
 # Over what the slowest cell of a large model takes; a hang is longer than any patience.
 TIMEOUT = 900.0
@@ -170,7 +170,7 @@ class CellItem(_SpecItem):
             raise
         self._report(verdict, self._other_params(choice) if not verdict.passed else ())
 
-    def _other_params(self, choice: Choice) -> tuple[str, ...]:
+    def _other_params(self, choice: RunChoice) -> tuple[str, ...]:
         """What there is to say of a given source that has other params than the spec is tested
         with: a line that says so, and lines with what to type."""
         source = choice.source_of(self.path)
@@ -183,7 +183,7 @@ class CellItem(_SpecItem):
             differing(program, source), program.file, program.test.params, here
         )
 
-    def _require_device(self, choice: Choice, missing: str) -> None:
+    def _require_device(self, choice: RunChoice, missing: str) -> None:
         if self._cell.device in choice.required_devices:
             raise CallError(
                 "E0714",
@@ -191,7 +191,7 @@ class CellItem(_SpecItem):
                 help="run where there is one, or leave --require-device out to skip these cells",
             )
 
-    def _judge(self, choice: Choice) -> Verdict:
+    def _judge(self, choice: RunChoice) -> Verdict:
         from specc.harness.cases.golden_folder import project_root
 
         source = choice.source_of(self.path)
@@ -237,7 +237,7 @@ class CellItem(_SpecItem):
             raise CellFailedError("\n".join([*ahead, verdict.report()]))
 
 
-def _choice(config: pytest.Config) -> Choice:
+def _choice(config: pytest.Config) -> RunChoice:
     """What the options of the run choose, read once. Raises CallError as ``specc.choice`` does."""
     if _CHOICE not in config.stash:
         from specc.choice import choose, settings

@@ -33,11 +33,7 @@ CLASSES = [
 # The text, the graph and Python as it is written: the same things, a stage later.
 STAGES = ("specc.syntax.tree.ast", "specc.ir.", "specc.emit.writing.statements")
 # Two things by one name still: to be made fewer, and never more.
-SHARED = {
-    "Argument", "Bound", "Choice", "Comparison", "Entry", "Finding", "Form", "Graph", "Group",
-    "Header", "Input", "Kept", "Looked", "Order", "Precision", "Reference", "Scope", "Seen",
-    "Setting", "SpecFile", "Target", "Use",
-}  # fmt: skip
+SHARED = {"Argument", "Group", "Precision", "Setting", "SpecFile", "Target"}
 MOST_FILES = 16
 
 

@@ -27,7 +27,7 @@ import specc
 from specc import front
 from specc.errors import CallError, SpecError
 from specc.inspect.fold import folded
-from specc.inspect.tree import Entry
+from specc.inspect.tree import TreeLine
 from specc.inspect.view import ModelView, view
 from specc.ir import shorter
 from specc.report.structure import show, show_json
@@ -43,13 +43,13 @@ def lines(model: ModelView, **options: Any) -> dict[str, str]:
     return {row.split()[0]: row for row in rows if row.split()}
 
 
-def entries(entry: Entry) -> Iterator[Entry]:
+def entries(entry: TreeLine) -> Iterator[TreeLine]:
     yield entry
     for child in entry.children:
         yield from entries(child)
 
 
-def at(entry: Entry, path: str) -> Entry:
+def at(entry: TreeLine, path: str) -> TreeLine:
     (found,) = [one for one in entries(entry) if one.path == path and one.kind != "operation"]
     return found
 

@@ -75,7 +75,7 @@ Item: TypeAlias = Union[Vertex, Cluster]
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class Drawing:
     """All of it: what stands outside every cluster, and every edge in the order of computation."""
 
     title: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from specc import ir
 from specc.inspect import words
-from specc.inspect.alike import Canvas, Cluster, Graph, Item, Vertex, VertexKind
+from specc.inspect.alike import Canvas, Cluster, Drawing, Item, Vertex, VertexKind
 from specc.sizes import Size, evaluate, symbol
 
 
@@ -31,7 +31,7 @@ class _Scope:
 
 def graph(
     program: ir.Program, model: ir.Module | None = None, *, depth: int = 99, apart: bool = False
-) -> Graph:
+) -> Drawing:
     """The graph of ``model`` alone, or (None) of all that is trained, or of every model where
     nothing is.
 
@@ -52,7 +52,7 @@ def graph(
             cluster = Cluster("model", each.name, "")
             drawer.model(each, cluster.items)
             items += [cluster] if len(program.models) > 1 else cluster.items
-    return Graph(title, items, tuple(dict.fromkeys(drawer.canvas.edges)))
+    return Drawing(title, items, tuple(dict.fromkeys(drawer.canvas.edges)))
 
 
 class _Drawer:

@@ -83,7 +83,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeLine:
     """One line of the tree. ``costs`` are those of all below it as well; ``results`` those of its
     first call, none where it is never called."""
 
@@ -96,7 +96,7 @@ class Entry:
     results: tuple[Tensor, ...]
     calls: int
     costs: Costs
-    children: tuple[Entry, ...] = ()
+    children: tuple[TreeLine, ...] = ()
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class _Growing:
     children: dict[object, _Growing] = field(default_factory=dict)
 
 
-def tree(model: ir.Module, sizes: Mapping[str, int], dtype: str) -> Entry:
+def tree(model: ir.Module, sizes: Mapping[str, int], dtype: str) -> TreeLine:
     """The tree of ``model`` on inputs of these ``sizes``, with ``dtype`` for ``float``.
 
     ``sizes`` says what every unknown of the inputs is."""
@@ -142,7 +142,7 @@ class _Planter:
         self.planted: set[str] = set()
         self.root = _Growing("model", model.name, "", span=model.span, type=model.name)
 
-    def entry(self) -> Entry:
+    def entry(self) -> TreeLine:
         for node, place in ir.walk(self.model, self.symbols, inside=words.block_sizes):
             self._count(node, place)
         for prefix, state in self.model.all_states:
@@ -352,9 +352,9 @@ def _made(module: ir.Module, prefix: str = "") -> Iterator[tuple[str, ir.Layer]]
             yield from _made(layer.module, f"{path}.")
 
 
-def _grown(growing: _Growing) -> Entry:
+def _grown(growing: _Growing) -> TreeLine:
     children = tuple(_grown(child) for child in growing.children.values())
-    return Entry(
+    return TreeLine(
         growing.kind,
         growing.name,
         growing.path,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from specc import front, ir
 from specc.errors import CallError
 from specc.inspect import checkpoint, graph, sizes, training, tree
-from specc.inspect.alike import Graph
+from specc.inspect.alike import Drawing
 from specc.sizes import Size
 from specc.suggestions import did_you_mean, listed
 
@@ -28,7 +28,7 @@ class ModelView:
     changed: frozenset[str]
     sizes: Mapping[str, int]
     dtype: str
-    tree: tree.Entry
+    tree: tree.TreeLine
     conditions: tuple[ir.Condition, ...]
     checkpoint: checkpoint.CheckpointFacts | None = None
 
@@ -48,7 +48,7 @@ class ProgramView:
     training: training.TrainingFacts | None
     chosen: ir.Module | None
 
-    def graph(self, depth: int = 99, apart: bool = False) -> Graph:
+    def graph(self, depth: int = 99, apart: bool = False) -> Drawing:
         """The graph of all that is shown; see ``graph.graph``."""
         return graph.graph(self.program, self.chosen, depth=depth, apart=apart)
 

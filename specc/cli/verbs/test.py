@@ -22,7 +22,7 @@ from specc.cli.shared.verb import Settings, SomePaths, verb
 from specc.errors import CallError, SpeccError
 
 if TYPE_CHECKING:
-    from specc.choice import Choice
+    from specc.choice import RunChoice
 
 
 @verb
@@ -201,7 +201,7 @@ def run(
     return session.exit_status(ended)
 
 
-def _with_cells(paths: Iterable[Path], choice: Choice) -> list[str]:
+def _with_cells(paths: Iterable[Path], choice: RunChoice) -> list[str]:
     """The spec files of ``paths``, where ``file.spec::cell`` keeps its cell. Raises CallError:
     E0701, E0702, and E0732 where a spec has no such cell."""
     items: list[str] = []
@@ -215,7 +215,7 @@ def _with_cells(paths: Iterable[Path], choice: Choice) -> list[str]:
     return list(dict.fromkeys(items))
 
 
-def _check_cell(file: Path, cell: str, choice: Choice) -> None:
+def _check_cell(file: Path, cell: str, choice: RunChoice) -> None:
     """Raises CallError (E0732) where the spec, as the call has it, has no cell of this name; what
     is wrong with the spec itself is told by the run."""
     from specc import front

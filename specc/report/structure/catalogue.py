@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from specc.catalog import words
 from specc.catalog.rows import FunctionRow, LayerRow, Row
 from specc.catalog.signatures import Argument
-from specc.inspect.entry import Entry
+from specc.inspect.entry import RowShapes
 from specc.report.terminal.style import Piece
 
 
@@ -39,7 +39,12 @@ def _family(row: Row) -> str:
 
 
 def row_at_length(
-    kind: str, row: Row, entry: Entry | None, example: Sequence[str], columns: int, origin: str = ""
+    kind: str,
+    row: Row,
+    entry: RowShapes | None,
+    example: Sequence[str],
+    columns: int,
+    origin: str = "",
 ) -> Iterator[Piece]:
     """All that is to be said of ``row``: its signature, arguments, shapes, an example, where torch
     documents it. ``origin`` is the extension that it is of."""
@@ -83,7 +88,7 @@ def _default(argument: Argument) -> str:
     return "required" if argument.required else words.literal(argument.default)
 
 
-def _facts(row: Row, entry: Entry | None) -> Iterator[Piece]:
+def _facts(row: Row, entry: RowShapes | None) -> Iterator[Piece]:
     if entry is not None:
         yield Piece("\nshapes\n", "bold")
         gives = [(f"-> {name}".rstrip(), type_) for name, type_ in entry.gives]

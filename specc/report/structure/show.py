@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from specc.inspect import words
 from specc.inspect.fold import folded
 from specc.inspect.training import TrainingFacts
-from specc.inspect.tree import Entry
+from specc.inspect.tree import TreeLine
 from specc.inspect.view import ModelView
 from specc.ir import shorter
 from specc.report.terminal.safe_text import visible, width
@@ -92,13 +92,13 @@ def _scaled(value: float, step: int, units: Sequence[str]) -> str:
 # ── the table ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rows(tree: Entry, view: ModelView, depth: int, apart: bool) -> Iterator[tuple[str, ...]]:
+def _rows(tree: TreeLine, view: ModelView, depth: int, apart: bool) -> Iterator[tuple[str, ...]]:
     yield _row(tree.name, tree, view, 0)
     yield from _below(tree, view, depth, apart, 1)
 
 
 def _below(
-    entry: Entry, view: ModelView, depth: int, apart: bool, level: int
+    entry: TreeLine, view: ModelView, depth: int, apart: bool, level: int
 ) -> Iterator[tuple[str, ...]]:
     """The lines below ``entry``, ``depth`` blocks down, each two columns in for each ``level``."""
     if not depth:
@@ -117,7 +117,7 @@ def _below(
         yield from _below(first, view, left, apart, level + 1)
 
 
-def _row(name: str, entry: Entry, view: ModelView, level: int) -> tuple[str, ...]:
+def _row(name: str, entry: TreeLine, view: ModelView, level: int) -> tuple[str, ...]:
     results = entry.results
     whole = shorter.multiples(view.conditions, view.model.values)
     if entry.kind == "container" and entry.children:

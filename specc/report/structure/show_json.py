@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 
 from specc.inspect import words
-from specc.inspect.tree import Entry
+from specc.inspect.tree import TreeLine
 from specc.inspect.view import ModelView, ProgramView
 from specc.ir import shorter
 
@@ -46,7 +46,7 @@ def _model(view: ModelView) -> dict[str, object]:
     }
 
 
-def _entry(entry: Entry) -> dict[str, object]:
+def _entry(entry: TreeLine) -> dict[str, object]:
     return {
         "kind": entry.kind,
         "name": entry.name,
