@@ -21,11 +21,7 @@ from specc.semantics import analyse
 SPECS = sorted((Path(__file__).parent.parent / "specs").rglob("*.spec"))
 # What classes of the zoo are right for alone: the params that they refuse others of.
 REFUSED = {
-    "convnext": {"depths"},  # a tuple that a loop goes through
-    "densenet": {"depths"},
-    "swin": {"depths", "heads"},
-    "window_attention": {"window"},
-    "efficientnet": {"start"},  # sides of an `if` that no use takes
+    "swin": {"depths", "heads"},  # a block that gives other sizes by the side it takes
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import _disable_current_modes
 
 from specc.bisect import replay
 from specc.bisect.results import (
@@ -33,6 +33,7 @@ from specc.harness.running.observed_lines import lines_of
 from specc.harness.running.sketch import represent
 from specc.ir import Program
 from specc.measure.lines import statement_marks
+from specc.targets.operation_mode import OperationMode
 
 _LIVE = "specc-live/"
 _Phase = Literal["forward", "backward", "optimizer"]
@@ -150,7 +151,7 @@ class Tracer:
 
     # ── an operation ─────────────────────────────────────────────────────────────────────────────
 
-    def run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """``func`` on its arguments, traced."""
         number = len(self.operations)
         if self.cut or number >= MOST_OPERATIONS or self._numbers > MOST_NUMBERS:
@@ -246,21 +247,15 @@ def written(operations: Sequence[Traced], floors: Sequence[list[float]]) -> list
     return found
 
 
-class _Mode(TorchDispatchMode):
+class _Mode(OperationMode):
     """Shows a tracer each operation."""
 
     def __init__(self, tracer: Tracer) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's has no annotations
+        super().__init__()
         self._tracer = tracer
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        return self._tracer.run(func, args, dict(kwargs or {}))
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return self._tracer.run(func, args, kwargs)
 
 
 def _memory(tensor: Tensor) -> int:

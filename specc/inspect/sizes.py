@@ -15,7 +15,7 @@ from specc.errors import CallError
 from specc.harness.cases import matrix
 from specc.harness.cases.demands import demands_of
 from specc.ir.bounds import margin
-from specc.sizes import Atom, Extreme, Power, Size, as_remainder, evaluate, symbols
+from specc.sizes import Atom, Entry, Extreme, Power, Size, as_remainder, evaluate, symbols
 from specc.suggestions import did_you_mean, listed
 
 
@@ -134,5 +134,7 @@ def _atom_grows(atom: Atom) -> bool:
         return _grows(atom.exponent)
     if isinstance(atom, Extreme):
         return all(_grows(size) for size in atom.sizes)
+    if isinstance(atom, Entry):
+        return False
     below = atom.denominator
     return isinstance(below, int) and below > 0 and _grows(atom.numerator)

@@ -203,6 +203,17 @@ class Derivative:
 # ── structure ────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A size that a loop hands from round to round, or that a branch leaves behind: ``symbol`` is
+    what it is called in the reading that the emitter writes (``Module.threaded``), the size of
+    ``dimension`` of the value at ``position`` of the loop's or branch's names."""
+
+    symbol: str
+    position: int
+    dimension: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Make:
     """A layer comes to be. Stands before the first call of the layer, in the order of the
@@ -266,6 +277,8 @@ class Loop:
     # Whether what a round makes is read by its own name in later rounds and behind the loop, which
     # carries nothing.
     written_out: bool = field(default=False, metadata={"if_any": True})
+    # The sizes of what is carried that the rounds change.
+    threads: tuple[Thread, ...] = field(default=(), compare=False)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -310,6 +323,8 @@ class Branch:
     after: tuple[Value, ...]
     results: tuple[Value, ...]
     span: Span
+    # The sizes of the results that are others on the other side; told in loops alone.
+    threads: tuple[Thread, ...] = field(default=(), compare=False)
 
 
 Leaf: TypeAlias = Union[

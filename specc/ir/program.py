@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from specc.errors import Span
 from specc.ir.modules import Module, Param
+from specc.ir.targets import TARGET_NAMES
 from specc.ir.training import Train
 from specc.ir.types import Static
 from specc.policy import STEPS
@@ -28,7 +29,7 @@ class TestPlan:
     rows: tuple[tuple[tuple[tuple[str, int], ...], Span], ...] = field(default=(), compare=False)
     seed: int = 0
     steps: int = STEPS
-    targets: tuple[str, ...] = ("eager", "compile", "torchscript", "export")
+    targets: tuple[str, ...] = TARGET_NAMES
     devices: tuple[str, ...] = ("cpu", "cuda")
     dtypes: tuple[str, ...] = ("float32",)
     modes: tuple[str, ...] = ("train", "eval")

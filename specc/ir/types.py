@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Entry, Poly, Size, evaluate
 
 if TYPE_CHECKING:
     from specc.catalog.rows import LayerRow
@@ -97,6 +97,18 @@ class LayerChoice:
             return self.type
         said = (f"{name}={value}" if name else str(value) for name, value in self.arguments)
         return f"{self.type}({', '.join(said)})"
+
+
+class TupleParam(tuple["Static", ...]):
+    """A tuple that a param holds, or one inside it: its items, each said by the param; ``entry`` is
+    how the whole is said."""
+
+    entry: Entry
+
+    def __new__(cls, items: Iterable[Static], entry: Entry) -> TupleParam:
+        made = super().__new__(cls, items)
+        made.entry = entry
+        return made
 
 
 Static: TypeAlias = Union[

@@ -34,17 +34,9 @@ from specc.measure.lines import (
 )
 from specc.measure.step import Prepared, Runnable, Wrap, choose_case, failures, prepare
 from specc.report.results.profile import KernelCost, LineCost, Profile
+from specc.targets import TARGETS
 
 _SUFFIXES = (".pt.trace.json", ".pt.trace.json.gz")
-# Targets whose forward keeps the ranges that are in the source; the others would drop them.
-_KEEPS_RANGES = ("eager", "torchscript")
-_NOT_BY_LINE = {
-    "compile": "inductor fuses lines into kernels: the model's time is listed by kernel, and only"
-    " what stays outside of it (loss, penalties, optimizer) by line",
-    "torchscript": "TorchScript runs parts of the backward pass as one graph: those are listed by"
-    " operation",
-    "export": "the exported graph is run node by node, so that each can be timed",
-}
 
 
 def profile(
@@ -66,7 +58,8 @@ def profile(
     check_folder(folder)
     case = choose_case(program, mode, sizes or {})
     training = program.subject().name if subject.of_several(program) is not None else ""
-    source = instrument(emit(program), forward=target in _KEEPS_RANGES, training=training)
+    row = TARGETS[target]
+    source = instrument(emit(program), forward=row.keeps_ranges, training=training)
     with told_apart(program):
         stages, updates = layer_marks(program.subject()), update_marks(program)
     lines = statement_marks(source)
@@ -87,7 +80,7 @@ def profile(
     marks = {*lines.values(), *stages.values(), *updates}
     found = attribute(_events(events, device), marks, updates)
     whole = [event.time_range.elapsed_us() for event in events if event.name == STEP]
-    notes = [*ready.notes, *([_NOT_BY_LINE[target]] if target in _NOT_BY_LINE else [])]
+    notes = [*ready.notes, *([row.not_by_line] if row.not_by_line else [])]
     if mode == "train" and not ready.trains:
         notes.append("the spec has no optimizer: forward and backward are measured, no step")
     return Profile(

@@ -1,4 +1,4 @@
-"""Source to runnable: the table of targets, and what is common to all of them.
+"""Source to runnable: the targets (``specc.ir.targets`` is their table), and what they share.
 
 A target takes a live module and gives what is called in its place (``runnable``), and writes and
 reads its artefact (``save``, ``load``). Torch is imported by the functions alone, so the table can
@@ -15,7 +15,9 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from specc.ir.targets import TARGET_ROWS, TargetRow
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,14 +30,39 @@ FreeSizes: TypeAlias = Sequence[Mapping[int, str]]
 Others: TypeAlias = Sequence[tuple["Tensor", ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One way to run a model: ``module_path`` holds its functions, ``suffix`` ends its artefact."""
+class Functions(Protocol):
+    """What the file of a target has, said at ``Target``'s methods of the same names."""
 
-    name: str
-    module_path: str
-    suffix: str
-    summary: str
+    def runnable(
+        self,
+        module: nn.Module,
+        inputs: tuple[Tensor, ...],
+        *,
+        free_sizes: FreeSizes | None,
+        others: Others = (),
+    ) -> nn.Module: ...
+
+    def save(
+        self,
+        module: nn.Module,
+        inputs: tuple[Tensor, ...],
+        source: str,
+        path: Path,
+        *,
+        free_sizes: FreeSizes | None,
+        others: Others = (),
+    ) -> tuple[str, ...]: ...
+
+    def load(
+        self, path: Path, *, class_name: str | None, params: Mapping[str, Any] | None
+    ) -> nn.Module: ...
+
+    def facts(self, path: Path) -> Facts: ...
+
+
+@dataclass(frozen=True)
+class Target(TargetRow):
+    """One way to run a model: a row of the table with its functions."""
 
     def artefact(self, folder: Path, stem: str, model: str | None = None) -> Path:
         """Where ``save`` is to write the artefact of the spec called ``stem``.
@@ -66,10 +93,7 @@ class Target:
         tells what it is bound to all the same. Trains with autograd. Shares the module's
         parameters and buffers, and moves neither while it is built. Raises TargetError.
         """
-        made: nn.Module = self._functions().runnable(
-            module, inputs, free_sizes=free_sizes, others=others
-        )
-        return made
+        return self._functions().runnable(module, inputs, free_sizes=free_sizes, others=others)
 
     def save(
         self,
@@ -87,10 +111,9 @@ class Target:
         ``runnable``. Raises TargetError when the target refuses the module, CallError when ``path``
         cannot be written.
         """
-        notes: tuple[str, ...] = self._functions().save(
+        return self._functions().save(
             module, inputs, source, path, free_sizes=free_sizes, others=others
         )
-        return notes
 
     def load(
         self,
@@ -105,28 +128,18 @@ class Target:
         ``params`` say what to construct, with fresh weights. Raises TargetError when the file is
         truncated or is not this target's, CallError when it cannot be read.
         """
-        loaded: nn.Module = self._functions().load(path, class_name=class_name, params=params)
-        return loaded
+        return self._functions().load(path, class_name=class_name, params=params)
 
     def facts(self, path: Path) -> Facts:
         """Whether an artefact has a training mode, and the sizes that it is bound to. Raises as
         ``load`` does."""
-        found: Facts = self._functions().facts(path)
-        return found
+        return self._functions().facts(path)
 
-    def _functions(self) -> Any:
-        return importlib.import_module(self.module_path)
+    def _functions(self) -> Functions:
+        return cast(Functions, importlib.import_module(f"{__name__}.{self.name}"))
 
 
-TARGETS: dict[str, Target] = {
-    target.name: target
-    for target in (
-        Target("eager", "specc.targets.eager", ".py", "plain PyTorch source"),
-        Target("compile", "specc.targets.compile", "_compile.py", "torch.compile with inductor"),
-        Target("torchscript", "specc.targets.torchscript", ".ts", "TorchScript (legacy in torch)"),
-        Target("export", "specc.targets.export", ".pt2", "torch.export"),
-    )
-}
+TARGETS: dict[str, Target] = {row.name: Target(**vars(row)) for row in TARGET_ROWS}
 
 
 def parameters_of(runnable: nn.Module) -> dict[str, Tensor]:

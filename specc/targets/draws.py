@@ -8,16 +8,16 @@ draws of a device's own generator beyond the proof's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.errors import TargetError
+from specc.targets.operation_mode import OperationMode
 
 # Tagged as if they drew; on the CPU they never do, and elsewhere only with dropout of their own.
 _ATTENTION = ("_scaled_dot_product", "_flash_attention", "_efficient_attention")
@@ -65,11 +65,11 @@ class Draw:
     values: tuple[Tensor, ...]
 
 
-class Recorded(TorchDispatchMode):
+class Recorded(OperationMode):
     """Runs everything as it is. ``draws`` are what was drawn, in order."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types for it
+        super().__init__()
         self.draws: list[Draw] = []
         # By the memory that a tensor lies in, which is held so that no other comes to lie there.
         self._terms: dict[int, tuple[torch.UntypedStorage, int]] = {}
@@ -86,14 +86,12 @@ class Recorded(TorchDispatchMode):
         tell it: BatchNorm's running mean, which eager adds up in float64. Else 0."""
         return self._sizes.get(_memory(tensor)._cdata, 0.0)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        result = func(*args, **kwargs)
         if _draws(func, args):
             values = tuple(each.clone() for each in _drawn(func, args, result))
             self.draws.append(Draw(str(func), values))
-        before = _flat((args, tuple((kwargs or {}).values())))
+        before = _flat((args, tuple(kwargs.values())))
         terms = max([_terms(func, args, result), *map(self.terms, before)])
         for each in _flat(result):
             storage = _memory(each)
@@ -108,20 +106,18 @@ class Recorded(TorchDispatchMode):
         return result
 
 
-class Replayed(TorchDispatchMode):
+class Replayed(OperationMode):
     """Runs everything as it is, in its own precision, but draws what was drawn before.
 
     Raises TargetError (E0904) where something else is drawn than what was recorded."""
 
     def __init__(self, draws: Sequence[Draw]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types for it
+        super().__init__()
         self._draws = iter(draws)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         given = args[0].clone() if _is_rrelu(func) else None
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         if not _draws(func, args):
             return result
         draw = next(self._draws, None)

@@ -90,13 +90,14 @@ def _measure(
     from specc import front
     from specc.choice import choose
     from specc.harness.cases.golden_folder import project_root
+    from specc.ir.targets import TARGET_NAMES
     from specc.mutate.run import Result, mutate
     from specc.report.results.mutate import as_json, table
     from specc.report.terminal.style import show
 
     if output is not None and (output.is_dir() or not output.absolute().parent.is_dir()):
         raise CallError("E0703", f"cannot write {str(output)!r}", help="name a file to be written")
-    asked = choose(target=target or ("compile,torchscript,export" if every else None))
+    asked = choose(target=target or (",".join(TARGET_NAMES[1:]) if every else None))
     targets = tuple(name for name in asked.targets if name != "eager")
     programs = [
         (file, front.read(file, {}, tested=True)) for file in spec_files(default_paths(paths))

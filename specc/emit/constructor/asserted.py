@@ -136,6 +136,9 @@ class Asserted:
                 yield from self._decided(part, around)
             if not isinstance(part, Choice):
                 continue
+            if not part.one_sided:
+                yield from self._decided_in(around, (*(part.yes or ()), *(part.no or ())))
+                continue
             test = of_static(part.condition, self.naming)
             if part.yes is None:
                 test = ast.UnaryOp(ast.Not(), test)

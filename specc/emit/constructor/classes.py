@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from specc import ir
 from specc.emit.constructor.constructors import ClassForm
+from specc.emit.merging.asked import asked
 from specc.emit.merging.common_forms import Standpoint
 from specc.emit.merging.grouping import Grouping
 from specc.emit.merging.inherited import Inheritance
 from specc.emit.merging.param_names import distinct
-from specc.emit.merging.reads import sizes_read, symbols_of
 from specc.emit.writing.chosen_layers import is_hidden
 from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
 
@@ -30,6 +30,8 @@ class EmittedClass:
     canonical: dict[int, ir.Value]
     # Where each reading is read from.
     standpoints: list[Standpoint]
+    # The readings that the parts are of: with symbols for sizes that rounds change, or those.
+    readings: list[ir.Module]
     dimensions: tuple[str, ...] = ()
     # The reading of a model that is one of the spec's own, not a part of another.
     whole: ir.Module | None = None
@@ -40,16 +42,21 @@ class EmittedClass:
     def module(self) -> ir.Module:
         return self.variants[0]
 
+    @property
+    def written(self) -> ir.Module:
+        """The reading that is written."""
+        return self.readings[0]
+
     def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]:
         """The params and sizes that went into numbers, and each value that a reading had: of those,
         too, whose branches made no number of it."""
-        names = dict.fromkeys(name for variant in self.variants for name, _ in variant.fixed)
+        names = dict.fromkeys(name for reading in self.readings for name, _ in reading.fixed)
         found: dict[str, dict[str, ir.Static]] = {name: {} for name in names}
-        for variant in self.variants:
+        for reading in self.readings:
             known = {
-                **dict(variant.fixed),
-                **variant.values,
-                **{param.name: param.value for param in variant.params},
+                **dict(reading.fixed),
+                **reading.values,
+                **{param.name: param.value for param in reading.params},
             }
             for name in names:
                 if name in known:
@@ -84,7 +91,7 @@ class EmittedClass:
     def results(self) -> list[ir.Value]:
         """What ``forward`` returns."""
         return [
-            self.canonical.get(id(output.value), output.value) for output in self.module.outputs
+            self.canonical.get(id(output.value), output.value) for output in self.written.outputs
         ]
 
 
@@ -105,6 +112,11 @@ class Classes:
 
     def of(self, module: ir.Module) -> EmittedClass:
         return self.by_module[id(module)]
+
+    def sizes_of(self, layer: ir.Layer) -> tuple[str, ...]:
+        """The sizes that the class of a block's layer takes."""
+        assert layer.module is not None
+        return self.of(layer.module).dimensions
 
     def form(self, layer: ir.Layer) -> ClassForm:
         """How the class of a block's layer is called."""
@@ -186,7 +198,7 @@ def _classes_of(name: str, modules: Sequence[ir.Module], grouping: Grouping) -> 
     return [
         EmittedClass(
             name, group.variants, group.parts, group.canonical,
-            grouping.standpoints(group.variants),
+            grouping.standpoints(group.variants), group.readings,
         )
         for group in grouping.groups(modules)
     ]  # fmt: skip
@@ -202,53 +214,12 @@ def _find_dimensions(classes: Classes) -> None:
     while changed:
         changed = False
         for made in classes.listed:
-            needed = set(constructor_symbols(made.parts, classes))
+            needed = asked(made.parts, classes.sizes_of)
             needed.update(name for name, _ in made.fixed())
             wanted = tuple(name for name in made.module.dimensions if name in needed)
             if made.module.kind == "block" and wanted != made.dimensions:
                 made.dimensions = wanted
                 changed = True
-
-
-def constructor_symbols(parts: Sequence[Part], classes: Classes) -> Iterator[str]:
-    """The symbols that making the layers of ``parts`` speaks of."""
-    for part in parts:
-        match part:
-            case ir.Make():
-                layer = part.layer
-                for _, argument in layer.arguments:
-                    yield from _inside(argument)
-                for wrapper in layer.wrappers:
-                    for _, argument in wrapper.arguments:
-                        yield from _inside(argument)
-                if layer.module is not None:
-                    sizes = dict(layer.sizes)
-                    for name in classes.of(layer.module).dimensions:
-                        yield from _inside(sizes[name])
-            case Kept():
-                for operand in part.operands():
-                    yield from _inside(operand)
-                yield from sizes_read(part.parts)
-            case Sequential():
-                yield from constructor_symbols(part.parts, classes)
-            case Cycle():
-                for bound in part.bounds or ():
-                    yield from _inside(bound)
-                yield from _inside(part.items)
-                for round_ in part.rounds:
-                    yield from constructor_symbols(round_.parts, classes)
-            case Choice():
-                yield from _inside(part.condition)
-                yield from constructor_symbols(part.yes or (), classes)
-                yield from constructor_symbols(part.no or (), classes)
-            case _:
-                continue
-
-
-def _inside(operand: object) -> set[str]:
-    if isinstance(operand, tuple):
-        return set().union(*(_inside(item) for item in operand))
-    return symbols_of(operand)
 
 
 # ── which side was taken ─────────────────────────────────────────────────────────────────────────
@@ -265,7 +236,7 @@ def _find_flags(made: EmittedClass) -> None:
         if layer.parameters or layer.module is not None
     } | {state.name for variant in made.variants for state in variant.states}
     for choice in _choices(made.parts):
-        if choice.one_sided:
+        if choice.one_sided or choice.in_round:
             continue
         yes, no = _made(choice.yes or ()), _made(choice.no or ())
         own = [name for name in yes if name not in no and name not in made.optional]

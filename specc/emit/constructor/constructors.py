@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from specc import ir
 from specc.catalog import WRAPPERS
 from specc.emit.constructor.asserted import Asserted
+from specc.emit.constructor.size_variables import with_variables
 from specc.emit.constructor.states import state_statements
+from specc.emit.constructor.threaded import Spelled, held
 from specc.emit.merging.common_forms import Different
 from specc.emit.merging.limits import ONE_CASE
-from specc.emit.merging.param_names import argument_names
+from specc.emit.merging.param_names import RESERVED, argument_names, distinct
 from specc.emit.merging.scopes import Scope
+from specc.emit.merging.threads import is_spelled
 from specc.emit.writing import chosen_layers
 from specc.emit.writing.expressions import (
     Naming,
@@ -50,20 +53,30 @@ class ClassForm:
 class Maker(Asserted):
     """Writes what makes the layers of one class. ``naming`` is how params are called in
     ``__init__``; ``class_of`` gives the class that a block's layer is of; ``order`` is the
-    module's; ``taken`` are the names that mean something in the constructor."""
+    module's; ``taken`` are the names that mean something in the constructor, ``wanted`` the sizes
+    handed from round to round that it needs."""
 
     def __init__(
         self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm], order: Sequence[str],
-        taken: Collection[str] = (),
+        taken: Collection[str] = (), wanted: Collection[str] = (),
     ) -> None:  # fmt: skip
         super().__init__(naming)
         self._taken = taken
+        self._wanted = frozenset(wanted)
+        # The variables for lists of layers that are in a list themselves.
+        self._lists: set[str] = set()
         # The parameters and buffers made so far, by the identity of the values that they are.
         self._above: dict[int, ast.expr] = {}
         self.class_of = class_of
         self._ranks = {path: rank for rank, path in enumerate(order)}
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
+
+    def body(self, parts: Sequence[Part], flags: Mapping[int, str]) -> list[Statement]:
+        """``statements``, with variables for the sizes that loops hand on."""
+        made = self.statements(parts, flags)
+        taken = {*self._taken, *self._lists}
+        return with_variables(made, parts, self._wanted, taken) if self._wanted else made
 
     def statements(self, parts: Sequence[Part], flags: Mapping[int, str]) -> list[Statement]:
         """The assignments that make the layers of a class. ``flags`` names the attribute that
@@ -74,9 +87,26 @@ class Maker(Asserted):
             if isinstance(part, Choice):
                 found += self._choice(part, flags)
                 continue
+            if isinstance(part, Cycle) and is_spelled(part, self._wanted):
+                spelled = self._spelled()
+                reached = {name: held(name) for name in spelled.names(part, scope)}
+                found += spelled.loop(part, scope, reached)
+                continue
             for name, value, where in self.entries([part], scope):
                 target = ast.Attribute(ast.Name("self"), identifier(name), ast.Store())
                 found.append(Assign(target, value, where))
+        return found
+
+    def _spelled(self) -> Spelled:
+        return Spelled(
+            naming=self.naming, entries=self.entries, stage=self._stage, rounds=self.rounds_of,
+            wanted=self._wanted, rank=lambda name: self._ranks.get(name, -1), free=self._free,
+        )  # fmt: skip
+
+    def _free(self, name: str) -> str:
+        """A variable for a list of layers like ``name``."""
+        found = distinct(name, {*self._taken, *self._lists, *RESERVED})
+        self._lists.add(found)
         return found
 
     def _kept(self, kept: Kept) -> list[Statement]:

@@ -16,6 +16,7 @@ from specc.emit.constructor.constructors import Maker
 from specc.emit.constructor.inits import init_statements
 from specc.emit.forward.body import Body
 from specc.emit.forward.precision import Precision
+from specc.emit.merging.asked import threads_asked
 from specc.emit.merging.common_forms import Different, agree
 from specc.emit.merging.param_names import argument_names
 from specc.emit.writing.chosen_layers import annotation, written
@@ -50,7 +51,8 @@ def constructor(
         lambda name: ast.Name(_argument(name, arguments, made, constants), ast.Load())
     )
     taken = {*arguments.values(), *made.dimensions, *constants.values()}
-    maker = Maker(naming, classes.form, module.order, taken)
+    wanted = threads_asked(made.parts, classes.sizes_of)
+    maker = Maker(naming, classes.form, module.order, taken, wanted)
     super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
     body: list[Statement] = maker.limits(
         module, made.fixed(), classes.inherited(made), made.parts, len(made.variants)
@@ -64,7 +66,7 @@ def constructor(
             target = ast.Attribute(ast.Name("self"), attribute, ast.Store())
             body.append(Assign(target, naming.param(name)))
         body += precision.kept()
-        body += maker.statements(made.parts, made.flags)
+        body += maker.body(made.parts, made.flags)
     body += [*lengths, *init_statements(module, naming)]
     return Function("__init__", _parameters(made, arguments), "None", "", body)
 
@@ -109,7 +111,7 @@ def forward(made: EmittedClass, attributes: Mapping[str, str], precision: Precis
     module = made.module
     values = made.results()
     body = Body(
-        module.inputs,
+        made.written.inputs,
         made.parts,
         values,
         {name: f"self.{attribute}" for name, attribute in attributes.items()},
@@ -117,7 +119,7 @@ def forward(made: EmittedClass, attributes: Mapping[str, str], precision: Precis
         optional=made.optional,
         precision=precision.asked,
     )
-    body.state(module.conditions if module.kind == "model" else ())
+    body.state(made.written.conditions if module.kind == "model" else ())
     body.build()
     results = body.expressions(values)
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from specc import ir
 from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Sequential
+from specc.semantics.compile_time.threads import is_thread
 from specc.sizes import Poly, Size, symbols
 
 
@@ -163,7 +164,10 @@ class _Follower:
         return found
 
     def _may_be(self, size: Size) -> bool:
-        """Whether a size that a layer infers may have nothing to do with the rounds."""
+        """Whether a size that a layer infers may have nothing to do with the rounds, or is made of
+        what they hand on."""
+        if isinstance(size, Poly) and any(map(is_thread, symbols(size))):
+            return True
         alone = isinstance(size, Poly) and {str(size)} == symbols(size)
         return size in self.allowed or (alone and not self.inside)
 

@@ -5,26 +5,44 @@ reading is held against each. Non-goal: what the classes are called (``classes``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 from specc import ir
+from specc.emit.merging.asked import asked
 from specc.emit.merging.branch_sides import Known, known_by
 from specc.emit.merging.common_forms import Different, Standpoint
 from specc.emit.merging.merge import merge, without_numbers
+from specc.emit.merging.threads import check_written, unlike_a_person
 from specc.emit.merging.unread import without_unread
 from specc.emit.merging.views import View
 from specc.emit.writing.chosen_layers import remaining
-from specc.emit.writing.method_parts import Part
+from specc.emit.writing.method_parts import Cycle, Part
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Readings that are one class: its parts, and what stands for the values of the first."""
+    """Readings that are one class: its parts, and what stands for the values of the first.
+
+    ``readings`` are what the parts are of: the variants, or their readings with symbols for sizes
+    that rounds change; ``dull`` is how much of it no person would write."""
 
     variants: list[ir.Module]
     parts: tuple[Part, ...]
     canonical: dict[int, ir.Value]
+    readings: list[ir.Module]
+    dull: int
+
+
+@runtime_checkable
+class Merged(Protocol):
+    """What is asked of a class that is known already (``classes.EmittedClass``)."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]: ...
+
+    def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]: ...
 
 
 class Grouping:
@@ -34,6 +52,7 @@ class Grouping:
     def __init__(self, classes: Mapping[int, object]) -> None:
         self._classes = classes
         self._facts: Known = {}
+        self._taken: dict[int, Collection[str]] = {}
 
     def groups(self, modules: Sequence[ir.Module]) -> list[Group]:
         """All in one class if one text says them; or else each with the first that it fits."""
@@ -94,8 +113,21 @@ class Grouping:
         return found
 
     def _merged(self, modules: Sequence[ir.Module]) -> Group | None:
+        found = self._merged_as(modules, threaded=False)
+        if found is not None and not found.dull:
+            return found
+        others = [again for module in modules if (again := module.threaded()) is not None]
+        if len(others) < len(modules):
+            return found
+        other = self._merged_as(others, threaded=True)
+        if other is None or other.dull >= (1 if found is None else found.dull):
+            return found
+        return replace(other, variants=list(modules))
+
+    def _merged_as(self, modules: Sequence[ir.Module], *, threaded: bool) -> Group | None:
+        """One text for all readings; ``threaded`` says that rounds hand on sizes in them."""
         views = [
-            View(module.nodes, at, classes=self._classes)
+            View(module.nodes, at, classes=self._classes, threaded=threaded)
             for module, at in zip(modules, self.standpoints(modules), strict=True)
         ]
         first = modules[0]
@@ -111,10 +143,31 @@ class Grouping:
                 for output, wanted in zip(module.outputs, first.outputs, strict=True):
                     if view.of(output.value) is not views[0].of(wanted.value):
                         raise Different("another output")
+            results = [views[0].of(output.value) for output in first.outputs]
+            parts = without_unread(parts, results)
+            if threaded:
+                if first.sequential and any(isinstance(part, Cycle) for part in parts):
+                    raise Different("a row that is a class")
+                check_written(parts, self._sizes_of)
         except Different:
             return None
-        results = [views[0].of(output.value) for output in first.outputs]
-        return Group(list(modules), without_unread(parts, results), views[0].canonical)
+        fixed = {name for module in modules for name, _ in module.fixed}
+        dull = unlike_a_person(parts) + len(fixed)
+        return Group(list(modules), parts, views[0].canonical, list(modules), dull)
+
+    def _sizes_of(self, layer: ir.Layer) -> Collection[str]:
+        """The sizes that the class of a block takes, as far as it is known already."""
+        assert layer.module is not None
+        made = self._classes.get(id(layer.module))
+        names = layer.module.dimensions
+        if not isinstance(made, Merged):
+            return names
+        if id(made) not in self._taken:
+            self._taken[id(made)] = names  # a block that is inside itself
+            needed = asked(made.parts, self._sizes_of)
+            needed.update(name for name, _ in made.fixed())
+            self._taken[id(made)] = [name for name in names if name in needed]
+        return self._taken[id(made)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from specc import ir
 from specc.catalog.catalogue import head
 from specc.emit.merging.scopes import paths
 from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
-from specc.sizes import Poly, symbols
+from specc.sizes import Entry, Poly, symbols
 
 # The part that reads a value, and the list of parts that it stands in.
 Reader: TypeAlias = tuple[Part, int]
@@ -115,6 +115,8 @@ def sizes_read(parts: Iterable[Part]) -> Iterator[str]:
         if isinstance(part, Cycle):
             yield from _of_rounds(part)
         elif isinstance(part, Choice):
+            if part.in_round and not (part.passes or part.one_sided):
+                yield from symbols_of(part.condition)
             for inner, _ in bodies(part):
                 yield from sizes_read(inner)
         for operand in direct(part):
@@ -158,6 +160,8 @@ def symbols_of(operand: object) -> set[str]:
         if operand.param:
             return {operand.param}
         return set().union(*(symbols_of(value) for _, value in operand.arguments))
+    if isinstance(operand, ir.TupleParam):
+        return _of_entry(operand.entry)
     if isinstance(operand, tuple):
         return set().union(*(symbols_of(item) for item in operand))
     return set()
@@ -166,11 +170,17 @@ def symbols_of(operand: object) -> set[str]:
 def _of_form(form: object) -> set[str]:
     if isinstance(form, Poly):
         return set(symbols(form))
+    if isinstance(form, Entry):
+        return _of_entry(form)
     if not isinstance(form, tuple):
         return set()
     if form[:1] == ("param",):
         return {str(form[1])}
     return set().union(*(_of_form(item) for item in form))
+
+
+def _of_entry(entry: Entry) -> set[str]:
+    return {entry.param}.union(*map(symbols, entry.sizes()))
 
 
 def leaf_values(parts: Iterable[Part]) -> Iterator[ir.Value]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from specc.targets.operation_mode import OperationMode, name_of
 
 # Operations whose outcome jumps; what is recorded of each is which way it went.
 _DECISIONS: Mapping[str, Callable[[Any], Tensor]] = {
@@ -44,7 +45,7 @@ def may_decide(name: str) -> bool:
     return name in _DECISIONS or name in _COMPARISONS or name in _CLAMPS
 
 
-class Decisions(TorchDispatchMode):
+class Decisions(OperationMode):
     """Records which way each jump went; ``log`` holds one tensor a jump, in the order of the run.
 
     ``other`` is the log of another run of the same operations: where the two differ, the jump is
@@ -52,26 +53,15 @@ class Decisions(TorchDispatchMode):
     """
 
     def __init__(self, other: Sequence[Tensor] = ()) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's has no annotations
+        super().__init__()
         self.log: list[Tensor] = []
         # Whether decisions are noted; where nobody asks for them they need not be.
         self.noting = True
         self._other = other
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Torch hides every dispatch from its compiler, at a cost: nothing is compiled in here.
-        return False
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        name = func._schema.name.removeprefix("aten::")
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        result = func(*args, **kwargs)
+        name = name_of(func)
         taken = self.note(name, args, result)
         if taken is not None and len(self.log) <= len(self._other):
             wanted = self._other[len(self.log) - 1]

@@ -19,8 +19,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from torch.utils._python_dispatch import TorchDispatchMode
-
 from specc.harness.cases.precisions import TF32
 from specc.harness.floors.floor import raised
 from specc.harness.floors.floor_statistics import floor_from, student_factor, written
@@ -33,6 +31,7 @@ from specc.harness.running.observe import Run, Setting
 from specc.harness.running.side_by_side import may_run, side_by_side
 from specc.ir import Program
 from specc.policy import JUMP
+from specc.targets.operation_mode import OperationMode, name_of
 
 _COORDINATES = (
     *("upsample_linear", "upsample_bilinear", "upsample_bicubic", "upsample_trilinear"),
@@ -101,22 +100,16 @@ def _of_layer(
     return found
 
 
-class _Shared(TorchDispatchMode):
+class _Shared(OperationMode):
     """Notes whether a kernel ran that computes something for all elements together."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotations
+        super().__init__()
         self.found = False
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        self.found |= func._schema.name.removeprefix("aten::").startswith(_COORDINATES)
-        return func(*args, **(kwargs or {}))
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        self.found |= name_of(func).startswith(_COORDINATES)
+        return func(*args, **kwargs)
 
 
 def _shares(call: RecordedCall, setting: Setting) -> bool:

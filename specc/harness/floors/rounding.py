@@ -10,7 +10,7 @@ roundings hidden inside a kernel show as well. Non-goal: deciding what the sprea
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from specc.harness.floors.random_numbers import Pool, factors, normals
 from specc.harness.floors.regroup import REGROUPED, parts
 from specc.harness.floors.summation import SummationOrder
 from specc.harness.running.tf32 import truncated, with_factors
+from specc.targets.operation_mode import name_of
 
 # Results that are copies, selections or exact functions of their arguments.
 _EXACT = frozenset(
@@ -94,14 +95,7 @@ class RandomRounding(Decisions):
             Pool(normals(seed, dtype) * enlarged, random.Random(seed)) if accumulate else None
         )
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         known = _OPERATIONS.get(id(func)) or _operation(func)
         if known.idle:
             return func(*args, **kwargs)
@@ -213,7 +207,7 @@ _OPERATIONS: dict[int, _Operation] = {}
 
 
 def _operation(func: Any) -> _Operation:
-    name = func._schema.name.removeprefix("aten::")
+    name = name_of(func)
     written = tuple(
         (position, argument.name)
         for position, argument in enumerate(func._schema.arguments)

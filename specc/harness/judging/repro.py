@@ -24,16 +24,10 @@ from specc.harness.judging.repro_source import script
 from specc.harness.running.layer_calls import RecordedCall
 from specc.harness.running.ongoing_run import Setting
 from specc.ir import Program
+from specc.targets import TARGETS
 
 SCRIPT = "repro.py"
 NUMBERS = "repro.pt"
-
-_COMPILED = {
-    "eager": "{model}",
-    "compile": "torch.compile({model})",
-    "torchscript": "torch.jit.script({model})",
-    "export": "torch.export.export({model}, tuple(inputs)).module()",
-}
 
 _RUN = '''
 def results(run, model, inputs):
@@ -109,7 +103,7 @@ def write(
 
 def _compared(head: str, body: str, setting: Setting) -> str:
     """The script of one model: in the target, in eager where that is another, and in float64."""
-    wrapped = _COMPILED[setting.target].format(model="other")
+    wrapped = TARGETS[setting.target].made_by.format(model="other")
     run = _RUN.replace("TARGET", setting.target)
     if setting.target == "eager":
         run = run.replace("eager {error(eager[name], exact[name])}  ", "")

@@ -18,11 +18,11 @@ from functools import cache
 from typing import Final, TypeVar
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.catalog.used import rows_of
 from specc.harness.running.process import cores
 from specc.ir import Program
+from specc.targets.operation_mode import OperationMode
 
 T = TypeVar("T")
 
@@ -108,13 +108,6 @@ def _one_heap() -> None:
         mallopt(arena_max, 1)
 
 
-class _Held(TorchDispatchMode):
+class _Held(OperationMode):
     """Open in the thread that waits. Torch notes for the whole process whether any mode is open,
     each mode giving back what it found: while one is open all find the same, whoever ends first."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotations
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False

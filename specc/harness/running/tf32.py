@@ -8,16 +8,16 @@ honest, and floors hold both. Non-goals: what the spread means (``floor``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.harness.cases.precisions import TF32
 from specc.harness.running.kernels import plain_kernels
+from specc.targets.operation_mode import OperationMode, name_of
 
 NOTE: Final = (
     "TF32 is emulated on the CPU: the factors of products and convolutions are rounded to 10 bits"
@@ -76,18 +76,11 @@ def with_factors(
     )
 
 
-class _Emulated(TorchDispatchMode):
+class _Emulated(OperationMode):
     """Rounds the factors of every product."""
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        name = func._schema.name.removeprefix("aten::")
-        return func(*with_factors(name, args, rounded), **(kwargs or {}))
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return func(*with_factors(name_of(func), args, rounded), **kwargs)
 
 
 @contextmanager
@@ -98,7 +91,7 @@ def emulated(active: bool) -> Iterator[None]:
         if active:
             # A fused kernel multiplies where no mode sees it.
             stack.enter_context(plain_kernels(True))
-            stack.enter_context(_Emulated())  # type: ignore[no-untyped-call]  # torch's own
+            stack.enter_context(_Emulated())
         yield
 
 

@@ -7,16 +7,16 @@ Below autograd, by a dispatch mode. Only the eager target runs through it. Non-g
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from specc.harness.running.tf32 import emulated, is_product
 from specc.mutate.fault import Fault, Injection, Subject, is_padded, layer_names
+from specc.targets.operation_mode import OperationMode, name_of
 
 _PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d)
 _aten = torch.ops.aten
@@ -24,21 +24,15 @@ _aten = torch.ops.aten
 Change = Callable[[Any, tuple[Any, ...], Any], Any]
 
 
-class _Kernels(TorchDispatchMode):
+class _Kernels(OperationMode):
     """Has ``change`` say what each operation gives."""
 
     def __init__(self, change: Change) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotations
+        super().__init__()
         self._change = change
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        return self._change(func, args, func(*args, **(kwargs or {})))
+    def run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return self._change(func, args, func(*args, **kwargs))
 
 
 class _OfProducts(Fault):
@@ -83,7 +77,7 @@ class HalfAccumulation(_OfProducts):
 
 
 def _kept_in_half(func: Any, args: tuple[Any, ...], result: Any) -> Any:
-    known = is_product(func._schema.name.removeprefix("aten::"))
+    known = is_product(name_of(func))
     if known and isinstance(result, Tensor) and result.dtype == torch.float32:
         return result.to(torch.bfloat16).to(torch.float32)
     return result

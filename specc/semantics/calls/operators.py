@@ -80,6 +80,8 @@ def binary(graph: Graph, expression: ast.Binary, left: Entity, right: Entity, hi
     for side in (left, right):
         if not is_static(side):
             return _no_operator(graph, symbol, side, span)
+    # What is made of a whole tuple is right for this one alone.
+    graph.fix(*(side for side in (left, right) if isinstance(side, Items) and side.entry))
     result = _static(
         graph,
         lambda: static.binary(symbol, to_static(left), to_static(right), graph.params),

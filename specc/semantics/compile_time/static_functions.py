@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from specc import ir
@@ -37,6 +38,9 @@ def call(name: str, given: Sequence[ir.Static], params: Mapping[str, Size]) -> i
     """``name(*given)``; StaticError where it has no value, Undecided where a float would be made of
     a size that only the run knows."""
     if name in ("min", "max"):
+        whole = _of_all("min" if name == "min" else "max", given)
+        if whole is not None and given[0]:
+            return whole
         return _extreme(
             "min" if name == "min" else "max", _numbers(name, given, several=True), params
         )
@@ -46,10 +50,15 @@ def call(name: str, given: Sequence[ir.Static], params: Mapping[str, Size]) -> i
         raise StaticError(f"`{name}` of numbers takes one, and {len(given)} are given")
     (value,) = given
     if name == "len":
+        if isinstance(value, ir.TupleParam):
+            return Poly({(replace(value.entry, function="len"),): 1})
         if not isinstance(value, tuple):
             raise StaticError(f"`len` counts the items of a tuple or list, not {kind_of(value)}")
         return len(value)
     if name == "sum":
+        whole = _of_all("sum", given)
+        if whole is not None:
+            return whole
         total: ir.Static = 0
         for item in _numbers(name, given, several=True, empty=True):
             total = static.binary("+", total, item, params)
@@ -60,6 +69,18 @@ def call(name: str, given: Sequence[ir.Static], params: Mapping[str, Size]) -> i
     if name in _ROUNDED:
         return _rounded(name, number)
     return _floating(name, number, params)
+
+
+def _of_all(
+    name: Literal["sum", "min", "max"], given: Sequence[ir.Static]
+) -> ir.Static:  # fmt: skip
+    """The sum, or the largest or smallest, of all that a param's tuple holds, however many those
+    are; None where ``given`` is anything else."""
+    if len(given) != 1 or not isinstance(given[0], ir.TupleParam):
+        return None
+    if not all(isinstance(item, Poly) for item in given[0]):
+        return None
+    return Poly({(replace(given[0].entry, function=name),): 1})
 
 
 def _numbers(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from specc import ir
 from specc.semantics.compile_time.entities import Entity, Items, from_static, to_static
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Entry, Poly, Size, evaluate
 
 
 def type_outside(type_: ir.TensorType, meaning: Mapping[str, Size]) -> ir.TensorType:
@@ -48,7 +48,8 @@ def static_outside(
                 entity, lambda item: to_static(static_outside(from_static(item), meaning, said))
             )
         case Items():
-            return Items(tuple(static_outside(item, meaning, said) for item in entity.items))
+            items = tuple(static_outside(item, meaning, said) for item in entity.items)
+            return Items(items, None if entity.entry is None else _moved(entity.entry, meaning))
     return entity
 
 
@@ -58,6 +59,8 @@ def _form_outside(
     match form:
         case Poly():
             return evaluate(form, meaning)
+        case Entry():
+            return _moved(form, meaning)
         case ("param", str(name)):
             if name in scalars:
                 found = scalars[name]
@@ -68,10 +71,19 @@ def _form_outside(
     return form
 
 
+def _moved(entry: Entry, meaning: Mapping[str, Size]) -> Entry:
+    moved = entry.put_in({name: size for name, size in meaning.items() if name != entry.param})
+    assert isinstance(moved, Poly)  # the values of params are not among what names mean
+    ((monomial, _),) = moved.terms
+    (found,) = monomial
+    assert isinstance(found, Entry)
+    return found
+
+
 def _speaks(form: object) -> bool:
     """Whether a form speaks of a param or of a size."""
     match form:
-        case Poly() | ("param", str()):
+        case Poly() | Entry() | ("param", str()):
             return True
         case tuple():
             return any(_speaks(part) for part in form)

@@ -15,6 +15,7 @@ from specc.catalog import OPTIMIZERS
 from specc.catalog.rows import Begin
 from specc.catalog.training.optimizers import SOON
 from specc.errors import Collector, Span
+from specc.ir.targets import TARGET_NAMES
 from specc.semantics.blocks.expressions import elaborate
 from specc.semantics.calls.layer_choices import read_choice
 from specc.semantics.compile_time import static
@@ -36,7 +37,7 @@ from specc.syntax.tree import ast
 from specc.syntax.tree.written import written as said
 
 CHOICES: Final = {
-    "targets": ("eager", "compile", "torchscript", "export"),
+    "targets": TARGET_NAMES,
     "devices": ("cpu", "cuda"),
     "dtypes": ("float32", "float64", "tf32", "bfloat16", "float16"),
     "modes": ("train", "eval"),

@@ -23,8 +23,9 @@ from specc.semantics.compile_time.entities import POISON, Entity, Items
 from specc.semantics.compile_time.layer_paths import Namespace
 from specc.semantics.compile_time.library import Definition, LibraryFor
 from specc.semantics.compile_time.reports import BlockCollector
+from specc.semantics.compile_time.threads import Threads
 from specc.semantics.naming.bind import Given
-from specc.sizes import Poly, Size, evaluate, is_positive, never_negative, symbols
+from specc.sizes import Entry, Poly, Size, evaluate, is_positive, never_negative, symbols
 from specc.syntax.tree import ast
 
 # Of a tensor of torch's.
@@ -98,6 +99,8 @@ class Graph:
     # Those rows around that do not name the position in them, the nearest last.
     repeats: tuple[ast.Repeat, ...] = ()
     meanings: tuple[Mapping[str, Size], ...] = ()
+    # The sizes that rounds change.
+    threads: Threads = field(default_factory=Threads)
 
     @property
     def modules(self) -> Mapping[str, Definition]:
@@ -178,6 +181,8 @@ class Graph:
             for name in _named_in(operand.form if isinstance(operand, ir.Scalar) else operand):
                 value: ir.Static = self.params.get(name)
                 entity = self.env.get(name)
+                if isinstance(entity, Items) and entity.entry is not None:
+                    value = entity.entry.whole
                 if value is None and isinstance(entity, ir.Scalar):
                     value = entity.value
                 if not isinstance(value, Poly | None) and name not in self.variables:
@@ -315,6 +320,8 @@ def _named_in(form: object) -> set[str]:
     match form:
         case Poly():
             return set(symbols(form))
+        case Entry():
+            return {form.param}.union(*map(symbols, form.sizes()))
         case ("param", str(name)):
             return {name}
         case tuple():
