@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from specc.harness.cases.matrix import Case
     from specc.targets import Target
-    from specc.targets.files import Facts
+    from specc.targets.artefacts import Facts
 
 Params = Mapping[str, object]
 
@@ -98,7 +98,7 @@ def build(
     """
     from specc.emit import emit
     from specc.harness.cases import build_sizes
-    from specc.targets.files import written_together
+    from specc.targets.artefacts import written_together
     from specc.targets.prove import prove
 
     program = _read(path, params)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from specc.errors import TargetError
+from specc.targets.proof_runs import SideRun
 from specc.targets.roundoff import Float64Reference, compare
-from specc.targets.sides import SideRun
 
 UNIT = float(torch.finfo(torch.float32).eps)
 KEY = ("output", "0")

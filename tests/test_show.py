@@ -1,7 +1,7 @@
 """``specc show``: its counts against torch, its table, its data.
 
-Non-goals: graphs (``test_graph``); the rules of multiply-adds row by row, which ``test_multiply``
-holds against torch.
+Non-goals: graphs (``test_computation_graph``); the rules of multiply-adds row by row,
+which ``test_multiply`` holds against torch.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from specc.bisect import operations, results
-from specc.bisect.alone import told_of
 from specc.bisect.environment import Environment, Lost
 from specc.bisect.operations import Found, Trace
+from specc.bisect.replay_verdict import told_of
 from specc.bisect.results import Reply, Request
 from specc.errors import CallError, GoldenError, SpeccError
 from specc.harness.cases.matrix import Case

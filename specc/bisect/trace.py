@@ -2,8 +2,8 @@
 
 A dispatch mode sees forward, backward and optimizer; hooks tell the layer, the frames on the stack
 the line, and autograd's sequence numbers tell of a backward operation whose forward it undoes.
-Tensors are kept as their elements or their sketch. Non-goals: noise (``noise``), what differs
-(``operations``), running an operation again (``replay``).
+Tensors are kept as their elements or their sketch. Non-goals: noise (``operation_floors``), what
+differs (``operations``), running an operation again (``replay``).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from specc import front, ir
 from specc.errors import CallError
-from specc.inspect import checkpoint, graph, sizes, training, tree
-from specc.inspect.alike import Drawing
+from specc.inspect import checkpoint, computation_graph, sizes, training, tree
+from specc.inspect.drawing import Drawing
 from specc.sizes import Size
 from specc.suggestions import did_you_mean, listed
 
@@ -49,8 +49,8 @@ class ProgramView:
     chosen: ir.Module | None
 
     def graph(self, depth: int = 99, apart: bool = False) -> Drawing:
-        """The graph of all that is shown; see ``graph.graph``."""
-        return graph.graph(self.program, self.chosen, depth=depth, apart=apart)
+        """The graph of all that is shown; see ``computation_graph.graph``."""
+        return computation_graph.graph(self.program, self.chosen, depth=depth, apart=apart)
 
 
 def view(

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from specc.errors import TargetError
 from specc.targets import Target
-from specc.targets.draws import Draw, Recorded, Replayed, compiled_as_eager_draws, seeded
 from specc.targets.live import class_name
+from specc.targets.proof_noise import Draw, Recorded, Replayed, compiled_as_eager_draws, seeded
+from specc.targets.proof_runs import WAYS, Side, SideRun, Way
 from specc.targets.roundoff import Float64Reference, Key, compare
-from specc.targets.sides import WAYS, Side, SideRun, Way
 
 # A kink (ReLU, max) that lies within a rounding of an input turns a term of a gradient on or off in
 # one side and not in the other. It does not lie there for other inputs; a fault does.

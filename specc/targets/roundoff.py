@@ -1,8 +1,8 @@
 """What honest rounding may make of a tensor: the error model of a proof.
 
 Where an artefact's arithmetic may be ordered otherwise, its error is measured against float64 and
-held to what eager's own error shows to be honest. Non-goals: running the two (``sides``), what is
-compared (``prove``), the floors of goldens (``specc.harness.floors.floor_statistics``).
+held to what eager's own error shows to be honest. Non-goals: running the two (``proof_runs``), what
+is compared (``prove``), the floors of goldens (``specc.harness.floors.floor_statistics``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from specc.errors import TargetError
-from specc.targets.sides import SideRun
+from specc.targets.proof_runs import SideRun
 
 # The error model. An artefact computes the same real function with other roundings: fused,
 # reordered, kept in wider registers. Its error against the exact result therefore has the size of

@@ -24,7 +24,7 @@ from specc.semantics.naming.checkpoint_tensors import (
     inside,
 )
 from specc.suggestions import nearest
-from specc.targets.made import TensorForm, made_form, made_tensors
+from specc.targets.checkpoint_parts import TensorForm, made_form, made_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -33,8 +33,8 @@ from specc.harness.floors.per_layer import Exact
 from specc.harness.floors.per_layer_floor import NOT_ALONE, AloneFloor, alone_floors
 from specc.harness.goldens import golden as goldens
 from specc.harness.goldens.golden import Golden, Leaf
+from specc.harness.running.error_line import span_raised
 from specc.harness.running.observe import Run, RunFailed, Setting, observe
-from specc.harness.running.raised import span_raised
 from specc.ir import Program
 from specc.policy import COARSE
 

@@ -10,7 +10,7 @@ import html
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from specc.inspect.alike import Cluster, Drawing, Edge, Item, Vertex
+from specc.inspect.drawing import Cluster, Drawing, Edge, Item, Vertex
 from specc.report.terminal.safe_text import visible
 
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"

@@ -1,7 +1,7 @@
 """A program as the graph that is drawn: what computes, what flows, which block holds what.
 
 Non-goals: the look, and the text of a drawing (``specc.report.structure.dot``); drawing what is
-alike once (``alike``).
+alike once (``drawing``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from specc import ir
 from specc.inspect import words
-from specc.inspect.alike import Canvas, Cluster, Drawing, Item, Vertex, VertexKind
+from specc.inspect.drawing import Canvas, Cluster, Drawing, Item, Vertex, VertexKind
 from specc.sizes import Size, evaluate, symbol
 
 

@@ -1,7 +1,7 @@
 """What is run in a proof, one side at a time: its outputs, gradients and buffers.
 
 A side starts every run from the same state and gives everything back by the names that the module
-has. Non-goals: comparing (``prove``), what is drawn (``draws``).
+has. Non-goals: comparing (``prove``), what is drawn (``proof_noise``).
 """
 
 from __future__ import annotations
