@@ -256,7 +256,7 @@ def _artefact(path: Path, device: str) -> nn.Module | None:
 def _module(
     program: ir.Program, source: str, stem: str, model: str | None, device: str
 ) -> nn.Module:
-    from specc.extensions.modules import import_modules
+    from specc.extensions.imported_modules import import_modules
     from specc.targets.live import module_class
 
     training = program.train.module if program.train is not None else None

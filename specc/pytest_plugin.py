@@ -21,11 +21,11 @@ import pytest
 from specc.errors import CallError, GoldenError, GoldenStale, SpeccError, SpecError, TargetError
 
 if TYPE_CHECKING:
-    from specc.choice import RunChoice
     from specc.harness.cases.matrix import Cell
     from specc.harness.cases.verdict import Verdict
     from specc.harness.judging.isolated import Isolated
     from specc.ir import Program
+    from specc.run_choice import RunChoice
 
 # Starts the name of each property in which an item says what came of it.
 CELL_PROPERTY = "specc."
@@ -238,9 +238,9 @@ class CellItem(_SpecItem):
 
 
 def _choice(config: pytest.Config) -> RunChoice:
-    """What the options of the run choose, read once. Raises CallError as ``specc.choice`` does."""
+    """What the options of the run choose, read once. Raises CallError as ``run_choice`` does."""
     if _CHOICE not in config.stash:
-        from specc.choice import choose, settings
+        from specc.run_choice import choose, settings
 
         option = config.getoption
         source = option("--specc-source")
@@ -258,8 +258,8 @@ def _choice(config: pytest.Config) -> RunChoice:
 def _isolated(config: pytest.Config) -> Isolated:
     """The process that judges the cells of this run, begun with the first. Raises CallError."""
     if _ISOLATED not in config.stash:
-        from specc.choice import seconds
         from specc.harness.judging.isolated import Isolated
+        from specc.run_choice import seconds
 
         limit = seconds("--timeout", config.getoption("--specc-timeout"), TIMEOUT)
         # pytest-xdist tells its processes how many they are.

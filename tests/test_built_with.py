@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from specc import front
-from specc.choice import RunChoice, settings
 from specc.emit import emit
 from specc.emit.read_back.built_with import Differing, differing
+from specc.run_choice import RunChoice, settings
 
 SPEC = """spec 1
 

@@ -1,8 +1,8 @@
 """What passes between ``specc bisect`` and its runners, as files: requests, replies, operations.
 
 What a runner wrote is read as untrusted data: bounded, validated, and nothing in it runs. Values
-travel in the form of a golden (``harness.goldens.stored`` reads them). Non-goals: making any of it
-(``runner``, ``trace``), comparing (``operations``).
+travel in the form of a golden (``harness.goldens.golden_reader`` reads them). Non-goals: making any
+of it (``runner``, ``trace``), comparing (``operations``).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from specc import ir
-from specc.inspect import words
+from specc.inspect import program_notation
 from specc.inspect.drawing import Canvas, Cluster, Drawing, Item, Vertex, VertexKind
 from specc.sizes import Size, evaluate, symbol
 
@@ -151,7 +151,7 @@ class _Drawer:
         layer = scope.module.by_path[node.layer]
         path = f"{scope.prefix}{layer.name}"
         name = layer.name.removeprefix(scope.said)
-        text = words.layer(layer, scope.values)
+        text = program_notation.layer(layer, scope.values)
         if layer.module is None:
             row = layer.row
             self._vertex(path, "layer", name, text, row.family if row else "", node, scope)
@@ -164,7 +164,7 @@ class _Drawer:
                 self._vertex(path, "block", name, text, "", node, inside)
             return
         block = layer.module
-        sizes = words.block_sizes(layer, node, scope.values)
+        sizes = program_notation.block_sizes(layer, node, scope.values)
         cluster = Cluster("block", name, text)
         with self.canvas.enclosed(cluster, scope.items):
             self.canvas.bind(self.called, path, len(self.canvas.vertices))
@@ -197,7 +197,7 @@ class _Drawer:
             self.canvas.bind(self.called, path, vertex.number)
 
     def _leaf(self, node: ir.Leaf, scope: _Scope) -> None:
-        text = words.node(node, scope.values)
+        text = program_notation.node(node, scope.values)
         match node:
             case ir.ParameterRead():
                 vertex = self._computed("parameter", text, "", "", node, scope)
@@ -251,12 +251,12 @@ def _scope(module: ir.Module, items: list[Item]) -> _Scope:
 
 
 def _shape(kind: ir.TensorType, scope: _Scope) -> str:
-    return words.shape(evaluate(size, scope.values) for size in kind.shape)
+    return program_notation.shape(evaluate(size, scope.values) for size in kind.shape)
 
 
 def _optimizer(step: ir.Step, values: Mapping[str, Size]) -> str:
     optimizer = step.optimizer
     if optimizer is None:
         return ""
-    text = words.call(optimizer.type, optimizer.arguments, None, values)
+    text = program_notation.call(optimizer.type, optimizer.arguments, None, values)
     return text if optimizer.rest.text in ("", "*") else f"{text} on {optimizer.rest.text}"

@@ -23,7 +23,7 @@ from typing import Literal
 
 from specc import ir
 from specc.errors import Span
-from specc.inspect import multiply, words
+from specc.inspect import multiply, program_notation
 from specc.sizes import Size, evaluate, symbol
 
 Kind = Literal["model", "block", "container", "layer", "operation", "state"]
@@ -143,7 +143,7 @@ class _Planter:
         self.root = _Growing("model", model.name, "", span=model.span, type=model.name)
 
     def entry(self) -> TreeLine:
-        for node, place in ir.walk(self.model, self.symbols, inside=words.block_sizes):
+        for node, place in ir.walk(self.model, self.symbols, inside=program_notation.block_sizes):
             self._count(node, place)
         for prefix, state in self.model.all_states:
             if f"{prefix}{state.name}" not in self.planted:
@@ -161,7 +161,7 @@ class _Planter:
         """A parameter or buffer that a block keeps itself, as an entry of the block."""
         found = self._at(f"{path}{state.name}")
         found.kind, found.type, found.span, found.calls = "state", state.kind, state.span, 1
-        found.text = words.state(state, values)
+        found.text = program_notation.state(state, values)
         found.results = (self._tensor(state.result.type, values),)
         trainable = frozen = buffers = bytes_ = 0
         for name, shape in state.parameters:
@@ -183,7 +183,7 @@ class _Planter:
         found = self._at(path)
         found.kind = "layer" if layer.module is None else "block"
         found.type, found.span = layer.type, layer.span
-        found.text = words.layer(layer, layer.values)
+        found.text = program_notation.layer(layer, layer.values)
         if layer.module is not None:
             return
         trainable = frozen = 0
@@ -232,7 +232,10 @@ class _Planter:
             found = self._at(path)
             if not found.calls:
                 self._plant(path, made)
-                found.results, found.text = results, words.layer(made, self._known(place.values))
+                found.results, found.text = (
+                    results,
+                    program_notation.layer(made, self._known(place.values)),
+                )
             found.calls += 1
             if made.module is not None:
                 return
@@ -249,7 +252,7 @@ class _Planter:
     ) -> _Growing:
         found = parent.children.get(id(node))
         if found is None:
-            text = words.node(node, place.values)
+            text = program_notation.node(node, place.values)
             name = node.function if isinstance(node, ir.FunctionCall) else text
             found = _Growing("operation", name, parent.path, text, name, node.span, results)
             parent.children[id(node)] = found

@@ -22,7 +22,7 @@ from specc.cli.shared.verb import Settings, SomePaths, verb
 from specc.errors import CallError, SpeccError
 
 if TYPE_CHECKING:
-    from specc.choice import RunChoice
+    from specc.run_choice import RunChoice
 
 
 @verb
@@ -111,8 +111,8 @@ def test(
       specc test specs/mlp.spec --target compile,export -k train -n 1
       specc test specs --require-device cuda --junitxml report.xml
     """
-    from specc.choice import choose, seconds
-    from specc.choice import settings as parse
+    from specc.run_choice import choose, seconds
+    from specc.run_choice import settings as parse
 
     params = parse(settings or ())
     source = source and source.absolute()

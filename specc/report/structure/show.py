@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from specc.inspect import words
+from specc.inspect import program_notation
 from specc.inspect.fold import folded
-from specc.inspect.training import TrainingFacts
+from specc.inspect.training_summary import TrainingFacts
 from specc.inspect.tree import TreeLine
 from specc.inspect.view import ModelView
 from specc.ir import shorter
@@ -106,7 +106,7 @@ def _below(
     for group in folded(entry.children, apart):
         first, name = group.first, group.first.name
         if first.kind == "operation":
-            name = words.HOLE  # what it is stands beside, under its type
+            name = program_notation.HOLE  # what it is stands beside, under its type
         elif group.count > 1:
             name += f" … {group.last}"
         if group.count > 1:
@@ -137,8 +137,11 @@ def _row(name: str, entry: TreeLine, view: ModelView, level: int) -> tuple[str, 
     return (
         "  " * level + visible(name),
         text if entry.calls or entry.kind in ("container", "model") else f"{text} (not called)",
-        ", ".join(visible(words.shape(result.shape, whole)) for result in results) or "-",
-        ", ".join(words.shape(result.numbers) for result in results) if view.sizes else "",
+        ", ".join(visible(program_notation.shape(result.shape, whole)) for result in results)
+        or "-",
+        ", ".join(program_notation.shape(result.numbers) for result in results)
+        if view.sizes
+        else "",
         parameters,
         number(entry.costs.multiply_adds) if entry.costs.multiply_adds else "-",
         memory(entry.costs.activation_bytes) if entry.costs.activation_bytes else "-",
@@ -199,9 +202,9 @@ def _totals(view: ModelView) -> Iterator[Piece]:
 def _params(view: ModelView) -> Iterator[Piece]:
     texts = []
     for param in view.params:
-        text = f"{param.name}={words.literal(param.value, {})}"
+        text = f"{param.name}={program_notation.literal(param.value, {})}"
         if param.name in view.changed:
-            text += f" (--set; {words.literal(param.default, {})})"
+            text += f" (--set; {program_notation.literal(param.default, {})})"
         texts.append(text)
     if texts:
         yield from _listed([("params", ", ".join(texts))], 0)
@@ -216,7 +219,7 @@ def _conditions(view: ModelView) -> Iterator[Piece]:
     for condition in view.conditions:
         left, right = shorter.tidy(condition.left), shorter.tidy(condition.right)
         stated = f"{left} {condition.relation} {right}"
-        worked = words.literal(left, values), words.literal(right, values)
+        worked = program_notation.literal(left, values), program_notation.literal(right, values)
         numbers = f" {condition.relation} ".join(worked)
         if numbers != stated:
             stated += f"  ({numbers})"

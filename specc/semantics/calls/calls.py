@@ -14,7 +14,7 @@ from specc.catalog.advice.elsewhere import NEEDLESS_ARGUMENTS
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.catalog.training.ranges import ANY, own_range_of
 from specc.errors import Fix, Span
-from specc.semantics.calls.forgotten import fix_forgotten
+from specc.semantics.calls.forgotten_params import fix_forgotten
 from specc.semantics.calls.layer_choices import kind_at, param_kinds, read_choice, with_names
 from specc.semantics.calls.parametrizations import wrapped_tensors
 from specc.semantics.compile_time.entities import (

@@ -1,7 +1,7 @@
 """What a row of the catalogue does to shapes, told by its rule on symbols: for ``specc catalog``.
 
 The row's example is read with as many of its sizes unknown as its rule lets be. Non-goals: numbers,
-the row's signature (``specc.catalog.words``).
+the row's signature (``specc.catalog.row_notation``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from specc.catalog.catalogue import BUILT_IN, Catalogue, is_built_in
 from specc.catalog.examples import Example, ExampleInput
 from specc.catalog.rows import Row
 from specc.errors import Diagnostic
-from specc.inspect import words
+from specc.inspect import program_notation
 from specc.ir import shorter
 from specc.sizes import Size
 
@@ -94,7 +94,9 @@ def _condition(condition: ir.Condition) -> str:
 
 
 def _shapes(tensors: Sequence[tuple[str, tuple[Size, ...]]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, words.shape(map(shorter.tidy, shape))) for name, shape in tensors)
+    return tuple(
+        (name, program_notation.shape(map(shorter.tidy, shape))) for name, shape in tensors
+    )
 
 
 # ── unknown sizes ────────────────────────────────────────────────────────────────────────────────
