@@ -32,15 +32,15 @@ TORCH_FREE = sorted(
     [
         *modules_of("errors", "codes", "sizes", "ir", "syntax", "catalog", "semantics", "front"),
         *modules_of("extensions"),
-        *modules_of("emit", "inspect", "report", "choice", "api", "cli", "pytest_plugin"),
+        *modules_of("emit", "inspect", "report", "run_choice", "api", "cli", "pytest_plugin"),
         "specc",
         "specc.targets",
         "specc.harness",
         *(
             f"specc.harness.{name}"
             for name in (
-                "cases.build_sizes cases.demands cases.golden_folder cases.matrix cases.roles"
-                " cases.subject cases.verdict goldens.golden_formats goldens.storage"
+                "cases.build_sizes cases.demands cases.golden_folder cases.matrix cases.input_roles"
+                " cases.subject cases.verdict goldens.golden_formats goldens.atomic_folder"
                 " judging.isolated running.observed_lines running.process"
             ).split()
         ),

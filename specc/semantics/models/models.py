@@ -46,7 +46,7 @@ from specc.semantics.models.inits import with_inits
 from specc.semantics.models.once_more import fresh, read_again, to_be_written, tuples_of_the_file
 from specc.semantics.models.params import Settings, declare_param
 from specc.semantics.models.states import declare_state
-from specc.semantics.models.types import tensor_type
+from specc.semantics.models.written_types import tensor_type
 from specc.semantics.naming.checkpoint_map import read_map
 from specc.semantics.naming.graph import Graph, Hint
 from specc.semantics.naming.positional import counted
