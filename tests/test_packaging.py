@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT
 from packaging.requirements import Requirement
 
+from specc.catalog import METRICS, REGULARIZERS
 from specc.targets import TARGETS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -149,6 +150,9 @@ def reached_by_users(modules: dict[str, Path]) -> set[str]:
     todo = {"specc", "specc.__main__", "specc.pytest_plugin"}
     todo |= {"specc.bisect.runner", "specc.harness.judging.worker"}  # processes
     todo |= {f"specc.targets.{name}" for name in TARGETS} & modules.keys()
+    for row in (*METRICS.values(), *REGULARIZERS.values()):  # read as text
+        if not isinstance(row.helper, str):
+            todo |= {f"specc.helpers.{row.helper.module}"}
     while todo:
         name = todo.pop()
         reached.add(name)
