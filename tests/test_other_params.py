@@ -22,7 +22,6 @@ SPECS = sorted((Path(__file__).parent.parent / "specs").rglob("*.spec"))
 # What classes of the zoo are right for alone: the params that they refuse others of.
 REFUSED = {
     "swin": {"depths", "heads"},  # a block that gives other sizes by the side it takes
-    "efficientnet": {"start"},  # sides of an `if` that no use takes
 }
 
 

@@ -7,7 +7,12 @@ import pytest
 from other_params import AGAIN, compared
 
 from specc.emit import emit
+from specc.emit.constructor.classes import classes_of
+from specc.emit.merging.asked import asked, threads_asked
+from specc.emit.merging.threads import is_spelled
+from specc.emit.writing.method_parts import Cycle
 from specc.semantics import analyse
+from specc.semantics.compile_time.threads import dimension_of
 
 TRAIN = """
 train {
@@ -121,3 +126,55 @@ def test_a_class_is_what_the_spec_says_with_other_params(
     program = analyse(spec(name), "m.spec")
     other = analyse(spec(name), "m.spec", params=given)
     assert compared(program, emit(program), given, other) is None
+
+
+def constructor_of(name: str) -> str:
+    source = emit(analyse(spec(name), "m.spec"))
+    return source.partition("class M(")[2].partition("def forward")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("grows by an addition", "channels += growth"),
+        ("grows in one round of them", "features = width + 5 if i == skip else width"),
+        ("is what the table says", "for width in widths:"),
+        ("is what the table says at the position", "for i in range(len(widths)):"),
+        ("stages of several blocks", "for width, depth in stages:"),
+        ("a block that says what it makes", "features += growth"),
+    ],
+)
+def test_it_reads_as_a_person_writes_it(name: str, written: str) -> None:
+    assert written in constructor_of(name)
+
+
+def test_what_a_layer_takes_of_a_round_is_asked_of_the_loop() -> None:
+    made = classes_of(analyse(spec("grows by an addition"), "m.spec").models).listed[-1]
+    (cycle,) = [part for part in made.parts if isinstance(part, Cycle)]
+    wanted = threads_asked(made.parts, lambda layer: ())
+    assert set(cycle.threads) == wanted
+    assert is_spelled(cycle, wanted)
+    assert not is_spelled(cycle, set())
+    assert [dimension_of(name) for name in cycle.threads] == [("x", 1)]
+    assert {"growth"} <= asked(made.parts, lambda layer: ())
+
+
+def test_a_module_without_loops_or_tuples_is_read_once() -> None:
+    text = "spec 1\nmodel M(width: int = 4) {\n  input x: float[N, 3]\n  y = x -> Linear(width)\n"
+    (module,) = analyse(f"{text}  output y\n}}\n", "m.spec").models
+    assert module.threaded() is None
+
+
+def test_reading_once_more_leaves_what_was_read_as_it_was() -> None:
+    program = analyse(spec("two values"), "m.spec")
+    (module,) = program.models
+    before = repr(program)
+    again = module.threaded()
+    assert again is not None and again is module.threaded()
+    assert repr(program) == before
+    assert [layer.name for layer in again.layers] == [layer.name for layer in module.layers]
+
+
+def test_two_sizes_of_one_name_are_told_apart_by_what_has_them() -> None:
+    body = constructor_of("two values")
+    assert "x_features" in body or "h_features" in body

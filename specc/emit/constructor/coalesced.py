@@ -49,7 +49,8 @@ def renamed(statements: Sequence[Statement], names: Mapping[str, str]) -> list[S
             case For():
                 iterable = _put(statement.iterable, names)
                 body = renamed(statement.body, names)
-                found.append(For(_unread(statement.target, body), iterable, body))
+                if body:
+                    found.append(For(_unread(statement.target, body), iterable, body))
             case If():
                 condition = _put(statement.condition, names)
                 chosen = _chosen(statement, condition, names)

@@ -25,6 +25,14 @@ def known_by(module: ir.Module, found: Known) -> dict[str, Size]:
     return found[id(module)]
 
 
+def known_on(condition: ir.Static, taken: bool) -> dict[str, Size]:
+    """What some of the symbols are on one side of a branch."""
+    known: dict[str, Size] = {}
+    for left, right in _equal(condition, taken):
+        _equate(left, right, known)
+    return known
+
+
 def _collect(nodes: Iterable[ir.Node], known: dict[str, Size], found: Known) -> None:
     for node in nodes:
         match node:

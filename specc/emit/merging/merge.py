@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from specc import ir
+from specc.emit.merging.branch_sides import known_on
 from specc.emit.merging.common_forms import Different, Standpoint, agree
 from specc.emit.merging.views import (
     Pair,
@@ -407,9 +408,24 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
     alias(pairs, [branch.results for _, branch in branches])
     takers = frozenset(view.at.variant for view, branch in branches if branch.taken)
     return Choice(
-        condition, yes[0], no[0], tuple(before), yes[1], no[1], node, takers, in_round,
-        threads=symbols, sizes_yes=left[True], sizes_no=left[False],
+        condition, yes[0], no[0], tuple(before), yes[1], no[1], node, takers, _alike(branches),
+        in_round, threads=symbols, sizes_yes=left[True], sizes_no=left[False],
     )  # fmt: skip
+
+
+def _alike(branches: Sequence[tuple[View, ir.Branch]]) -> frozenset[int]:
+    """The variants whose words for the shapes that a branch leaves are right for all, by what its
+    condition says on the side of each alone."""
+    shapes = [
+        (tuple(value.type.shape for value in branch.after),
+         Standpoint(view.at.variant, known_on(branch.condition, branch.taken)))
+        for view, branch in branches
+    ]  # fmt: skip
+    try:
+        said = agree(shapes)
+    except Different:
+        return frozenset()
+    return frozenset(at.variant for shape, at in shapes if shape == said)
 
 
 def _passing(

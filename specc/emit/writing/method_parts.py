@@ -119,7 +119,8 @@ class Round:
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """A branch. A side is None where no reading took it: ``yes`` and ``no`` are then not both.
-    Where they are both, ``takers`` are the variants of the class that took ``yes``.
+    Where they are both, ``takers`` are the variants of the class that took ``yes``, and ``alike``
+    those that say the shapes of the results in words which are right for either side.
 
     In the round of a loop (``in_round``) ``forward`` asks the condition again; where ``passes``, it
     does not: one side calls a layer and the other is an identity."""
@@ -132,6 +133,7 @@ class Choice:
     after_no: tuple[ir.Value, ...]
     branch: ir.Branch
     takers: frozenset[int] = frozenset()
+    alike: frozenset[int] = frozenset()
     in_round: bool = False
     passes: bool = False
     # The symbols of sizes that the sides leave, and what they are after each side.
