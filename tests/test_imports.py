@@ -39,13 +39,14 @@ TORCH_FREE = sorted(
         *(
             f"specc.harness.{name}"
             for name in (
-                "cases.build_sizes cases.demands cases.golden_folder cases.matrix cases.input_roles"
-                " cases.subject cases.verdict goldens.golden_formats goldens.atomic_folder"
-                " judging.isolated running.observed_lines running.process"
+                "cases.build_sizes cases.cell_result cases.demands cases.golden_folder"
+                " cases.matrix cases.input_roles cases.subject cases.verdict goldens.golden_formats"
+                " goldens.atomic_folder judging.isolated running.observed_lines running.process"
             ).split()
         ),
         "specc.measure",
         "specc.measure.attribute",
+        "specc.measure.costs",
         "specc.measure.lines",
     ]
 )

@@ -1,6 +1,7 @@
-"""The whole catalogue against the installed torch: how much is covered, and what has drifted.
+"""The whole catalogue against the installed torch: what has drifted.
 
-Non-goals: the comparison of one row (``signature_drift``), printing.
+Non-goals: the comparison of one row (``signature_drift``), printing, and how much is covered, which
+``tests/catalogue_page.py`` counts.
 """
 
 from __future__ import annotations
@@ -27,24 +28,6 @@ EXCLUDED: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
-# Rows of a kind that another count may cover.
-_AS_WELL: Final = {"function": TENSORS, "layer": "loss"}
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """One kind counted: ``covered`` and ``excluded`` are those of torch's exports, sorted;
-    ``unknown`` are exports that are neither. ``beside`` is how many rows of the kind are none of
-    these exports: tensor functions of ``torch`` itself, and what newer torches have."""
-
-    kind: str
-    exported: tuple[str, ...]
-    covered: tuple[str, ...]
-    excluded: tuple[str, ...]
-    unknown: tuple[str, ...]
-    beside: int
-
-
 @dataclass(frozen=True, slots=True)
 class Drift:
     """How the installed torch differs from the catalogue; pairs of a kind and a name."""
@@ -68,31 +51,16 @@ def is_later(row: Row) -> bool:
 
 
 def counted() -> tuple[str, ...]:
-    """What is counted, in the order of the page: every kind, and torch's tensor functions apart."""
+    """What is compared, in order: every kind, and torch's tensor functions apart."""
     kinds = list(KINDS)
     if "function" in kinds:
         kinds.insert(kinds.index("function") + 1, TENSORS)
     return tuple(kinds)
 
 
-def coverage(kind: str) -> Coverage:
-    """How the exports of ``kind``, one of ``counted``, are accounted for."""
-    found = exported(kind)
-    covered = found & covered_names(kind)
-    excluded = (found & EXCLUDED.get(kind, {}).keys()) - covered
-    unknown = found - covered - excluded
-    beside = 0
-    if kind != TENSORS:
-        known = found | exported(_AS_WELL.get(kind, kind))
-        beside = sum(not (_names(kind, row) & known) for row in KINDS[kind].values())
-    return Coverage(
-        kind,
-        tuple(sorted(found)),
-        tuple(sorted(covered)),
-        tuple(sorted(excluded)),
-        tuple(sorted(unknown)),
-        beside,
-    )
+def unknown(kind: str) -> frozenset[str]:
+    """The exports of ``kind``, one of ``counted``, that are neither covered nor left out."""
+    return exported(kind) - covered_names(kind) - EXCLUDED.get(kind, {}).keys()
 
 
 def covered_names(kind: str) -> frozenset[str]:
@@ -103,10 +71,10 @@ def covered_names(kind: str) -> frozenset[str]:
     if kind not in ("function", TENSORS):
         return frozenset(KINDS[kind])
     rows = (*KINDS["function"].values(), *KINDS["loss"].values())
-    return frozenset(name for row in rows for name in _names("function", row))
+    return frozenset(name for row in rows for name in names("function", row))
 
 
-def _names(kind: str, row: Row) -> frozenset[str]:
+def names(kind: str, row: Row) -> frozenset[str]:
     """What torch calls it: the name of a class; of a function also what the source calls."""
     return frozenset({row.name, row.torch.rpartition(".")[2]} if kind == "function" else {row.name})
 
@@ -117,7 +85,7 @@ def drift() -> Drift:
 
     found = Drift(torch.__version__)
     for kind in counted():
-        found.new.extend((kind, name) for name in coverage(kind).unknown)
+        found.new.extend((kind, name) for name in sorted(unknown(kind)))
     for kind, rows in KINDS.items():
         for row in rows.values():
             if is_later(row):

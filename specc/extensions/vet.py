@@ -118,13 +118,13 @@ def _source_fault(row: Row) -> str | None:
         return f"the emitted source has a `{head}` of its own"
     if not row.helper:
         return None
-    names = defined(row.helper)
+    names = defined(row.source)
     if row.torch not in names:
         return f"its `helper` does not define {row.torch}"
     taken = sorted(set(names) & (EMITTED_GLOBALS | _LOCALS))
     if taken:
         return f"its `helper` defines {taken[0]}, and the emitted source has one of its own"
-    unknown = _undefined(row.helper, names)
+    unknown = _undefined(row.source, names)
     if unknown:
         return f"its `helper` uses {', '.join(unknown)}, which an emitted file does not have"
     return None

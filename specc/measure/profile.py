@@ -25,6 +25,7 @@ from specc.harness.cases import subject
 from specc.harness.cases.matrix import Case
 from specc.ir import Program
 from specc.measure.attribute import MODEL, REST, STEP, Attribution, Event, Tally, attribute
+from specc.measure.costs import KernelCost, LineCost, Profile
 from specc.measure.exported import announcing
 from specc.measure.lines import (
     instrument,
@@ -33,7 +34,6 @@ from specc.measure.lines import (
     update_marks,
 )
 from specc.measure.step import Prepared, Runnable, Wrap, choose_case, failures, prepare
-from specc.report.results.profile import KernelCost, LineCost, Profile
 from specc.targets import TARGETS
 
 _SUFFIXES = (".pt.trace.json", ".pt.trace.json.gz")

@@ -52,7 +52,7 @@ def catalog(
     from specc.report.terminal.style import show, terminal_width
     from specc.suggestions import did_you_mean
 
-    every = (*KINDS, library_listing.KIND)
+    every = (*KINDS, std.KIND)
     if kind is not None and not any(kind in (each, plural(each)) for each in every):
         raise CallError(
             "E0712", f"there is no kind {kind!r}", help=f"the kinds are {', '.join(every)}"
@@ -63,9 +63,7 @@ def catalog(
     project = catalogue_at(Path.cwd())
     tables = {each: project.tables.get(each, table) for each, table in KINDS.items()}
     kinds = {each: tables[each] for each in KINDS if kind in (None, each, plural(each))}
-    blocks = (
-        std.BLOCKS if kind in (None, library_listing.KIND, plural(library_listing.KIND)) else {}
-    )
+    blocks = std.BLOCKS if kind in (None, std.KIND, plural(std.KIND)) else {}
     if name is None:
         if json:
             sys.stdout.write(

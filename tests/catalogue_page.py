@@ -1,23 +1,33 @@
 """``docs/catalogue.md``: the count of what torch exports and rows cover, then every row.
 
-``python -m specc.drift`` prints it; a test holds the page to it. Non-goals: shapes and arguments at
-length, which ``specc catalog NAME`` has.
+``python tests/catalogue_page.py`` prints it, counted against the installed torch; a test holds the
+page to it. For maintainers, and so no part of the wheel. Non-goals: shapes and arguments at length,
+which ``specc catalog NAME`` has.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
+
+import torch
 
 from specc.catalog import row_notation, std
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import FunctionRow, LayerRow, Row
-from specc.drift.coverage import EXCLUDED, Coverage, counted, coverage
+from specc.drift.coverage import EXCLUDED, counted, covered_names, names, unknown
+from specc.drift.exports import TENSORS, exported
+
+# Rows of a kind that another count may cover.
+_AS_WELL: Final = {"function": TENSORS, "layer": "loss"}
 
 _HEAD = (
     "Everything that a spec may name, by torch's names; `specc catalog NAME` explains one with its "
-    "arguments, its shapes and an\nexample. This page is generated (`python -m specc.drift > "
-    "docs/catalogue.md`), and a test holds it to the catalogue."
+    "arguments, its shapes and an\nexample. This page is generated (`python tests/catalogue_page.py"
+    " > docs/catalogue.md`), and a test holds it to the catalogue."
 )
 _COUNT = (
     "Counted against torch {torch}: what is covered and what is excluded is together what torch "
@@ -28,10 +38,43 @@ _COUNT = (
 )
 
 
-def page(torch: str) -> str:
-    """The whole page; ``torch`` is the version that was counted against."""
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One kind counted: ``covered`` and ``excluded`` are those of torch's exports, sorted;
+    ``unknown`` are exports that are neither. ``beside`` is how many rows of the kind are none of
+    these exports: tensor functions of ``torch`` itself, and what newer torches have."""
+
+    kind: str
+    exported: tuple[str, ...]
+    covered: tuple[str, ...]
+    excluded: tuple[str, ...]
+    unknown: tuple[str, ...]
+    beside: int
+
+
+def coverage(kind: str) -> Coverage:
+    """How the exports of ``kind``, one of ``counted``, are accounted for."""
+    found = exported(kind)
+    covered = found & covered_names(kind)
+    excluded = (found & EXCLUDED.get(kind, {}).keys()) - covered
+    beside = 0
+    if kind != TENSORS:
+        known = found | exported(_AS_WELL.get(kind, kind))
+        beside = sum(not (names(kind, row) & known) for row in KINDS[kind].values())
+    return Coverage(
+        kind,
+        tuple(sorted(found)),
+        tuple(sorted(covered)),
+        tuple(sorted(excluded)),
+        tuple(sorted(unknown(kind))),
+        beside,
+    )
+
+
+def page(version: str) -> str:
+    """The whole page; ``version`` is that of the torch counted against."""
     lines = ["# The catalogue", "", _HEAD, "", "## How much of torch is covered", ""]
-    lines += [_COUNT.format(torch=torch), "", *counts(), ""]
+    lines += [_COUNT.format(torch=version), "", *counts(), ""]
     lines += ["### Excluded, and why", "", *_exclusions(), ""]
     for kind in KINDS:
         lines += [*_kind(kind), ""]
@@ -63,8 +106,8 @@ def _exclusions() -> Iterator[str]:
         table: Mapping[str, str] = EXCLUDED.get(kind, {})
         for name in (name for name in table if name in found.excluded):
             reasons.setdefault(table[name], []).append(f"`{name}`")
-        for reason, names in reasons.items():
-            yield f"| {kind} | {', '.join(names)} | {_cell(reason)} |"
+        for reason, excluded in reasons.items():
+            yield f"| {kind} | {', '.join(excluded)} | {_cell(reason)} |"
 
 
 def _kind(kind: str) -> Iterator[str]:
@@ -98,3 +141,7 @@ def _family(row: Row) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(".".join(torch.__version__.split(".")[:2])))
