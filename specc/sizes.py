@@ -10,7 +10,7 @@ the caller to state as a condition."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import gcd
@@ -137,22 +137,42 @@ def is_known(param: str) -> str:
     return f"{param}[]"
 
 
+def entries_of(size: Size) -> Iterator[Entry]:
+    """The numbers of tuples among the atoms of ``size``, however deep."""
+    for monomial, _ in size.terms if isinstance(size, Poly) else ():
+        for atom in monomial:
+            if isinstance(atom, Entry):
+                yield atom
+            elif not isinstance(atom, str):
+                for inner in _inside(atom):
+                    yield from entries_of(inner)
+
+
 def opened(size: Size) -> Size:
     """``size`` with a symbol in place of each number that a tuple says."""
     if isinstance(size, int):
         return size
-    found = {atom: symbol(str(atom)) for monomial, _ in size.terms for atom in monomial
-             if isinstance(atom, Entry)}  # fmt: skip
-    if not found:
+    if not any(True for _ in entries_of(size)):
         return size
     total: Size = 0
     for monomial, factor in size.terms:
         product: Size = factor
         for atom in monomial:
-            kept = Poly({(atom,): 1})
-            product = product * (found.get(atom, kept) if isinstance(atom, Entry) else kept)
+            product = product * _opened(atom)
         total = total + product
     return total
+
+
+def _opened(atom: Atom) -> Size:
+    match atom:
+        case str() | Entry():
+            return symbol(str(atom))
+        case Power():
+            return power(atom.base, opened(atom.exponent))
+        case Extreme():
+            return extreme(atom.kind, [opened(size) for size in atom.sizes])
+        case Quotient():
+            return floor_divide(opened(atom.numerator), opened(atom.denominator))
 
 
 class Poly:

@@ -129,16 +129,23 @@ def _has_branch(nodes: Sequence[ir.Node]) -> bool:
 def open_lists(module: ir.Module) -> Iterator[tuple[str, int]]:
     """The paths of the lists whose length params decide, in blocks too, with the length that they
     have."""
-    yield from _open_in(module.nodes, "")
+    yield from _open_in(_said(module), "")
     for path, layer in module.all_blocks:
         if layer.module is not None:
-            yield from _open_in(layer.module.nodes, f"{path}.")
+            yield from _open_in(_said(layer.module), f"{path}.")
+
+
+def _said(module: ir.Module) -> Sequence[ir.Node]:
+    """The nodes in words that say what of a tuple a loop goes through."""
+    again = module.threaded()
+    return (module if again is None else again).nodes
 
 
 def _open_in(nodes: Sequence[ir.Node], prefix: str) -> Iterator[tuple[str, int]]:
     for node in nodes:
         if isinstance(node, ir.Loop):
-            if any(isinstance(bound, Poly) for bound in node.bounds or ()):
+            counted = any(isinstance(bound, Poly) for bound in node.bounds or ())
+            if counted or isinstance(node.items, ir.TupleParam):
                 yield from ((f"{prefix}{path}", count) for path, count in _lists(node))
             for iteration in node.iterations:
                 yield from _open_in(iteration.nodes, prefix)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from specc import ir
 from specc.catalog.rows import Call, RuleError
 from specc.semantics.naming.graph import Graph
-from specc.sizes import Poly, Size, evaluate, symbols
+from specc.sizes import Entry, Poly, Size, entries_of, evaluate, opened, symbols
 
 # What open sizes are for a while, to compare two answers: none divides another.
 _DRAWS = ((97, 89, 83, 79), (211, 223, 227, 229))
@@ -26,6 +26,11 @@ def fix_forgotten(
 ) -> None:  # fmt: skip
     """Notes the params that ``rule`` put into ``found``, its answer to ``call``, as numbers.
     ``told`` are arguments that the shapes tell, and no param."""
+    entries = {str(entry): entry for value in call.args.values() for entry in _entries(value)}
+    if entries:
+        known = {name: evaluate(_sized(entry), call.params) for name, entry in entries.items()}
+        args = {name: _opened(value) for name, value in call.args.items()}
+        call = replace(call, args=args, params={**call.params, **known})
     for name, value in call.args.items():
         if name in told:
             continue
@@ -33,9 +38,45 @@ def fix_forgotten(
             if isinstance(value.value, bool) and _answers(call, rule, found, name, not value.value):
                 graph.fix(value)
         elif isinstance(value, Poly | tuple):
+            if isinstance(value, ir.TupleParam) and _counts(call, rule, found, name):
+                graph.fix(_sized(value.entry))
             for symbol in sorted(_symbols(value)):
                 if _forgets(graph, call, rule, found, symbol):
-                    graph.fix(Poly({(symbol,): 1}))
+                    entry = entries.get(symbol)
+                    graph.fix(Poly({(symbol,): 1}) if entry is None else _sized(entry))
+
+
+def _counts(
+    call: Call, rule: Callable[[Call], ir.ResultType], found: ir.ResultType, name: str
+) -> bool:
+    """Whether ``rule`` answers otherwise where the tuple ``name`` has an item more, or less."""
+    held = call.args[name]
+    assert isinstance(held, ir.TupleParam)
+    return any(
+        _answers(call, rule, found, name, other) for other in (held[:-1], (*held, *held[-1:]))
+    )
+
+
+def _entries(value: ir.Static) -> Iterator[Entry]:
+    """What of the tuples of params an argument speaks of."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _entries(item)
+    elif isinstance(value, Poly):
+        yield from entries_of(value)
+
+
+def _opened(value: ir.Static) -> ir.Static:
+    """An argument with symbols in place of those."""
+    if isinstance(value, ir.TupleParam):
+        return ir.TupleParam(map(_opened, value), value.entry)
+    if isinstance(value, tuple):
+        return tuple(map(_opened, value))
+    return opened(value) if isinstance(value, Poly) else value
+
+
+def _sized(entry: Entry) -> Poly:
+    return Poly({(entry,): 1})
 
 
 def _symbols(value: ir.Static) -> set[str]:
@@ -45,7 +86,11 @@ def _symbols(value: ir.Static) -> set[str]:
 
 
 def _answers(
-    call: Call, rule: Callable[[Call], ir.ResultType], found: ir.ResultType, name: str, other: bool
+    call: Call,
+    rule: Callable[[Call], ir.ResultType],
+    found: ir.ResultType,
+    name: str,
+    other: ir.Static,
 ) -> bool:
     """Whether ``rule`` answers with other sizes where the argument ``name`` is ``other``."""
     try:
@@ -59,7 +104,7 @@ def _forgets(
     graph: Graph, call: Call, rule: Callable[[Call], ir.ResultType], found: ir.ResultType,
     symbol: str,
 ) -> bool:  # fmt: skip
-    known = graph.params.get(symbol)
+    known = call.params.get(symbol)
     if not isinstance(known, int) or symbol in graph.variables:
         return False
     for other in (known + 1, known - 1):
@@ -83,7 +128,7 @@ def _undecided(call: Call, args: Mapping[str, ir.Static], params: Mapping[str, S
 def _sizes(found: ir.ResultType) -> list[tuple[Size, ...]]:
     if isinstance(found, tuple):
         return [shape for item in found for shape in _sizes(item)]
-    return [found.shape]
+    return [tuple(map(opened, found.shape))]
 
 
 def _same(
