@@ -247,8 +247,8 @@ def _find_flags(made: EmittedClass) -> None:
             made.optional.add(own[0])
             continue
         condition = choice.condition
-        plain = isinstance(condition, ir.Scalar) and condition.form[0] == "param"
-        wanted = str(condition.form[1]) if plain and isinstance(condition, ir.Scalar) else "case"
+        form = condition.form if isinstance(condition, ir.Scalar) else None
+        wanted = form.name if isinstance(form, ir.ParamForm) else "case"
         made.flags[id(choice)] = distinct(wanted, paths | set(made.flags.values()))
 
 
