@@ -15,10 +15,10 @@ from typing import Final
 
 import torch
 
-from specc.catalog import std, words
+from specc.catalog import row_notation, std
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import FunctionRow, LayerRow, Row
-from specc.drift.compare import EXCLUDED, counted, covered_names, names, unknown
+from specc.drift.coverage import EXCLUDED, counted, covered_names, names, unknown
 from specc.drift.exports import TENSORS, exported
 
 # Rows of a kind that another count may cover.
@@ -89,7 +89,7 @@ def counts() -> Iterator[str]:
     for kind in counted():
         found = coverage(kind)
         cells = [len(found.covered), len(found.excluded), len(found.exported), found.beside]
-        yield f"| {words.plural(kind)} | {' | '.join(map(_number, cells))} |"
+        yield f"| {row_notation.plural(kind)} | {' | '.join(map(_number, cells))} |"
 
 
 def _number(count: int) -> str:
@@ -112,16 +112,16 @@ def _exclusions() -> Iterator[str]:
 
 def _kind(kind: str) -> Iterator[str]:
     rows = KINDS[kind]
-    yield f"## {words.plural(kind).capitalize()}"
+    yield f"## {row_notation.plural(kind).capitalize()}"
     for family, members in groupby(sorted(rows.values(), key=_family), key=_family):
         if family and family != kind:
-            yield f"\n### {words.plural(kind).capitalize()}: {family}"
+            yield f"\n### {row_notation.plural(kind).capitalize()}: {family}"
         yield "\n| | called | is |"
         yield "| --- | --- | --- |"
         for row in members:
-            address = words.page(kind, row)
+            address = row_notation.page(kind, row)
             name = f"[`{row.name}`]({address})" if address else f"`{row.name}`"
-            call = _cell(words.signature(row))
+            call = _cell(row_notation.signature(row))
             since = "" if row.since in ("", "2.0") else f" *(torch {row.since})*"
             yield f"| {name} | `{call}` | {_cell(row.summary)}{since} |"
 

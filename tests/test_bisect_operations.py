@@ -13,7 +13,7 @@ import torch
 from specc import front
 from specc.bisect import operations, replay, results
 from specc.bisect.operations import Found, Trace, first_difference
-from specc.bisect.results import Seen, TracedOperation
+from specc.bisect.results import TensorRecord, TracedOperation
 from specc.bisect.trace import Tracer, _marks
 from specc.emit import emit
 from specc.errors import CallError
@@ -48,13 +48,13 @@ test {
 # ── what a runner wrote is data ──────────────────────────────────────────────────────────────────
 
 
-def seen(start: int, count: int = 2, *, writer: int = -1, floor: float = 1e-7) -> Seen:
-    return Seen(shape=[count], dtype="float32", start=start, count=count, writer=writer,
+def seen(start: int, count: int = 2, *, writer: int = -1, floor: float = 1e-7) -> TensorRecord:
+    return TensorRecord(shape=[count], dtype="float32", start=start, count=count, writer=writer,
                 floor=[floor, 2 * floor])  # fmt: skip
 
 
 def operation(
-    name: str, inputs: list[Seen], outputs: list[Seen], layer: str = "a"
+    name: str, inputs: list[TensorRecord], outputs: list[TensorRecord], layer: str = "a"
 ) -> TracedOperation:
     return TracedOperation(name=f"aten.{name}.default", step=0, phase="forward", layer=layer,
                      mark="net.spec:5", settings={}, inputs=inputs, outputs=outputs)  # fmt: skip
@@ -90,7 +90,7 @@ def test_results_that_are_none_are_refused(tmp_path: Path) -> None:
 
 def test_an_operation_is_looked_up_among_torchs_own(tmp_path: Path) -> None:
     for name in ("aten.no_such.default", "os.system.default", "aten.add.__class__.x", "aten.add"):
-        kept = results.Kept(name=name, positional=[], keywords={}, strides=[])
+        kept = results.OperationInputs(name=name, positional=[], keywords={}, strides=[])
         results.write(kept, tmp_path / results.ARGUMENTS)
         results.write_tensors({}, tmp_path / results.TENSORS)
         with pytest.raises(CallError, match="no such operation"):

@@ -32,7 +32,7 @@ TORCH_FREE = sorted(
     [
         *modules_of("errors", "codes", "sizes", "ir", "syntax", "catalog", "semantics", "front"),
         *modules_of("extensions"),
-        *modules_of("emit", "inspect", "report", "choice", "api", "cli", "pytest_plugin"),
+        *modules_of("emit", "inspect", "report", "run_choice", "api", "cli", "pytest_plugin"),
         "specc",
         "specc.targets",
         "specc.harness",
@@ -40,8 +40,8 @@ TORCH_FREE = sorted(
             f"specc.harness.{name}"
             for name in (
                 "cases.build_sizes cases.cell_result cases.demands cases.golden_folder"
-                " cases.matrix cases.roles cases.subject cases.verdict goldens.golden_formats"
-                " goldens.storage judging.isolated running.observed_lines running.process"
+                " cases.matrix cases.input_roles cases.subject cases.verdict goldens.golden_formats"
+                " goldens.atomic_folder judging.isolated running.observed_lines running.process"
             ).split()
         ),
         "specc.measure",

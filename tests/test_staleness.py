@@ -8,8 +8,8 @@ from conftest import ROOT
 from specc import front
 from specc.harness.cases import matrix
 from specc.harness.cases.golden_folder import golden_folder
-from specc.harness.goldens import golden, staleness, stored
-from specc.harness.goldens import said as in_words
+from specc.harness.goldens import golden, golden_reader, staleness
+from specc.harness.goldens import spec_summary as in_words
 from specc.harness.goldens.golden_schema import TensorRow
 
 SPEC = """spec 1
@@ -136,7 +136,7 @@ def test_the_zoos_own_goldens_differ_in_nothing_that_has_a_name() -> None:
             folder = golden_folder(program, case, ROOT)
             if not folder.is_dir():
                 continue
-            header = stored.header(folder, "")
+            header = golden_reader.header(folder, "")
             if header.spec != golden.fingerprint(program):
                 continue  # stale, to be blessed
             params = golden._params(program)

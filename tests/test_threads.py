@@ -94,6 +94,43 @@ LOOPS: dict[str, tuple[str, str, list[str], dict[str, list[object]]]] = {
          "    x = x -> up: Conv2d(width * 2 ** (depth - 1 - i), 3, padding=1) -> ReLU", "  }",
          MEAN],
         {"depth": [1, 3], "width": [3]}),
+    "a block whose loop doubles": (
+        "block Twice {\n  input x: float[N, D]\n  output x -> fc: Linear(2 * D) -> ReLU\n}\n"
+        "block Tower(depth: int) {\n  input x: float[N, D]\n"
+        "  output x -> body: repeat(depth) Twice -> norm: LayerNorm\n}\n",
+        "width: int = 4, depth: int = 2",
+        [ROWS, "  x = x -> stem: Linear(width) -> first: Tower(depth) -> second: Tower(1)", HEAD],
+        {"depth": [0, 1, 3], "width": [3]}),
+    "a block of a tuple": (
+        "block Mlp(sizes: tuple) {\n  input x: float[N, D]\n  for k in range(len(sizes)) {\n"
+        "    x = x -> fc: Linear(sizes[k])\n    if k < len(sizes) - 1 { x = x -> act: ReLU }\n"
+        "  }\n  output x\n}\n", "left: tuple = (8, 4), right: tuple = (6,)",
+        [ROWS, "  a = x -> left: Mlp(left)", "  b = x -> right: Mlp(right)",
+         "  y = cat([a, b], dim=-1) -> head: Linear(3)", "  output y"],
+        {"left": [(2,), (5, 5, 3)], "right": [(6, 2), (4,)]}),
+    "a block that another side makes larger": (
+        "block Stage(depth: int, merge: bool) {\n  input x: float[N, D]\n"
+        "  x = x -> body: repeat(depth) Linear(D)\n"
+        "  if merge { x = x -> merged: Linear(2 * D) }\n  output x\n}\n",
+        "depths: tuple = (1, 2)",
+        [ROWS, "  layers: for k in range(len(depths)) {",
+         "    x = x -> Stage(depths[k], merge=k < len(depths) - 1)", "  }", HEAD],
+        {"depths": [(2,), (1, 1, 2), (2, 2)]}),
+    "some rounds of a labelled loop have more": (
+        "", "growth: int = 4, depth: int = 3, width: int = 8",
+        [ROWS, "  h = x -> proj: Linear(width)", "  layers: for i in range(depth) {",
+         "    y = h -> norm: LayerNorm -> fc: Linear(growth) -> GELU",
+         "    h = cat([h, y], dim=-1)",
+         "    if i % 2 == 1 { h = h -> squeeze: Linear(width) }", "  }",
+         "  y = h -> head: Linear(3)", "  output y"],
+        {"depth": [1, 2, 4], "growth": [3], "width": [5]}),
+    "what all the tuple holds": (
+        "", "widths: tuple = (8, 6)",
+        [ROWS, "  a = x -> fc: Linear(max(widths))", "  b = x -> wide: Linear(sum(widths))",
+         "  parts = cat([a, b], dim=-1)",
+         "  for width in widths[1:] { parts = parts -> more: Linear(width) }",
+         "  y = parts -> head: Linear(3)", "  output y"],
+        {"widths": [(8,), (3, 9, 2)]}),
 }  # fmt: skip
 WITH_PARAMS = [
     (name, {param: value})

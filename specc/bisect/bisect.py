@@ -15,18 +15,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from specc.bisect import operations, results
-from specc.bisect.alone import told_of
 from specc.bisect.environment import Environment, Lost
 from specc.bisect.operations import Found, Trace
+from specc.bisect.replay_verdict import told_of
 from specc.bisect.results import Reply, Request
 from specc.errors import CallError, GoldenError, SpeccError
 from specc.harness.cases.matrix import Case
 from specc.harness.cases.verdict import Finding
 from specc.harness.floors.floor_statistics import error_of
 from specc.harness.goldens import golden as goldens
-from specc.harness.goldens import stored
+from specc.harness.goldens import golden_reader
 from specc.harness.goldens.golden import Golden
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.harness.judging.compare import Comparison, compare
 from specc.harness.judging.error_pattern import pattern
 from specc.harness.running.observed_lines import is_setting, lines_of
@@ -348,10 +348,10 @@ class _Bisect:
         return told_of(*made)
 
 
-def _loaded(folder: Path) -> stored.Stored:
+def _loaded(folder: Path) -> golden_reader.Stored:
     """What a runner wrote in the form of a golden. Raises CallError (E0717)."""
     try:
-        return stored.load(folder, "specc bisect")
+        return golden_reader.load(folder, "specc bisect")
     except GoldenError as error:
         reason = error.message.rpartition("cannot be used: ")[2]
         raise results.unreadable(folder, reason) from None

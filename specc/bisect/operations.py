@@ -18,7 +18,7 @@ from typing import Literal
 from torch import Tensor
 
 from specc.bisect import results
-from specc.bisect.results import Seen, TracedOperation
+from specc.bisect.results import TensorRecord, TracedOperation
 from specc.harness.floors.floor_statistics import Floor, error_of, observable
 from specc.harness.running.recorder import Observation
 from specc.policy import EXACT_TOLERANCE, K
@@ -39,7 +39,7 @@ class Trace:
     numbers: Tensor
     cut: bool
 
-    def of(self, seen: Seen) -> Observation:
+    def of(self, seen: TensorRecord) -> Observation:
         """``seen`` as what errors are measured of."""
         values = self.numbers[seen.start : seen.start + seen.count]
         rms = float(values.square().mean().sqrt()) if seen.count else 0.0
@@ -146,7 +146,7 @@ def _difference(one: TracedOperation, other: TracedOperation, position: int, flo
     return f"{text}, but for {called}" if called else text
 
 
-def described(seen: Seen) -> str:
+def described(seen: TensorRecord) -> str:
     """``float32[8, 128]``."""
     return f"{seen.dtype}{list(seen.shape)}"
 
@@ -183,14 +183,16 @@ def _same(a: object, b: object) -> bool:
 # ── values ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _apart(good: Trace, ones: Sequence[Seen], bad: Trace, others: Sequence[Seen]) -> list[float]:
+def _apart(
+    good: Trace, ones: Sequence[TensorRecord], bad: Trace, others: Sequence[TensorRecord]
+) -> list[float]:
     """How far each tensor of the two is apart, in floors."""
     if len(ones) != len(others):
         return [math.inf]
     return [_floors(good, a, bad, b) for a, b in zip(ones, others, strict=True)]
 
 
-def _floors(good: Trace, one: Seen, bad: Trace, other: Seen) -> float:
+def _floors(good: Trace, one: TensorRecord, bad: Trace, other: TensorRecord) -> float:
     if (one.shape, one.dtype, one.count) != (other.shape, other.dtype, other.count):
         return math.inf
     if one.nonfinite != other.nonfinite:

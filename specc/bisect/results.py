@@ -1,8 +1,8 @@
 """What passes between ``specc bisect`` and its runners, as files: requests, replies, operations.
 
 What a runner wrote is read as untrusted data: bounded, validated, and nothing in it runs. Values
-travel in the form of a golden (``harness.goldens.stored`` reads them). Non-goals: making any of it
-(``runner``, ``trace``), comparing (``operations``).
+travel in the form of a golden (``harness.goldens.golden_reader`` reads them). Non-goals: making any
+of it (``runner``, ``trace``), comparing (``operations``).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Reply(_Strict):
     notes: Annotated[list[_Text], Field(max_length=100)] = []
 
 
-class Seen(_Strict):
+class TensorRecord(_Strict):
     """A tensor that went into an operation or came out of it. ``start`` and ``count`` are where its
     numbers stand (its elements, or its sketch); ``writer`` is the operation that wrote it last, -1
     for what was there before; ``floor`` is (rms, largest), where noise was measured."""
@@ -97,8 +97,8 @@ class TracedOperation(_Strict):
     layer: _Name
     mark: _Name
     settings: dict[_Name, JsonValue]
-    inputs: Annotated[list[Seen], Field(max_length=20_000)]
-    outputs: Annotated[list[Seen], Field(max_length=20_000)]
+    inputs: Annotated[list[TensorRecord], Field(max_length=20_000)]
+    outputs: Annotated[list[TensorRecord], Field(max_length=20_000)]
 
 
 class OperationTrace(_Strict):
@@ -108,7 +108,7 @@ class OperationTrace(_Strict):
     cut: bool
 
 
-class Kept(_Strict):
+class OperationInputs(_Strict):
     """An operation and what it was given: ``positional`` and ``keywords`` with each tensor as
     ``{"tensor": k}``, whose strides are ``strides[k]``."""
 

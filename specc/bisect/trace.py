@@ -2,8 +2,8 @@
 
 A dispatch mode sees forward, backward and optimizer; hooks tell the layer, the frames on the stack
 the line, and autograd's sequence numbers tell of a backward operation whose forward it undoes.
-Tensors are kept as their elements or their sketch. Non-goals: noise (``noise``), what differs
-(``operations``), running an operation again (``replay``).
+Tensors are kept as their elements or their sketch. Non-goals: noise (``operation_floors``), what
+differs (``operations``), running an operation again (``replay``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from specc.bisect.results import (
     MOST_NUMBERS,
     MOST_OPERATIONS,
     OperationTrace,
-    Seen,
+    TensorRecord,
     TracedOperation,
 )
 from specc.harness.numbers.redraw import redrawn
@@ -40,7 +40,7 @@ _Phase = Literal["forward", "backward", "optimizer"]
 
 
 @dataclass(slots=True)
-class Looked:
+class TensorSnapshot:
     """A tensor as it was: ``numbers`` are its elements or its sketch."""
 
     shape: tuple[int, ...]
@@ -60,8 +60,8 @@ class Traced:
     layer: str
     mark: str
     settings: dict[str, Any]
-    inputs: list[Looked] = field(default_factory=list)
-    outputs: list[Looked] = field(default_factory=list)
+    inputs: list[TensorSnapshot] = field(default_factory=list)
+    outputs: list[TensorSnapshot] = field(default_factory=list)
 
 
 class Tracer:
@@ -201,7 +201,7 @@ class Tracer:
             frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
         return ""
 
-    def _look(self, tensor: Tensor) -> Looked:
+    def _look(self, tensor: Tensor) -> TensorSnapshot:
         writer = self._writers.get(_memory(tensor), -1)
         value = tensor.detach()
         dtype = str(value.dtype)[6:]
@@ -213,7 +213,7 @@ class Tracer:
             value = torch.view_as_real(value.resolve_conj())
         numbers, nonfinite = represent(value)
         self._numbers += numbers.numel()
-        return Looked(tuple(tensor.shape), dtype, numbers, nonfinite, writer)
+        return TensorSnapshot(tuple(tensor.shape), dtype, numbers, nonfinite, writer)
 
 
 def written(operations: Sequence[Traced], floors: Sequence[list[float]]) -> list[TracedOperation]:
@@ -222,11 +222,11 @@ def written(operations: Sequence[Traced], floors: Sequence[list[float]]) -> list
     found: list[TracedOperation] = []
     start = number = 0
 
-    def seen(each: Looked) -> Seen:
+    def seen(each: TensorSnapshot) -> TensorRecord:
         nonlocal start, number
         count = each.numbers.numel()
         floor = floors[number] if floors else []
-        made = Seen(shape=list(each.shape), dtype=each.dtype, start=start, count=count,
+        made = TensorRecord(shape=list(each.shape), dtype=each.dtype, start=start, count=count,
                     nonfinite=each.nonfinite, writer=each.writer, floor=floor)  # fmt: skip
         start, number = start + count, number + 1
         return made

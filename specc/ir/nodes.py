@@ -102,6 +102,18 @@ class Layer:
 # ── what computes ────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A size that a loop hands from round to round, or that a branch leaves behind: ``symbol`` is
+    what it is called in the reading that the emitter writes (``Module.threaded``), the size of
+    ``dimension`` of the value at ``position`` of the loop's or branch's names; or of a block's
+    results, where the block keeps it."""
+
+    symbol: str
+    position: int
+    dimension: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerCall:
     """A layer or block (by its path in the module, ``conv1`` or ``blocks.0.attn``) applied to
@@ -113,6 +125,8 @@ class LayerCall:
     span: Span
     # What its forward takes by name: a mask, ``need_weights=False``.
     keywords: Arguments = ()
+    # The sizes of a block's results that the block keeps, by the symbols that stand for them here.
+    kept: tuple[Thread, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,17 +215,6 @@ class Derivative:
 
 
 # ── structure ────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """A size that a loop hands from round to round, or that a branch leaves behind: ``symbol`` is
-    what it is called in the reading that the emitter writes (``Module.threaded``), the size of
-    ``dimension`` of the value at ``position`` of the loop's or branch's names."""
-
-    symbol: str
-    position: int
-    dimension: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from specc.errors import CallError, SpeccError, TargetError, in_one_line
-from specc.extensions.modules import import_modules
+from specc.extensions.imported_modules import import_modules
 from specc.harness.cases import subject
 from specc.harness.cases.case import example_batch
 from specc.harness.cases.matrix import Case, cases
 from specc.harness.running.hooks import flat_tensors
 from specc.harness.running.standin import with_forward
-from specc.inspect import sizes as inspect_sizes
+from specc.inspect import shown_sizes as inspect_sizes
 from specc.ir import Program, Train
 from specc.targets import TARGETS, notes_of
 from specc.targets.live import module_class

@@ -45,7 +45,7 @@ def catalog(
     """
     from specc.catalog import std
     from specc.catalog.examples import KINDS
-    from specc.catalog.words import plural
+    from specc.catalog.row_notation import plural
     from specc.errors import CallError
     from specc.extensions import catalogue_at
     from specc.report.structure import catalogue, catalogue_json, library_listing
@@ -87,7 +87,7 @@ def catalog(
         sys.stdout.write(catalogue_json.text(found, library_listing.data(own)))
         return 0
     from specc.catalog.examples import explained
-    from specc.inspect.entry import entry
+    from specc.inspect.row_shapes import entry
 
     for position, (each, row) in enumerate(found):
         sys.stdout.write("\n" if position else "")
@@ -108,7 +108,7 @@ def _all(kinds: Mapping[str, Mapping[str, Row]]) -> list[tuple[str, Row]]:
 def _drift(json: bool) -> int:
     from dataclasses import asdict
 
-    from specc.drift.compare import drift as compare  # brings torch
+    from specc.drift.coverage import drift as compare  # brings torch
     from specc.report.structure import catalogue, catalogue_json
     from specc.report.terminal.style import show
 

@@ -6,7 +6,7 @@ written into a class (``modules``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
@@ -16,8 +16,10 @@ from specc.emit.merging.common_forms import Standpoint
 from specc.emit.merging.grouping import Grouping
 from specc.emit.merging.inherited import Inheritance
 from specc.emit.merging.param_names import distinct
+from specc.emit.merging.result_sizes import ResultSize, blocks_asked, result_size, symbols_said
 from specc.emit.writing.chosen_layers import is_hidden
 from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
+from specc.semantics.compile_time.free_names import MODULE_ATTRIBUTES
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +39,10 @@ class EmittedClass:
     whole: ir.Module | None = None
     flags: dict[int, str] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
+    # The params that must be what they are, because blocks inside give other sizes with others.
+    held: dict[str, ir.Static] = field(default_factory=dict)
+    # The sizes of its results that it keeps, by result and dimension, and what each is called.
+    kept: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property
     def module(self) -> ir.Module:
@@ -47,13 +53,24 @@ class EmittedClass:
         """The reading that is written."""
         return self.readings[0]
 
+    @property
+    def threaded(self) -> bool:
+        """Whether it is written from readings with symbols for sizes that rounds change."""
+        return self.written is not self.module
+
+    def kept_sizes(self) -> list[tuple[str, ResultSize]]:
+        """What each size that it keeps is called, and what it is."""
+        return [(name, result_size(self, *place)) for place, name in self.kept.items()]
+
     def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]:
         """The params and sizes that went into numbers, and each value that a reading had: of those,
         too, whose branches made no number of it."""
-        names = dict.fromkeys(name for reading in self.readings for name, _ in reading.fixed)
+        fixed = (name for reading in self.readings for name, _ in reading.fixed)
+        names = dict.fromkeys([*fixed, *self.held])
         found: dict[str, dict[str, ir.Static]] = {name: {} for name in names}
         for reading in self.readings:
             known = {
+                **self.held,
                 **dict(reading.fixed),
                 **reading.values,
                 **{param.name: param.value for param in reading.params},
@@ -86,7 +103,7 @@ class EmittedClass:
             layer.name.partition(".")[0] for variant in self.variants for layer in variant.layers
         }
         states = {state.name for variant in self.variants for state in variant.states}
-        return layers | states | set(self.flags.values())
+        return layers | states | set(self.flags.values()) | set(self.kept.values())
 
     def results(self) -> list[ir.Value]:
         """What ``forward`` returns."""
@@ -108,7 +125,7 @@ class Classes:
 
     def inherited(self, made: EmittedClass) -> list[ir.Scalar]:
         """What must hold of a class's arguments for the blocks inside to give what they gave."""
-        return self._inheritance.of(made.variants)
+        return [] if made.threaded else self._inheritance.of(made.variants)
 
     def of(self, module: ir.Module) -> EmittedClass:
         return self.by_module[id(module)]
@@ -117,6 +134,19 @@ class Classes:
         """The sizes that the class of a block's layer takes."""
         assert layer.module is not None
         return self.of(layer.module).dimensions
+
+    def keeping(
+        self, parts: Sequence[Part]
+    ) -> Callable[[ir.Layer], Sequence[tuple[ir.Thread, str]]]:
+        """What the layers of ``parts`` that are blocks keep: the symbols that stand for it, and the
+        names of the attributes."""
+        found: dict[str, list[tuple[ir.Thread, str]]] = {}
+        for layer, thread in blocks_asked(parts):
+            assert layer.module is not None
+            name = self.of(layer.module).kept.get((thread.position, thread.dimension))
+            if name is not None:
+                found.setdefault(layer.name, []).append((thread, name))
+        return lambda layer: found.get(layer.name, ())
 
     def form(self, layer: ir.Layer) -> ClassForm:
         """How the class of a block's layer is called."""
@@ -198,7 +228,7 @@ def _classes_of(name: str, modules: Sequence[ir.Module], grouping: Grouping) -> 
     return [
         EmittedClass(
             name, group.variants, group.parts, group.canonical,
-            grouping.standpoints(group.variants), group.readings,
+            grouping.standpoints(group.variants), group.readings, held=group.held,
         )
         for group in grouping.groups(modules)
     ]  # fmt: skip
@@ -214,12 +244,31 @@ def _find_dimensions(classes: Classes) -> None:
     while changed:
         changed = False
         for made in classes.listed:
-            needed = asked(made.parts, classes.sizes_of)
+            results = [name for _, size in made.kept_sizes() for name in symbols_said(size)]
+            needed = asked(made.parts, classes.sizes_of, results)
             needed.update(name for name, _ in made.fixed())
+            changed |= _ask_of_blocks(made, needed, classes)
             wanted = tuple(name for name in made.module.dimensions if name in needed)
             if made.module.kind == "block" and wanted != made.dimensions:
                 made.dimensions = wanted
                 changed = True
+
+
+def _ask_of_blocks(made: EmittedClass, needed: set[str], classes: Classes) -> bool:
+    """Lets the blocks inside keep those sizes of their results that are ``needed``; whether they
+    did not before."""
+    more = False
+    for layer, thread in blocks_asked(made.parts):
+        assert layer.module is not None
+        inner, place = classes.of(layer.module), (thread.position, thread.dimension)
+        if thread.symbol in needed and place not in inner.kept:
+            rank = len(inner.written.outputs[thread.position].value.type.shape)
+            images = thread.dimension == 1 and rank > 2
+            last = "out_features" if thread.dimension == rank - 1 else "out_size"
+            taken = inner.attributes() | MODULE_ATTRIBUTES
+            inner.kept[place] = distinct("out_channels" if images else last, taken)
+            more = True
+    return more
 
 
 # ── which side was taken ─────────────────────────────────────────────────────────────────────────

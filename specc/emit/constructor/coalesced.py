@@ -16,6 +16,8 @@ from specc.emit.writing.statements import Assign, Augment, Evaluate, For, If, St
 
 # What each variable of the outcome holds: the values of these variables.
 State: TypeAlias = Mapping[str, frozenset[str]]
+# What is written in place of each: another name, or an expression.
+Names: TypeAlias = Mapping[str, str | ast.expr]
 
 
 def coalesced(statements: Sequence[Statement], variables: Iterable[str]) -> dict[str, str]:
@@ -31,8 +33,9 @@ def coalesced(statements: Sequence[Statement], variables: Iterable[str]) -> dict
     return shared
 
 
-def renamed(statements: Sequence[Statement], names: Mapping[str, str]) -> list[Statement]:
-    """``statements`` with other names for variables, and without what sets one to itself."""
+def renamed(statements: Sequence[Statement], names: Names) -> list[Statement]:
+    """``statements`` with other names for variables, or something else in their place, and without
+    what sets one to itself."""
     found: list[Statement] = []
     for statement in statements:
         match statement:
@@ -71,7 +74,7 @@ def renamed(statements: Sequence[Statement], names: Mapping[str, str]) -> list[S
     return found
 
 
-def _chosen(statement: If, condition: ast.expr, names: Mapping[str, str]) -> Assign | None:
+def _chosen(statement: If, condition: ast.expr, names: Names) -> Assign | None:
     """``features = a if condition else b`` where that is all that the sides do."""
     match statement:
         case If(body=[Assign() as yes], otherwise=[Assign() as no]):
@@ -158,12 +161,22 @@ def _copies(
                 continue
 
 
-def _put(expression: ast.expr, names: Mapping[str, str]) -> ast.expr:
-    found = copy.deepcopy(expression)
-    for node in ast.walk(found):
-        if isinstance(node, ast.Name):
-            node.id = names.get(node.id, node.id)
+def _put(expression: ast.expr, names: Names) -> ast.expr:
+    found: ast.expr = _Renamer(names).visit(copy.deepcopy(expression))
     return found
+
+
+class _Renamer(ast.NodeTransformer):
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Another name, or what stands in its place."""
+        other = self._names.get(node.id, node.id)
+        if not isinstance(other, str):
+            return copy.deepcopy(other)
+        node.id = other
+        return node
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from specc.emit.constructor.threaded import Spelled, held
 from specc.emit.merging.common_forms import Different
 from specc.emit.merging.limits import ONE_CASE
 from specc.emit.merging.param_names import RESERVED, argument_names, distinct
+from specc.emit.merging.result_sizes import ResultSize
 from specc.emit.merging.scopes import Scope
 from specc.emit.merging.threads import is_spelled
 from specc.emit.writing import chosen_layers
@@ -54,13 +55,17 @@ class Maker(Asserted):
     """Writes what makes the layers of one class. ``naming`` is how params are called in
     ``__init__``; ``class_of`` gives the class that a block's layer is of; ``order`` is the
     module's; ``taken`` are the names that mean something in the constructor, ``wanted`` the sizes
-    handed from round to round that it needs."""
+    handed from round to round that it needs; ``kept_by`` gives those that a block keeps."""
 
     def __init__(
         self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm], order: Sequence[str],
         taken: Collection[str] = (), wanted: Collection[str] = (),
+        kept_by: Callable[[ir.Layer], Sequence[tuple[ir.Thread, str]]] = lambda layer: (),
     ) -> None:  # fmt: skip
         super().__init__(naming)
+        self._kept_by = kept_by
+        # What stands for a size that a block keeps.
+        self.references: dict[str, ast.expr] = {}
         self._taken = taken
         self._wanted = frozenset(wanted)
         # The variables for lists of layers that are in a list themselves.
@@ -72,11 +77,27 @@ class Maker(Asserted):
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
 
-    def body(self, parts: Sequence[Part], flags: Mapping[int, str]) -> list[Statement]:
-        """``statements``, with variables for the sizes that loops hand on."""
-        made = self.statements(parts, flags)
+    def body(
+        self, parts: Sequence[Part], flags: Mapping[int, str],
+        kept: Sequence[tuple[str, ResultSize]] = (),
+    ) -> list[Statement]:  # fmt: skip
+        """``statements``, and the sizes of its results that the module has ``kept``; with variables
+        for the sizes that loops hand on."""
+        made = [*self.statements(parts, flags), *self.keep(kept)]
         taken = {*self._taken, *self._lists}
-        return with_variables(made, parts, self._wanted, taken) if self._wanted else made
+        if not self._wanted:
+            return made
+        return with_variables(made, parts, self._wanted, taken, self.references)
+
+    def keep(self, kept: Sequence[tuple[str, ResultSize]]) -> list[Statement]:
+        """``self.out_channels = 2 * C if merge else C``."""
+        return [
+            Assign(
+                ast.Attribute(ast.Name("self"), identifier(name), ast.Store()),
+                of_result_size(size, self.naming),
+            )
+            for name, size in kept
+        ]
 
     def statements(self, parts: Sequence[Part], flags: Mapping[int, str]) -> list[Statement]:
         """The assignments that make the layers of a class. ``flags`` names the attribute that
@@ -95,13 +116,25 @@ class Maker(Asserted):
             for name, value, where in self.entries([part], scope):
                 target = ast.Attribute(ast.Name("self"), identifier(name), ast.Store())
                 found.append(Assign(target, value, where))
+                if isinstance(part, ir.Make):
+                    self._refer(part.layer, held(name))
         return found
+
+    def _refer(self, layer: ir.Layer, reached: ast.expr) -> None:
+        """Notes where the sizes that a layer keeps are read: it is ``reached`` so from here on."""
+        for thread, name in self._kept_by(layer):
+            self.references[thread.symbol] = ast.Attribute(reached, identifier(name), ast.Load())
 
     def _spelled(self) -> Spelled:
         return Spelled(
             naming=self.naming, entries=self.entries, stage=self._stage, rounds=self.rounds_of,
             wanted=self._wanted, rank=lambda name: self._ranks.get(name, -1), free=self._free,
+            keeps=self._keeps, refer=self._refer,
         )  # fmt: skip
+
+    def _keeps(self, layer: ir.Layer) -> bool:
+        """Whether a layer keeps a size that is wanted."""
+        return any(thread.symbol in self._wanted for thread, _ in self._kept_by(layer))
 
     def _free(self, name: str) -> str:
         """A variable for a list of layers like ``name``."""
@@ -311,6 +344,15 @@ class Maker(Asserted):
         target = loop_target([name if name in used else "_" for name in cycle.loop.variables])
         loop = ast.comprehension(target, self.rounds_of(cycle), [], 0)
         return ast.GeneratorExp(element, [loop])
+
+
+def of_result_size(size: ResultSize, naming: Naming) -> ast.expr:
+    """``2 * C if merge else C``."""
+    if not isinstance(size, tuple):
+        return of_static(size, naming)
+    condition, yes, no = size
+    sides = (of_result_size(side, naming) for side in (yes, no))
+    return ast.IfExp(of_static(condition, naming), *sides)
 
 
 def _by_position(made: Mapping[int, ast.expr]) -> ast.expr:

@@ -15,7 +15,7 @@ from specc.emit.merging.param_names import RESERVED, distinct
 from specc.emit.merging.reads import symbols_of
 from specc.emit.writing.method_parts import Choice, Cycle, Part, Sequential
 from specc.emit.writing.statements import Assign, Evaluate, For, If, Statement
-from specc.semantics.compile_time.threads import dimension_of, is_thread
+from specc.semantics.compile_time.threads import dimension_of, is_kept, is_thread
 
 # What torch calls the size that a layer takes, and what a person calls the variable that holds it.
 _CALLED: Final = {
@@ -29,11 +29,12 @@ _BEST: Final = ("channels", "features")
 
 def with_variables(
     statements: Sequence[Statement], parts: Sequence[Part], symbols: Collection[str],
-    taken: Collection[str],
+    taken: Collection[str], references: Mapping[str, ast.expr],
 ) -> list[Statement]:  # fmt: skip
-    """``statements`` with a variable for each of ``symbols``, one for several that may share it.
-    ``taken`` are names that mean something else in the constructor."""
-    first = [name for name in _in_order(statements) if name in symbols]
+    """``statements`` with a variable for each of ``symbols``, one for several that may share it;
+    ``references`` are what stands for those that blocks keep. ``taken`` are names that mean
+    something else in the constructor."""
+    first = [name for name in _in_order(statements) if name in symbols and not is_kept(name)]
     shared = coalesced(statements, dict.fromkeys(first))
     used = {*taken, *RESERVED, *_in_order(statements)} - set(symbols)
     hints = _hints(parts)
@@ -42,7 +43,8 @@ def with_variables(
         members = [name for name, of in shared.items() if of == representative]
         called[representative] = _free_name(members, hints, used)
         used.add(called[representative])
-    return renamed(statements, {name: called[of] for name, of in shared.items()})
+    names = {name: called[of] for name, of in shared.items()}
+    return renamed(statements, {**names, **references})
 
 
 def _free_name(

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from specc import ir
+from specc.emit.forward.flow import list_name, singular
 from specc.emit.merging.scopes import Scope, local_names
 from specc.emit.merging.threads import is_spelled
 from specc.emit.writing.expressions import Naming, call, dotted, loop_target, of_size, of_static
@@ -37,6 +39,9 @@ class Spelled:
     wanted: Set[str]
     rank: Callable[[str], int]
     free: Callable[[str], str]
+    # Whether a layer keeps a size that is wanted, and what says where it is read.
+    keeps: Callable[[ir.Layer], bool]
+    refer: Callable[[ir.Layer, ast.expr], None]
 
     def loop(self, cycle: Cycle, scope: Scope, reached: Mapping[str, ast.expr]) -> list[Statement]:
         """The statements that make the layers of ``cycle``. ``reached`` is where the lists that it
@@ -60,6 +65,10 @@ class Spelled:
         body += [self._set(cycle.threads[place], round_.updates[place]) for place in own]
         target = loop_target(list(cycle.loop.variables))
         return [*found, For(target, self.rounds(cycle), body)]
+
+    def _list_name(self, scope: Scope) -> str:
+        assert scope.cycle is not None
+        return list_name(scope.cycle.loop.path)
 
     def names(self, cycle: Cycle, scope: Scope) -> list[str]:
         """The names in ``scope`` of the lists that ``cycle`` fills, in the module's order."""
@@ -86,12 +95,27 @@ class Spelled:
                 found += self.loop(part, Scope(), {"": variable})
                 found.append(_append(row, variable, mark(part.loop.span)))
                 continue
+            if isinstance(part, ir.Make) and self.keeps(part.layer):
+                named, variable = self._named(
+                    part.layer, list_name(cycle.loop.path), self.stage(part)[0], mark(part.span)
+                )
+                found += [named, _append(row, variable, "")]
+                continue
             where = mark(part.loop.span if isinstance(part, Cycle) else cycle.loop.span)
             found += [_append(row, made, where) for made in self.stage(part)]
         return found
 
     def _members(self, round_: Round, scope: Scope, listed: ast.expr) -> list[Statement]:
         """The one layer of a round, or a dictionary of its layers."""
+        names = local_names(round_.parts, scope)
+        if names != [""] and any(map(self._one_by_one, round_.parts)):
+            variable = ast.Name(self.free(singular(self._list_name(scope))), ast.Load())
+            reached: dict[str, ast.expr] = {
+                name: ast.Subscript(variable, ast.Constant(name), ast.Load()) for name in names
+            }
+            made_of = Assign(_stored(variable), call(dotted("nn.ModuleDict")))
+            body = self._each(round_.parts, scope, reached)
+            return [made_of, *body, _append(listed, variable, "")]
         found: list[Statement] = []
         made: list[Entry] = []
         for part in round_.parts:
@@ -103,6 +127,18 @@ class Spelled:
         keys: list[ast.expr | None] = [ast.Constant(name) for name, _, _ in made]
         members = ast.Dict(keys, [value for _, value, _ in made])
         return [*found, _append(listed, call(dotted("nn.ModuleDict"), members), "")]
+
+    def _one_by_one(self, part: Part) -> bool:
+        """Whether a layer is not known before others of its round are made."""
+        return isinstance(part, Choice) or (isinstance(part, ir.Make) and self.keeps(part.layer))
+
+    def _named(
+        self, layer: ir.Layer, name: str, value: ast.expr, where: str
+    ) -> tuple[Assign, ast.Name]:
+        """A layer that keeps a size, as a variable that it is read from."""
+        variable = ast.Name(self.free(singular(name)), ast.Load())
+        self.refer(layer, variable)
+        return Assign(_stored(variable), value, where), variable
 
     def _each(
         self, parts: Sequence[Part], scope: Scope, reached: Mapping[str, ast.expr]
@@ -120,6 +156,10 @@ class Spelled:
     ) -> tuple[list[Statement], list[Entry]]:
         if isinstance(part, Choice):
             return self._choice(part, scope, reached or {}), []
+        if isinstance(part, ir.Make) and self.keeps(part.layer):
+            ((name, value, where),) = self.entries([part], scope)
+            named, variable = self._named(part.layer, name or self._list_name(scope), value, where)
+            return [named], [(name, variable, "")]
         if not isinstance(part, Cycle) or not is_spelled(part, self.wanted):
             return [], self.entries([part], scope)
         names = self.names(part, scope)
@@ -163,7 +203,10 @@ class Spelled:
         return [If(ast.UnaryOp(ast.Not(), condition), no, [], where)] if no else []
 
 
-def _append(listed: ast.expr, value: ast.expr, where: str) -> Evaluate:
+def _append(listed: ast.expr, value: ast.expr, where: str) -> Statement:
+    """Adds a layer to its list, or to the dictionary of the layers of a round."""
+    if isinstance(listed, ast.Subscript):
+        return Assign(ast.Subscript(listed.value, listed.slice, ast.Store()), value, where)
     return Evaluate(call(ast.Attribute(listed, "append", ast.Load()), value), where)
 
 

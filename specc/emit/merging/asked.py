@@ -16,19 +16,21 @@ from specc.semantics.compile_time.threads import is_thread
 SizesOf: TypeAlias = Callable[[ir.Layer], Collection[str]]
 
 
-def asked(parts: Iterable[Part], sizes_of: SizesOf) -> set[str]:
-    """The symbols that making the layers of ``parts`` speaks of, those among them that sizes which
-    loops hand on are made of."""
+def asked(parts: Iterable[Part], sizes_of: SizesOf, results: Iterable[str] = ()) -> set[str]:
+    """The symbols that making the layers of ``parts`` speaks of, and ``results``; those among them
+    that sizes which loops hand on are made of."""
     listed = tuple(parts)
-    found = set(_spoken(listed, sizes_of))
+    found = {*_spoken(listed, sizes_of), *results}
     while more := set(_sources(listed, found)) - found:
         found |= more
     return found
 
 
-def threads_asked(parts: Iterable[Part], sizes_of: SizesOf) -> set[str]:
-    """Those of them that loops hand on."""
-    return {name for name in asked(parts, sizes_of) if is_thread(name)}
+def threads_asked(
+    parts: Iterable[Part], sizes_of: SizesOf, results: Iterable[str] = ()
+) -> set[str]:
+    """Those of them that loops hand on, or that blocks keep."""
+    return {name for name in asked(parts, sizes_of, results) if is_thread(name)}
 
 
 def of_layer(layer: ir.Layer, sizes_of: SizesOf) -> Iterator[str]:

@@ -13,12 +13,17 @@ from specc import ir
 from specc.emit.merging.asked import asked
 from specc.emit.merging.branch_sides import Known, known_by
 from specc.emit.merging.common_forms import Different, Standpoint
+from specc.emit.merging.inherited import Inheritance
 from specc.emit.merging.merge import merge, without_numbers
+from specc.emit.merging.reads import symbols_of
+from specc.emit.merging.result_sizes import blocks_asked, result_size, symbols_said
 from specc.emit.merging.threads import check_written, unlike_a_person
 from specc.emit.merging.unread import without_unread
 from specc.emit.merging.views import View
 from specc.emit.writing.chosen_layers import remaining
 from specc.emit.writing.method_parts import Cycle, Part
+from specc.semantics.compile_time.threads import is_thread
+from specc.sizes import symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class Group:
     canonical: dict[int, ir.Value]
     readings: list[ir.Module]
     dull: int
+    # The params that a user of the blocks inside goes on without: what they give depends on those.
+    held: dict[str, ir.Static]
 
 
 @runtime_checkable
@@ -42,14 +49,21 @@ class Merged(Protocol):
     @property
     def parts(self) -> tuple[Part, ...]: ...
 
+    @property
+    def variants(self) -> list[ir.Module]: ...
+    @property
+    def readings(self) -> list[ir.Module]: ...
+    @property
+    def standpoints(self) -> list[Standpoint]: ...
     def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]: ...
+    def results(self) -> list[ir.Value]: ...
 
 
 class Grouping:
     """Sorts readings. ``classes`` says of blocks inside, by identity, which class each is of, as
     far as that is known."""
 
-    def __init__(self, classes: Mapping[int, object]) -> None:
+    def __init__(self, classes: Mapping[int, Merged]) -> None:
         self._classes = classes
         self._facts: Known = {}
         self._taken: dict[int, Collection[str]] = {}
@@ -148,12 +162,65 @@ class Grouping:
             if threaded:
                 if first.sequential and any(isinstance(part, Cycle) for part in parts):
                     raise Different("a row that is a class")
-                check_written(parts, self._sizes_of)
+                check_written(parts, self._sizes_of, self._told_outside(modules))
+                self._check_kept(parts)
         except Different:
             return None
         fixed = {name for module in modules for name, _ in module.fixed}
-        dull = unlike_a_person(parts) + len(fixed)
-        return Group(list(modules), parts, views[0].canonical, list(modules), dull)
+        held = {} if threaded else self._held(modules)
+        inherited = 0 if threaded else self._inherited(modules)
+        dull = unlike_a_person(parts) + len(fixed | held.keys()) + inherited
+        return Group(list(modules), parts, views[0].canonical, list(modules), dull, held)
+
+    def _inherited(self, modules: Sequence[ir.Module]) -> int:
+        """How many conditions of blocks inside must hold of the class; none where one of those is
+        inside itself, and not known yet."""
+        blocks = [layer.module for module in modules for layer in module.layers]
+        if any(inner is not None and id(inner) not in self._classes for inner in blocks):
+            return 0
+        return len(Inheritance(self._classes).of(modules))
+
+    def _told_outside(self, modules: Sequence[ir.Module]) -> list[str]:
+        """The symbols that a block's results speak of, which the block may have to keep."""
+        return [
+            name
+            for module in modules
+            if module.kind == "block"
+            for output in module.outputs
+            for size in output.value.type.shape
+            for name in symbols(size)
+            if is_thread(name)
+        ]
+
+    def _check_kept(self, parts: Sequence[Part]) -> None:
+        """Raises Different where a block inside cannot keep what is asked of it."""
+        wanted = asked(parts, self._sizes_of)
+        for layer, kept in blocks_asked(parts):
+            if kept.symbol not in wanted:
+                continue
+            made = self._classes.get(id(layer.module))
+            if not isinstance(made, Merged):
+                raise Different("a block that is not known yet")
+            first = made.readings[0]
+            known = {param.name for param in first.params} | set(first.dimensions)
+            for name in symbols_said(result_size(made, kept.position, kept.dimension)):
+                if not is_thread(name) and name not in known:
+                    raise Different("a result whose size the run alone knows")
+
+    def _held(self, modules: Sequence[ir.Module]) -> dict[str, ir.Static]:
+        """The params that are given to blocks whose results have sizes which these readings know as
+        numbers, though the blocks are right for others."""
+        found: dict[str, ir.Static] = {}
+        for module in modules:
+            values = {param.name: param.value for param in module.params}
+            for layer in module.layers:
+                made = None if layer.module is None else self._classes.get(id(layer.module))
+                if isinstance(made, Merged) and made.readings[0] is not made.variants[0]:
+                    if any(map(_gives_open_sizes, made.readings)):
+                        given = [symbols_of(argument) for _, argument in layer.arguments]
+                        names = set[str]().union(*given) & values.keys()
+                        found.update((name, values[name]) for name in sorted(names))
+        return found
 
     def _sizes_of(self, layer: ir.Layer) -> Collection[str]:
         """The sizes that the class of a block takes, as far as it is known already."""
@@ -168,6 +235,18 @@ class Grouping:
             needed.update(name for name, _ in made.fixed())
             self._taken[id(made)] = [name for name in names if name in needed]
         return self._taken[id(made)]
+
+
+def _gives_open_sizes(module: ir.Module) -> bool:
+    """Whether a reading says of its results what its user has no words for."""
+    tuples = {param.name for param in module.params if param.type == "tuple"}
+    shapes = [output.value.type.shape for output in module.outputs]
+    return any(
+        is_thread(name) or name in tuples
+        for shape in shapes
+        for size in shape
+        for name in symbols(size)
+    )
 
 
 @dataclass(frozen=True, slots=True)

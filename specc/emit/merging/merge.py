@@ -368,6 +368,7 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
             before.append(found)
     threads = tuple({each.symbol: each for _, b in branches for each in b.threads}.values())
     left: dict[bool, tuple[Size, ...]] = {True: (), False: ()}
+    shapes: dict[bool, tuple[tuple[Size, ...] | None, ...]] = {True: (), False: ()}
     sides: dict[bool, tuple[tuple[Part, ...] | None, tuple[ir.Value, ...]]] = {}
     for taken in (True, False):
         group = [(view, branch) for view, branch in branches if branch.taken is taken]
@@ -380,6 +381,10 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
             for k in range(len(node.names))
         )
         sides[taken] = (parts, after)  # type: ignore[assignment]  # values
+        shapes[taken] = tuple(
+            _one_shape([(view, branch.after[k]) for view, branch in group])
+            for k in range(len(node.names))
+        )
         left[taken] = tuple(
             _one_size([(view, branch.after[each.position]) for view, branch in group], each)
             for each in threads
@@ -410,7 +415,15 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
     return Choice(
         condition, yes[0], no[0], tuple(before), yes[1], no[1], node, takers, _alike(branches),
         in_round, threads=symbols, sizes_yes=left[True], sizes_no=left[False],
+        shapes_yes=shapes[True], shapes_no=shapes[False],
     )  # fmt: skip
+
+
+def _one_shape(values: Sequence[tuple[View, ir.Value]]) -> tuple[Size, ...] | None:
+    try:
+        return agree([(value.type.shape, view.at) for view, value in values])  # type: ignore[return-value]  # sizes
+    except Different:
+        return None
 
 
 def _alike(branches: Sequence[tuple[View, ir.Branch]]) -> frozenset[int]:

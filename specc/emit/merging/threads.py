@@ -38,6 +38,8 @@ def _needs_statements(part: Part, wanted: Set[str]) -> bool:
             )
         case Sequential():
             return any(_needs_statements(inner, wanted) for inner in part.parts)
+        case ir.LayerCall():
+            return any(kept.symbol in wanted for kept in part.kept)
         case _:
             return False
 
@@ -58,9 +60,13 @@ def makes(part: Part) -> bool:
 # ── whether it can be written ────────────────────────────────────────────────────────────────────
 
 
-def check_written(parts: Sequence[Part], sizes_of: SizesOf) -> None:
-    """Raises Different where the constructor or ``forward`` has no form for ``parts``."""
-    _Check(threads_asked(parts, sizes_of), sizes_of).parts(parts, set(), None)
+def check_written(parts: Sequence[Part], sizes_of: SizesOf, results: Sequence[str] = ()) -> None:
+    """Raises Different where the constructor or ``forward`` has no form for ``parts``, or knows
+    nothing of a symbol of the ``results``."""
+    check = _Check(threads_asked(parts, sizes_of, results), sizes_of)
+    known: set[str] = set()
+    check.parts(parts, known, None)
+    check.spoken(results, known)
 
 
 class _Check:
@@ -76,16 +82,19 @@ class _Check:
         for part in parts:
             match part:
                 case ir.Make():
-                    self._spoken(of_layer(part.layer, self._sizes_of), known)
+                    self.spoken(of_layer(part.layer, self._sizes_of), known)
                 case Kept():
                     self._forward(part.parts)
                     for operand in part.operands():
-                        self._size(operand, known)
+                        self._size(operand, set())  # it is made before all layers
                 case Sequential():
                     self._forward([part])
                     if any(_needs_statements(inner, self._wanted) for inner in part.parts):
                         raise Different("a row whose stages hand on sizes")
-                    self.parts(part.parts, known, around)
+                    self.parts(part.parts, set(known), around)
+                case ir.LayerCall():
+                    self._forward([part])
+                    known.update(kept.symbol for kept in part.kept)
                 case Cycle():
                     self._cycle(part, known, around)
                 case Choice():
@@ -93,7 +102,8 @@ class _Check:
                 case _:
                     self._forward([part])
 
-    def _spoken(self, names: Iterable[str], known: set[str]) -> None:
+    def spoken(self, names: Iterable[str], known: set[str]) -> None:
+        """That those of ``names`` that loops hand on, or blocks keep, are set."""
         for name in names:
             if is_thread(name) and name not in known:
                 raise Different(f"{name} is not known here")
@@ -106,7 +116,7 @@ class _Check:
                     raise Different("a size of a round in forward")
 
     def _size(self, size: object, known: set[str]) -> None:
-        self._spoken(symbols_of(size), known)
+        self.spoken(symbols_of(size), known)
 
     def _cycle(self, cycle: Cycle, known: set[str], around: Scope | None) -> None:
         for operand in (cycle.bounds, cycle.items):
@@ -163,8 +173,6 @@ class _Check:
     def _side(self, side: Sequence[Part], around: Scope | None) -> None:
         """That a side of a choice in a round makes layers which another round can do without."""
         assert around is not None and around.cycle is not None
-        if any(makes(part) for part in side) and around.cycle.loop.path:
-            raise Different("a choice in a labelled loop")
         for part in side:
             match part:
                 case ir.Make() | Sequential():

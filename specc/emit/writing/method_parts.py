@@ -140,6 +140,9 @@ class Choice:
     threads: tuple[str, ...] = ()
     sizes_yes: tuple[Size, ...] = ()
     sizes_no: tuple[Size, ...] = ()
+    # The shapes of what each side leaves, in words that are true of all readings that take it.
+    shapes_yes: tuple[tuple[Size, ...] | None, ...] = ()
+    shapes_no: tuple[tuple[Size, ...] | None, ...] = ()
 
     @property
     def one_sided(self) -> bool:

@@ -4,7 +4,7 @@ The digest finds what was edited; this holds for whoever makes the digest anew. 
 floor in every precision, and the floor is one that a blessing can write (``spread.sound``): one of
 1e9, which would pass anything, is not. NaN and infinity are where the spec allows them. That a run
 shows what the golden lacks is for ``compare`` and ``refine`` to say. Non-goals: the form of the
-files (``stored``).
+files (``golden_reader``).
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from typing import Final
 from specc import ir
 from specc.catalog import OPTIMIZERS
 from specc.harness.goldens.golden_schema import TensorRow
-from specc.harness.goldens.said import differences as differences_in_words
-from specc.harness.goldens.said import said as now_said
+from specc.harness.goldens.spec_summary import differences as differences_in_words
+from specc.harness.goldens.spec_summary import said as now_said
 from specc.harness.goldens.stale_names import differences, few, renamed
 
 _LAYER: Final = re.compile(r"[^/]+/layer/([A-Za-z_][\w.]*)")

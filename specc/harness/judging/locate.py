@@ -25,7 +25,7 @@ from specc.harness.cases.precisions import epsilon_of
 from specc.harness.floors.floor_statistics import error_of
 from specc.harness.floors.per_layer import exactly, exactly_without_hooks
 from specc.harness.goldens.golden import Golden
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.harness.judging.compare import Comparison
 from specc.harness.judging.error_pattern import pattern
 from specc.harness.judging.refine import allowed_in_float64, beside, of_float64

@@ -13,7 +13,7 @@ from specc import ir
 from specc.catalog import FUNCTIONS
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes import broadcast, together
-from specc.catalog.shapes.bounds import computed
+from specc.catalog.shapes.value_bounds import computed
 from specc.errors import Span
 from specc.semantics.compile_time import static, static_functions
 from specc.semantics.compile_time.entities import (

@@ -119,6 +119,8 @@ def to_static(entity: Entity) -> ir.Static:
 def to_operand(entity: Entity) -> ir.Operand:
     """The IR's form of an argument: a tensor, a compile-time value, or a tuple of them."""
     if isinstance(entity, Items):
+        if entity.entry is not None:
+            return to_static(entity)
         return tuple(to_operand(item) for item in entity.items)
     assert not isinstance(entity, LayerHandle | Poison)
     return entity

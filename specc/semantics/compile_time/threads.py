@@ -103,8 +103,18 @@ def symbols_in(value: object) -> bool:
 
 
 def is_thread(name: str) -> bool:
-    """Whether a symbol stands for a size that a loop or branch hands on."""
+    """Whether a symbol stands for a size that a loop or branch hands on, or that a block keeps."""
     return _MARK in name
+
+
+def kept_symbol(block: str, start: int, position: int, dimension: int) -> str:
+    """What stands for a size that a block keeps, whose use begins at ``start``."""
+    return f"{block}{_MARK}{_MARK}{start}.{position}.{dimension}"
+
+
+def is_kept(name: str) -> bool:
+    """Whether a symbol stands for a size that a block keeps."""
+    return _MARK * 2 in name
 
 
 def dimension_of(symbol: str) -> tuple[str, int]:

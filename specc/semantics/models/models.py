@@ -46,7 +46,7 @@ from specc.semantics.models.inits import with_inits
 from specc.semantics.models.once_more import fresh, read_again, to_be_written, tuples_of_the_file
 from specc.semantics.models.params import Settings, declare_param
 from specc.semantics.models.states import declare_state
-from specc.semantics.models.types import tensor_type
+from specc.semantics.models.written_types import tensor_type
 from specc.semantics.naming.checkpoint_map import read_map
 from specc.semantics.naming.graph import Graph, Hint
 from specc.semantics.naming.positional import counted
@@ -113,7 +113,8 @@ def build_module(
     module = with_inits(graph, module, body.inits, body.freezes)
     tuples = {param.name: param.value for param in params if isinstance(param.value, tuple)}
     tuples |= tuples_of_the_file(once_more)
-    if graph.faults > faults or not (graph.threads.wanted or tuples):
+    inside = any(layer.module is not None for layer in module.layers)
+    if graph.faults > faults or not (graph.threads.wanted or tuples or inside):
         return module
     changing = graph.threads.changing
 

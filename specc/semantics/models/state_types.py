@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from specc import ir
 from specc.errors import Span
 from specc.semantics.compile_time.entities import Entity, Items, describe
-from specc.semantics.models.types import tensor_type
+from specc.semantics.models.written_types import tensor_type
 from specc.semantics.naming.graph import Graph
 from specc.semantics.naming.missing import unknown
 from specc.sizes import Poly, evaluate, symbols

@@ -16,9 +16,9 @@ from specc import ir
 from specc.catalog.catalogue import Catalogue
 from specc.catalog.rows import RuleError
 from specc.errors import Collector, Fix, Span, TooLarge
-from specc.ir.bounds import is_plain
 from specc.ir.relations import never_zero, without_shared
 from specc.ir.shorter import divided
+from specc.ir.size_bounds import is_plain
 from specc.semantics.compile_time.entities import POISON, Entity, Items
 from specc.semantics.compile_time.layer_paths import Namespace
 from specc.semantics.compile_time.library import Definition, LibraryFor

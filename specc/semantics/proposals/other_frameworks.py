@@ -15,7 +15,7 @@ from specc.catalog.advice.frameworks import (
     FAMILIES,
     FUNCTIONS,
     LAYER_DEFAULTS,
-    Form,
+    ForeignFunction,
 )
 from specc.catalog.functions.elementwise import CASTS
 from specc.errors import Span
@@ -71,7 +71,7 @@ def call_of(
 
 
 def _formed(
-    form: Form, values: Sequence[tuple[str | None, ast.Expression]], span: Span
+    form: ForeignFunction, values: Sequence[tuple[str | None, ast.Expression]], span: Span
 ) -> ast.Expression | None:
     given: dict[str, ast.Expression] = {}
     for place, (said, value) in enumerate(values):

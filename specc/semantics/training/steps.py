@@ -27,7 +27,7 @@ from specc.semantics.calls.calls import given_arguments
 from specc.semantics.compile_time.entities import describe, is_poisoned, to_operand
 from specc.semantics.compile_time.layers_made import assigned_names, kept_names, leaves
 from specc.semantics.models.models import assign
-from specc.semantics.naming.bind import Bound, bind
+from specc.semantics.naming.bind import BoundArguments, bind
 from specc.semantics.naming.foreign_names import of_another_kind
 from specc.semantics.naming.graph import Graph
 from specc.semantics.naming.missing import not_named
@@ -205,7 +205,7 @@ class StepBuilder:
             item.node = argument.value
         params = self.graph.params
 
-        def attempt(bound: Bound) -> Told | None:
+        def attempt(bound: BoundArguments) -> Told | None:
             return {} if check_ranges(row, bound, Collector(), params) else None
 
         bound = (

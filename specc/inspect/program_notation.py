@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from types import NoneType
 
 from specc import ir
-from specc.catalog import INITS, words
+from specc.catalog import INITS, row_notation
 from specc.catalog.rows import LayerRow, Row
 from specc.catalog.signatures import Argument
 from specc.ir.shorter import divided, tidy
@@ -58,7 +58,7 @@ def literal(value: object, sizes: Mapping[str, Size]) -> str:
             inner = ", ".join(literal(item, sizes) for item in value)
             return f"({inner},)" if len(value) == 1 else f"({inner})"
         case _:
-            return words.literal(value)
+            return row_notation.literal(value)
 
 
 def call(called: str, arguments: ir.Arguments, row: Row | None, sizes: Mapping[str, Size]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 
 from specc.bisect.results import OperationTrace
-from specc.bisect.trace import Looked, Traced, Tracer, written
+from specc.bisect.trace import TensorSnapshot, Traced, Tracer, written
 from specc.harness.floors.floor_statistics import floor_of
 from specc.harness.running.recorder import Observation
 
@@ -45,7 +45,7 @@ def _common(one: Sequence[Traced], other: Sequence[Traced]) -> list[Traced]:
     return [b for a, b in itertools.takewhile(lambda pair: form(pair[0]) == form(pair[1]), pairs)]
 
 
-def _floor(plain: Looked, noisy: Sequence[Looked], dtype: str) -> list[float]:
+def _floor(plain: TensorSnapshot, noisy: Sequence[TensorSnapshot], dtype: str) -> list[float]:
     kind: torch.dtype = getattr(torch, plain.dtype)
     if not kind.is_floating_point and not kind.is_complex:
         return []
@@ -59,7 +59,7 @@ def _floor(plain: Looked, noisy: Sequence[Looked], dtype: str) -> list[float]:
     return [min(found.rms, UNBOUNDED), min(found.largest, UNBOUNDED)]
 
 
-def observation(looked: Looked) -> Observation:
+def observation(looked: TensorSnapshot) -> Observation:
     """``looked`` as what ``harness.floors.floor`` measures; of a sketch the mean square is the
     tensor's own, but for 4 %."""
     numbers = looked.numbers

@@ -12,7 +12,7 @@ from typing import Final
 from specc import ir
 from specc.catalog import INITS
 from specc.harness.goldens.stale_names import few
-from specc.inspect import training, words
+from specc.inspect import program_notation, training_summary
 
 _LONGEST: Final = 400
 _MOST: Final = 300
@@ -34,7 +34,7 @@ def said(program: ir.Program) -> dict[str, str]:
 
 
 def _said(program: ir.Program) -> Iterator[tuple[str, str]]:
-    facts = training.facts(program)
+    facts = training_summary.facts(program)
     for name, text in facts.shared if facts is not None else ():
         yield f"value/{name}", text
     for step in facts.steps if facts is not None else ():
@@ -53,7 +53,7 @@ def _said(program: ir.Program) -> Iterator[tuple[str, str]]:
             modules.setdefault(layer.type, layer.module)
     for owner, module in modules.items():
         for count, each in enumerate(module.initializers, 1):
-            text = words.call(each.type, each.arguments, INITS.get(each.type), {})
+            text = program_notation.call(each.type, each.arguments, INITS.get(each.type), {})
             yield f"init/{owner}.{count}", f"{text} on {each.on.text}"
     for owner, module in modules.items():
         yield from ((f"computes/{owner}.{name}", text) for name, text in _values(module))
@@ -68,7 +68,7 @@ def _values(module: ir.Module) -> Iterator[tuple[str, str]]:
     outputs = [(output.name, output.value) for output in module.outputs]
     for name, value in (*((value.name, value) for value in values), *outputs):
         if id(value) in made:
-            yield name, words.expression(value, made, named)
+            yield name, program_notation.expression(value, made, named)
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str], *, alone: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from specc.catalog.functions.family import Family
 from specc.catalog.rows import FunctionRow
-from specc.catalog.shapes.of_functions import matrix, products
+from specc.catalog.shapes.of_functions import matrix_products, products
 from specc.catalog.shapes.of_layers import functional, linear, normalization
 from specc.catalog.shapes.of_moves import diagonals
 
@@ -25,7 +25,7 @@ ROWS = (
     _row(
         "torch.matmul",
         "the matrix product, as @",
-        matrix.matmul,
+        matrix_products.matmul,
         "input: tensor, other: tensor",
         example=_SQUARES.format("matmul(x, y)"),
     ),
@@ -46,7 +46,7 @@ ROWS = (
     _row(
         "torch.bmm",
         "the matrix product of each pair of a batch",
-        matrix.batched,
+        matrix_products.batched,
         "input: tensor, mat2: tensor",
         example=_BATCHES.format("bmm(x, y)"),
     ),
@@ -67,7 +67,7 @@ ROWS = (
     _row(
         "torch.baddbmm",
         "beta input + alpha batch1 batch2, for each pair of a batch",
-        matrix.batched_sum,
+        matrix_products.batched_sum,
         f"input: tensor, batch1: tensor, batch2: tensor, {_SCALES}",
         example=_BATCHES.format("baddbmm(ones(3), x, y, beta=0.5)"),
     ),
@@ -157,7 +157,7 @@ ROWS = (
     _row(
         "torch.einsum",
         "sums of products in Einstein's notation",
-        matrix.einsum,
+        matrix_products.einsum,
         "equation: str, *operands: tensor",
         example='x: float[N, 6], y: float[4, 6] | einsum("ni,ki->nk", x, y)',
     ),
@@ -204,7 +204,7 @@ ROWS = (
     _row(
         "torch.cdist",
         "the p-norm of every difference of two sets of vectors",
-        matrix.distances,
+        matrix_products.distances,
         "x1: tensor, x2: tensor, p: float = 2.0",
         example="x: float[N, 6], y: float[4, 6] | cdist(x, y)",
     ),
@@ -232,7 +232,7 @@ ROWS = (
     _row(
         "F.scaled_dot_product_attention",
         "softmax(query key^T scale) value",
-        matrix.attention,
+        matrix_products.attention,
         "query: tensor, key: tensor, value: tensor, attn_mask: tensor | none = None, *, "
         "is_causal: bool = False, scale: float | none = None, enable_gqa: bool = False",
         since="2.5",

@@ -11,7 +11,7 @@ from torch import nn
 from specc import front
 from specc.errors import Diagnostic, SpecError
 from specc.harness.cases import matrix
-from specc.semantics.checks.half import FILLS, LARGEST
+from specc.semantics.checks.half_precision import FILLS, LARGEST
 
 X = torch.zeros(2, 3, dtype=torch.float16)
 INDEX = torch.tensor([0])

@@ -16,7 +16,7 @@ from specc.sizes import Size
 # The largest finite float16: (2 - 2**-10) * 2**15.
 LARGEST: Final = 65504.0
 # The arguments that torch makes a number of the tensor's own precision of, and refuses otherwise;
-# ``tests/test_half.py`` asks torch for each.
+# ``tests/test_half_precision.py`` asks torch for each.
 FILLS: Final[Mapping[str, tuple[str, ...]]] = {
     "masked_fill": ("value",), "index_fill": ("value",), "full": ("fill_value",),
     "full_like": ("fill_value",), "pad": ("value",), "clamp": ("min", "max"),

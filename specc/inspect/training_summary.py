@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from specc import catalog, ir
 from specc.errors import Span
-from specc.inspect import words
+from specc.inspect import program_notation
 from specc.inspect.tree import frozen_names
 
 
@@ -67,7 +67,9 @@ def facts(program: ir.Program) -> TrainingFacts | None:
     makers, values = _made(train.shared)
     common = [value for value in values if value.named]
     names = {id(value) for value in common}
-    shared = tuple((value.name, words.expression(value, makers, names)) for value in common)
+    shared = tuple(
+        (value.name, program_notation.expression(value, makers, names)) for value in common
+    )
     steps = tuple(_step(step, counts, names, train.span) for step in train.steps)
     others = []
     if train.accumulate > 1:
@@ -84,7 +86,7 @@ def facts(program: ir.Program) -> TrainingFacts | None:
 def _metrics(train: ir.Train, common: Container[int]) -> Iterable[tuple[str, str]]:
     makers, _ = _made((*train.shared, *train.metric_nodes))
     for metric in train.metrics:
-        yield metric.name, words.expression(metric.value, makers, common)
+        yield metric.name, program_notation.expression(metric.value, makers, common)
 
 
 def _members(train: ir.Train) -> Iterable[tuple[str, str]]:
@@ -93,7 +95,7 @@ def _members(train: ir.Train) -> Iterable[tuple[str, str]]:
             case "copy":
                 yield "copy", f"{member.attribute} of {member.of} every {member.every}"
             case "ema":
-                decay = words.literal(member.decay, {})
+                decay = program_notation.literal(member.decay, {})
                 yield "ema", f"{member.attribute} of {member.of} decay {decay}"
             case "model":
                 yield "model", f"{member.attribute}: {member.model}"
@@ -128,13 +130,15 @@ def _step(
         and value.span.file == place.file and place.start <= value.span.start <= place.end
     ]  # fmt: skip
     named = {*common, *terms_, *map(id, own)}
-    inner = tuple((value.name, words.expression(value, makers, named)) for value in own)
-    terms = tuple((name, words.expression(value, makers, named)) for name, value in step.terms)
+    inner = tuple((value.name, program_notation.expression(value, makers, named)) for value in own)
+    terms = tuple(
+        (name, program_notation.expression(value, makers, named)) for name, value in step.terms
+    )
     optimizer, shares = "", []
     if step.optimizer is not None:
-        optimizer = words.call(step.optimizer.type, step.optimizer.arguments, None, {})
+        optimizer = program_notation.call(step.optimizer.type, step.optimizer.arguments, None, {})
         for group in step.optimizer.groups:
-            text = words.call("group", group.arguments, None, {})
+            text = program_notation.call("group", group.arguments, None, {})
             shares.append(_share(f"{text} on {group.on.text}", group.on, counts))
         if step.optimizer.rest.names:
             on = step.optimizer.rest.text
@@ -148,14 +152,14 @@ def _step(
 def _others(step: ir.Step, counts: Mapping[str, int]) -> Iterable[tuple[str, str]]:
     for regularizer in step.regularizers:
         row = catalog.REGULARIZERS.get(regularizer.type)
-        text = words.call(regularizer.type, regularizer.arguments, row, {})
+        text = program_notation.call(regularizer.type, regularizer.arguments, row, {})
         yield "regularize", str(_share(f"{text} on {regularizer.on.text}", regularizer.on, counts))
     for constraint in step.constraints:
         row = catalog.CONSTRAINTS.get(constraint.type)
-        text = words.call(constraint.type, constraint.arguments, row, {})
+        text = program_notation.call(constraint.type, constraint.arguments, row, {})
         yield "constrain", str(_share(f"{text} on {constraint.on.text}", constraint.on, counts))
     if step.clip is not None:
-        text = words.call(
+        text = program_notation.call(
             step.clip.type, step.clip.arguments, catalog.CLIPS.get(step.clip.type), {}
         )
         on = step.clip.on
@@ -163,10 +167,13 @@ def _others(step: ir.Step, counts: Mapping[str, int]) -> Iterable[tuple[str, str
     if step.scheduler is not None:
         yield "scheduler", f"{_schedule(step.scheduler)} per {step.scheduler.interval}"
     for optimizer, scheduler in step.more:
-        text = words.call(optimizer.type, optimizer.arguments, None, {})
+        text = program_notation.call(optimizer.type, optimizer.arguments, None, {})
         yield "optimizer", f"{text} on {optimizer.rest.text}"
         for group in optimizer.groups:
-            yield "", f"{words.call('group', group.arguments, None, {})} on {group.on.text}"
+            yield (
+                "",
+                f"{program_notation.call('group', group.arguments, None, {})} on {group.on.text}",
+            )
         if scheduler is not None:
             yield "scheduler", f"{_schedule(scheduler)} per {scheduler.interval}"
     for selection in step.frozen:
@@ -175,7 +182,7 @@ def _others(step: ir.Step, counts: Mapping[str, int]) -> Iterable[tuple[str, str
 
 def _schedule(scheduler: ir.Scheduler) -> str:
     """As a spec writes it, those that it is made of first."""
-    text = words.call(scheduler.type, scheduler.arguments, None, {})
+    text = program_notation.call(scheduler.type, scheduler.arguments, None, {})
     if not isinstance(scheduler, ir.ComposedScheduler):
         return text
     head, _, rest = text.partition("(")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RunChoice:
     """What a test run overrides. An empty tuple leaves the spec's own list."""
 
     targets: tuple[str, ...] = ()
@@ -101,8 +101,8 @@ def choose(
     require_device: str | None = None,
     settings: dict[str, str] | None = None,
     source: Path | None = None,
-) -> Choice:
-    """A Choice from comma-separated names.
+) -> RunChoice:
+    """A choice from comma-separated names.
 
     Raises CallError: E0712 for a name that there is not, E0701 where ``source`` is not there.
     """
@@ -110,7 +110,7 @@ def choose(
         raise CallError(
             "E0701", f"there is no {str(source)!r}", help="name what 'specc build' wrote"
         )
-    return Choice(
+    return RunChoice(
         names("--target", target, CHOICES["targets"]),
         names("--device", device, CHOICES["devices"]),
         names("--dtype", dtype, CHOICES["dtypes"]),

@@ -16,7 +16,7 @@ from specc.semantics.checks.slopes import Known, Slopes, bits, source
 MOST_DERIVATIVES: Final = 64
 
 
-class Order(NamedTuple):
+class DerivativeOrder(NamedTuple):
     """A derivative: how many are taken of one another in it, 1 of what has none, 0 where its number
     does not depend on what it is by; ``linear`` says that it then is computed from it, linearly."""
 
@@ -25,7 +25,7 @@ class Order(NamedTuple):
     linear: bool
 
 
-def orders(nodes: Sequence[ir.Node], subject: ir.Module | None) -> list[Order]:
+def orders(nodes: Sequence[ir.Node], subject: ir.Module | None) -> list[DerivativeOrder]:
     """The order of each derivative among ``nodes``, which call layers of ``subject``."""
     taken = [node for node in ir.flat_nodes(nodes) if isinstance(node, ir.Derivative)]
     return _gone_through(nodes, subject, taken, ())[0] if taken else []
@@ -46,14 +46,14 @@ def is_steppable(
 def _gone_through(
     nodes: Sequence[ir.Node], subject: ir.Module | None, taken: Sequence[ir.Derivative],
     learning: Collection[str],
-) -> tuple[list[Order], Slopes]:  # fmt: skip
+) -> tuple[list[DerivativeOrder], Slopes]:  # fmt: skip
     """The orders of the derivatives ``taken``, and what is known of all values: a bit for each of
     the derivatives, and one for what learns."""
     known = Slopes(nodes, subject, learning, len(taken))
     places = {id(node): place for place, node in enumerate(taken)}
     for place, each in enumerate(taken):
         known.keep(each.by, source(place))
-    result: list[Order] = []
+    result: list[DerivativeOrder] = []
     for node in ir.flat_nodes(nodes):
         if not isinstance(node, ir.Derivative):
             known.go(node)
@@ -66,5 +66,5 @@ def _gone_through(
         slopes = {k: sources for k in bits(sources)}
         known.keep(node.result, Known(of.computed, sources, sources, slopes, of.depth + 1))
         linear = not depends and bool(of.computed >> place & 1)
-        result.append(Order(node, of.depth + 1 if depends else 0, linear))
+        result.append(DerivativeOrder(node, of.depth + 1 if depends else 0, linear))
     return result, known

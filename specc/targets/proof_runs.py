@@ -1,7 +1,7 @@
 """What is run in a proof, one side at a time: its outputs, gradients and buffers.
 
 A side starts every run from the same state and gives everything back by the names that the module
-has. Non-goals: comparing (``prove``), what is drawn (``draws``).
+has. Non-goals: comparing (``prove``), what is drawn (``proof_noise``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WAYS = tuple(Way(training, gradients) for training in (False, True) for gradient
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SideRun:
     """What one run gives: outputs by their place, gradients by the parameter's name or the input's
     number, buffers as the run leaves them; and the ``weights`` of the outputs that were
     differentiated."""
@@ -76,7 +76,7 @@ class Side:
         way: Way,
         weights: Mapping[str, Tensor] | None,
         learning: tuple[str, ...],
-    ) -> Seen:
+    ) -> SideRun:
         """One run; where it has ``gradients``, those of the outputs weighted by ``weights``.
 
         Without ``weights`` each output has random ones, always the same. ``learning`` are the
@@ -102,7 +102,7 @@ class Side:
         way: Way,
         weights: Mapping[str, Tensor] | None,
         learning: tuple[str, ...],
-    ) -> Seen:
+    ) -> SideRun:
         roots = [each.detach().clone() for each in inputs]
         if way.gradients:
             for root in roots:
@@ -114,7 +114,7 @@ class Side:
             ends = {place: tensor for place, tensor in outputs.items() if tensor.requires_grad}
             weights = self._weights(ends, weights)
             gradients = self._gradients(roots, ends, weights, learning)
-        return Seen(
+        return SideRun(
             {place: tensor.detach().clone() for place, tensor in outputs.items()},
             gradients,
             {name: tensor.detach().clone() for name, tensor in self.buffers.items()},

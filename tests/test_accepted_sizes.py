@@ -15,7 +15,7 @@ from specc import front
 from specc.errors import TargetError
 from specc.harness.cases import build_sizes
 from specc.targets import TARGETS
-from specc.targets.taken import refused
+from specc.targets.accepted_sizes import refused
 
 
 class Graph(nn.Module):

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Form(NamedTuple):
+class TensorForm(NamedTuple):
     """What is asked of a tensor: its shape, and its dtype by torch's name."""
 
     shape: tuple[int, ...]
     dtype: str
 
 
-def _turned(form: Form, source: Source) -> Form:
+def _turned(form: TensorForm, source: Source) -> TensorForm:
     return form._replace(shape=form.shape[::-1]) if source.transposed else form
 
 
 def made_form(
-    name: str, made: Made, wanted: Mapping[str, Form], found: Mapping[str, Form]
-) -> Form:  # fmt: skip
+    name: str, made: Made, wanted: Mapping[str, TensorForm], found: Mapping[str, TensorForm]
+) -> TensorForm:  # fmt: skip
     """What ``made`` gives for the model's ``name``. Parts that do not go together are told as the
     shapes or dtypes that they have, side by side."""
     parts = [_turned(found[source.name], source) for source in made.parts]
@@ -50,7 +50,7 @@ def made_form(
 
 
 def made_tensors(
-    written: str, names: Account, wanted: Mapping[str, Form], read: Callable[[str], Tensor]
+    written: str, names: Account, wanted: Mapping[str, TensorForm], read: Callable[[str], Tensor]
 ) -> dict[str, Tensor]:  # fmt: skip
     """What the model takes, by its own names; E0709 where the two tensors of one name differ."""
     import torch
@@ -73,7 +73,7 @@ def made_tensors(
 
 
 def _read_made(
-    name: str, made: Made, wanted: Mapping[str, Form], read: Callable[[str], Tensor]
+    name: str, made: Made, wanted: Mapping[str, TensorForm], read: Callable[[str], Tensor]
 ) -> Tensor:  # fmt: skip
     import torch
 

@@ -11,7 +11,7 @@ from specc.errors import Span
 from specc.harness.cases import subject
 from specc.harness.running.live_module import RunFailed
 from specc.ir import Program
-from specc.targets.raised import mark_raised
+from specc.targets.source_traceback import mark_raised
 
 
 def span_raised(program: Program, failed: RunFailed, source: str) -> Span | None:

@@ -3,7 +3,8 @@
 ``Canvas`` takes vertices and edges in the order of computation. A cluster that is closed is held
 against the one before it: where both are numbered, hold the same, and the second is fed by the
 first, or by whatever feeds the first, the second is taken back and the first counts one more. Time
-and memory are linear in what is drawn. Non-goals: what a program's graph is (``graph``), the look.
+and memory are linear in what is drawn. Non-goals: what a program's graph is
+(``computation_graph``), the look.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ Item: TypeAlias = Union[Vertex, Cluster]
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class Drawing:
     """All of it: what stands outside every cluster, and every edge in the order of computation."""
 
     title: str

@@ -1,7 +1,7 @@
 """The sizes that a model is shown or measured on: the test's first row, with what the call says
 instead.
 
-Non-goals: reading the call's words (``specc.choice``), which rows a test has
+Non-goals: reading the call's words (``specc.run_choice``), which rows a test has
 (``specc.harness.cases.matrix``), what is asked of them (``demands``).
 """
 
@@ -14,7 +14,7 @@ from specc import ir
 from specc.errors import CallError
 from specc.harness.cases import matrix
 from specc.harness.cases.demands import demands_of
-from specc.ir.bounds import margin
+from specc.ir.size_bounds import margin
 from specc.sizes import Atom, Entry, Extreme, Power, Size, as_remainder, evaluate, symbols
 from specc.suggestions import did_you_mean, listed
 

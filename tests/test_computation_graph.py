@@ -13,7 +13,7 @@ import pytest
 from show_programs import GAN, GPT, INLINE, MIXTURE, RESNET, UNET, seen, table
 
 from specc.errors import CallError
-from specc.inspect.alike import Cluster, Item, Vertex
+from specc.inspect.drawing import Cluster, Item, Vertex
 from specc.report.structure import picture
 from specc.report.structure.dot import dot
 

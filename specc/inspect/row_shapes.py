@@ -1,7 +1,7 @@
 """What a row of the catalogue does to shapes, told by its rule on symbols: for ``specc catalog``.
 
 The row's example is read with as many of its sizes unknown as its rule lets be. Non-goals: numbers,
-the row's signature (``specc.catalog.words``).
+the row's signature (``specc.catalog.row_notation``).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from specc import front, ir
 from specc.catalog import examples
 from specc.catalog.catalogue import BUILT_IN, Catalogue, is_built_in
-from specc.catalog.examples import Example, Input
+from specc.catalog.examples import Example, ExampleInput
 from specc.catalog.rows import Row
 from specc.errors import Diagnostic
-from specc.inspect import words
+from specc.inspect import program_notation
 from specc.ir import shorter
 from specc.sizes import Size
 
@@ -31,7 +31,7 @@ _FRESH = ("K", "M", "P", "Q", "R", "S", "T", "U", "V")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RowShapes:
     """``takes`` and ``gives`` are names with types; ``conditions`` say what the sizes must hold;
     ``parameters`` and ``buffers`` are names with shapes, of a layer. ``fault`` says, with its code,
     why there is nothing but ``takes``."""
@@ -44,22 +44,22 @@ class Entry:
     fault: str = ""
 
 
-def entry(kind: str, row: Row, catalogue: Catalogue = BUILT_IN) -> Entry | None:
+def entry(kind: str, row: Row, catalogue: Catalogue = BUILT_IN) -> RowShapes | None:
     """The shapes of a layer, a function, a loss or a metric; None for what has none. What an
     extension adds to ``catalogue`` may have an example that does not check: that is ``fault``."""
     if kind not in ("layer", "function", "loss", "metric"):
         return None
     example = examples.example_of(kind, row)
     if kind in ("loss", "metric"):
-        return Entry(_taken(example), (("", "float[]"),))
+        return RowShapes(_taken(example), (("", "float[]"),))
     lifted = _lifted(kind, row, example, catalogue)
     program, faults = _read(kind, row, lifted, catalogue)
     if program is None and not is_built_in(row):
-        return Entry(_taken(lifted), (), fault=f"{faults[0].code} {faults[0].message}")
+        return RowShapes(_taken(lifted), (), fault=f"{faults[0].code} {faults[0].message}")
     assert program is not None, f"the example of {row.name} checks: a test says so"
     model = program.subject()
     own = {layer.type: layer for layer in model.layers}.get(row.name)
-    return Entry(
+    return RowShapes(
         _taken(lifted),
         tuple((_shown(output.name), _type(output.value.type)) for output in model.outputs),
         tuple(dict.fromkeys(_condition(condition) for condition in model.conditions)),
@@ -94,7 +94,9 @@ def _condition(condition: ir.Condition) -> str:
 
 
 def _shapes(tensors: Sequence[tuple[str, tuple[Size, ...]]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, words.shape(map(shorter.tidy, shape))) for name, shape in tensors)
+    return tuple(
+        (name, program_notation.shape(map(shorter.tidy, shape))) for name, shape in tensors
+    )
 
 
 # ── unknown sizes ────────────────────────────────────────────────────────────────────────────────
@@ -114,7 +116,7 @@ def _lifted(kind: str, row: Row, example: Example, catalogue: Catalogue) -> Exam
             changed[place] = name
             inputs = list(example.inputs)
             head = given.type.partition("[")[0]
-            inputs[which] = Input(given.name, f"{head}[{', '.join(changed)}]")
+            inputs[which] = ExampleInput(given.name, f"{head}[{', '.join(changed)}]")
             tried = replace(example, inputs=tuple(inputs))
             if _read(kind, row, tried, catalogue)[0] is not None:
                 names[name] = sizes[place]
@@ -123,19 +125,19 @@ def _lifted(kind: str, row: Row, example: Example, catalogue: Catalogue) -> Exam
     return example
 
 
-def _dimensions(inputs: Sequence[Input]) -> Iterator[tuple[int, int]]:
+def _dimensions(inputs: Sequence[ExampleInput]) -> Iterator[tuple[int, int]]:
     # From the last one back: what a layer computes on is there, and a batch has its name already.
     for which, given in enumerate(inputs):
         for place in reversed(range(len(_sizes(given)))):
             yield which, place
 
 
-def _sizes(given: Input) -> list[str]:
+def _sizes(given: ExampleInput) -> list[str]:
     shape = given.type.partition("[")[2].rstrip("]")
     return [size.strip() for size in shape.split(",")] if shape else []
 
 
-def _candidates(given: Input, place: int, size: str, names: dict[str, str]) -> list[str]:
+def _candidates(given: ExampleInput, place: int, size: str, names: dict[str, str]) -> list[str]:
     """Names to try for a dimension: its place's, another one of the same size, a fresh one."""
     rank = len(_sizes(given))
     taken = {*names, *_sizes(given)}

@@ -1,6 +1,6 @@
 """The whole catalogue against the installed torch: what has drifted.
 
-Non-goals: the comparison of one row (``signatures``), printing, and how much is covered, which
+Non-goals: the comparison of one row (``signature_drift``), printing, and how much is covered, which
 ``tests/catalogue_page.py`` counts.
 """
 
@@ -14,7 +14,7 @@ from specc.catalog import exclusions, tensor_exclusions
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import Row
 from specc.drift.exports import TENSORS, exported, torch_version
-from specc.drift.signatures import callable_of, differences
+from specc.drift.signature_drift import callable_of, differences
 
 EXCLUDED: Final[Mapping[str, Mapping[str, str]]] = {
     "layer": exclusions.LAYERS,

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from specc.errors import CallError
-from specc.harness.goldens import storage
+from specc.harness.goldens import atomic_folder
 
 OLD, NEW = {"a": b"old", "b": b"old"}, {"a": b"new", "b": b"new" * 1000}
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    shown = storage.present(folder)
+    shown = atomic_folder.present(folder)
     return {path.name: path.read_bytes() for path in shown.iterdir()}
 
 
@@ -29,7 +29,7 @@ def test_a_failing_system_call_leaves_the_old_one(
     call: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "golden" / "case"
-    storage.replace_folder(folder, OLD)
+    atomic_folder.replace_folder(folder, OLD)
     calls = 0
 
     def failing(real: Callable[..., object]) -> Callable[..., object]:
@@ -43,15 +43,15 @@ def test_a_failing_system_call_leaves_the_old_one(
         return attempt
 
     if call == "write":
-        real_write = storage._write_durably
-        monkeypatch.setattr(storage, "_write_durably", failing(real_write))
+        real_write = atomic_folder._write_durably
+        monkeypatch.setattr(atomic_folder, "_write_durably", failing(real_write))
     elif call == "mkdir":
         monkeypatch.setattr(Path, "mkdir", failing(Path.mkdir))
     else:
         monkeypatch.setattr(os, call, failing(getattr(os, call)))
     failed = False
     try:
-        storage.replace_folder(folder, NEW)
+        atomic_folder.replace_folder(folder, NEW)
     except CallError as error:
         failed = True
         assert error.code == "E0804" and "No space left" in error.message
@@ -60,7 +60,7 @@ def test_a_failing_system_call_leaves_the_old_one(
     assert folder.is_dir()
     if call in ("write", "mkdir"):
         assert failed == (calls > number)
-    storage.replace_folder(folder, NEW)
+    atomic_folder.replace_folder(folder, NEW)
     assert content(folder) == NEW
     assert [path.name for path in folder.parent.iterdir()] == ["case"]
 
@@ -68,7 +68,7 @@ def test_a_failing_system_call_leaves_the_old_one(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from specc.harness.goldens import storage, stored
+from specc.harness.goldens import atomic_folder, golden_reader
 countdown = int(sys.argv[2])
 def watch(event, arguments):
     global countdown
@@ -78,7 +78,7 @@ def watch(event, arguments):
             if countdown < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watch)
-storage.replace_folder(Path(sys.argv[1]), {"a": b"new", "b": b"new" * 1000})
+atomic_folder.replace_folder(Path(sys.argv[1]), {"a": b"new", "b": b"new" * 1000})
 print("done")
 """
 
@@ -88,7 +88,7 @@ def test_a_writer_killed_at_any_moment_leaves_one_whole(tmp_path: Path) -> None:
     deaths = 0
     for moment in range(40):
         folder = tmp_path / str(moment) / "case"
-        storage.replace_folder(folder, OLD)
+        atomic_folder.replace_folder(folder, OLD)
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(folder), str(moment)], capture_output=True, text=True
         )
@@ -100,7 +100,7 @@ def test_a_writer_killed_at_any_moment_leaves_one_whole(tmp_path: Path) -> None:
         assert done.returncode == -signal.SIGKILL, done.stderr
         deaths += 1
         # The next write clears up after it.
-        storage.replace_folder(folder, NEW)
+        atomic_folder.replace_folder(folder, NEW)
         assert content(folder) == NEW
         assert [path.name for path in folder.parent.iterdir()] == ["case"]
     assert 5 <= deaths < 39
@@ -109,18 +109,18 @@ def test_a_writer_killed_at_any_moment_leaves_one_whole(tmp_path: Path) -> None:
 WRITING = """
 import sys
 from pathlib import Path
-from specc.harness.goldens import storage
+from specc.harness.goldens import atomic_folder
 folder, name = Path(sys.argv[1]), sys.argv[2]
 input()
 for _ in range(150):
-    storage.replace_folder(folder, {"a": name.encode(), "b": name.encode() * 1000})
+    atomic_folder.replace_folder(folder, {"a": name.encode(), "b": name.encode() * 1000})
 print("done")
 """
 
 
 def test_two_writers_at_once_take_turns(tmp_path: Path) -> None:
     folder = tmp_path / "golden" / "case"
-    storage.replace_folder(folder, {"a": b"one", "b": b"one" * 1000})
+    atomic_folder.replace_folder(folder, {"a": b"one", "b": b"one" * 1000})
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", WRITING, str(folder), name],
@@ -147,10 +147,10 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from specc.errors import CallError
-from specc.harness.goldens import storage
+from specc.harness.goldens import atomic_folder
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 try:
-    storage.replace_folder(Path(sys.argv[1]), {"a": b"new", "b": b"new" * 1000})
+    atomic_folder.replace_folder(Path(sys.argv[1]), {"a": b"new", "b": b"new" * 1000})
 except CallError as error:
     print(error)
 """
@@ -159,7 +159,7 @@ except CallError as error:
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of files are POSIX's")
 def test_where_no_more_can_be_written_the_old_one_stays(tmp_path: Path) -> None:
     folder = tmp_path / "case"
-    storage.replace_folder(folder, OLD)
+    atomic_folder.replace_folder(folder, OLD)
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(folder)], capture_output=True, text=True, check=True
     )
@@ -179,9 +179,9 @@ def test_what_is_no_folder_in_its_place_is_replaced(tmp_path: Path) -> None:
             (tmp_path / "elsewhere").mkdir()
             folder.symlink_to(tmp_path / "elsewhere")
         for content_ in (OLD, NEW):
-            storage.replace_folder(folder, content_)
+            atomic_folder.replace_folder(folder, content_)
             assert content(folder) == content_ and not folder.is_symlink()
-        assert not storage.old_folder(folder).is_symlink()
+        assert not atomic_folder.old_folder(folder).is_symlink()
     assert {path.name for path in tmp_path.iterdir()} == {"case", "elsewhere"}
 
 
@@ -189,8 +189,8 @@ def test_a_living_writer_s_folder_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         aside = tmp_path / f".case.new-{other.pid}"
         aside.mkdir()
-        storage.replace_folder(tmp_path / "case", NEW)
+        atomic_folder.replace_folder(tmp_path / "case", NEW)
         assert aside.is_dir()
         other.communicate(b"\n")
-    storage.replace_folder(tmp_path / "case", NEW)
+    atomic_folder.replace_folder(tmp_path / "case", NEW)
     assert not aside.exists()

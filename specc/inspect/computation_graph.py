@@ -1,7 +1,7 @@
 """A program as the graph that is drawn: what computes, what flows, which block holds what.
 
 Non-goals: the look, and the text of a drawing (``specc.report.structure.dot``); drawing what is
-alike once (``alike``).
+alike once (``drawing``).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from specc import ir
-from specc.inspect import words
-from specc.inspect.alike import Canvas, Cluster, Graph, Item, Vertex, VertexKind
+from specc.inspect import program_notation
+from specc.inspect.drawing import Canvas, Cluster, Drawing, Item, Vertex, VertexKind
 from specc.sizes import Size, evaluate, symbol
 
 
@@ -31,7 +31,7 @@ class _Scope:
 
 def graph(
     program: ir.Program, model: ir.Module | None = None, *, depth: int = 99, apart: bool = False
-) -> Graph:
+) -> Drawing:
     """The graph of ``model`` alone, or (None) of all that is trained, or of every model where
     nothing is.
 
@@ -52,7 +52,7 @@ def graph(
             cluster = Cluster("model", each.name, "")
             drawer.model(each, cluster.items)
             items += [cluster] if len(program.models) > 1 else cluster.items
-    return Graph(title, items, tuple(dict.fromkeys(drawer.canvas.edges)))
+    return Drawing(title, items, tuple(dict.fromkeys(drawer.canvas.edges)))
 
 
 class _Drawer:
@@ -151,7 +151,7 @@ class _Drawer:
         layer = scope.module.by_path[node.layer]
         path = f"{scope.prefix}{layer.name}"
         name = layer.name.removeprefix(scope.said)
-        text = words.layer(layer, scope.values)
+        text = program_notation.layer(layer, scope.values)
         if layer.module is None:
             row = layer.row
             self._vertex(path, "layer", name, text, row.family if row else "", node, scope)
@@ -164,7 +164,7 @@ class _Drawer:
                 self._vertex(path, "block", name, text, "", node, inside)
             return
         block = layer.module
-        sizes = words.block_sizes(layer, node, scope.values)
+        sizes = program_notation.block_sizes(layer, node, scope.values)
         cluster = Cluster("block", name, text)
         with self.canvas.enclosed(cluster, scope.items):
             self.canvas.bind(self.called, path, len(self.canvas.vertices))
@@ -197,7 +197,7 @@ class _Drawer:
             self.canvas.bind(self.called, path, vertex.number)
 
     def _leaf(self, node: ir.Leaf, scope: _Scope) -> None:
-        text = words.node(node, scope.values)
+        text = program_notation.node(node, scope.values)
         match node:
             case ir.ParameterRead():
                 vertex = self._computed("parameter", text, "", "", node, scope)
@@ -251,12 +251,12 @@ def _scope(module: ir.Module, items: list[Item]) -> _Scope:
 
 
 def _shape(kind: ir.TensorType, scope: _Scope) -> str:
-    return words.shape(evaluate(size, scope.values) for size in kind.shape)
+    return program_notation.shape(evaluate(size, scope.values) for size in kind.shape)
 
 
 def _optimizer(step: ir.Step, values: Mapping[str, Size]) -> str:
     optimizer = step.optimizer
     if optimizer is None:
         return ""
-    text = words.call(optimizer.type, optimizer.arguments, None, values)
+    text = program_notation.call(optimizer.type, optimizer.arguments, None, values)
     return text if optimizer.rest.text in ("", "*") else f"{text} on {optimizer.rest.text}"

@@ -27,9 +27,9 @@ from specc.harness.blessing.bless import make
 from specc.harness.cases.matrix import cases
 from specc.harness.floors.floor_statistics import ENDLESS, Floor
 from specc.harness.floors.per_layer_floor import AloneFloor
-from specc.harness.goldens import stored
+from specc.harness.goldens import golden_reader
 from specc.harness.goldens.golden import Golden, files, read, write
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.harness.running.recorder import Recorder
 from specc.harness.running.sketch import BUCKETS, is_sketched, not_finite
 from specc.ir import Program
@@ -81,7 +81,7 @@ def test_every_kind_of_leaf_comes_back(value: torch.Tensor | None, rms: float) -
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files(program, made).items():
             (Path(folder) / name).write_bytes(content)
-        found = stored.load(Path(folder), "bless")
+        found = golden_reader.load(Path(folder), "bless")
     for leaf, before in zip(found.leaves, leaves, strict=True):
         one, other = leaf.reference, before.reference
         assert (one.name, one.line, one.shape, one.dtype) == (
@@ -95,7 +95,7 @@ def test_every_kind_of_leaf_comes_back(value: torch.Tensor | None, rms: float) -
         assert leaf.floors == {name: floor.written for name, floor in before.floors.items()}
         assert all(0 < floor.rms <= ENDLESS for floor in leaf.floors.values())
     assert (
-        stored.alone(found.header)["eval/alone/fc1"]["float32"]
+        golden_reader.alone(found.header)["eval/alone/fc1"]["float32"]
         == alone["eval/alone/fc1"]["float32"].written
     )
     assert not_finite(rate.nonfinite) == {"NaN": 1, "inf": 1}
@@ -259,7 +259,7 @@ _MEASURED = """
     from pathlib import Path
     import pydantic, safetensors.torch, specc.harness.goldens.golden_schema
     from specc.errors import GoldenCorrupt
-    from specc.harness.goldens import stored
+    from specc.harness.goldens import golden_reader
 
     def used():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -272,7 +272,7 @@ _MEASURED = """
             continue
         before, start = used(), time.process_time()
         try:
-            stored.load(Path(folder), "bless")
+            golden_reader.load(Path(folder), "bless")
         except GoldenCorrupt as error:
             taken = time.process_time() - start
             told = (Path(folder).name, taken, used() - before, error.message[-60:])
@@ -327,7 +327,7 @@ COSTLY: dict[str, Callable[[], str]] = {
     "wrong layers": lambda: _with(alone=_object(_many('"k#":{"f":[0,0]}', 45_000))),
     "many rows that lack what they need": lambda: json.dumps(
         (raw := json.loads(_with(tensors=_list(_many('{"name":"a#","line":1}', 60_000)))))
-        | {"format": 4, "digest": stored.seal(raw | {"format": 4})}
+        | {"format": 4, "digest": golden_reader.seal(raw | {"format": 4})}
     ),
 }
 
