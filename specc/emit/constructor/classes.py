@@ -19,7 +19,7 @@ from specc.emit.merging.param_names import distinct
 from specc.emit.merging.result_sizes import ResultSize, blocks_asked, result_size, symbols_said
 from specc.emit.writing.chosen_layers import is_hidden
 from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
-from specc.semantics.compile_time.free_names import MODULE_ATTRIBUTES
+from specc.emitted_names import MODULE_ATTRIBUTES
 
 
 @dataclass(slots=True, eq=False)
