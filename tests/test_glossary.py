@@ -36,7 +36,8 @@ STAGES = ("specc.syntax.tree.ast", "specc.ir.", "specc.emit.writing.statements")
 SHARED = {"Argument", "Group", "Precision", "Setting", "SpecFile", "Target"}
 # A verb, its work and its table; what torch offers, what semantics reads of it and what is emitted.
 ONE_THING_IN_SEVERAL_ROOMS = {
-    "bench", "bisect", "bless", "catalogue", "checkpoints", "corners", "derivatives", "dropout",
+    "bench", "bisect", "bless", "catalogue", "checkpoints", "confusion", "corners", "counting",
+    "derivatives", "dropout",
     "expressions", "inits", "kernels", "modules", "mutate", "optimizers", "penalties", "profile",
     "program", "progress", "show", "states", "threads",
 }  # fmt: skip

@@ -22,10 +22,10 @@ from specc.catalog.helper_source import FOLDER, Joined, Whole, head
 from specc.catalog.rows import Row
 from specc.helpers import (
     areas,
-    confusion_matrix,
+    confusion,
     correlations,
-    differences,
-    hits_and_misses,
+    counting,
+    deviations,
     margins,
     penalties,
     perception,
@@ -34,8 +34,7 @@ from specc.helpers import (
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES: tuple[ModuleType, ...] = (
-    areas, confusion_matrix, correlations, differences, hits_and_misses, margins, penalties,
-    perception, retrieval,
+    areas, confusion, correlations, counting, deviations, margins, penalties, perception, retrieval,
 )  # fmt: skip
 ROWS = tuple(row for row in (*METRICS.values(), *REGULARIZERS.values()) if row.helper)
 JOINED = tuple(row for row in ROWS if isinstance(row.helper, Joined))

@@ -3,5 +3,5 @@
 ``signature_drift`` compares one row, ``exports`` says what torch has, ``coverage`` puts both
 together; ``left_out`` holds what rows leave out on purpose, with the reasons. Torch is imported by
 the functions alone. Shipped because ``specc catalog --drift`` runs it. Non-goals: whether a row's
-rules are right, which tests ask torch itself; the page that counts (``tests/catalogue_page.py``).
+rules are right, which tests ask torch itself; the page that counts: ``tests/catalogue_page.py``.
 """

@@ -50,7 +50,7 @@ def _row(
         choices=choices,
         example=f"{_EXAMPLES[task]} | {name}(x, y)",
         helper=Joined(
-            "confusion_matrix",
+            "confusion",
             function,
             ("preds: Tensor", "target: Tensor", *(each for _, each in settings)),
             summary,

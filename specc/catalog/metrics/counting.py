@@ -79,7 +79,7 @@ def _helper(
     if score.beta:
         given.append(f"beta: float = {beta}" if beta else "beta: float")
     given += more.split(", ")
-    return Joined("hits_and_misses", function, tuple(given), f"{score.summary}: {summary}", parts)
+    return Joined("counting", function, tuple(given), f"{score.summary}: {summary}", parts)
 
 
 def _beta(score: _Score, default: str = "") -> str:

@@ -46,7 +46,7 @@ def _row(
 def _explained(name: str, function: str, summary: str) -> FunctionRow:
     return _row(
         name,
-        "differences",
+        "deviations",
         function,
         summary,
         "multioutput: str = 'uniform_average'",
@@ -61,45 +61,45 @@ _POSITIVE = "x: unit[N, 5], y: unit[N, 5] | "
 ROWS = (
     _row(
         "MeanSquaredError",
-        "differences",
+        "deviations",
         "mean_squared_error",
         "the mean of the squared differences, or its root",
         "squared: bool = True",
     ),
     _row(
         "MeanAbsoluteError",
-        "differences",
+        "deviations",
         "mean_absolute_error",
         "the mean of the absolute differences",
     ),
     _row(
         "MeanSquaredLogError",
-        "differences",
+        "deviations",
         "mean_squared_log_error",
         "the mean of the squared differences of log(1 + x)",
         example=f"{_POSITIVE}MeanSquaredLogError(x, y)",
     ),
     _row(
         "MeanAbsolutePercentageError",
-        "differences",
+        "deviations",
         "mean_absolute_percentage_error",
         "the mean of the absolute differences, each over its target",
     ),
     _row(
         "SymmetricMeanAbsolutePercentageError",
-        "differences",
+        "deviations",
         "symmetric_mean_absolute_percentage_error",
         "the mean of the absolute differences, each over the mean of its two sizes",
     ),
     _row(
         "WeightedMeanAbsolutePercentageError",
-        "differences",
+        "deviations",
         "weighted_mean_absolute_percentage_error",
         "the sum of the absolute differences over that of the targets' sizes",
     ),
     _row(
         "NormalizedRootMeanSquaredError",
-        "differences",
+        "deviations",
         "normalized_root_mean_squared_error",
         "the root of the mean squared difference, over a size of the targets",
         "normalization: str = 'mean'",
@@ -107,7 +107,7 @@ ROWS = (
     ),
     _row(
         "LogCoshError",
-        "differences",
+        "deviations",
         "log_cosh_error",
         "the mean of log(cosh(difference))",
         shape=rules.row_of_errors,
@@ -115,7 +115,7 @@ ROWS = (
     ),
     _row(
         "MinkowskiDistance",
-        "differences",
+        "deviations",
         "minkowski_distance",
         "the p-norm of the differences",
         "p: float",
@@ -123,7 +123,7 @@ ROWS = (
     ),
     _row(
         "TweedieDevianceScore",
-        "differences",
+        "deviations",
         "tweedie_deviance_score",
         "the mean deviance of a Tweedie distribution",
         "power: float = 0.0",
@@ -142,7 +142,7 @@ ROWS = (
     ),
     _row(
         "RelativeSquaredError",
-        "differences",
+        "deviations",
         "relative_squared_error",
         "the squared differences over those of the targets' mean",
         "squared: bool = True",
