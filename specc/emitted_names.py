@@ -59,10 +59,11 @@ def average_method(average: str) -> str:
 
 # What an emitted file may import, but for modules of extensions.
 IMPORTED: Final = frozenset("torch nn F Tensor Any Final OrderedDict copy".split())
-# Those, and the words of Python's own that it calls: no class of a spec has such a name.
+# Those, what else it imports where it needs it, and the words of Python's own that it calls: no
+# class of a spec has such a name.
 EMITTED_GLOBALS: Final = IMPORTED | frozenset(
-    "math re self abs bool dict enumerate float id int isinstance len list map max min next range"
-    " round set str sum super tuple zip".split()
+    "Callable partial load_file math re self abs bool dict enumerate float id int isinstance len"
+    " list map max min next range round set str sum super tuple zip".split()
 )
 # What constructors call, and loops that count nothing: a param, size or variable would hide it.
 CALLED_BY_CONSTRUCTORS: Final = frozenset("_ self super nn torch range len OrderedDict".split())

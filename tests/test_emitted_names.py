@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from specc import front, ir
 from specc.emit import emit
 from specc.emitted_names import (
@@ -21,6 +23,8 @@ from specc.emitted_names import (
     average_method,
     methods_of_step,
 )
+from specc.errors import SpecError
+from specc.semantics import analyse
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -88,3 +92,19 @@ def test_the_variables_of_a_training_step_hide_nothing_that_it_calls() -> None:
 
 def test_what_the_methods_that_train_call_their_own_hides_no_helper() -> None:
     assert STEP_VARIABLES - {"weight", "closure", "evaluations"} <= VARIABLES
+
+
+@pytest.mark.parametrize("name", ["partial", "Callable", "load_file"])
+def test_no_class_has_the_name_of_what_some_files_import(name: str) -> None:
+    """A block called so stood before what a layer is chosen by, and was called in its place."""
+    source = (
+        f"spec 1\nblock {name} {{\n  input x: float[N, D]\n  output x -> Linear(D)\n}}\n"
+        "block Unit(norm: layer = GroupNorm(2, eps=1e-3)) {\n  input x: float[N, D]\n"
+        "  output x -> norm\n}\n"
+        f"model M {{\n  input x: float[N, 16]\n  output x -> {name} -> Unit\n}}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        analyse(source, "m.spec")
+    first = caught.value.diagnostics()[0]
+    assert (first.code, first.span and first.span.line) == ("E0205", 2)
+    assert f"`{name}` is a name that the emitted source uses itself" in first.message
