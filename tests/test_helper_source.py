@@ -25,7 +25,7 @@ from specc.helpers import (
     confusion,
     correlations,
     counting,
-    errors,
+    deviations,
     margins,
     penalties,
     perception,
@@ -34,7 +34,7 @@ from specc.helpers import (
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES: tuple[ModuleType, ...] = (
-    areas, confusion, correlations, counting, errors, margins, penalties, perception, retrieval,
+    areas, confusion, correlations, counting, deviations, margins, penalties, perception, retrieval,
 )  # fmt: skip
 ROWS = tuple(row for row in (*METRICS.values(), *REGULARIZERS.values()) if row.helper)
 JOINED = tuple(row for row in ROWS if isinstance(row.helper, Joined))

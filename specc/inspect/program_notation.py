@@ -217,8 +217,8 @@ def expression(
             return f"[{', '.join(inner(item) for item in operand)}]"
         if isinstance(operand, tuple):
             return f"({', '.join(inner(item) for item in operand)}{',' * (len(operand) == 1)})"
-        if isinstance(operand, ir.Scalar) and operand.form[0] == "param":
-            return str(operand.form[1])
+        if isinstance(operand, ir.Scalar) and isinstance(operand.form, ir.ParamForm):
+            return operand.form.name
         return literal(operand, {})
 
     def side(operand: object, least: int) -> str:

@@ -7,6 +7,16 @@ torch, no printing, no passes (those are ``specc.semantics``), so that each stag
 
 from specc.ir.checkpoints import MapLine
 from specc.ir.divisibility import joined
+from specc.ir.forms import (
+    BinaryForm,
+    CallForm,
+    EntryForm,
+    Form,
+    FormPart,
+    LiteralForm,
+    ParamForm,
+    UnaryForm,
+)
 from specc.ir.modules import (
     Condition,
     Initializer,
@@ -83,7 +93,9 @@ from specc.ir.walk import Place, input_sizes, match_shape, walk
 
 __all__ = [
     "Arguments",
+    "BinaryForm",
     "Branch",
+    "CallForm",
     "Chain",
     "Clip",
     "ComposedScheduler",
@@ -93,6 +105,9 @@ __all__ = [
     "Derivative",
     "Distribution",
     "EllipsisIndex",
+    "EntryForm",
+    "Form",
+    "FormPart",
     "FunctionCall",
     "Group",
     "Index",
@@ -102,6 +117,7 @@ __all__ = [
     "LayerCall",
     "LayerChoice",
     "Leaf",
+    "LiteralForm",
     "Loop",
     "Make",
     "MapLine",
@@ -116,6 +132,7 @@ __all__ = [
     "Output",
     "Owned",
     "Param",
+    "ParamForm",
     "ParameterRead",
     "Place",
     "Program",
@@ -138,6 +155,7 @@ __all__ = [
     "Train",
     "Transpose",
     "TupleParam",
+    "UnaryForm",
     "Value",
     "Wrapper",
     "bound",

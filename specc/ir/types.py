@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
+from specc.ir.forms import Form
 from specc.sizes import Entry, Poly, Size, evaluate
 
 if TYPE_CHECKING:
@@ -66,14 +67,10 @@ ResultType: TypeAlias = Union[TensorType, tuple["ResultType", ...]]
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A float, bool or string that was computed from params: its value now, and how to write it.
-
-    ``form`` is ``("param", name)``, ``("literal", value)``, ``("unary", op, a)`` or
-    ``("binary", op, a, b)`` with forms or sizes as operands.
-    """
+    """A float, bool or string that was computed from params: its value now, and how to write it."""
 
     value: float | bool | str
-    form: tuple[object, ...]
+    form: Form
 
 
 @dataclass(frozen=True, slots=True, repr=False)

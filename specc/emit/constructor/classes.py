@@ -19,7 +19,7 @@ from specc.emit.merging.param_names import distinct
 from specc.emit.merging.result_sizes import ResultSize, blocks_asked, result_size, symbols_said
 from specc.emit.writing.chosen_layers import is_hidden
 from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
-from specc.semantics.compile_time.free_names import MODULE_ATTRIBUTES
+from specc.emitted_names import MODULE_ATTRIBUTES
 
 
 @dataclass(slots=True, eq=False)
@@ -296,8 +296,8 @@ def _find_flags(made: EmittedClass) -> None:
             made.optional.add(own[0])
             continue
         condition = choice.condition
-        plain = isinstance(condition, ir.Scalar) and condition.form[0] == "param"
-        wanted = str(condition.form[1]) if plain and isinstance(condition, ir.Scalar) else "case"
+        form = condition.form if isinstance(condition, ir.Scalar) else None
+        wanted = form.name if isinstance(form, ir.ParamForm) else "case"
         made.flags[id(choice)] = distinct(wanted, paths | set(made.flags.values()))
 
 

@@ -18,7 +18,7 @@ from specc.emit.constructor.states import state_statements
 from specc.emit.constructor.threaded import Spelled, held
 from specc.emit.merging.common_forms import Different
 from specc.emit.merging.limits import ONE_CASE
-from specc.emit.merging.param_names import RESERVED, argument_names, distinct
+from specc.emit.merging.param_names import argument_names, distinct
 from specc.emit.merging.result_sizes import ResultSize
 from specc.emit.merging.scopes import Scope
 from specc.emit.merging.threads import is_spelled
@@ -36,6 +36,7 @@ from specc.emit.writing.marks import mark
 from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Round, Sequential
 from specc.emit.writing.statements import Assert, Assign, If, Statement
 from specc.emit.writing.templates import filled
+from specc.emitted_names import RESERVED
 
 
 @dataclass(slots=True)

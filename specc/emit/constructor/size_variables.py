@@ -11,10 +11,11 @@ from typing import Final
 
 from specc import ir
 from specc.emit.constructor.coalesced import coalesced, renamed
-from specc.emit.merging.param_names import RESERVED, distinct
+from specc.emit.merging.param_names import distinct
 from specc.emit.merging.reads import symbols_of
 from specc.emit.writing.method_parts import Choice, Cycle, Part, Sequential
 from specc.emit.writing.statements import Assign, Evaluate, For, If, Statement
+from specc.emitted_names import RESERVED
 from specc.semantics.compile_time.threads import dimension_of, is_kept, is_thread
 
 # What torch calls the size that a layer takes, and what a person calls the variable that holds it.

@@ -167,16 +167,16 @@ def symbols_of(operand: object) -> set[str]:
     return set()
 
 
-def _of_form(form: object) -> set[str]:
+def _of_form(form: ir.FormPart) -> set[str]:
     if isinstance(form, Poly):
         return set(symbols(form))
     if isinstance(form, Entry):
         return _of_entry(form)
-    if not isinstance(form, tuple):
-        return set()
-    if form[:1] == ("param",):
-        return {str(form[1])}
-    return set().union(*(_of_form(item) for item in form))
+    if isinstance(form, ir.ParamForm):
+        return {form.name}
+    if isinstance(form, ir.Form):
+        return set().union(*map(_of_form, form.parts))
+    return set().union(*map(_of_form, form)) if isinstance(form, tuple) else set()
 
 
 def _of_entry(entry: Entry) -> set[str]:

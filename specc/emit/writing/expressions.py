@@ -215,21 +215,21 @@ def of_static(static: ir.Static, naming: Naming) -> ast.expr:
     return of_size(static, naming)
 
 
-def _form(form: object, naming: Naming) -> ast.expr:
+def _form(form: ir.FormPart, naming: Naming) -> ast.expr:
     match form:
-        case ("param", str(param)):
+        case ir.ParamForm(param):
             return naming.param(param)
-        case ("entry", Entry() as entry):
+        case ir.EntryForm(entry):
             return _entry(entry, naming)
-        case ("literal", value):
-            return of_static(cast(ir.Static, value), naming)
-        case ("unary", operator, operand):
+        case ir.LiteralForm(value):
+            return _form(value, naming)
+        case ir.UnaryForm(operator, operand):
             symbol: ast.unaryop = ast.Not() if operator == "not" else ast.USub()
             return ast.UnaryOp(symbol, _form(operand, naming))
-        case ("call", str(function), *operands):
+        case ir.CallForm(function, operands):
             name = function if function in _BUILT_IN else f"math.{function}"
             return call(dotted(name), *(_form(operand, naming) for operand in operands))
-        case ("binary", str(operator), left, right):
+        case ir.BinaryForm(operator, left, right):
             return _known(operation(operator, _form(left, naming), _form(right, naming)))
     return of_static(cast(ir.Static, form), naming)
 

@@ -144,7 +144,7 @@ def of_entry(entry: Entry, value: ir.Static) -> Entity:
         )
         return Items(tuple(items), entry)
     if isinstance(value, bool | float | str):
-        return ir.Scalar(value, ("entry", entry))
+        return ir.Scalar(value, ir.EntryForm(entry))
     return Poly({(entry,): 1}) if isinstance(value, int) else value
 
 

@@ -111,14 +111,14 @@ def _extreme(
     found = max(values) if kind == "max" else min(values)
     if not any(map(_symbolic, given)):
         return found  # type: ignore[no-any-return]  # a number
-    return ir.Scalar(float(found), ("call", kind, *map(_operand, given)))
+    return ir.Scalar(float(found), ir.CallForm(kind, tuple(map(_operand, given))))
 
 
 def _absolute(number: ir.Static) -> ir.Static:
     if isinstance(number, Poly):
         return extreme("max", (number, -number))
     if isinstance(number, ir.Scalar):
-        return ir.Scalar(abs(float(number.value)), ("call", "abs", number.form))
+        return ir.Scalar(abs(float(number.value)), ir.CallForm("abs", (number.form,)))
     return abs(number)  # type: ignore[arg-type]  # a number, as told apart above
 
 
@@ -130,14 +130,14 @@ def _floating(name: str, number: ir.Static, params: Mapping[str, Size]) -> ir.St
         raise StaticError(f"{name}({value}) has no value") from None
     if name == "float" and not _symbolic(number):
         return found
-    return ir.Scalar(found, ("call", name, _operand(number)))
+    return ir.Scalar(found, ir.CallForm(name, (_operand(number),)))
 
 
 def _rounded(name: str, number: ir.Static) -> ir.Static:
     if isinstance(number, int | Poly):
         return number
     match number:
-        case ir.Scalar(form=("binary", "/", int() | Poly() as left, int() | Poly() as right)):
+        case ir.Scalar(form=ir.BinaryForm("/", int() | Poly() as left, int() | Poly() as right)):
             if name in ("ceil", "floor"):
                 return floor_divide(left, right) if name == "floor" else -floor_divide(-left, right)
     value = number.value if isinstance(number, ir.Scalar) else number
@@ -153,7 +153,7 @@ def _decimals(number: ir.Static, digits: ir.Static, params: Mapping[str, Size]) 
     if not isinstance(places, int) or abs(places) > 15:
         raise StaticError("`round` takes decimals from -15 to 15")
     if _symbolic(number) or _symbolic(digits):
-        form = ("call", "round", _operand(number), _operand(digits))
+        form = ir.CallForm("round", (_operand(number), _operand(digits)))
         return ir.Scalar(float(round(value, places)), form)
     return round(value, places)  # type: ignore[no-any-return]  # a number
 
@@ -162,7 +162,7 @@ def _symbolic(value: ir.Static) -> bool:
     return isinstance(value, ir.Scalar | Poly)
 
 
-def _operand(value: ir.Static) -> object:
+def _operand(value: ir.Static) -> ir.FormPart:
     return value.form if isinstance(value, ir.Scalar) else value
 
 

@@ -42,7 +42,9 @@ def static_outside(
             form = _form_outside(entity.form, meaning, said)
             if not _speaks(form):
                 return entity.value
-            return ir.Scalar(entity.value, form if isinstance(form, tuple) else ("literal", form))
+            return ir.Scalar(
+                entity.value, form if isinstance(form, ir.Form) else ir.LiteralForm(form)
+            )
         case ir.LayerChoice():
             return ir.with_arguments(
                 entity, lambda item: to_static(static_outside(from_static(item), meaning, said))
@@ -54,20 +56,20 @@ def static_outside(
 
 
 def _form_outside(
-    form: object, meaning: Mapping[str, Size], scalars: Mapping[str, Entity]
-) -> object:
+    form: ir.FormPart, meaning: Mapping[str, Size], scalars: Mapping[str, Entity]
+) -> ir.FormPart:
     match form:
         case Poly():
             return evaluate(form, meaning)
         case Entry():
             return _moved(form, meaning)
-        case ("param", str(name)):
+        case ir.ParamForm(name):
             if name in scalars:
                 found = scalars[name]
-                return found.form if isinstance(found, ir.Scalar) else found
+                return found.form if isinstance(found, ir.Scalar) else to_static(found)
             return meaning.get(name, form)
-        case (str(head), *rest):
-            return (head, *(_form_outside(part, meaning, scalars) for part in rest))
+        case ir.Form():
+            return form.of(tuple(_form_outside(part, meaning, scalars) for part in form.parts))
     return form
 
 
@@ -80,11 +82,13 @@ def _moved(entry: Entry, meaning: Mapping[str, Size]) -> Entry:
     return found
 
 
-def _speaks(form: object) -> bool:
+def _speaks(form: ir.FormPart) -> bool:
     """Whether a form speaks of a param or of a size."""
     match form:
-        case Poly() | Entry() | ("param", str()):
+        case Poly() | Entry() | ir.ParamForm():
             return True
+        case ir.Form():
+            return any(map(_speaks, form.parts))
         case tuple():
-            return any(_speaks(part) for part in form)
+            return any(map(_speaks, form))
     return False

@@ -322,8 +322,10 @@ def _named_in(form: object) -> set[str]:
             return set(symbols(form))
         case Entry():
             return {form.param}.union(*map(symbols, form.sizes()))
-        case ("param", str(name)):
+        case ir.ParamForm(name):
             return {name}
+        case ir.Form():
+            return set().union(*map(_named_in, form.parts))
         case tuple():
             return set().union(*map(_named_in, form))
     return set()
