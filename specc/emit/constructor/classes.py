@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
+from specc.emit.constructor.condition_names import condition_name
 from specc.emit.constructor.constructors import ClassForm
 from specc.emit.merging.asked import asked
 from specc.emit.merging.common_forms import Standpoint
@@ -295,10 +296,9 @@ def _find_flags(made: EmittedClass) -> None:
             made.flags[id(choice)] = own[0]
             made.optional.add(own[0])
             continue
-        condition = choice.condition
-        form = condition.form if isinstance(condition, ir.Scalar) else None
-        wanted = form.name if isinstance(form, ir.ParamForm) else "case"
-        made.flags[id(choice)] = distinct(wanted, paths | set(made.flags.values()))
+        wanted = condition_name(choice.condition)
+        taken = paths | set(made.flags.values()) | MODULE_ATTRIBUTES
+        made.flags[id(choice)] = distinct(wanted, taken)
 
 
 def _choices(parts: Sequence[Part]) -> Iterator[Choice]:

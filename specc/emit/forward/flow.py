@@ -137,7 +137,8 @@ def _carry(
         return wanted
     (expression,) = body.take(initial)
     variable = body.claim(inner, wanted)
-    body.statements.append(Assign(ast.Name(variable, ast.Store()), expression))
+    if not (isinstance(expression, ast.Name) and expression.id == variable):
+        body.statements.append(Assign(ast.Name(variable, ast.Store()), expression))
     return variable
 
 
