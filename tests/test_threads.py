@@ -4,13 +4,17 @@ layers, in number, order and arguments, that its spec read with those says."""
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 from other_params import AGAIN, compared
+from threaded_programs import PARAMS, texts
 
 from specc.emit import emit
 from specc.emit.constructor.classes import classes_of
 from specc.emit.merging.asked import asked, threads_asked
 from specc.emit.merging.threads import is_spelled
 from specc.emit.writing.method_parts import Cycle
+from specc.errors import SpecError
 from specc.semantics import analyse
 from specc.semantics.compile_time.threads import dimension_of
 
@@ -215,3 +219,15 @@ def test_reading_once_more_leaves_what_was_read_as_it_was() -> None:
 def test_two_sizes_of_one_name_are_told_apart_by_what_has_them() -> None:
     body = constructor_of("two values")
     assert "x_features" in body or "h_features" in body
+
+
+@given(texts(), st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_class_is_what_the_spec_says_or_refuses(text: str, data: st.DataObject) -> None:
+    param = data.draw(st.sampled_from(sorted(PARAMS)))
+    given = {param: data.draw(st.sampled_from(PARAMS[param]))}
+    try:
+        program, other = analyse(text, "m.spec"), analyse(text, "m.spec", params=given)
+    except SpecError:
+        reject()
+    compared(program, emit(program), given, other)
