@@ -141,13 +141,13 @@ class Classes:
     ) -> Callable[[ir.Layer], Sequence[tuple[ir.Thread, str]]]:
         """What the layers of ``parts`` that are blocks keep: the symbols that stand for it, and the
         names of the attributes."""
-        found: dict[str, list[tuple[ir.Thread, str]]] = {}
+        found: dict[int, list[tuple[ir.Thread, str]]] = {}
         for layer, thread in blocks_asked(parts):
             assert layer.module is not None
             name = self.of(layer.module).kept.get((thread.position, thread.dimension))
             if name is not None:
-                found.setdefault(layer.name, []).append((thread, name))
-        return lambda layer: found.get(layer.name, ())
+                found.setdefault(id(layer), []).append((thread, name))
+        return lambda layer: found.get(id(layer), ())
 
     def form(self, layer: ir.Layer) -> ClassForm:
         """How the class of a block's layer is called."""

@@ -141,26 +141,34 @@ def _said(module: ir.Module) -> Sequence[ir.Node]:
     return (module if again is None else again).nodes
 
 
-def _open_in(nodes: Sequence[ir.Node], prefix: str) -> Iterator[tuple[str, int]]:
+def _open_in(
+    nodes: Sequence[ir.Node], prefix: str, start: int = 0, rounds: int = 0
+) -> Iterator[tuple[str, int]]:
+    """``start`` is where, among the words of a path, the names of the round around begin, behind
+    whose first ``rounds`` positions follow: ``fc.1.0`` in a loop without a label in another."""
     for node in nodes:
         if isinstance(node, ir.Loop):
             counted = any(isinstance(bound, Poly) for bound in node.bounds or ())
+            inner = (node.path.count(".") + 2, 0) if node.path else (start, rounds + 1)
             if counted or isinstance(node.items, ir.TupleParam):
-                yield from ((f"{prefix}{path}", count) for path, count in _lists(node))
+                place = inner[0] - 1 if node.path else start + rounds + 1
+                yield from ((f"{prefix}{path}", count) for path, count in _lists(node, place))
             for iteration in node.iterations:
-                yield from _open_in(iteration.nodes, prefix)
+                yield from _open_in(iteration.nodes, prefix, *inner)
         elif isinstance(node, ir.Chain | ir.Branch):
-            yield from _open_in(node.nodes, prefix)
+            yield from _open_in(node.nodes, prefix, start, rounds)
 
 
-def _lists(loop: ir.Loop) -> Iterator[tuple[str, int]]:
-    """The lists that a loop fills, each with how long it is."""
+def _lists(loop: ir.Loop, place: int) -> Iterator[tuple[str, int]]:
+    """The lists that a loop fills, each with how long it is; ``place`` is where in their paths its
+    position stands, if they are not spliced into a row."""
     found: dict[str, int] = {}
     for position, iteration in enumerate(loop.iterations, loop.offset):
         for name, _ in made_places(iteration.nodes):
             words = name.split(".")
-            start = loop.path.count(".") + 1 if loop.path else 0
-            at = next((n for n in range(start, len(words)) if words[n] == str(position)), None)
+            at = place if words[place : place + 1] == [str(position)] else None
+            if at is None and not loop.path:
+                at = next((n for n, word in enumerate(words) if word == str(position)), None)
             if at is not None:
                 found[".".join(words[:at])] = position + 1
     yield from found.items()

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from specc import ir
 from specc.emit.forward.flow import list_name, singular
 from specc.emit.merging.scopes import Scope, local_names
-from specc.emit.merging.threads import is_spelled
+from specc.emit.merging.threads import is_spelled, makes
 from specc.emit.writing.expressions import Naming, call, dotted, loop_target, of_size, of_static
 from specc.emit.writing.layout import identifier
 from specc.emit.writing.marks import mark
@@ -58,7 +58,7 @@ class Spelled:
             found.append(Assign(_stored(target), call(dotted(kind)), where))
         if cycle.loop.kind == "repeat":
             body = self._row(cycle, round_, next(iter(reached.values())))
-        elif cycle.loop.path:
+        elif cycle.loop.path and reached:
             body = self._members(round_, inner, next(iter(reached.values())))
         else:
             body = self._each(round_.parts, inner, reached)
@@ -72,6 +72,8 @@ class Spelled:
 
     def names(self, cycle: Cycle, scope: Scope) -> list[str]:
         """The names in ``scope`` of the lists that ``cycle`` fills, in the module's order."""
+        if not any(map(makes, cycle.rounds[0].parts)):
+            return []
         if cycle.loop.path:
             local = scope.local(cycle.loop.path)
             return [cycle.loop.path if local is None else local]
@@ -109,7 +111,7 @@ class Spelled:
         """The one layer of a round, or a dictionary of its layers."""
         names = local_names(round_.parts, scope)
         if names != [""] and any(map(self._one_by_one, round_.parts)):
-            variable = ast.Name(self.free(singular(self._list_name(scope))), ast.Load())
+            variable = ast.Name(self.free(_one_of(self._list_name(scope))), ast.Load())
             reached: dict[str, ast.expr] = {
                 name: ast.Subscript(variable, ast.Constant(name), ast.Load()) for name in names
             }
@@ -136,7 +138,7 @@ class Spelled:
         self, layer: ir.Layer, name: str, value: ast.expr, where: str
     ) -> tuple[Assign, ast.Name]:
         """A layer that keeps a size, as a variable that it is read from."""
-        variable = ast.Name(self.free(singular(name)), ast.Load())
+        variable = ast.Name(self.free(_one_of(name)), ast.Load())
         self.refer(layer, variable)
         return Assign(_stored(variable), value, where), variable
 
@@ -201,6 +203,12 @@ class Spelled:
         if yes:
             return [If(condition, yes, no, where)]
         return [If(ast.UnaryOp(ast.Not(), condition), no, [], where)] if no else []
+
+
+def _one_of(name: str) -> str:
+    """What one of several layers is called; by a word where nothing but a letter is left."""
+    found = singular(name)
+    return found if len(found) > 1 else "layer"
 
 
 def _append(listed: ast.expr, value: ast.expr, where: str) -> Statement:

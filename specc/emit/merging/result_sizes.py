@@ -90,25 +90,28 @@ def _on_sides(value: ir.Value, parts: Sequence[Part], dimension: int) -> ResultS
 
 def blocks_asked(parts: Sequence[Part]) -> Iterator[tuple[ir.Layer, ir.Thread]]:
     """The layers of blocks that keep a size, each with the symbol that stands for it."""
-    layers = {without_numbers(layer.name): layer for layer in _layers(parts)}
-    for path, kept in _kept(parts):
-        layer = layers.get(without_numbers(path))
-        if layer is not None:
-            yield layer, kept
+    layers: dict[tuple[str, ...], list[ir.Make]] = {}
+    for make in _made(parts):
+        layers.setdefault(without_numbers(make.layer.name), []).append(make)
+    for call, kept in _kept(parts):
+        made = layers.get(without_numbers(call.layer), [])
+        # Both sides of a branch may have a layer of one name, each called where it is made.
+        own = [make for make in made if make.span == call.span] or made
+        yield from ((make.layer, kept) for make in own)
 
 
-def _layers(parts: Sequence[Part]) -> Iterator[ir.Layer]:
+def _made(parts: Sequence[Part]) -> Iterator[ir.Make]:
     for part in parts:
         if isinstance(part, ir.Make):
-            yield part.layer
+            yield part
         for inner in _inside(part):
-            yield from _layers(inner)
+            yield from _made(inner)
 
 
-def _kept(parts: Sequence[Part]) -> Iterator[tuple[str, ir.Thread]]:
+def _kept(parts: Sequence[Part]) -> Iterator[tuple[ir.LayerCall, ir.Thread]]:
     for part in parts:
         if isinstance(part, ir.LayerCall):
-            yield from ((part.layer, kept) for kept in part.kept)
+            yield from ((part, kept) for kept in part.kept)
         for inner in _inside(part):
             yield from _kept(inner)
 

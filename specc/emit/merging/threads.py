@@ -33,8 +33,12 @@ def _needs_statements(part: Part, wanted: Set[str]) -> bool:
         case Cycle():
             return is_spelled(part, wanted)
         case Choice():
-            return not part.one_sided and bool(
-                any(symbol in wanted for symbol in part.threads) or makes(part)
+            hands_on = any(symbol in wanted for symbol in part.threads)
+            inner = (*(part.yes or ()), *(part.no or ()))
+            return (
+                hands_on
+                or (not part.one_sided and makes(part))
+                or any(_needs_statements(each, wanted) for each in inner)
             )
         case Sequential():
             return any(_needs_statements(inner, wanted) for inner in part.parts)
