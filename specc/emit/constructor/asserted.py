@@ -72,13 +72,13 @@ class Asserted:
 
     def limits(
         self, module: ir.Module, fixed: Fixed, inherited: Sequence[ir.Scalar],
-        parts: Sequence[Part], variants: int,
+        parts: Sequence[Part], variants: int, *, threaded: bool,
     ) -> list[Statement]:  # fmt: skip
         """Asserts what the class, read as so many variants, is right for alone; ``inherited`` is
         what the blocks inside were decided by."""
         where = mark(module.span)
         names = {*argument_names(module).values(), *module.dimensions}
-        self._counts = counted_loops(parts)
+        self._counts = counted_loops(parts, threaded=threaded)
         return [
             *fixed_values(fixed, self.naming, where),
             *(Assert(of_static(one, self.naming), ONE_CASE, where) for one in inherited),

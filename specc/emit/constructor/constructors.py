@@ -16,12 +16,11 @@ from specc.emit.constructor.asserted import Asserted
 from specc.emit.constructor.size_variables import with_variables
 from specc.emit.constructor.states import state_statements
 from specc.emit.constructor.threaded import Spelled, held
-from specc.emit.merging.common_forms import Different
 from specc.emit.merging.limits import ONE_CASE
 from specc.emit.merging.param_names import argument_names, distinct
 from specc.emit.merging.result_sizes import ResultSize
 from specc.emit.merging.scopes import Scope
-from specc.emit.merging.threads import is_spelled
+from specc.emit.merging.threads import is_spelled, makes
 from specc.emit.writing import chosen_layers
 from specc.emit.writing.expressions import (
     Naming,
@@ -191,8 +190,8 @@ class Maker(Asserted):
                 case Cycle():
                     found += self._cycle(part, scope)
                 case Choice():
-                    if not part.one_sided:
-                        raise Different("a layer of a loop that is there or not")
+                    # A loop in which a layer is there or not is spelled out (`threaded`).
+                    assert part.one_sided or not makes(part)
                     found += self.entries(part.yes or part.no or (), scope)
         return found
 

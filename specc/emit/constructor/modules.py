@@ -59,7 +59,12 @@ def constructor(
     maker = Maker(naming, classes.form, module.order, taken, wanted, keeping)
     super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
     body: list[Statement] = maker.limits(
-        module, made.fixed(), classes.inherited(made), made.parts, len(made.variants)
+        module,
+        made.fixed(),
+        classes.inherited(made),
+        made.parts,
+        len(made.variants),
+        threaded=made.threaded,
     )
     if module.sequential:
         stages = [value for _, value in maker.stages(made.parts, "")]

@@ -15,13 +15,14 @@ from specc.semantics.compile_time.threads import is_thread
 from specc.sizes import Poly, Size, symbols
 
 
-def counted_loops(parts: Sequence[Part]) -> set[int]:
-    """The loops, by identity, whose number of rounds must be what it was."""
+def counted_loops(parts: Sequence[Part], *, threaded: bool) -> set[int]:
+    """The loops, by identity, whose number of rounds must be what it was; where the parts are
+    ``threaded`` a round says with symbols what it takes of the one before."""
     layers = {layer.name: layer for layer in _layers(parts)}
     return {
         id(cycle)
         for cycle in _cycles(parts)
-        if _is_open(cycle) and _Follower(cycle, layers).follows(parts)
+        if _is_open(cycle) and _Follower(cycle, layers, threaded=threaded).follows(parts)
     }
 
 
@@ -76,6 +77,7 @@ class _Follower:
     values: set[int] = field(default_factory=set)
     allowed: set[Size] = field(default_factory=set)
     inside: bool = False
+    threaded: bool = False
 
     def follows(self, parts: Sequence[Part]) -> bool:
         """Whether a layer takes a size from what the number of rounds decides."""
@@ -105,9 +107,9 @@ class _Follower:
         ]
 
     def _in_a_round(self) -> bool:
-        """Whether a single round, which agrees with itself, takes sizes that the next would not."""
+        """Whether one round or two, which may well agree, take sizes that the next would not."""
         round_ = self.cycle.rounds[0]
-        if len(self.cycle.loop.iterations) > 1:
+        if self.threaded or len(self.cycle.loop.iterations) > 2:
             return False
         inner = _Follower(self.cycle, self.layers, set(), set(self.allowed), inside=True)
         inner.values = {id(value) for value in (*round_.entering, *self.cycle.initial)}

@@ -169,7 +169,7 @@ class Grouping:
         fixed = {name for module in modules for name, _ in module.fixed}
         held = {} if threaded else self._held(modules)
         inherited = 0 if threaded else self._inherited(modules)
-        dull = unlike_a_person(parts) + len(fixed | held.keys()) + inherited
+        dull = unlike_a_person(parts, threaded=threaded) + len(fixed | held.keys()) + inherited
         return Group(list(modules), parts, views[0].canonical, list(modules), dull, held)
 
     def _inherited(self, modules: Sequence[ir.Module]) -> int:

@@ -197,10 +197,12 @@ class _Check:
 # ── how good it is ───────────────────────────────────────────────────────────────────────────────
 
 
-def unlike_a_person(parts: Sequence[Part]) -> int:
+def unlike_a_person(parts: Sequence[Part], *, threaded: bool) -> int:
     """How many loops stand round by round, how many branches in loops have one side, how many loops
     are right for one number of rounds."""
-    return len(counted_loops(parts)) + sum(_unlike(part, in_loop=False) for part in parts)
+    return len(counted_loops(parts, threaded=threaded)) + sum(
+        _unlike(part, in_loop=False) for part in parts
+    )
 
 
 def _unlike(part: Part, *, in_loop: bool) -> int:
