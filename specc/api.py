@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from specc.harness.cases.matrix import Case
     from specc.targets import Target
-    from specc.targets.files import Facts
+    from specc.targets.artefacts import Facts
 
 Params = Mapping[str, object]
 
@@ -98,7 +98,7 @@ def build(
     """
     from specc.emit import emit
     from specc.harness.cases import build_sizes
-    from specc.targets.files import written_together
+    from specc.targets.artefacts import written_together
     from specc.targets.prove import prove
 
     program = _read(path, params)
@@ -256,7 +256,7 @@ def _artefact(path: Path, device: str) -> nn.Module | None:
 def _module(
     program: ir.Program, source: str, stem: str, model: str | None, device: str
 ) -> nn.Module:
-    from specc.extensions.modules import import_modules
+    from specc.extensions.imported_modules import import_modules
     from specc.targets.live import module_class
 
     training = program.train.module if program.train is not None else None

@@ -1,7 +1,8 @@
 """What decides a verdict: how many floors an honest error may have, how floors are found.
 
 Set by honest variants alone; the measurements are in docs/numerics.md. Torch-free. Non-goals: which
-cells there are (``harness.cases.matrix``), bounds on what is read (``harness.goldens.stored``)."""
+cells there are (``harness.cases.matrix``), bounds on what is read
+(``harness.goldens.golden_reader``)."""
 
 from __future__ import annotations
 

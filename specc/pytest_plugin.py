@@ -21,15 +21,15 @@ import pytest
 from specc.errors import CallError, GoldenError, GoldenStale, SpeccError, SpecError, TargetError
 
 if TYPE_CHECKING:
-    from specc.choice import Choice
     from specc.harness.cases.matrix import Cell
     from specc.harness.cases.verdict import Verdict
     from specc.harness.judging.isolated import Isolated
     from specc.ir import Program
+    from specc.run_choice import RunChoice
 
 # Starts the name of each property in which an item says what came of it.
 CELL_PROPERTY = "specc."
-_CHOICE = pytest.StashKey["Choice"]()
+_CHOICE = pytest.StashKey["RunChoice"]()
 _ISOLATED = pytest.StashKey["Isolated"]()
 # Over what the slowest cell of a large model takes; a hang is longer than any patience.
 TIMEOUT = 900.0
@@ -170,7 +170,7 @@ class CellItem(_SpecItem):
             raise
         self._report(verdict, self._other_params(choice) if not verdict.passed else ())
 
-    def _other_params(self, choice: Choice) -> tuple[str, ...]:
+    def _other_params(self, choice: RunChoice) -> tuple[str, ...]:
         """What there is to say of a given source that has other params than the spec is tested
         with: a line that says so, and lines with what to type."""
         source = choice.source_of(self.path)
@@ -183,7 +183,7 @@ class CellItem(_SpecItem):
             differing(program, source), program.file, program.test.params, here
         )
 
-    def _require_device(self, choice: Choice, missing: str) -> None:
+    def _require_device(self, choice: RunChoice, missing: str) -> None:
         if self._cell.device in choice.required_devices:
             raise CallError(
                 "E0714",
@@ -191,7 +191,7 @@ class CellItem(_SpecItem):
                 help="run where there is one, or leave --require-device out to skip these cells",
             )
 
-    def _judge(self, choice: Choice) -> Verdict:
+    def _judge(self, choice: RunChoice) -> Verdict:
         from specc.harness.cases.golden_folder import project_root
 
         source = choice.source_of(self.path)
@@ -237,10 +237,10 @@ class CellItem(_SpecItem):
             raise CellFailedError("\n".join([*ahead, verdict.report()]))
 
 
-def _choice(config: pytest.Config) -> Choice:
-    """What the options of the run choose, read once. Raises CallError as ``specc.choice`` does."""
+def _choice(config: pytest.Config) -> RunChoice:
+    """What the options of the run choose, read once. Raises CallError as ``run_choice`` does."""
     if _CHOICE not in config.stash:
-        from specc.choice import choose, settings
+        from specc.run_choice import choose, settings
 
         option = config.getoption
         source = option("--specc-source")
@@ -258,8 +258,8 @@ def _choice(config: pytest.Config) -> Choice:
 def _isolated(config: pytest.Config) -> Isolated:
     """The process that judges the cells of this run, begun with the first. Raises CallError."""
     if _ISOLATED not in config.stash:
-        from specc.choice import seconds
         from specc.harness.judging.isolated import Isolated
+        from specc.run_choice import seconds
 
         limit = seconds("--timeout", config.getoption("--specc-timeout"), TIMEOUT)
         # pytest-xdist tells its processes how many they are.

@@ -10,11 +10,11 @@ the caller to state as a condition."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import gcd
-from typing import Literal, TypeAlias, Union
+from typing import Any, Literal, TypeAlias, Union
 
 from specc.errors import TooLarge
 
@@ -26,7 +26,7 @@ _LARGEST_FACTOR = 2**200
 _DEEPEST = 40
 
 Size: TypeAlias = Union[int, "Poly"]
-Atom: TypeAlias = Union[str, "Quotient", "Power", "Extreme"]
+Atom: TypeAlias = Union[str, "Quotient", "Power", "Extreme", "Entry"]
 Monomial: TypeAlias = tuple[Atom, ...]
 
 
@@ -63,6 +63,116 @@ class Extreme:
 
     def __str__(self) -> str:
         return f"{self.kind}({', '.join(str(size) for size in self.sizes)})"
+
+
+# What is said of all that a tuple of numbers holds.
+_OF_ALL: Mapping[str, Callable[[Any], int]] = {"len": len, "sum": sum, "max": max, "min": min}
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """``lower:upper``: which items of a tuple are meant."""
+
+    lower: Size | None
+    upper: Size | None
+
+    def __str__(self) -> str:
+        return ":".join("" if bound is None else str(bound) for bound in (self.lower, self.upper))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A number that a tuple of a param says: the one at ``path``, ``widths[k]``, or how many there
+    are, their sum, the largest, the smallest. ``whole`` is what the param is now."""
+
+    param: str
+    path: tuple[Size | Cut, ...]
+    function: Literal["", "len", "sum", "max", "min"] = ""
+    whole: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+
+    def __str__(self) -> str:
+        text = self.param + "".join(f"[{index}]" for index in self.path)
+        return f"{self.function}({text})" if self.function else text
+
+    def put_in(self, values: Mapping[str, Size]) -> Size:
+        """The number with ``values`` put in: it is one where they say all of the path, and that
+        the param is known."""
+        path: list[Size | Cut] = []
+        for index in self.path:
+            if isinstance(index, Cut):
+                bounds = [None if bound is None else evaluate(bound, values)
+                          for bound in (index.lower, index.upper)]  # fmt: skip
+                path.append(Cut(*bounds))
+            else:
+                path.append(evaluate(index, values))
+        moved = replace(self, path=tuple(path))
+        held: Any = moved.held() if is_known(self.param) in values else None
+        if held is not None:
+            return int(_OF_ALL[self.function](held) if self.function else held)
+        return Poly({(moved,): 1})
+
+    def held(self) -> Any:
+        """What is at the path now; None where the path has symbols."""
+        value: Any = self.whole
+        for index in self.path:
+            if isinstance(index, Cut):
+                if isinstance(index.lower, Poly) or isinstance(index.upper, Poly):
+                    return None
+                value = value[index.lower : index.upper]
+            elif isinstance(index, Poly):
+                return None
+            else:
+                value = value[index]
+        return value
+
+    def sizes(self) -> tuple[Size, ...]:
+        """The sizes that the path is made of."""
+        bounds = [(each.lower, each.upper) if isinstance(each, Cut) else (each,)
+                  for each in self.path]  # fmt: skip
+        return tuple(size for each in bounds for size in each if size is not None)
+
+
+def is_known(param: str) -> str:
+    """What stands among known values for a tuple that a param holds: no name of a spec."""
+    return f"{param}[]"
+
+
+def entries_of(size: Size) -> Iterator[Entry]:
+    """The numbers of tuples among the atoms of ``size``, however deep."""
+    for monomial, _ in size.terms if isinstance(size, Poly) else ():
+        for atom in monomial:
+            if isinstance(atom, Entry):
+                yield atom
+            elif not isinstance(atom, str):
+                for inner in _inside(atom):
+                    yield from entries_of(inner)
+
+
+def opened(size: Size) -> Size:
+    """``size`` with a symbol in place of each number that a tuple says."""
+    if isinstance(size, int):
+        return size
+    if not any(True for _ in entries_of(size)):
+        return size
+    total: Size = 0
+    for monomial, factor in size.terms:
+        product: Size = factor
+        for atom in monomial:
+            product = product * _opened(atom)
+        total = total + product
+    return total
+
+
+def _opened(atom: Atom) -> Size:
+    match atom:
+        case str() | Entry():
+            return symbol(str(atom))
+        case Power():
+            return power(atom.base, opened(atom.exponent))
+        case Extreme():
+            return extreme(atom.kind, [opened(size) for size in atom.sizes])
+        case Quotient():
+            return floor_divide(opened(atom.numerator), opened(atom.denominator))
 
 
 class Poly:
@@ -406,6 +516,8 @@ def evaluate(size: Size, values: Mapping[str, Size]) -> Size:
             elif isinstance(atom, Extreme):
                 inner = [evaluate(each, values) for each in atom.sizes]
                 product = product * extreme(atom.kind, inner)
+            elif isinstance(atom, Entry):
+                product = product * atom.put_in(values)
             else:
                 product = product * floor_divide(
                     evaluate(atom.numerator, values), evaluate(atom.denominator, values)
@@ -427,6 +539,8 @@ def symbols(size: Size) -> frozenset[str]:
                 found |= symbols(atom.exponent)
             elif isinstance(atom, Extreme):
                 found = found.union(*(symbols(each) for each in atom.sizes))
+            elif isinstance(atom, Entry):
+                found = found.union([atom.param], *(symbols(each) for each in atom.sizes()))
             else:
                 found |= symbols(atom.numerator) | symbols(atom.denominator)
     return frozenset(found)
@@ -479,6 +593,8 @@ def _grows(size: Size) -> bool:
                 return False
             if isinstance(atom, Extreme) and not _extreme_grows(atom, len(monomial)):
                 return False
+            if isinstance(atom, Entry):
+                return False
             if isinstance(atom, Quotient):
                 fixed = isinstance(atom.denominator, int) and atom.denominator > 0
                 # A product with a quotient that may be negative need not grow.
@@ -524,9 +640,11 @@ def _quotient(numerator: Size, denominator: Size) -> Size:
     return Poly({(Quotient(numerator, denominator),): 1})
 
 
-def _inside(atom: Quotient | Power | Extreme) -> tuple[Size, ...]:
+def _inside(atom: Quotient | Power | Extreme | Entry) -> tuple[Size, ...]:
     """The sizes that ``atom`` is made of."""
     match atom:
+        case Entry():
+            return atom.sizes()
         case Quotient():
             return atom.numerator, atom.denominator
         case Power():
@@ -535,11 +653,11 @@ def _inside(atom: Quotient | Power | Extreme) -> tuple[Size, ...]:
             return atom.sizes
 
 
-def _depth(atom: Quotient | Power | Extreme) -> int:
+def _depth(atom: Quotient | Power | Extreme | Entry) -> int:
     return 1 + max((size.depth for size in _inside(atom) if isinstance(size, Poly)), default=0)
 
 
-def _atoms(atom: Quotient | Power | Extreme) -> int:
+def _atoms(atom: Quotient | Power | Extreme | Entry) -> int:
     return sum(size.atoms for size in _inside(atom) if isinstance(size, Poly))
 
 
@@ -554,8 +672,9 @@ def _is_positive(monomial: Monomial, factor: int) -> bool:
         return factor > 0
     # What is less than nothing, divided and rounded down, is -1 at most: `-((-H) // w)`, H padded.
     (first, *more) = others
-    below = isinstance(first, Quotient) and not more and factor < 0
-    return below and is_positive(-1 * first.numerator) and is_positive(first.denominator)  # type: ignore[union-attr]  # a quotient, as just asked
+    if not isinstance(first, Quotient) or more or factor > 0:
+        return False
+    return is_positive(-1 * first.numerator) and is_positive(first.denominator)
 
 
 def _grouped(size: Size) -> str:
@@ -563,6 +682,6 @@ def _grouped(size: Size) -> str:
         len(size.terms) == 1
         and size.terms[0][1] == 1
         and len(size.terms[0][0]) == 1
-        and isinstance(size.terms[0][0][0], str | Extreme)
+        and isinstance(size.terms[0][0][0], str | Extreme | Entry)
     )
     return str(size) if simple else f"({size})"

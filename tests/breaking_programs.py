@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from specc.catalog.examples import Example, Input, cases, example_of, program_around
+from specc.catalog.examples import Example, ExampleInput, cases, example_of, program_around
 from specc.catalog.rows import FunctionRow, LayerRow, Row
 from specc.catalog.signatures import Argument
 
@@ -152,12 +152,12 @@ _EXTRAS: Final = (
 )  # fmt: skip
 
 
-def _retyped(rng: random.Random, given: Input) -> Input:
+def _retyped(rng: random.Random, given: ExampleInput) -> ExampleInput:
     shape = "[" + given.type.partition("[")[2]
-    return Input(given.name, rng.choice(_TYPES) + shape)
+    return ExampleInput(given.name, rng.choice(_TYPES) + shape)
 
 
-def _resized(rng: random.Random, given: Input) -> Input:
+def _resized(rng: random.Random, given: ExampleInput) -> ExampleInput:
     head, _, rest = given.type.partition("[")
     sizes = [size.strip() for size in rest.rstrip("]").split(",") if size.strip()]
     match rng.randrange(3):
@@ -167,7 +167,7 @@ def _resized(rng: random.Random, given: Input) -> Input:
             sizes.pop(rng.randrange(len(sizes)))
         case _:
             sizes.insert(rng.randrange(len(sizes) + 1), rng.choice(_SIZES))
-    return Input(given.name, f"{head}[{', '.join(sizes)}]")
+    return ExampleInput(given.name, f"{head}[{', '.join(sizes)}]")
 
 
 def _value(rng: random.Random, row: Row, argument: Argument) -> str | None:

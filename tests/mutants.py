@@ -38,7 +38,10 @@ from mutations import Mutant, mutants_of
 ROOT = Path(__file__).resolve().parent.parent
 # What is mutated, by room: names of files, wherever in the folder they lie; all of them where none
 # is named.
-JUDGING = "compare refine locate judge verdict floor alone_floor spread pattern decisions blessable"
+JUDGING = (
+    "compare refine locate judge verdict floor per_layer_floor floor_statistics error_pattern kinks"
+    " blessable"
+)
 ROOMS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "judge": (("specc/harness", JUDGING), ("specc", "policy")),
     "emit": (("specc/emit", ""),),

@@ -26,9 +26,10 @@ from specc.measure.bench import (
     saved_times,
     things,
 )
+from specc.measure.costs import BenchRow, Spread
 from specc.measure.step import choose_case, prepare
 from specc.measure.timing import in_turn, ratios, spread
-from specc.report.results.bench import BenchRow, Spread, as_json, table
+from specc.report.results.bench import as_json, table
 from specc.report.terminal.style import plain
 
 pytest.importorskip("pytest_benchmark", reason="needs specc[bench]")

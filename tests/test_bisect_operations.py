@@ -13,7 +13,7 @@ import torch
 from specc import front
 from specc.bisect import operations, replay, results
 from specc.bisect.operations import Found, Trace, first_difference
-from specc.bisect.results import Operation, Seen
+from specc.bisect.results import TensorRecord, TracedOperation
 from specc.bisect.trace import Tracer, _marks
 from specc.emit import emit
 from specc.errors import CallError
@@ -48,20 +48,22 @@ test {
 # ── what a runner wrote is data ──────────────────────────────────────────────────────────────────
 
 
-def seen(start: int, count: int = 2, *, writer: int = -1, floor: float = 1e-7) -> Seen:
-    return Seen(shape=[count], dtype="float32", start=start, count=count, writer=writer,
+def seen(start: int, count: int = 2, *, writer: int = -1, floor: float = 1e-7) -> TensorRecord:
+    return TensorRecord(shape=[count], dtype="float32", start=start, count=count, writer=writer,
                 floor=[floor, 2 * floor])  # fmt: skip
 
 
-def operation(name: str, inputs: list[Seen], outputs: list[Seen], layer: str = "a") -> Operation:
-    return Operation(name=f"aten.{name}.default", step=0, phase="forward", layer=layer,
+def operation(
+    name: str, inputs: list[TensorRecord], outputs: list[TensorRecord], layer: str = "a"
+) -> TracedOperation:
+    return TracedOperation(name=f"aten.{name}.default", step=0, phase="forward", layer=layer,
                      mark="net.spec:5", settings={}, inputs=inputs, outputs=outputs)  # fmt: skip
 
 
 def test_results_that_are_none_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "bad-closer"
     folder.mkdir()
-    trace = results.Operations(operations=[operation("relu", [], [seen(0)])], cut=False)
+    trace = results.OperationTrace(operations=[operation("relu", [], [seen(0)])], cut=False)
     results.write(trace, folder / results.OPERATIONS)
     results.write_tensors({"numbers": torch.ones(2, dtype=torch.float64)}, folder / results.NUMBERS)
     assert len(operations.load(folder).operations) == 1
@@ -88,7 +90,7 @@ def test_results_that_are_none_are_refused(tmp_path: Path) -> None:
 
 def test_an_operation_is_looked_up_among_torchs_own(tmp_path: Path) -> None:
     for name in ("aten.no_such.default", "os.system.default", "aten.add.__class__.x", "aten.add"):
-        kept = results.Kept(name=name, positional=[], keywords={}, strides=[])
+        kept = results.OperationInputs(name=name, positional=[], keywords={}, strides=[])
         results.write(kept, tmp_path / results.ARGUMENTS)
         results.write_tensors({}, tmp_path / results.TENSORS)
         with pytest.raises(CallError, match="no such operation"):
@@ -119,9 +121,9 @@ def test_an_operation_is_run_again_as_it_was(tmp_path: Path) -> None:
 # ── which operation ──────────────────────────────────────────────────────────────────────────────
 
 
-def first(good: list[Operation], one: list[float], bad: list[Operation],
+def first(good: list[TracedOperation], one: list[float], bad: list[TracedOperation],
           other: list[float]) -> Found | None:  # fmt: skip
-    def trace(operations: list[Operation], numbers: list[float]) -> Trace:
+    def trace(operations: list[TracedOperation], numbers: list[float]) -> Trace:
         return Trace(tuple(operations), torch.tensor(numbers, dtype=torch.float64), False)
 
     return first_difference(trace(good, one), trace(bad, other))

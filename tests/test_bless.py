@@ -16,7 +16,7 @@ from specc.harness.blessing import bless as blessing
 from specc.harness.blessing.bless import APART, DRAWS, MANY, bless, make
 from specc.harness.cases.case import ClosedCase, close
 from specc.harness.cases.matrix import cases, cells
-from specc.harness.floors.floor import Reference
+from specc.harness.floors.floor import ReferenceRun
 from specc.harness.goldens.golden import read
 from specc.harness.judging.judge import judge
 from specc.harness.running.observe import Run
@@ -196,11 +196,11 @@ def test_no_draw_without_kinks_is_looked_for_where_there_is_none(
     program = plain(tmp_path)
     drawn: list[int] = []
 
-    def reference(program: Program, closed: ClosedCase, *rest: object) -> Reference:
+    def reference(program: Program, closed: ClosedCase, *rest: object) -> ReferenceRun:
         drawn.append(closed.draw)
         log = [torch.zeros(decisions, dtype=torch.bool)]
         counted = {"float32": kinks - closed.draw}
-        return Reference(closed, Run(), log, counted, early={"float32": early})
+        return ReferenceRun(closed, Run(), log, counted, early={"float32": early})
 
     monkeypatch.setattr(blessing, "reference", reference)
     monkeypatch.setattr(blessing, "look_for_kinks", lambda *given, **named: None)
@@ -215,11 +215,11 @@ def test_of_draws_without_kinks_one_is_taken_that_sums_in_other_orders_leave_alo
     program = plain(tmp_path)
     turned = [3, 1, 0, 2]
 
-    def reference(program: Program, closed: ClosedCase, *rest: object) -> Reference:
+    def reference(program: Program, closed: ClosedCase, *rest: object) -> ReferenceRun:
         log = [torch.zeros(64, dtype=torch.bool)]
-        return Reference(closed, Run(), log, {"float32": 0}, early={"float32": 0})
+        return ReferenceRun(closed, Run(), log, {"float32": 0}, early={"float32": 0})
 
-    def look(program: Program, found: Reference, *rest: object) -> None:
+    def look(program: Program, found: ReferenceRun, *rest: object) -> None:
         found.ordered["float32"] = turned[found.closed.draw]
 
     monkeypatch.setattr(blessing, "reference", reference)

@@ -18,7 +18,7 @@ from specc.harness.cases.matrix import cases, cells
 from specc.harness.cases.verdict import Verdict
 from specc.harness.floors.floor_statistics import Floor
 from specc.harness.goldens.golden import read
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.harness.judging.judge import judge
 from specc.harness.running.recorder import Observation
 from specc.ir import Program

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from specc import front
-from specc.choice import Choice, settings
 from specc.emit import emit
 from specc.emit.read_back.built_with import Differing, differing
+from specc.run_choice import RunChoice, settings
 
 SPEC = """spec 1
 
@@ -75,7 +75,7 @@ def test_what_to_type_is_told_for_the_place_of_the_call(tmp_path: Path) -> None:
     source = tmp_path / "out"
     source.mkdir()
     found = [Differing("width", "32", "16"), Differing("Net.mode", "a b", "same")]
-    choice = Choice(settings=settings(["depth=2"]), source=source)
+    choice = RunChoice(settings=settings(["depth=2"]), source=source)
     first, build, test = choice.told_of_params(found, "net.spec", [("width", 16)], tmp_path)
     assert first == (
         "the source has width=32, Net.mode=a b, and the spec is tested with width=16,"
@@ -90,4 +90,4 @@ def test_what_to_type_is_told_for_the_place_of_the_call(tmp_path: Path) -> None:
     layer = Differing("norm", "partial(nn.GroupNorm, 4)", "LayerNorm", settable=False)
     assert len(choice.told_of_params([layer], "net.spec", [], tmp_path)) == 1
     assert choice.told_of_params([], "net.spec", [], tmp_path) == ()
-    assert Choice().told_of_params(found, "net.spec", [], tmp_path) == ()
+    assert RunChoice().told_of_params(found, "net.spec", [], tmp_path) == ()

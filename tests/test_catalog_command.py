@@ -10,10 +10,10 @@ import json
 import pytest
 from conftest import Run
 
-from specc.catalog import LAYERS, SCHEDULERS, examples, std, words
+from specc.catalog import LAYERS, SCHEDULERS, examples, row_notation, std
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import Row
-from specc.inspect.entry import entry
+from specc.inspect.row_shapes import entry
 from specc.report.structure import library_listing
 from specc.report.terminal.style import plain
 
@@ -44,7 +44,7 @@ def test_names_are_listed_by_kind(specc_without_torch: Run) -> None:
     done = specc_without_torch("catalog")
     assert done.returncode == 0, done.stderr
     for kind, rows in KINDS.items():
-        assert f"{words.plural(kind)}  {len(rows)}\n" in done.stdout
+        assert f"{row_notation.plural(kind)}  {len(rows)}\n" in done.stdout
         for name in rows:
             assert f"    {name}" in done.stdout
     assert "losses  " in done.stdout
@@ -124,7 +124,7 @@ def test_every_row_can_be_explained(kind: str) -> None:
     for row in KINDS[kind].values():
         lines = examples.explained(kind, row)
         assert any(row.name in line for line in lines), row.name
-        assert row.name in words.statement(kind, row)
+        assert row.name in row_notation.statement(kind, row)
         found = entry(kind, row)
         assert found is None or (found.gives and all("[" in type_ for _, type_ in found.gives))
 
@@ -141,6 +141,9 @@ def test_torchs_page_is_that_of_what_the_source_calls() -> None:
         ),
     }
     for (kind, name), path in pages.items():
-        assert words.page(kind, KINDS[kind][name]) == f"https://docs.pytorch.org/docs/stable/{path}"
+        assert (
+            row_notation.page(kind, KINDS[kind][name])
+            == f"https://docs.pytorch.org/docs/stable/{path}"
+        )
     without: list[Row] = [KINDS["metric"]["Accuracy"], KINDS["regularizer"]["L1"]]
-    assert not any(words.page("", row) for row in without)
+    assert not any(row_notation.page("", row) for row in without)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from catalogue_page import counts, coverage, page
 
 from specc.catalog import examples
 from specc.catalog.examples import KINDS
 from specc.catalog.rows import Row
-from specc.drift import compare
-from specc.drift.compare import EXCLUDED, counted, coverage, drift
-from specc.drift.page import counts, page
+from specc.drift import coverage as covering
+from specc.drift.coverage import EXCLUDED, counted, drift
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = tuple(examples.cases())
@@ -51,7 +51,7 @@ def test_covered_and_excluded_are_what_torch_exports(kind: str) -> None:
 def test_what_is_excluded_has_a_reason_and_no_row(kind: str) -> None:
     for name, reason in EXCLUDED[kind].items():
         assert len(reason) > 10, name
-        assert name not in compare.covered_names(kind), f"{name} is covered and excluded"
+        assert name not in covering.covered_names(kind), f"{name} is covered and excluded"
 
 
 @the_pinned_torch
@@ -77,7 +77,7 @@ def test_a_row_that_torch_has_not_is_gone_and_one_of_a_newer_torch_is_later(
         "GELU": replace(gelu, torch="nn.Future", since="9.0"),
         "ELU": replace(elu, signature="alpha: float = 2.0"),
     }
-    monkeypatch.setattr(compare, "KINDS", {"layer": rows, "loss": {}})
+    monkeypatch.setattr(covering, "KINDS", {"layer": rows, "loss": {}})
     found = drift()
     assert found.gone == [("layer", "Rule")]
     assert found.later == [("layer", "GELU", "9.0")]
@@ -90,7 +90,7 @@ def test_a_row_that_torch_has_not_is_gone_and_one_of_a_newer_torch_is_later(
 def test_the_page_is_current() -> None:
     text = (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8")
     assert PINNED is not None
-    assert text == page(PINNED[1]), "write it anew: python -m specc.drift > docs/catalogue.md"
+    assert text == page(PINNED[1]), "python tests/catalogue_page.py > docs/catalogue.md"
 
 
 @pytest.mark.parametrize(("kind", "row"), ROWS, ids=[f"{kind}-{row.name}" for kind, row in ROWS])

@@ -41,7 +41,7 @@ GENERIC = (
 
 def _helper(row: Row) -> Any:
     names: dict[str, Any] = {"torch": torch, "F": F, "Tensor": Tensor}
-    exec(compile(row.helper, row.torch, "exec"), names)  # the catalogue's own source, not a spec's
+    exec(compile(row.source, row.torch, "exec"), names)  # the catalogue's own source, not a spec's
     return names[row.torch]
 
 
@@ -517,7 +517,7 @@ def test_sizes_stay_symbolic_and_what_is_open_is_said() -> None:
 
 @pytest.mark.parametrize("row", METRICS.values(), ids=lambda row: row.name)
 def test_a_helper_is_one_typed_function_in_the_projects_format(row: FunctionRow) -> None:
-    (function,) = ast.parse(row.helper).body
+    (function,) = ast.parse(row.source).body
     assert isinstance(function, ast.FunctionDef)
     assert function.name == row.torch
     assert ast.get_docstring(function)
@@ -531,7 +531,7 @@ def test_a_helper_is_one_typed_function_in_the_projects_format(row: FunctionRow)
 
 def test_the_helpers_are_formatted() -> None:
     rows = (*METRICS.values(), *REGULARIZERS.values())
-    text = "\n\n".join(row.helper for row in rows if row.helper)
+    text = "\n\n".join(row.source for row in rows if row.helper)
     command = [sys.executable, "-m", "ruff", "format", "--line-length", "88", "--diff", "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from specc.catalog import FUNCTIONS, LAYERS
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes import broadcast, matrix_product, promote, together
-from specc.ir import Scalar, TensorType
+from specc.ir import ParamForm, Scalar, TensorType
 from specc.sizes import Size, symbol
 
 N, T, H, C = symbol("N"), symbol("T"), symbol("H"), symbol("C")
@@ -130,7 +130,7 @@ def test_a_param_stays_a_name_and_decides_by_its_value() -> None:
 
 
 def test_a_float_from_a_param_is_read_by_its_value() -> None:
-    p = Scalar(1.5, ("param", "p"))
+    p = Scalar(1.5, ParamForm("p"))
     assert _refused("Dropout", {"p": p}, floats(N, 3)).code == "E0307"
 
 

@@ -30,8 +30,8 @@ from specc.catalog import (
     examples,
 )
 from specc.catalog.rows import LayerRow, Row
-from specc.drift.compare import is_later
-from specc.drift.signatures import callable_of, differences, parameters
+from specc.drift.coverage import is_later
+from specc.drift.signature_drift import callable_of, differences, parameters
 from specc.suggestions import nearest
 
 CASES = [*examples.cases()]

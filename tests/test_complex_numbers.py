@@ -19,7 +19,7 @@ from specc.harness.cases.case import close
 from specc.harness.cases.matrix import cases, cells
 from specc.harness.floors.regroup import REGROUPED
 from specc.harness.floors.rounding import RandomRounding
-from specc.harness.floors.summation import Order
+from specc.harness.floors.summation import SummationOrder
 from specc.harness.judging.judge import judge
 from specc.harness.running.observe import Setting, observe
 from specc.ir import Program
@@ -107,13 +107,17 @@ def test_random_rounding_moves_both_parts_by_the_numbers_size() -> None:
 def test_a_transform_is_repeated_on_an_argument_moved_within_its_rounding() -> None:
     z = torch.complex(torch.randn(64), torch.randn(64))
     operation = torch.ops.aten._fft_c2c.default
-    moved = REGROUPED["_fft_c2c"](Order(random.Random(0)), operation, (z, [0], 0, True), {})
+    moved = REGROUPED["_fft_c2c"](
+        SummationOrder(random.Random(0)), operation, (z, [0], 0, True), {}
+    )
     assert isinstance(moved, Tensor)
     exact = operation(z, [0], 0, True)
     error = float((moved - exact).abs().max() / exact.abs().max())
     assert 1e-9 < error < 1e-6
     assert (
-        REGROUPED["_fft_c2c"](Order(random.Random(0)), operation, (z.conj(), [0], 0, True), {})
+        REGROUPED["_fft_c2c"](
+            SummationOrder(random.Random(0)), operation, (z.conj(), [0], 0, True), {}
+        )
         is None
     )
 

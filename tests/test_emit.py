@@ -327,9 +327,9 @@ def test_a_comparison_of_two_numbers_is_what_it_says() -> None:
     source = emitted(
         "spec 1\nblock Stage(width: int, last: bool) {\n  input x: float[N, D]\n"
         "  x = x -> Linear(width)\n  if not last { x = x -> ReLU }\n  output x\n}\n"
-        "model M(widths: tuple = (4, 5)) {\n  input x: float[N, 3]\n"
-        "  for k in range(len(widths)) { x = x -> Stage(widths[k], k == len(widths) - 1) }\n"
-        "  output x\n}\n"
+        "model M {\n  input x: float[N, 3]\n  found = [x]\n"
+        "  for k in range(2) {\n    x = x -> Stage(4 + k, k == 1)\n    found = found + [x]\n  }\n"
+        "  output cat(found, dim=1)\n}\n"
     )
     assert "Stage(3, 4, False), Stage(4, 5, True)" in " ".join(source.split())
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from specc.emit import emit
+from specc.emitted_names import MODULE_ATTRIBUTES
 from specc.errors import SpecError
 from specc.semantics import analyse
-from specc.semantics.compile_time.free_names import MODULE_ATTRIBUTES
 
 # ── naming ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,7 @@ from extension_projects import HEAD, TWIN, installed, listed, project, refusal
 
 from specc import front
 from specc.errors import TargetError
-from specc.extensions.modules import import_modules
+from specc.extensions.imported_modules import import_modules
 
 # ── not there, or not to be had ──────────────────────────────────────────────────────────────────
 

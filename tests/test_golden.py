@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from specc.errors import CallError, GoldenCorrupt, GoldenMissing, GoldenStale
 from specc.harness.blessing.bless import bless, make
 from specc.harness.cases.matrix import cases
-from specc.harness.goldens import storage, stored
+from specc.harness.goldens import atomic_folder, golden_reader
 from specc.harness.goldens.golden import Golden, golden_folder, project_root, read, write
 from specc.ir import Program
 
@@ -107,7 +107,7 @@ def _edit_json(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], N
         path = folder / "golden.json"
         raw = json.loads(path.read_text())
         change(raw)
-        path.write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
+        path.write_text(json.dumps(raw | {"digest": golden_reader.seal(raw)}))
 
     return edit
 
@@ -268,7 +268,7 @@ def test_a_file_over_the_limit_is_not_read(
     place: tuple[Program, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, root, _ = place
-    monkeypatch.setattr(stored, "MAX_JSON", 100)
+    monkeypatch.setattr(golden_reader, "MAX_JSON", 100)
     refused(program, root, GoldenCorrupt, "over the limit of 100")
 
 
@@ -347,7 +347,7 @@ def test_what_was_edited_does_not_stay(tmp_path: Path, made: Golden) -> None:
 
 def test_between_two_renames_the_old_one_is_read(place: tuple[Program, Path, Path]) -> None:
     program, root, folder = place
-    folder.rename(storage.old_folder(folder))
+    folder.rename(atomic_folder.old_folder(folder))
     assert read(program, cases(program)[1], root).leaves
     assert not folder.exists()
 

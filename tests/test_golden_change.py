@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from specc.harness.floors.floor_statistics import Floor
 from specc.harness.floors.per_layer_floor import AloneFloor
 from specc.harness.goldens.golden_change import changes, merged, merged_alone
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.harness.running.recorder import Observation
 
 FLOOR = Floor(1e-7, 5e-7)

@@ -30,22 +30,24 @@ def modules_of(*rooms: str) -> Iterator[str]:
 
 TORCH_FREE = sorted(
     [
-        *modules_of("errors", "codes", "sizes", "ir", "syntax", "catalog", "semantics", "front"),
+        *modules_of("errors", "emitted_names", "codes", "sizes", "ir", "syntax", "catalog"),
+        *modules_of("semantics", "front"),
         *modules_of("extensions"),
-        *modules_of("emit", "inspect", "report", "choice", "api", "cli", "pytest_plugin"),
+        *modules_of("emit", "inspect", "report", "run_choice", "api", "cli", "pytest_plugin"),
         "specc",
         "specc.targets",
         "specc.harness",
         *(
             f"specc.harness.{name}"
             for name in (
-                "cases.build_sizes cases.demands cases.golden_folder cases.matrix cases.roles"
-                " cases.subject cases.verdict goldens.golden_formats goldens.storage"
-                " judging.isolated running.observed_lines running.process"
+                "cases.build_sizes cases.cell_result cases.demands cases.golden_folder"
+                " cases.matrix cases.input_roles cases.subject cases.verdict goldens.golden_formats"
+                " goldens.atomic_folder judging.isolated running.observed_lines running.process"
             ).split()
         ),
         "specc.measure",
         "specc.measure.attribute",
+        "specc.measure.costs",
         "specc.measure.lines",
     ]
 )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.harness.running.hooks import Observer, flat_tensors
-from specc.harness.running.layer_calls import Call, again, calls_kept, state_of
+from specc.harness.running.layer_calls import RecordedCall, again, calls_kept, state_of
 
 
 class Net(nn.Module):
@@ -28,9 +28,11 @@ class Net(nn.Module):
         return result
 
 
-def kept(layer: nn.Module, *arguments: Any, times: int = 1, **keywords: Any) -> tuple[Call, Any]:
+def kept(
+    layer: nn.Module, *arguments: Any, times: int = 1, **keywords: Any
+) -> tuple[RecordedCall, Any]:
     """The call, and what the layer gave; backward has run from the squares of it."""
-    found: dict[str, Call] = {}
+    found: dict[str, RecordedCall] = {}
     net = Net(layer, times)
     with calls_kept(net, ["layer"], found):
         result = net(*arguments, **keywords)
@@ -107,7 +109,7 @@ SEVERAL: dict[str, Callable[[], nn.Module]] = {
 @pytest.mark.parametrize("read", [0, 1])
 def test_a_result_that_nothing_reads_has_no_gradient(name: str, read: int) -> None:
     torch.manual_seed(0)
-    layer, found = SEVERAL[name](), dict[str, Call]()
+    layer, found = SEVERAL[name](), dict[str, RecordedCall]()
     net = Net(layer)
     with calls_kept(net, ["layer"], found):
         flat_tensors(net(drawn(3, 7, 6)))[read].square().sum().backward()
@@ -147,7 +149,7 @@ def test_hooks_of_others_stay_and_ours_do_not() -> None:
 
 
 def test_autocast_is_as_it_was() -> None:
-    net, found = Net(nn.Linear(3, 2)), dict[str, Call]()
+    net, found = Net(nn.Linear(3, 2)), dict[str, RecordedCall]()
     with calls_kept(net, ["layer"], found), torch.autocast("cpu", torch.bfloat16):
         net(drawn(4, 3))
     call = found["layer"]
@@ -163,7 +165,7 @@ class Locked(nn.Linear):
 
 
 def test_what_cannot_be_kept_is_left_out() -> None:
-    found: dict[str, Call] = {}
+    found: dict[str, RecordedCall] = {}
     net = Net(Locked(3, 2))
     with calls_kept(net, ["layer"], found):
         net(drawn(4, 3))
@@ -182,7 +184,7 @@ class Plain(nn.Module):
 
 
 def test_where_no_gradient_was_asked_for_none_is() -> None:
-    net, found = Net(Plain()), dict[str, Call]()
+    net, found = Net(Plain()), dict[str, RecordedCall]()
     with calls_kept(net, ["layer"], found), torch.no_grad():
         net(drawn(4, 3))
     call = found["layer"]
@@ -194,7 +196,7 @@ def test_what_is_the_same_elsewhere_is_not_copied() -> None:
     net = Net(nn.Linear(4, 3))
     own = {id(each): each.detach().clone() for each in net.parameters()}
     weight = own[id(net.layer.weight)]
-    found: dict[str, Call] = {}
+    found: dict[str, RecordedCall] = {}
     with calls_kept(net, ["layer"], found, own):
         net(drawn(2, 4)).sum().backward()
     with torch.no_grad():

@@ -148,7 +148,7 @@ def test_collecting_needs_no_torch() -> None:
         "import sys; sys.modules['torch'] = None\n"
         "import specc.harness.cases.matrix, specc.harness.cases.verdict\n"
         "import specc.harness.goldens.fingerprint, specc.harness.cases.golden_folder\n"
-        "import specc.harness.running.observed_lines, specc.harness.goldens.storage"
+        "import specc.harness.running.observed_lines, specc.harness.goldens.atomic_folder"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -59,9 +59,9 @@ def inputs(types: Types) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def numbers(call: Call, row: LayerRow | FunctionRow) -> multiply.Call:
+def numbers(call: Call, row: LayerRow | FunctionRow) -> multiply.ConcreteCall:
     weights = row.parameters(call) if isinstance(row, LayerRow) else ()
-    return multiply.Call(
+    return multiply.ConcreteCall(
         call.args,
         inputs(call.tensors),
         shapes(row.shape(call)),
@@ -78,7 +78,7 @@ def layer_run(row: LayerRow, call: Call) -> Any:
     return module(*placed, **tensors, **asked)
 
 
-def uncounted(row: LayerRow | FunctionRow, work: multiply.Call) -> bool:
+def uncounted(row: LayerRow | FunctionRow, work: multiply.ConcreteCall) -> bool:
     """Whether torch's counter passes over this call: by name a product with a vector (``mv``), in
     einsum a size of 1, which torch multiplies without a matrix product."""
     if row.name in ("Bilinear", "bilinear", "mv", "addmv", "addbmm"):
@@ -159,18 +159,18 @@ def test_no_rule_is_for_a_name_that_there_is_not() -> None:
 @pytest.mark.parametrize(
     ("name", "call", "expected"),
     [
-        ("matmul", multiply.Call({}, {"input": (5,), "other": (5,)}, ((),)), 5),
-        ("matmul", multiply.Call({}, {"input": (2, 3, 5), "other": (5,)}, ((2, 3),)), 30),
-        ("matmul", multiply.Call({}, {"input": (5,), "other": (5, 7)}, ((7,),)), 35),
-        ("linear", multiply.Call({}, {"input": (5,), "weight": (7, 5)}, ((7,),)), 35),
+        ("matmul", multiply.ConcreteCall({}, {"input": (5,), "other": (5,)}, ((),)), 5),
+        ("matmul", multiply.ConcreteCall({}, {"input": (2, 3, 5), "other": (5,)}, ((2, 3),)), 30),
+        ("matmul", multiply.ConcreteCall({}, {"input": (5,), "other": (5, 7)}, ((7,),)), 35),
+        ("linear", multiply.ConcreteCall({}, {"input": (5,), "weight": (7, 5)}, ((7,),)), 35),
     ],
 )
-def test_products_with_a_vector(name: str, call: multiply.Call, expected: int) -> None:
+def test_products_with_a_vector(name: str, call: multiply.ConcreteCall, expected: int) -> None:
     assert multiply.FUNCTIONS[name](call) == expected
 
 
 def test_a_bilinear_layer_multiplies_all_pairs() -> None:
-    call = multiply.Call({}, {}, ((2, 6),), {"weight": (6, 3, 4), "bias": (6,)})
+    call = multiply.ConcreteCall({}, {}, ((2, 6),), {"weight": (6, 3, 4), "bias": (6,)})
     assert multiply.LAYERS["Bilinear"](call) == 2 * 6 * 3 * 4
 
 
@@ -190,7 +190,7 @@ def test_a_bilinear_layer_multiplies_all_pairs() -> None:
 def test_einsum_as_torch_takes_it_in(equation: str, operands: list[tuple[int, ...]]) -> None:
     tensors = [torch.ones(shape) for shape in operands]
     out = torch.einsum(equation, *tensors)
-    call = multiply.Call(
+    call = multiply.ConcreteCall(
         {"equation": equation},
         {f"operands.{i}": shape for i, shape in enumerate(operands)},
         (tuple(out.shape),),

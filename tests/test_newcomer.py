@@ -9,7 +9,7 @@ import pytest
 import specc
 from specc import front
 from specc.errors import Diagnostic
-from specc.inspect import sizes
+from specc.inspect import shown_sizes
 
 BLOCK = """
 block Unit(rate: float = 0.1, heads: int = 2) {
@@ -361,7 +361,7 @@ def test_what_a_model_asks_is_told_in_the_model(tmp_path: Path) -> None:
         "  loss = DiceLoss(output, mask)\n  optimizer SGD(lr=0.1)\n}\n",
         encoding="utf-8",
     )
-    asked = sizes.asked(front.read(file))["Net"]
+    asked = shown_sizes.asked(front.read(file))["Net"]
     assert [(str(item), item.span.line) for item in asked] == [("H % 2 == 0", 8), ("W % 2 == 0", 8)]
 
 

@@ -19,14 +19,6 @@ from specc.errors import SpecError
 from specc.semantics import analyse
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").rglob("*.spec"))
-# What classes of the zoo are right for alone: the params that they refuse others of.
-REFUSED = {
-    "convnext": {"depths"},  # a tuple that a loop goes through
-    "densenet": {"depths"},
-    "swin": {"depths", "heads"},
-    "window_attention": {"window"},
-    "efficientnet": {"start"},  # sides of an `if` that no use takes
-}
 
 
 def others(value: ir.Static) -> list[object]:
@@ -56,7 +48,7 @@ def test_a_class_of_the_zoo_is_what_its_spec_says_with_other_params(spec: Path) 
                 continue  # the spec takes no such value, or its sizes do not
             if said is not None:
                 refused.add(param.name)
-    assert refused == REFUSED.get(spec.stem, set())
+    assert not refused
 
 
 UNIT = """block Unit {

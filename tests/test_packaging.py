@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from packaging.requirements import Requirement
+
+from specc.catalog import METRICS, REGULARIZERS
+from specc.targets import TARGETS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PINS = {
@@ -130,3 +134,36 @@ def test_the_wheel_has_the_grammar_the_types_and_the_entry_points(tmp_path: Path
     assert {name.removeprefix("specc/std/") for name in names if "/std/" in name} == library
     assert not any(name.startswith(("tests/", "grammars/", "golden/", "specs/")) for name in names)
     assert "specc = specc.cli:main" in declared and "specc = specc.pytest_plugin" in declared
+    # What serves maintainers alone stays outside: nothing is shipped that no user's call reaches.
+    modules = {
+        name.removesuffix("/__init__.py").removesuffix(".py").replace("/", "."): ROOT / name
+        for name in names
+        if name.startswith("specc/") and name.endswith(".py") and "grammars" not in name
+    }
+    assert not modules.keys() - reached_by_users(modules)
+
+
+def reached_by_users(modules: dict[str, Path]) -> set[str]:
+    """The modules that the command, the plugin, the calls of ``specc`` and the processes they start
+    import, in functions too; what is imported by its name stands in a string."""
+    reached: set[str] = set()
+    todo = {"specc", "specc.__main__", "specc.pytest_plugin"}
+    todo |= {"specc.bisect.runner", "specc.harness.judging.worker"}  # processes
+    todo |= {f"specc.targets.{name}" for name in TARGETS} & modules.keys()
+    for row in (*METRICS.values(), *REGULARIZERS.values()):  # read as text
+        if not isinstance(row.helper, str):
+            todo |= {f"specc.helpers.{row.helper.module}"}
+    while todo:
+        name = todo.pop()
+        reached.add(name)
+        found = {name.rpartition(".")[0]}
+        for node in ast.walk(ast.parse(modules[name].read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {each.name for each in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                found.add(node.module)
+                found |= {f"{node.module}.{each.name}" for each in node.names}
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+        todo |= (found & modules.keys()) - reached
+    return reached

@@ -38,7 +38,7 @@ def shown(node: ast.Expression) -> str:
             return f"({node.operator} {shown(node.operand)})"
         case ast.Binary():
             return f"({shown(node.left)} {node.operator} {shown(node.right)})"
-        case ast.Call():
+        case ast.CallExpression():
             return f"{shown(node.callee)}({', '.join(shown(a.value) for a in node.arguments)})"
     raise AssertionError(node)
 
@@ -136,7 +136,7 @@ def test_spans_point_at_the_text() -> None:
     stage = statement.value.stages[0]
     assert text[stage.span.start : stage.span.end] == "first: Linear(10, bias=false)"
     assert (stage.span.line, stage.span.column) == (3, 12)
-    assert isinstance(stage.target, ast.Call)
+    assert isinstance(stage.target, ast.CallExpression)
     keyword = stage.target.arguments[1]
     assert text[keyword.span.start : keyword.span.end] == "bias=false"
 

@@ -16,7 +16,7 @@ from specc import ir
 from specc.catalog import LAYERS
 from specc.emit import emit
 from specc.errors import SpecError
-from specc.inspect import training as shown
+from specc.inspect import training_summary as shown
 from specc.semantics import analyse
 from specc.semantics.naming.selectors import matches
 from specc.targets.live import module_class

@@ -20,8 +20,9 @@ from conftest import Run
 
 from specc import front
 from specc.errors import CallError
+from specc.measure.costs import KernelCost, LineCost, Profile
 from specc.measure.profile import profile
-from specc.report.results.profile import KernelCost, LineCost, Profile, as_json, memory, pieces
+from specc.report.results.profile import as_json, memory, pieces
 from specc.report.results.profile import time as shown_time
 from specc.report.terminal.style import plain
 

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from specc.cli.shared.progress import LiveLine
+from specc.harness.cases.cell_result import CellResult
 from specc.report.results.progress import cell_line, duration, skip_line, spec_line, status
-from specc.report.results.summary import CellResult, table
+from specc.report.results.summary import table
 from specc.report.terminal.style import Piece, plain
 
 CELL = "eager-cpu-float32-train"

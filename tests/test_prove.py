@@ -14,8 +14,8 @@ from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from specc.errors import TargetError
 from specc.targets import TARGETS, prove
-from specc.targets.draws import Recorded, Replayed, seeded
 from specc.targets.live import module_class
+from specc.targets.proof_noise import Recorded, Replayed, seeded
 
 HEADER = '''"""A model for a test."""
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from conftest import ROOT, Run
 
-from specc import api, choice, front
+from specc import api, front, run_choice
 from specc.errors import GoldenMissing, GoldenStale, TargetError
 from specc.harness.cases.matrix import Cell
 from specc.harness.cases.verdict import Finding, Verdict
@@ -53,7 +53,7 @@ Judge = Callable[[Program, Cell], Verdict]
 @pytest.fixture(scope="module", autouse=True)
 def imported() -> None:
     """All that a run imports: pytester forgets what came after it, and torch bears one import."""
-    assert judge.judge and api.stem_of("a.spec") and choice.choose()
+    assert judge.judge and api.stem_of("a.spec") and run_choice.choose()
     assert front.check_text(GOOD)[0] is not None
     assert render([], {}) == ""
 

@@ -21,7 +21,7 @@ from specc.harness.cases.verdict import Verdict
 from specc.harness.floors.per_layer import LOST, Error
 from specc.harness.floors.per_layer_floor import AloneFloor
 from specc.harness.goldens import golden as goldens
-from specc.harness.goldens import stored
+from specc.harness.goldens import golden_reader
 from specc.harness.judging.compare import Comparison
 from specc.harness.judging.judge import judge
 from specc.harness.judging.refine import _Places, refined
@@ -190,7 +190,7 @@ def test_a_golden_with_an_impossible_floor_is_refused(
     for numbers in ([0.0, 1.0, 1.0], [-1.0, 1.0, 1.0], [1.0, 1.0], "none", ["a", 1.0, 1.0]):
         raw = json.loads(text)
         raw["alone"]["eval/alone/fc1"] = {"float32": numbers}
-        path.write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
+        path.write_text(json.dumps(raw | {"digest": golden_reader.seal(raw)}))
         try:
             with pytest.raises(goldens.GoldenMissing.__base__, match="E0802"):
                 judged(project, "eval")
@@ -273,7 +273,7 @@ def test_a_golden_that_lacks_a_precision_of_a_layer_is_refused(
     text = path.read_text()
     raw = json.loads(text)
     raw["alone"]["eval/alone/fc1"] = {}
-    path.write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
+    path.write_text(json.dumps(raw | {"digest": golden_reader.seal(raw)}))
     try:
         with pytest.raises(goldens.GoldenMissing.__base__, match="has no floor for 'float32'"):
             judged(project, "eval")

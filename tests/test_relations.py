@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from specc.errors import Span
 from specc.ir import Condition
-from specc.ir.bounds import is_plain, plainest, strongest
 from specc.ir.relations import is_tie, never_zero, solved
+from specc.ir.size_bounds import is_plain, plainest, strongest
 from specc.sizes import Size, evaluate, floor_divide, power, symbol, symbols
 
 NAMES = ("T", "S")

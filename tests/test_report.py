@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specc.errors import Diagnostic, Span
-from specc.report.results.summary import CellResult, floors, table, time_line
+from specc.harness.cases.cell_result import CellResult
+from specc.report.results.summary import floors, table, time_line
 from specc.report.terminal.diagnostics import closing_line, pieces, render
 from specc.report.terminal.safe_text import visible, width
 from specc.report.terminal.style import Piece, plain, show

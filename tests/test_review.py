@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from specc.cli.app import app
 from specc.cli.shared import review as reviewing
-from specc.harness.goldens import stored
+from specc.harness.goldens import golden_reader
 
 SPEC = """spec 1
 
@@ -99,7 +99,7 @@ def test_a_moved_value_of_the_same_spec_is_a_regression(project: Path) -> None:
     shutil.rmtree(path)
     shutil.copytree(other, path)
     raw = json.loads("\n".join(header))
-    (path / "golden.json").write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
+    (path / "golden.json").write_text(json.dumps(raw | {"digest": golden_reader.seal(raw)}))
     status, text = run("bless", "--check", "net.spec")
     assert status == 1 and "step0/loss/loss" in text and "floors" in text
 

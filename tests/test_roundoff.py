@@ -7,21 +7,21 @@ import torch
 from torch import Tensor
 
 from specc.errors import TargetError
-from specc.targets.roundoff import Reference, compare
-from specc.targets.sides import Seen
+from specc.targets.proof_runs import SideRun
+from specc.targets.roundoff import Float64Reference, compare
 
 UNIT = float(torch.finfo(torch.float32).eps)
 KEY = ("output", "0")
 
 
-def seen(value: Tensor) -> Seen:
-    return Seen({"0": value}, {}, {}, {})
+def seen(value: Tensor) -> SideRun:
+    return SideRun({"0": value}, {}, {}, {})
 
 
-def reference(exact: Tensor, eager: Tensor) -> Reference:
+def reference(exact: Tensor, eager: Tensor) -> Float64Reference:
     """``exact`` in float64; what float32 makes of it where that is eager's own."""
     runs = {torch.float64: exact, torch.float32: exact.float()}
-    return Reference(lambda dtype: seen(runs[dtype]), seen(eager), {})
+    return Float64Reference(lambda dtype: seen(runs[dtype]), seen(eager), {})
 
 
 def off_by(units: float, *, terms: int = 1, own: float = 0.0) -> tuple[float, float]:
@@ -62,7 +62,7 @@ def test_eagers_error_on_other_inputs_counts() -> None:
     eager, found = exact.float(), exact.float()
     found[0] += 40 * UNIT
     before = {KEY: 4 * UNIT}
-    held = Reference(lambda dtype: seen(exact), seen(eager), before)
+    held = Float64Reference(lambda dtype: seen(exact), seen(eager), before)
     assert compare("it", KEY, eager, found, held, 1)[0] == 40 * UNIT
     with pytest.raises(TargetError):
         compare("it", KEY, eager, found, reference(exact, eager), 1)
@@ -96,10 +96,12 @@ def test_without_a_reference_every_bit_is_the_same() -> None:
 
 def test_an_index_may_turn_over_where_eagers_does() -> None:
     eager, found = torch.tensor([3, 5]), torch.tensor([4, 5])
-    turned = Reference(lambda dtype: seen(torch.tensor([4, 5])), seen(eager), {})
+    turned = Float64Reference(lambda dtype: seen(torch.tensor([4, 5])), seen(eager), {})
     assert compare("it", KEY, eager, found, turned, 1) == (1.0, 8.0)
     with pytest.raises(TargetError, match="in 1 of 2 elements"):
-        compare("it", KEY, eager, found, Reference(lambda dtype: seen(eager), seen(eager), {}), 1)
+        compare(
+            "it", KEY, eager, found, Float64Reference(lambda dtype: seen(eager), seen(eager), {}), 1
+        )
 
 
 def test_infinity_and_nan_are_where_eager_has_them() -> None:

@@ -15,13 +15,13 @@ from semantics_support import faults, model_of
 
 from specc import front
 from specc.emit import emit
-from specc.errors import SpecError
-from specc.semantics import analyse
-from specc.semantics.compile_time.free_names import (
+from specc.emitted_names import (
     EMITTED_GLOBALS,
     EMITTED_METHODS,
     MODULE_ATTRIBUTES,
 )
+from specc.errors import SpecError
+from specc.semantics import analyse
 from specc.sizes import symbol
 
 

@@ -1,7 +1,7 @@
 """``specc show``: its counts against torch, its table, its data.
 
-Non-goals: graphs (``test_graph``); the rules of multiply-adds row by row, which ``test_multiply``
-holds against torch.
+Non-goals: graphs (``test_computation_graph``); the rules of multiply-adds row by row,
+which ``test_multiply`` holds against torch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import specc
 from specc import front
 from specc.errors import CallError, SpecError
 from specc.inspect.fold import folded
-from specc.inspect.tree import Entry
+from specc.inspect.tree import TreeLine
 from specc.inspect.view import ModelView, view
 from specc.ir import shorter
 from specc.report.structure import show, show_json
@@ -43,13 +43,13 @@ def lines(model: ModelView, **options: Any) -> dict[str, str]:
     return {row.split()[0]: row for row in rows if row.split()}
 
 
-def entries(entry: Entry) -> Iterator[Entry]:
+def entries(entry: TreeLine) -> Iterator[TreeLine]:
     yield entry
     for child in entry.children:
         yield from entries(child)
 
 
-def at(entry: Entry, path: str) -> Entry:
+def at(entry: TreeLine, path: str) -> TreeLine:
     (found,) = [one for one in entries(entry) if one.path == path and one.kind != "operation"]
     return found
 

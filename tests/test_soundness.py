@@ -24,7 +24,7 @@ from specc.harness.cases.verdict import Verdict
 from specc.harness.floors.floor import raised
 from specc.harness.floors.floor_statistics import ENDLESS, NOTHING, Floor, floor_from, sound
 from specc.harness.floors.per_layer_floor import NOT_ALONE, AloneFloor
-from specc.harness.goldens import stored
+from specc.harness.goldens import golden_reader
 from specc.harness.goldens.golden import golden_folder, read
 from specc.harness.judging.judge import judge
 from specc.ir import Program
@@ -191,7 +191,7 @@ def test_a_digest_made_anew_does_not_help(name: str, project: tuple[Program, Pat
     tensors = load_file(folder / "reference.safetensors")
     edit(raw, tensors)
     try:
-        (folder / "golden.json").write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
+        (folder / "golden.json").write_text(json.dumps(raw | {"digest": golden_reader.seal(raw)}))
         save_file(tensors, folder / "reference.safetensors")
         if " " in told or "|" in told:
             with pytest.raises(Exception, match=told):
@@ -223,7 +223,7 @@ def test_a_layer_that_the_golden_says_it_leaves_out_is_no_finding(
     raw["alone"] = {name: row for name, row in raw["alone"].items() if "/act" not in name}
     raw["notes"] = [f"{NOT_ALONE}act"]
     try:
-        path.write_text(json.dumps(raw | {"digest": stored.seal(raw)}))
+        path.write_text(json.dumps(raw | {"digest": golden_reader.seal(raw)}))
         verdict = _judged(project)["eager"]
         assert verdict.passed and any("not judged by themselves" in note for note in verdict.notes)
     finally:

@@ -8,9 +8,9 @@ from conftest import ROOT
 from specc import front
 from specc.harness.cases import matrix
 from specc.harness.cases.golden_folder import golden_folder
-from specc.harness.goldens import golden, staleness, stored
-from specc.harness.goldens import said as in_words
-from specc.harness.goldens.golden_schema import Row
+from specc.harness.goldens import golden, golden_reader, staleness
+from specc.harness.goldens import spec_summary as in_words
+from specc.harness.goldens.golden_schema import TensorRow
 
 SPEC = """spec 1
 
@@ -28,19 +28,20 @@ train {
 """
 
 
-def rows() -> list[Row]:
+def rows() -> list[TensorRow]:
     """What a golden of SPEC lists, as far as staleness reads it."""
     shapes = {"body.weight": [16, 8], "body.bias": [16], "fc.weight": [3, 16], "fc.bias": [3]}
     found = [
-        Row(name=f"step0/layer/{name}", line=5, kind="whole") for name in ("body", "tanh_1", "fc")
+        TensorRow(name=f"step0/layer/{name}", line=5, kind="whole")
+        for name in ("body", "tanh_1", "fc")
     ]
     found += [
-        Row(name=f"step0/delta/{name}", line=5, kind="whole", shape=shape)
+        TensorRow(name=f"step0/delta/{name}", line=5, kind="whole", shape=shape)
         for name, shape in shapes.items()
     ]
     options = {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0}
     return found + [
-        Row(name=f"option/group0/{name}", line=12, kind="whole", rms=value)
+        TensorRow(name=f"option/group0/{name}", line=12, kind="whole", rms=value)
         for name, value in options.items()
     ]
 
@@ -66,16 +67,16 @@ def test_what_is_another_is_named(old: str, new: str, told: list[str]) -> None:
     assert staleness.changed(program, {}, {}, rows()) == told
 
 
-def more_rows() -> list[Row]:
+def more_rows() -> list[TensorRow]:
     """What a golden of SPEC lists beside that: its settings, values and gradients."""
     names = ["step0/output/logits", "step0/loss/loss", "step0/input_grad/x"]
-    found = [Row(name=name, line=5, kind="whole") for name in names]
+    found = [TensorRow(name=name, line=5, kind="whole") for name in names]
     found += [
-        Row(name=row.name.replace("delta", "grad"), line=5, kind="whole", shape=row.shape)
+        TensorRow(name=row.name.replace("delta", "grad"), line=5, kind="whole", shape=row.shape)
         for row in rows()
         if "/delta/" in row.name
     ]
-    return rows() + found + [Row(name="setting/tanh_1.p", line=5, kind="whole", rms=0.1)]
+    return rows() + found + [TensorRow(name="setting/tanh_1.p", line=5, kind="whole", rms=0.1)]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_the_zoos_own_goldens_differ_in_nothing_that_has_a_name() -> None:
             folder = golden_folder(program, case, ROOT)
             if not folder.is_dir():
                 continue
-            header = stored.header(folder, "")
+            header = golden_reader.header(folder, "")
             if header.spec != golden.fingerprint(program):
                 continue  # stale, to be blessed
             params = golden._params(program)

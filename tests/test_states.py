@@ -13,7 +13,7 @@ from semantics_support import faults, model_of
 from torch import Tensor, nn
 
 from specc import catalog, ir
-from specc.emit.merging.effects import Effects
+from specc.emit.forward.effects import Effects
 from specc.emit.merging.merge import as_parts
 from specc.harness.cases import computed
 from specc.harness.cases.case import close

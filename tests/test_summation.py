@@ -15,7 +15,7 @@ from torch import Tensor
 
 from specc.harness.floors.machine import LANES
 from specc.harness.floors.rounding import RandomRounding
-from specc.harness.floors.summation import CHUNK, Order, added
+from specc.harness.floors.summation import CHUNK, SummationOrder, added
 
 Array = NDArray[np.float32]
 
@@ -58,14 +58,14 @@ def test_long_sums_begin_anew(columns: int, lanes: int) -> None:
     assert np.array_equal(added(terms, lanes), said(terms, lanes))
 
 
-def relative(number: float, count: int, order: Order) -> float:
+def relative(number: float, count: int, order: SummationOrder) -> float:
     value = torch.full((count,), number)
     return abs(float(order.lost(value, [0], False))) / (number * count)
 
 
 def test_equal_terms_err_with_their_number_and_not_with_its_root() -> None:
     def rms(count: int) -> float:
-        order = Order(random.Random(count))
+        order = SummationOrder(random.Random(count))
         found = [relative(0.1 + 0.01 * k, count, order) for k in range(60)]
         return math.sqrt(sum(each**2 for each in found) / len(found))
 
@@ -76,8 +76,8 @@ def test_equal_terms_err_with_their_number_and_not_with_its_root() -> None:
 
 def test_a_floor_does_not_hang_on_the_luck_of_digits() -> None:
     # Powers of two add up exactly, and a machine with another scale in front of them does not.
-    assert relative(0.25, 4096, Order(random.Random(0), rescaled=False)) == 0.0
-    assert relative(0.25, 4096, Order(random.Random(0))) > 2.0**-23
+    assert relative(0.25, 4096, SummationOrder(random.Random(0), rescaled=False)) == 0.0
+    assert relative(0.25, 4096, SummationOrder(random.Random(0))) > 2.0**-23
 
 
 def test_the_runs_of_a_floor_hold_what_adding_up_equal_terms_loses() -> None:
@@ -100,7 +100,7 @@ def test_the_runs_of_a_floor_hold_what_adding_up_equal_terms_loses() -> None:
 @pytest.mark.parametrize("dims", ([0], [-1], [0, 2], [2, 0], [0, 1, 2]))
 def test_the_error_has_the_shape_of_the_sum(dims: list[int], keep: bool) -> None:
     value = torch.rand(5, 3, 7, generator=torch.Generator().manual_seed(2))
-    lost = Order(random.Random(1), rescaled=False).lost(value, dims, keep)
+    lost = SummationOrder(random.Random(1), rescaled=False).lost(value, dims, keep)
     exact = value.double().sum(dims, keepdim=keep)
     assert lost.shape == exact.shape
     assert float(lost.abs().max()) < 1e-5
@@ -114,13 +114,13 @@ def test_the_error_has_the_shape_of_the_sum(dims: list[int], keep: bool) -> None
 @pytest.mark.parametrize("dtype", (torch.bfloat16, torch.float16))
 def test_halves_are_added_up_in_float32(dtype: torch.dtype) -> None:
     value = torch.full((3000,), 30.0, dtype=dtype)
-    lost: Tensor = Order(random.Random(3)).lost(value, [0], False)
+    lost: Tensor = SummationOrder(random.Random(3)).lost(value, [0], False)
     assert lost.dtype == torch.float32
     assert abs(float(lost)) < 1e-3 * 90_000
 
 
 def test_float64_is_added_up_in_itself() -> None:
     value = torch.full((4000,), 0.1, dtype=torch.float64)
-    lost = Order(random.Random(3)).lost(value, [0], False)
+    lost = SummationOrder(random.Random(3)).lost(value, [0], False)
     assert lost.dtype == torch.float64
     assert 0.0 < abs(float(lost)) < 1e-9

@@ -16,8 +16,8 @@ from conftest import ROOT
 from specc import front
 from specc.catalog import FUNCTIONS, LAYERS, OPTIMIZERS, SCHEDULERS, examples
 from specc.catalog.rows import FunctionRow, Row
-from specc.drift.compare import is_later
-from specc.drift.signatures import callable_of, python_signature
+from specc.drift.coverage import is_later
+from specc.drift.signature_drift import callable_of, python_signature
 from specc.errors import Diagnostic
 
 MODEL = """spec 1

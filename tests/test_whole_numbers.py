@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from specc.harness.floors.machine import random_rounding, threads
 from specc.harness.floors.whole_numbers import off_on_whole_numbers
 from specc.harness.running.kernels import plain_kernels
-from specc.harness.running.layer_calls import Call, calls_kept
+from specc.harness.running.layer_calls import RecordedCall, calls_kept
 from specc.harness.running.ongoing_run import Setting
 
 SETTING = Setting("eager", "cpu", "float32")
 
 
-def called(layer: nn.Module, given: Tensor) -> Call:
-    into: dict[str, Call] = {}
+def called(layer: nn.Module, given: Tensor) -> RecordedCall:
+    into: dict[str, RecordedCall] = {}
     holder = nn.Sequential(layer)
     with calls_kept(holder, ["0"], into):
         holder(given)

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import specc
-from specc import choice, front
+from specc import front, run_choice
 
 SPECS = Path(__file__).parent.parent / "specs"
 
@@ -119,7 +119,7 @@ def told_sizes() -> Iterator[tuple[str, list[str], str]]:
 def test_a_published_size_has_as_many_parameters_as_its_spec_says(
     name: str, settings: list[str], count: str
 ) -> None:
-    model = front.read(SPECS / f"{name}.spec", choice.settings(settings)).model()
+    model = front.read(SPECS / f"{name}.spec", run_choice.settings(settings)).model()
     assert f"{sum(prod(shape) for _, _, shape in model.parameters()):,}" == count
 
 

@@ -15,18 +15,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from specc.bisect import operations, results
-from specc.bisect.alone import told_of
 from specc.bisect.environment import Environment, Lost
 from specc.bisect.operations import Found, Trace
+from specc.bisect.replay_verdict import told_of
 from specc.bisect.results import Reply, Request
 from specc.errors import CallError, GoldenError, SpeccError
 from specc.harness.cases.matrix import Case
 from specc.harness.cases.verdict import Finding
 from specc.harness.floors.floor_statistics import error_of
 from specc.harness.goldens import golden as goldens
-from specc.harness.goldens import stored
+from specc.harness.goldens import golden_reader
 from specc.harness.goldens.golden import Golden
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.harness.judging.compare import Comparison, compare
 from specc.harness.judging.error_pattern import pattern
 from specc.harness.running.observed_lines import is_setting, lines_of
@@ -38,7 +38,7 @@ _ALL_STEPS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class DivergentOperation:
     """The first operation that differs: ``number`` of ``total`` in the good environment, from 1.
     ``lines`` tell how."""
 
@@ -71,7 +71,7 @@ class Bisection:
     count: int = 0
     first: Finding | None = None
     lines: list[str] = field(default_factory=list)
-    operation: Operation | None = None
+    operation: DivergentOperation | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -320,7 +320,7 @@ class _Bisect:
             }
             if called:
                 lines.append(", ".join(f"{name}={value}" for name, value in called.items())[:300])
-        self.found.operation = Operation(each.name, found.good + 1, len(good.operations),
+        self.found.operation = DivergentOperation(each.name, found.good + 1, len(good.operations),
                                          each.phase, each.layer, each.mark, ())  # fmt: skip
         if found.kind == "result":
             lines += self._replayed(request, found)
@@ -348,16 +348,16 @@ class _Bisect:
         return told_of(*made)
 
 
-def _loaded(folder: Path) -> stored.Stored:
+def _loaded(folder: Path) -> golden_reader.Stored:
     """What a runner wrote in the form of a golden. Raises CallError (E0717)."""
     try:
-        return stored.load(folder, "specc bisect")
+        return golden_reader.load(folder, "specc bisect")
     except GoldenError as error:
         reason = error.message.rpartition("cannot be used: ")[2]
         raise results.unreadable(folder, reason) from None
 
 
-def _place(found: Found, good: Trace, bad: Trace) -> results.Operation:
+def _place(found: Found, good: Trace, bad: Trace) -> results.TracedOperation:
     """The operation that stands for a stretch: the bad run's first that good has not there."""
     return bad.operations[found.bad] if bad.operations else good.operations[found.good]
 

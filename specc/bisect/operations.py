@@ -18,7 +18,7 @@ from typing import Literal
 from torch import Tensor
 
 from specc.bisect import results
-from specc.bisect.results import Operation, Seen
+from specc.bisect.results import TensorRecord, TracedOperation
 from specc.harness.floors.floor_statistics import Floor, error_of, observable
 from specc.harness.running.recorder import Observation
 from specc.policy import EXACT_TOLERANCE, K
@@ -35,11 +35,11 @@ _NAMED = 6
 class Trace:
     """The operations of a run, with the numbers of their tensors."""
 
-    operations: tuple[Operation, ...]
+    operations: tuple[TracedOperation, ...]
     numbers: Tensor
     cut: bool
 
-    def of(self, seen: Seen) -> Observation:
+    def of(self, seen: TensorRecord) -> Observation:
         """``seen`` as what errors are measured of."""
         values = self.numbers[seen.start : seen.start + seen.count]
         rms = float(values.square().mean().sqrt()) if seen.count else 0.0
@@ -61,7 +61,7 @@ class Found:
 
 def load(folder: Path) -> Trace:
     """What a runner traced into ``folder``. Raises CallError (E0717)."""
-    found = results.read(results.Operations, folder / results.OPERATIONS)
+    found = results.read(results.OperationTrace, folder / results.OPERATIONS)
     path = folder / results.NUMBERS
     numbers = results.read_tensors(path).get("numbers")
     if numbers is None or numbers.dim() != 1 or str(numbers.dtype) != "torch.float64":
@@ -130,7 +130,7 @@ def _at(good: Trace, bad: Trace, i: int, j: int, stretches: Sequence[_Stretch]) 
     return None
 
 
-def _difference(one: Operation, other: Operation, position: int, floors: float) -> str:
+def _difference(one: TracedOperation, other: TracedOperation, position: int, floors: float) -> str:
     result = "its result" if len(one.outputs) == 1 else f"result {position + 1}"
     if len(one.outputs) != len(other.outputs):
         return f"gives {len(one.outputs)} tensors in good, {len(other.outputs)} in bad"
@@ -146,12 +146,12 @@ def _difference(one: Operation, other: Operation, position: int, floors: float) 
     return f"{text}, but for {called}" if called else text
 
 
-def described(seen: Seen) -> str:
+def described(seen: TensorRecord) -> str:
     """``float32[8, 128]``."""
     return f"{seen.dtype}{list(seen.shape)}"
 
 
-def settings_that_differ(one: Operation, other: Operation) -> str:
+def settings_that_differ(one: TracedOperation, other: TracedOperation) -> str:
     """What the operation is called with besides tensors, where the two differ."""
     names = dict.fromkeys((*one.settings, *other.settings))
     parts = []
@@ -183,14 +183,16 @@ def _same(a: object, b: object) -> bool:
 # ── values ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _apart(good: Trace, ones: Sequence[Seen], bad: Trace, others: Sequence[Seen]) -> list[float]:
+def _apart(
+    good: Trace, ones: Sequence[TensorRecord], bad: Trace, others: Sequence[TensorRecord]
+) -> list[float]:
     """How far each tensor of the two is apart, in floors."""
     if len(ones) != len(others):
         return [math.inf]
     return [_floors(good, a, bad, b) for a, b in zip(ones, others, strict=True)]
 
 
-def _floors(good: Trace, one: Seen, bad: Trace, other: Seen) -> float:
+def _floors(good: Trace, one: TensorRecord, bad: Trace, other: TensorRecord) -> float:
     if (one.shape, one.dtype, one.count) != (other.shape, other.dtype, other.count):
         return math.inf
     if one.nonfinite != other.nonfinite:
@@ -211,7 +213,7 @@ def _floors(good: Trace, one: Seen, bad: Trace, other: Seen) -> float:
 
 
 def _aligned(
-    good: Sequence[Operation], bad: Sequence[Operation]
+    good: Sequence[TracedOperation], bad: Sequence[TracedOperation]
 ) -> list[tuple[str, int, int, int, int]]:
     """difflib's opcodes, what is alike at both ends taken off first."""
     one, other = [_key(each) for each in good], [_key(each) for each in bad]
@@ -233,11 +235,11 @@ def _aligned(
     return codes
 
 
-def _key(operation: Operation) -> tuple[str, str, str]:
+def _key(operation: TracedOperation) -> tuple[str, str, str]:
     return operation.phase, operation.layer, operation.name
 
 
-def _names(operations: Sequence[Operation]) -> str:
+def _names(operations: Sequence[TracedOperation]) -> str:
     names = [each.name for each in operations]
     if not names:
         return "nothing"

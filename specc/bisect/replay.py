@@ -92,7 +92,9 @@ def keep(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], folder: Pa
     if any(each.is_sparse or each._is_zerotensor() for each in tensors):
         return
     strides = [list(each.stride()) for each in tensors]
-    kept = files.Kept(name=str(func), positional=positional, keywords=keywords, strides=strides)
+    kept = files.OperationInputs(
+        name=str(func), positional=positional, keywords=keywords, strides=strides
+    )
     numbers = {str(k): each.resolve_conj().resolve_neg() for k, each in enumerate(tensors)}
     files.write_tensors(numbers, folder / files.TENSORS)
     files.write(kept, folder / files.ARGUMENTS)
@@ -101,7 +103,7 @@ def keep(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], folder: Pa
 def replay(source: Path, folder: Path) -> None:
     """Run the operation that ``keep`` wrote into ``source``, as it was and in float64; what it
     gives is put into ``folder``. Raises CallError (E0717) where it cannot be done."""
-    kept = files.read(files.Kept, source / files.ARGUMENTS)
+    kept = files.read(files.OperationInputs, source / files.ARGUMENTS)
     stored = files.read_tensors(source / files.TENSORS)
     try:
         tensors = [_laid_out(stored[str(k)], stride) for k, stride in enumerate(kept.strides)]
@@ -125,7 +127,7 @@ def replay(source: Path, folder: Path) -> None:
     )
 
 
-def _run(func: Any, kept: files.Kept, tensors: Sequence[Tensor]) -> list[Tensor]:
+def _run(func: Any, kept: files.OperationInputs, tensors: Sequence[Tensor]) -> list[Tensor]:
     own = [_copied(each) for each in tensors]
     args = tuple(_decoded(each, own) for each in kept.positional)
     kwargs = {name: _decoded(each, own) for name, each in kept.keywords.items()}
@@ -137,7 +139,7 @@ def _copied(tensor: Tensor) -> Tensor:
     return _laid_out(tensor, list(tensor.stride()))
 
 
-def _wide(kept: files.Kept) -> files.Kept:
+def _wide(kept: files.OperationInputs) -> files.OperationInputs:
     """``kept`` with each floating-point dtype among its arguments as float64."""
 
     def widened(value: Any) -> Any:

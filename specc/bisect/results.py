@@ -1,8 +1,8 @@
 """What passes between ``specc bisect`` and its runners, as files: requests, replies, operations.
 
 What a runner wrote is read as untrusted data: bounded, validated, and nothing in it runs. Values
-travel in the form of a golden (``harness.goldens.stored`` reads them). Non-goals: making any of it
-(``runner``, ``trace``), comparing (``operations``).
+travel in the form of a golden (``harness.goldens.golden_reader`` reads them). Non-goals: making any
+of it (``runner``, ``trace``), comparing (``operations``).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Reply(_Strict):
     notes: Annotated[list[_Text], Field(max_length=100)] = []
 
 
-class Seen(_Strict):
+class TensorRecord(_Strict):
     """A tensor that went into an operation or came out of it. ``start`` and ``count`` are where its
     numbers stand (its elements, or its sketch); ``writer`` is the operation that wrote it last, -1
     for what was there before; ``floor`` is (rms, largest), where noise was measured."""
@@ -87,7 +87,7 @@ class Seen(_Strict):
     floor: Annotated[list[_Size], Field(max_length=2)] = []
 
 
-class Operation(_Strict):
+class TracedOperation(_Strict):
     """One aten operation of a run. ``mark`` is its line in the spec; ``settings`` are its arguments
     by name, a tensor as ``{"tensor": k}`` of ``inputs``."""
 
@@ -97,18 +97,18 @@ class Operation(_Strict):
     layer: _Name
     mark: _Name
     settings: dict[_Name, JsonValue]
-    inputs: Annotated[list[Seen], Field(max_length=20_000)]
-    outputs: Annotated[list[Seen], Field(max_length=20_000)]
+    inputs: Annotated[list[TensorRecord], Field(max_length=20_000)]
+    outputs: Annotated[list[TensorRecord], Field(max_length=20_000)]
 
 
-class Operations(_Strict):
+class OperationTrace(_Strict):
     """All operations of a run in their order; ``cut`` where there were more."""
 
-    operations: Annotated[list[Operation], Field(max_length=MOST_OPERATIONS)]
+    operations: Annotated[list[TracedOperation], Field(max_length=MOST_OPERATIONS)]
     cut: bool
 
 
-class Kept(_Strict):
+class OperationInputs(_Strict):
     """An operation and what it was given: ``positional`` and ``keywords`` with each tensor as
     ``{"tensor": k}``, whose strides are ``strides[k]``."""
 

@@ -200,7 +200,7 @@ def _tracer(request: Request, program: Program) -> Tracer:
 
 def _closer(request: Request, program: Program, closed: ClosedCase, folder: Path) -> list[str]:
     from specc.bisect import results
-    from specc.bisect.noise import with_floors
+    from specc.bisect.operation_floors import with_floors
     from specc.harness.running.observe import observe
 
     if not request.operations:

@@ -2,8 +2,8 @@
 
 A dispatch mode sees forward, backward and optimizer; hooks tell the layer, the frames on the stack
 the line, and autograd's sequence numbers tell of a backward operation whose forward it undoes.
-Tensors are kept as their elements or their sketch. Non-goals: noise (``noise``), what differs
-(``operations``), running an operation again (``replay``).
+Tensors are kept as their elements or their sketch. Non-goals: noise (``operation_floors``), what
+differs (``operations``), running an operation again (``replay``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
 from specc.bisect import replay
-from specc.bisect.results import MOST_NUMBERS, MOST_OPERATIONS, Operation, Operations, Seen
+from specc.bisect.results import (
+    MOST_NUMBERS,
+    MOST_OPERATIONS,
+    OperationTrace,
+    TensorRecord,
+    TracedOperation,
+)
 from specc.harness.numbers.redraw import redrawn
 from specc.harness.running.observed_lines import lines_of
 from specc.harness.running.sketch import represent
@@ -34,7 +40,7 @@ _Phase = Literal["forward", "backward", "optimizer"]
 
 
 @dataclass(slots=True)
-class Looked:
+class TensorSnapshot:
     """A tensor as it was: ``numbers`` are its elements or its sketch."""
 
     shape: tuple[int, ...]
@@ -54,8 +60,8 @@ class Traced:
     layer: str
     mark: str
     settings: dict[str, Any]
-    inputs: list[Looked] = field(default_factory=list)
-    outputs: list[Looked] = field(default_factory=list)
+    inputs: list[TensorSnapshot] = field(default_factory=list)
+    outputs: list[TensorSnapshot] = field(default_factory=list)
 
 
 class Tracer:
@@ -83,9 +89,9 @@ class Tracer:
         """Write what operation ``number`` is given into ``folder``, for ``replay``."""
         self._wanted = (number, folder)
 
-    def found(self) -> Operations:
+    def found(self) -> OperationTrace:
         """What was traced, the numbers apart."""
-        return Operations(operations=written(self.operations, ()), cut=self.cut)
+        return OperationTrace(operations=written(self.operations, ()), cut=self.cut)
 
     def numbers(self) -> Tensor:
         """The numbers of all tensors in a row, in the order of ``found``: float64."""
@@ -195,7 +201,7 @@ class Tracer:
             frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
         return ""
 
-    def _look(self, tensor: Tensor) -> Looked:
+    def _look(self, tensor: Tensor) -> TensorSnapshot:
         writer = self._writers.get(_memory(tensor), -1)
         value = tensor.detach()
         dtype = str(value.dtype)[6:]
@@ -207,27 +213,27 @@ class Tracer:
             value = torch.view_as_real(value.resolve_conj())
         numbers, nonfinite = represent(value)
         self._numbers += numbers.numel()
-        return Looked(tuple(tensor.shape), dtype, numbers, nonfinite, writer)
+        return TensorSnapshot(tuple(tensor.shape), dtype, numbers, nonfinite, writer)
 
 
-def written(operations: Sequence[Traced], floors: Sequence[list[float]]) -> list[Operation]:
+def written(operations: Sequence[Traced], floors: Sequence[list[float]]) -> list[TracedOperation]:
     """``operations`` in the form that travels; ``floors`` are of all their tensors in a row, where
     there are any."""
-    found: list[Operation] = []
+    found: list[TracedOperation] = []
     start = number = 0
 
-    def seen(each: Looked) -> Seen:
+    def seen(each: TensorSnapshot) -> TensorRecord:
         nonlocal start, number
         count = each.numbers.numel()
         floor = floors[number] if floors else []
-        made = Seen(shape=list(each.shape), dtype=each.dtype, start=start, count=count,
+        made = TensorRecord(shape=list(each.shape), dtype=each.dtype, start=start, count=count,
                     nonfinite=each.nonfinite, writer=each.writer, floor=floor)  # fmt: skip
         start, number = start + count, number + 1
         return made
 
     for each in operations:
         found.append(
-            Operation(
+            TracedOperation(
                 name=each.name,
                 step=each.step,
                 phase=each.phase,

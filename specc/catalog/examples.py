@@ -44,7 +44,7 @@ _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class ExampleInput:
     """One input of an example; ``type`` is written in full: ``float[N, 6]``."""
 
     name: str
@@ -70,7 +70,7 @@ class Input:
 class Example:
     """A row's example, read: inputs, the statements before the last line, and that line."""
 
-    inputs: tuple[Input, ...]
+    inputs: tuple[ExampleInput, ...]
     statements: tuple[str, ...]
     result: str
 
@@ -92,7 +92,7 @@ def example_of(kind: str, row: Row) -> Example:
 
 def _example(kind: str, name: str, written: str) -> Example:
     inputs, _, body = written.partition("|")
-    found = tuple(Input(name, type_) for name, type_ in _INPUT.findall(inputs))
+    found = tuple(ExampleInput(name, type_) for name, type_ in _INPUT.findall(inputs))
     rest = _INPUT.sub("", inputs).replace(",", "").strip()
     lines = tuple(line.strip() for line in body.strip().splitlines() if line.strip())
     if rest or not lines:
@@ -175,11 +175,11 @@ def _block(head: str, lines: list[str]) -> str:
     return "\n".join([f"{head} {{", *(f"  {line}" if line else "" for line in lines), "}"])
 
 
-def _model(inputs: tuple[Input, ...], lines: list[str]) -> str:
+def _model(inputs: tuple[ExampleInput, ...], lines: list[str]) -> str:
     return _block("model Example", [*_inputs(inputs), *lines])
 
 
-def _inputs(inputs: tuple[Input, ...]) -> list[str]:
+def _inputs(inputs: tuple[ExampleInput, ...]) -> list[str]:
     return [f"input {each.name}: {each.type}" for each in inputs]
 
 
@@ -222,7 +222,7 @@ def _weighed(row: Row | None, example: Example) -> list[str]:
 _BARE_NUMBERS: Final = re.compile(r"reduction\s*=\s*\"none\"")
 
 
-def _affine(given: Input) -> str:
+def _affine(given: ExampleInput) -> str:
     """A layer that keeps the shape, and the range of what is in 0..1."""
     last = given.type.partition("[")[2].rstrip("]").rpartition(",")[2].strip()
     if last.isdigit():
@@ -298,7 +298,7 @@ def explained(kind: str, row: Row) -> tuple[str, ...]:
 __all__ = [
     "KINDS",
     "Example",
-    "Input",
+    "ExampleInput",
     "cases",
     "example_of",
     "explained",

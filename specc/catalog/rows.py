@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from specc.catalog.helper_source import Joined, Whole
 from specc.catalog.signatures import Argument, parse_signature
 from specc.ir import Distribution, ResultType, Static, TensorType
 from specc.sizes import Size, evaluate
@@ -136,10 +137,16 @@ class Row:
     example: str = field(default="", kw_only=True)
     since: str = field(default="2.0", kw_only=True)
     refuses: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    # Source of the module-level function that ``torch`` then names; the emitted file carries it.
-    helper: str = field(default="", kw_only=True)
+    # The module-level function that ``torch`` then names; the emitted file carries it: its source,
+    # or of specc's own rows where that is read.
+    helper: str | Whole | Joined = field(default="", kw_only=True)
     # An extension's: the module that ``torch`` is in, which the emitted file imports.
     module: str = field(default="", kw_only=True)
+
+    @property
+    def source(self) -> str:
+        """The source of ``helper``, which is read now; empty where there is none."""
+        return self.helper if isinstance(self.helper, str) else self.helper.text()
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+# What `specc catalog` calls what stands here.
+KIND: Final = "block"
 PREFIX: Final = "std/"
 FOLDER: Final = Path(__file__).resolve().parent.parent / "std"
 # How places in the library's files are told: no folder of a project is called so.

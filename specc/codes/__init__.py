@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from specc.codes import (
-    calls,
     checkpoints,
     derivatives,
     extensions,
     likely,
     names,
+    runs_and_goldens,
     shapes,
     structure,
     text,
-    training,
+    train_and_test,
 )
 from specc.codes.form import Code
 
@@ -32,8 +32,8 @@ CODES: Final[Mapping[str, Code]] = {
     **checkpoints.ROWS,
     **derivatives.ROWS,
     **shapes.ROWS,
-    **training.ROWS,
-    **calls.ROWS,
+    **train_and_test.ROWS,
+    **runs_and_goldens.ROWS,
     **extensions.ROWS,
     **likely.ROWS,
 }

@@ -1,8 +1,8 @@
 """What rows leave out of torch's signatures, and what torch's own signatures cannot say; each with
 its reason.
 
-Data for ``specc.drift.signatures``. A new argument of a new torch that stands neither in a row nor
-here is drift. Non-goal: names that have no row at all; those are ``specc.catalog.exclusions``.
+Data for ``specc.drift.signature_drift``. A new argument of a new torch that stands neither in a row
+nor here is drift. Non-goal: names that have no row at all; those are ``specc.catalog.exclusions``.
 """
 
 from __future__ import annotations

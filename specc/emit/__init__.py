@@ -25,7 +25,7 @@ from specc.emit.writing.chosen_layers import is_hidden
 from specc.emit.writing.layout import identifier
 from specc.emit.writing.marks import mark, told_apart
 from specc.emit.writing.statements import Class, Function, Statement, comment, print_class
-from specc.semantics.compile_time.free_names import EMITTED_METHODS, MODULE_ATTRIBUTES
+from specc.emitted_names import EMITTED_METHODS, MODULE_ATTRIBUTES
 
 
 def emit(program: ir.Program) -> str:

@@ -4,8 +4,7 @@ A project names them in its pyproject.toml: packages that are installed, files o
 else is loaded: a spec, a golden or a checkpoint never brings code with it. Imports no torch, but
 for what an extension imports itself.
 
-``catalogue_of`` is what a spec may name; ``modules.import_modules`` imports what its emitted source
-does.
+``catalogue_of`` is what a spec may name; ``imported_modules`` imports what its emitted source does.
 Non-goals: sandboxing (who trusts a project's pyproject.toml trusts the code that it names);
 optimizers, schedulers, initialisers and penalties, which are specc's own.
 """

@@ -6,16 +6,11 @@ Non-goal: a single row (``vet``)."""
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Sequence
-from typing import Final
 
 from specc import catalog
 from specc.catalog.rows import FunctionRow, LayerRow, Row
 from specc.errors import CallError
-
-# Of specc's own helpers, which need not be parsed for a check.
-_DEFINITIONS: Final = re.compile(r"(?m)^(?:def|class) (\w+)")
 
 
 def check_clashes(rows: Sequence[tuple[LayerRow | FunctionRow, str]]) -> None:
@@ -43,17 +38,15 @@ def check_clashes(rows: Sequence[tuple[LayerRow | FunctionRow, str]]) -> None:
 
 def _check_globals(rows: Sequence[tuple[Row, str]], own: dict[str, Row]) -> None:
     """The names that helpers define and imports bind, which are those of one emitted file."""
-    origins: dict[str, tuple[str, str]] = {
-        name: (row.helper.strip(), "the catalogue")
-        for row in own.values()
-        for name in _DEFINITIONS.findall(row.helper)
+    # Specc's own helpers define what their rows name, and are read where a name is taken alone.
+    origins: dict[str, tuple[Row, str]] = {
+        row.torch: (row, "the catalogue") for row in own.values() if row.helper
     }
     for row, entry in rows:
-        text = row.helper.strip() or "import"
-        names = defined(row.helper) if row.helper else [row.module.partition(".")[0]]
+        names = defined(row.source) if row.helper else [row.module.partition(".")[0]]
         for name in filter(None, names):
-            known = origins.setdefault(name, (text, entry))
-            if known[0] != text:
+            known = origins.setdefault(name, (row, entry))
+            if known[0].source.strip() != row.source.strip():
                 raise _clash(
                     f"`{name}` is two things in an emitted file: of {known[1]}, and of `{row.name}`"
                     f" of {entry}"

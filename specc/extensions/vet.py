@@ -16,20 +16,13 @@ from typing import Any, Final
 
 from specc.catalog.examples import example_of
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
+from specc.emitted_names import EMITTED_GLOBALS, IMPORTED, VARIABLES
 from specc.errors import CallError
 from specc.extensions.clashes import defined
 from specc.ir import Distribution, TensorType
-from specc.semantics.compile_time.free_names import EMITTED_GLOBALS
 from specc.sizes import Poly
 
 _TORCH: Final = frozenset(["torch", "nn", "F"])
-# What helpers may use without defining it: the emitted file imports it where it is used.
-_GIVEN: Final = frozenset("torch nn F Tensor Any Final OrderedDict copy".split())
-# What functions of the emitted file call their own variables.
-_LOCALS: Final = frozenset(
-    "module name parameter parameters optimizer optimizers scheduler scaler batch terms losses"
-    " total term loss claimed grouped model path state cls".split()
-)
 _TYPE: Final = re.compile(
     r"(tensor|tensors|size|int|float|bool|str|none|dtype|ints|sizes|floats)( x(1/)?[1-9])?"
     r"|size\? x[1-9]"
@@ -114,17 +107,17 @@ def _source_fault(row: Row) -> str | None:
         return f"nothing gives {row.torch}: name the `module` that it is in, or write a `helper`"
     if row.module and not row.torch.startswith(f"{row.module}."):
         return f"`torch`, {row.torch}, does not begin with its `module`, {row.module}"
-    if head in EMITTED_GLOBALS | _LOCALS:
+    if head in EMITTED_GLOBALS | VARIABLES:
         return f"the emitted source has a `{head}` of its own"
     if not row.helper:
         return None
-    names = defined(row.helper)
+    names = defined(row.source)
     if row.torch not in names:
         return f"its `helper` does not define {row.torch}"
-    taken = sorted(set(names) & (EMITTED_GLOBALS | _LOCALS))
+    taken = sorted(set(names) & (EMITTED_GLOBALS | VARIABLES))
     if taken:
         return f"its `helper` defines {taken[0]}, and the emitted source has one of its own"
-    unknown = _undefined(row.helper, names)
+    unknown = _undefined(row.source, names)
     if unknown:
         return f"its `helper` uses {', '.join(unknown)}, which an emitted file does not have"
     return None
@@ -132,7 +125,7 @@ def _source_fault(row: Row) -> str | None:
 
 def _undefined(helper: str, names: list[str]) -> list[str]:
     """The names that a helper reads, and that neither it nor the emitted file has."""
-    known = {*names, *_GIVEN, *dir(builtins)}
+    known = {*names, *IMPORTED, *dir(builtins)}
     read: set[str] = set()
     for node in ast.walk(ast.parse(helper)):
         match node:

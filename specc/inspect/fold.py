@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from specc.inspect.tree import Entry
+from specc.inspect.tree import TreeLine
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
     """``first`` stands for ``count`` entries in a row, of which the last is called ``last``."""
 
-    first: Entry
+    first: TreeLine
     count: int = 1
     last: str = ""
 
 
-def folded(entries: Sequence[Entry], apart: bool = False) -> list[Folded]:
+def folded(entries: Sequence[TreeLine], apart: bool = False) -> list[Folded]:
     """``entries`` with each run of alike numbered ones folded; none of them where ``apart``."""
     found: list[Folded] = []
     key: object = None
@@ -35,7 +35,7 @@ def folded(entries: Sequence[Entry], apart: bool = False) -> list[Folded]:
     return found
 
 
-def _key(entry: Entry) -> object:
+def _key(entry: TreeLine) -> object:
     """What two entries share that differ in their number alone."""
     return (
         entry.kind,

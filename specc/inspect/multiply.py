@@ -18,7 +18,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ConcreteCall:
     """One call in numbers. ``inputs`` are the shapes of its tensors by the row's names (a list of
     tensors is numbered: ``operands.0``), ``weights`` those of the layer's parameters."""
 
@@ -28,49 +28,49 @@ class Call:
     weights: Mapping[str, Shape] = field(default_factory=dict)
 
 
-Rule: TypeAlias = Callable[[Call], int]
+Rule: TypeAlias = Callable[[ConcreteCall], int]
 
 
-def _dense(call: Call) -> int:
+def _dense(call: ConcreteCall) -> int:
     """Each output element is a sum over the weight's last dimension."""
     return math.prod(call.outputs[0]) * call.weights["weight"][-1]
 
 
-def _bilinear(call: Call) -> int:
+def _bilinear(call: ConcreteCall) -> int:
     """Each output element is a sum over all pairs of the two inputs' elements."""
     return math.prod(call.outputs[0]) * math.prod(call.weights["weight"][1:])
 
 
-def _convolution(call: Call) -> int:
+def _convolution(call: ConcreteCall) -> int:
     """Each output element is a sum over the kernel and the channels of its group."""
     return math.prod(call.outputs[0]) * math.prod(call.weights["weight"][1:])
 
 
-def _transposed_convolution(call: Call) -> int:
+def _transposed_convolution(call: ConcreteCall) -> int:
     """Each input element is spread over the kernel and the output channels of its group."""
     return math.prod(call.inputs["input"]) * math.prod(call.weights["weight"][1:])
 
 
-def _recurrent(call: Call) -> int:
+def _recurrent(call: ConcreteCall) -> int:
     """At each position every weight matrix, of each layer and direction, is used once."""
     matrices = sum(math.prod(shape) for shape in call.weights.values() if len(shape) == 2)
     return math.prod(call.inputs["input"][:-1]) * matrices
 
 
-def _multihead(call: Call) -> int:
+def _multihead(call: ConcreteCall) -> int:
     """What comes in is projected in and out, with attention between."""
     query, key, value = (call.inputs[name] for name in ("query", "key", "value"))
     extra = sum(bool(call.arguments.get(name)) for name in ("add_bias_kv", "add_zero_attn"))
     return _projected_attention(call, query, key, value, extra)
 
 
-def _encoder(call: Call) -> int:
+def _encoder(call: ConcreteCall) -> int:
     """Self-attention and the feed-forward net of ``TransformerEncoderLayer``."""
     source = call.inputs["src"]
     return _projected_attention(call, source, source, source) + _feed_forward(call, source)
 
 
-def _decoder(call: Call) -> int:
+def _decoder(call: ConcreteCall) -> int:
     """As the encoder's, with attention to the memory."""
     target, memory = call.inputs["tgt"], call.inputs["memory"]
     attentions = _projected_attention(call, target, target, target)
@@ -78,7 +78,9 @@ def _decoder(call: Call) -> int:
     return attentions + _feed_forward(call, target)
 
 
-def _projected_attention(call: Call, query: Shape, key: Shape, value: Shape, extra: int = 0) -> int:
+def _projected_attention(
+    call: ConcreteCall, query: Shape, key: Shape, value: Shape, extra: int = 0
+) -> int:
     """``extra`` places are added to the keys after they are projected."""
     width = query[-1]
     places = key[1 if call.arguments.get("batch_first") else 0] + extra
@@ -87,12 +89,12 @@ def _projected_attention(call: Call, query: Shape, key: Shape, value: Shape, ext
     return projections + 2 * asked * places * width
 
 
-def _feed_forward(call: Call, through: Shape) -> int:
+def _feed_forward(call: ConcreteCall, through: Shape) -> int:
     weights = (call.weights[f"linear{number}.weight"] for number in (1, 2))
     return math.prod(through[:-1]) * sum(math.prod(weight) for weight in weights)
 
 
-def _stack(layer: Rule, call: Call, prefix: str = "") -> int:
+def _stack(layer: Rule, call: ConcreteCall, prefix: str = "") -> int:
     """So many times the first of the layers whose weights begin with ``prefix``: all are alike."""
     first, last = f"{prefix}layers.0.", ".linear1.weight"
     weights = {
@@ -104,27 +106,27 @@ def _stack(layer: Rule, call: Call, prefix: str = "") -> int:
     return count * layer(replace(call, weights=weights))
 
 
-def _encoder_stack(call: Call) -> int:
+def _encoder_stack(call: ConcreteCall) -> int:
     return _stack(_encoder, call)
 
 
-def _decoder_stack(call: Call) -> int:
+def _decoder_stack(call: ConcreteCall) -> int:
     return _stack(_decoder, call)
 
 
-def _transformer(call: Call) -> int:
+def _transformer(call: ConcreteCall) -> int:
     """Both stacks; the decoder's memory has the source's shape."""
     inner = replace(call, inputs={**call.inputs, "memory": call.inputs["src"]})
     return _stack(_encoder, inner, "encoder.") + _stack(_decoder, inner, "decoder.")
 
 
-def _first_cluster(call: Call) -> int:
+def _first_cluster(call: ConcreteCall) -> int:
     """What each row costs at least: the head. A label of a rare class takes its cluster as well,
     which no shape tells."""
     return math.prod(call.inputs["input_"][:-1]) * math.prod(call.weights["head.weight"])
 
 
-def _scores(call: Call) -> int:
+def _scores(call: ConcreteCall) -> int:
     """At each position the whole weight is used once."""
     return math.prod(call.inputs["input"][:-1]) * math.prod(call.weights["linear.weight"])
 
@@ -146,12 +148,12 @@ LAYERS: Mapping[str, Rule] = {
 }
 
 
-def _product(call: Call) -> int:
+def _product(call: ConcreteCall) -> int:
     """Each output element is a sum over the left side's last dimension."""
     return math.prod(call.outputs[0]) * call.inputs["input"][-1]
 
 
-def _added_product(call: Call) -> int:
+def _added_product(call: ConcreteCall) -> int:
     return math.prod(call.outputs[0]) * call.inputs["batch1"][-1]
 
 
@@ -160,18 +162,18 @@ def _product_of(left: str) -> Rule:
     return lambda call: math.prod(call.outputs[0]) * call.inputs[left][-1]
 
 
-def _added_batches(call: Call) -> int:
+def _added_batches(call: ConcreteCall) -> int:
     """The products of all pairs, which are summed over the batch."""
     return math.prod(call.inputs["batch1"]) * call.inputs["batch2"][-1]
 
 
-def _inner(call: Call) -> int:
+def _inner(call: ConcreteCall) -> int:
     """Each output element is a sum over the last dimensions; with a scalar there is none."""
     left, right = call.inputs["input"], call.inputs["other"]
     return math.prod(call.outputs[0]) * left[-1] if left and right else 0
 
 
-def _contracted(call: Call) -> int:
+def _contracted(call: ConcreteCall) -> int:
     """Each output element is a sum over the pairs of dimensions; where one of a pair has size 1
     the other is summed before, for no multiply-add."""
     left, right, dims = call.inputs["a"], call.inputs["b"], call.arguments["dims"]
@@ -185,7 +187,7 @@ def _contracted(call: Call) -> int:
     return math.prod(call.outputs[0]) * summed
 
 
-def _powered(call: Call) -> int:
+def _powered(call: ConcreteCall) -> int:
     """The products of repeated squaring: one a bit, and one more for each further bit that is 1."""
     shape, power = call.inputs["input"], call.arguments["n"]
     bits = bin(abs(power)) if isinstance(power, int) else "0b0"
@@ -193,7 +195,7 @@ def _powered(call: Call) -> int:
     return products * math.prod(shape) * shape[-1]
 
 
-def _chain(call: Call) -> int:
+def _chain(call: ConcreteCall) -> int:
     """The cheapest order of a chain of matrices: Cormen et al., "Introduction to Algorithms"."""
     shapes = list(call.inputs.values())
     first, last = shapes[0], shapes[-1]
@@ -213,34 +215,34 @@ def _chain(call: Call) -> int:
     return best[0][-1]
 
 
-def _covariances(call: Call) -> int:
+def _covariances(call: ConcreteCall) -> int:
     """Each pair of rows is a sum over the columns; a vector is one row."""
     *rows, columns = call.inputs["input"] or (1,)
     return math.prod(rows) ** 2 * columns
 
 
-def _bilinear_with(call: Call) -> int:
+def _bilinear_with(call: ConcreteCall) -> int:
     """As the layer's, with a given weight."""
     return math.prod(call.outputs[0]) * math.prod(call.inputs["weight"][1:])
 
 
-def _transposed_convolution_with(call: Call) -> int:
+def _transposed_convolution_with(call: ConcreteCall) -> int:
     """As the layer's, with a given weight."""
     return math.prod(call.inputs["input"]) * math.prod(call.inputs["weight"][1:])
 
 
-def _convolution_with(call: Call) -> int:
+def _convolution_with(call: ConcreteCall) -> int:
     """As the layer's, with a given weight."""
     return math.prod(call.outputs[0]) * math.prod(call.inputs["weight"][1:])
 
 
-def _attention(call: Call) -> int:
+def _attention(call: ConcreteCall) -> int:
     """Scores of each query with each key, then their sum of the values."""
     query, key, value = (call.inputs[name] for name in ("query", "key", "value"))
     return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
 
-def _einsum(call: Call) -> int:
+def _einsum(call: ConcreteCall) -> int:
     """The operands are taken in from left to right, as torch does where opt_einsum is absent.
 
     What only one side of a product has and nobody needs later is summed before, for no

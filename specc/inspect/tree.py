@@ -23,7 +23,7 @@ from typing import Literal
 
 from specc import ir
 from specc.errors import Span
-from specc.inspect import multiply, words
+from specc.inspect import multiply, program_notation
 from specc.sizes import Size, evaluate, symbol
 
 Kind = Literal["model", "block", "container", "layer", "operation", "state"]
@@ -83,7 +83,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeLine:
     """One line of the tree. ``costs`` are those of all below it as well; ``results`` those of its
     first call, none where it is never called."""
 
@@ -96,7 +96,7 @@ class Entry:
     results: tuple[Tensor, ...]
     calls: int
     costs: Costs
-    children: tuple[Entry, ...] = ()
+    children: tuple[TreeLine, ...] = ()
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class _Growing:
     children: dict[object, _Growing] = field(default_factory=dict)
 
 
-def tree(model: ir.Module, sizes: Mapping[str, int], dtype: str) -> Entry:
+def tree(model: ir.Module, sizes: Mapping[str, int], dtype: str) -> TreeLine:
     """The tree of ``model`` on inputs of these ``sizes``, with ``dtype`` for ``float``.
 
     ``sizes`` says what every unknown of the inputs is."""
@@ -142,8 +142,8 @@ class _Planter:
         self.planted: set[str] = set()
         self.root = _Growing("model", model.name, "", span=model.span, type=model.name)
 
-    def entry(self) -> Entry:
-        for node, place in ir.walk(self.model, self.symbols, inside=words.block_sizes):
+    def entry(self) -> TreeLine:
+        for node, place in ir.walk(self.model, self.symbols, inside=program_notation.block_sizes):
             self._count(node, place)
         for prefix, state in self.model.all_states:
             if f"{prefix}{state.name}" not in self.planted:
@@ -161,7 +161,7 @@ class _Planter:
         """A parameter or buffer that a block keeps itself, as an entry of the block."""
         found = self._at(f"{path}{state.name}")
         found.kind, found.type, found.span, found.calls = "state", state.kind, state.span, 1
-        found.text = words.state(state, values)
+        found.text = program_notation.state(state, values)
         found.results = (self._tensor(state.result.type, values),)
         trainable = frozen = buffers = bytes_ = 0
         for name, shape in state.parameters:
@@ -183,7 +183,7 @@ class _Planter:
         found = self._at(path)
         found.kind = "layer" if layer.module is None else "block"
         found.type, found.span = layer.type, layer.span
-        found.text = words.layer(layer, layer.values)
+        found.text = program_notation.layer(layer, layer.values)
         if layer.module is not None:
             return
         trainable = frozen = 0
@@ -232,7 +232,10 @@ class _Planter:
             found = self._at(path)
             if not found.calls:
                 self._plant(path, made)
-                found.results, found.text = results, words.layer(made, self._known(place.values))
+                found.results, found.text = (
+                    results,
+                    program_notation.layer(made, self._known(place.values)),
+                )
             found.calls += 1
             if made.module is not None:
                 return
@@ -249,7 +252,7 @@ class _Planter:
     ) -> _Growing:
         found = parent.children.get(id(node))
         if found is None:
-            text = words.node(node, place.values)
+            text = program_notation.node(node, place.values)
             name = node.function if isinstance(node, ir.FunctionCall) else text
             found = _Growing("operation", name, parent.path, text, name, node.span, results)
             parent.children[id(node)] = found
@@ -285,7 +288,7 @@ class _Planter:
         if rule is None:
             return 0
         return rule(
-            multiply.Call(
+            multiply.ConcreteCall(
                 dict(arguments),
                 {
                     name: self._tensor(value.type, place.values).numbers
@@ -352,9 +355,9 @@ def _made(module: ir.Module, prefix: str = "") -> Iterator[tuple[str, ir.Layer]]
             yield from _made(layer.module, f"{path}.")
 
 
-def _grown(growing: _Growing) -> Entry:
+def _grown(growing: _Growing) -> TreeLine:
     children = tuple(_grown(child) for child in growing.children.values())
-    return Entry(
+    return TreeLine(
         growing.kind,
         growing.name,
         growing.path,

@@ -1,6 +1,6 @@
 """All that is shown of one spec: its models on their sizes, and its training.
 
-Non-goals: counting (``tree``, ``training``), layout (``specc.report``).
+Non-goals: counting (``tree``, ``training_summary``), layout (``specc.report``).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from specc import front, ir
 from specc.errors import CallError
-from specc.inspect import checkpoint, graph, sizes, training, tree
-from specc.inspect.alike import Graph
+from specc.inspect import checkpoint, computation_graph, shown_sizes, training_summary, tree
+from specc.inspect.drawing import Drawing
 from specc.sizes import Size
 from specc.suggestions import did_you_mean, listed
 
@@ -28,7 +28,7 @@ class ModelView:
     changed: frozenset[str]
     sizes: Mapping[str, int]
     dtype: str
-    tree: tree.Entry
+    tree: tree.TreeLine
     conditions: tuple[ir.Condition, ...]
     checkpoint: checkpoint.CheckpointFacts | None = None
 
@@ -45,12 +45,12 @@ class ProgramView:
 
     program: ir.Program
     models: tuple[ModelView, ...]
-    training: training.TrainingFacts | None
+    training: training_summary.TrainingFacts | None
     chosen: ir.Module | None
 
-    def graph(self, depth: int = 99, apart: bool = False) -> Graph:
-        """The graph of all that is shown; see ``graph.graph``."""
-        return graph.graph(self.program, self.chosen, depth=depth, apart=apart)
+    def graph(self, depth: int = 99, apart: bool = False) -> Drawing:
+        """The graph of all that is shown; see ``computation_graph.graph``."""
+        return computation_graph.graph(self.program, self.chosen, depth=depth, apart=apart)
 
 
 def view(
@@ -70,9 +70,9 @@ def view(
     program = front.read(path, params)
     chosen = _model(program, model)
     models = program.models if chosen is None else (chosen,)
-    alone = [sizes.alone(program, each) for each in models]
-    known = dict.fromkeys(name for each in alone for name in sizes.names(each))
-    sizes.check_asked(asked or {}, known)
+    alone = [shown_sizes.alone(program, each) for each in models]
+    known = dict.fromkeys(name for each in alone for name in shown_sizes.names(each))
+    shown_sizes.check_asked(asked or {}, known)
     precision = dtype or program.test.dtypes[0]
     if precision not in tree.FLOATS:
         raise CallError(
@@ -82,7 +82,7 @@ def view(
         )
     views = []
     for each, program_of_one in zip(models, alone, strict=True):
-        chosen_sizes = sizes.choose(program, program_of_one, asked or {})
+        chosen_sizes = shown_sizes.choose(program, program_of_one, asked or {})
         views.append(
             ModelView(
                 os.fspath(path),
@@ -92,12 +92,12 @@ def view(
                 chosen_sizes,
                 precision,
                 tree.tree(each, chosen_sizes, precision),
-                sizes.conditions(program_of_one),
+                shown_sizes.conditions(program_of_one),
                 checkpoint.facts(each, program.file),
             )
         )
     trained = chosen is None or (program.train is not None and program.train.model == chosen.name)
-    facts = training.facts(program) if trained else None
+    facts = training_summary.facts(program) if trained else None
     return ProgramView(program, tuple(views), facts, None if trained else chosen)
 
 

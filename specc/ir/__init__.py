@@ -7,6 +7,16 @@ torch, no printing, no passes (those are ``specc.semantics``), so that each stag
 
 from specc.ir.checkpoints import MapLine
 from specc.ir.divisibility import joined
+from specc.ir.forms import (
+    BinaryForm,
+    CallForm,
+    EntryForm,
+    Form,
+    FormPart,
+    LiteralForm,
+    ParamForm,
+    UnaryForm,
+)
 from specc.ir.modules import (
     Condition,
     Initializer,
@@ -39,6 +49,7 @@ from specc.ir.nodes import (
     Result,
     SliceIndex,
     Subscript,
+    Thread,
     Transpose,
     Value,
     Wrapper,
@@ -74,6 +85,7 @@ from specc.ir.types import (
     Scalar,
     Static,
     TensorType,
+    TupleParam,
     static_value,
     with_arguments,
 )
@@ -81,7 +93,9 @@ from specc.ir.walk import Place, input_sizes, match_shape, walk
 
 __all__ = [
     "Arguments",
+    "BinaryForm",
     "Branch",
+    "CallForm",
     "Chain",
     "Clip",
     "ComposedScheduler",
@@ -91,6 +105,9 @@ __all__ = [
     "Derivative",
     "Distribution",
     "EllipsisIndex",
+    "EntryForm",
+    "Form",
+    "FormPart",
     "FunctionCall",
     "Group",
     "Index",
@@ -100,6 +117,7 @@ __all__ = [
     "LayerCall",
     "LayerChoice",
     "Leaf",
+    "LiteralForm",
     "Loop",
     "Make",
     "MapLine",
@@ -114,6 +132,7 @@ __all__ = [
     "Output",
     "Owned",
     "Param",
+    "ParamForm",
     "ParameterRead",
     "Place",
     "Program",
@@ -132,8 +151,11 @@ __all__ = [
     "Subscript",
     "TensorType",
     "TestPlan",
+    "Thread",
     "Train",
     "Transpose",
+    "TupleParam",
+    "UnaryForm",
     "Value",
     "Wrapper",
     "bound",

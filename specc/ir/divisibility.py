@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from math import lcm
 from typing import Final
 
-from specc.ir.bounds import strongest
 from specc.ir.modules import Condition
+from specc.ir.size_bounds import strongest
 from specc.sizes import Poly, Quotient, Size, as_remainder, floor_divide
 
 # A stride that is larger has not been seen.

@@ -4,7 +4,7 @@ Non-goal: training (``training``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -23,6 +23,10 @@ from specc.ir.nodes import (
 from specc.ir.states import State
 from specc.ir.types import Static
 from specc.sizes import Size, evaluate
+
+
+def _nothing() -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,9 @@ class Module:
     weights: str | None = None
     # Of each result of a block: how many outputs it is, where it is a list; else None.
     lists: tuple[int | None, ...] = field(default=(), compare=False)
+    # Reads the same text once more, with symbols for the sizes that rounds change: what the emitter
+    # writes where a loop has no form without. What it gives is None where there is no such reading.
+    threaded: Callable[[], Module | None] = field(default=_nothing, compare=False, repr=False)
     # Says how a file is read, and nothing of what is computed.
     weight_map: tuple[checkpoints.MapLine, ...] = field(default=(), compare=False)
 

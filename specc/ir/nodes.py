@@ -102,6 +102,18 @@ class Layer:
 # ── what computes ────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A size that a loop hands from round to round, or that a branch leaves behind: ``symbol`` is
+    what it is called in the reading that the emitter writes (``Module.threaded``), the size of
+    ``dimension`` of the value at ``position`` of the loop's or branch's names; or of a block's
+    results, where the block keeps it."""
+
+    symbol: str
+    position: int
+    dimension: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerCall:
     """A layer or block (by its path in the module, ``conv1`` or ``blocks.0.attn``) applied to
@@ -113,6 +125,8 @@ class LayerCall:
     span: Span
     # What its forward takes by name: a mask, ``need_weights=False``.
     keywords: Arguments = ()
+    # The sizes of a block's results that the block keeps, by the symbols that stand for them here.
+    kept: tuple[Thread, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,6 +280,8 @@ class Loop:
     # Whether what a round makes is read by its own name in later rounds and behind the loop, which
     # carries nothing.
     written_out: bool = field(default=False, metadata={"if_any": True})
+    # The sizes of what is carried that the rounds change.
+    threads: tuple[Thread, ...] = field(default=(), compare=False)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -310,6 +326,8 @@ class Branch:
     after: tuple[Value, ...]
     results: tuple[Value, ...]
     span: Span
+    # The sizes of the results that are others on the other side; told in loops alone.
+    threads: tuple[Thread, ...] = field(default=(), compare=False)
 
 
 Leaf: TypeAlias = Union[

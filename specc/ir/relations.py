@@ -23,6 +23,7 @@ from specc.sizes import (
     evaluate,
     floor_divide,
     never_negative,
+    opened,
     symbol,
     symbols,
 )
@@ -44,6 +45,7 @@ def is_tie(difference: Size) -> bool:
 
     Where every floor quotient is taken as exact, an equality of remainders is a constant: what is
     left of ``H - 4 * (H // 4)`` is 0. What is left of a tie depends on the symbols still."""
+    difference = opened(difference)
     if isinstance(difference, int):
         return False
     from fractions import Fraction
@@ -80,6 +82,7 @@ def _exact(size: Size, values: Mapping[str, Fraction]) -> Fraction:
                 choose = max if atom.kind == "max" else min
                 term *= choose(_exact(each, values) for each in atom.sizes)
             else:
+                assert isinstance(atom, Quotient)  # no entry: `is_tie` has opened them
                 term *= _exact(atom.numerator, values) / _exact(atom.denominator, values)
         total += term
     return total
@@ -89,6 +92,7 @@ def _exact(size: Size, values: Mapping[str, Fraction]) -> Fraction:
 @lru_cache(maxsize=1024)
 def never_zero(difference: Size) -> bool:
     """Whether no symbols of at least 1 make ``difference`` 0, as far as its form shows it."""
+    difference = opened(difference)
     if isinstance(difference, int):
         return difference != 0
     if never_negative(difference - 1) or never_negative(-difference - 1):

@@ -9,6 +9,7 @@ from math import gcd, lcm
 
 from specc.ir.modules import Condition
 from specc.sizes import (
+    Entry,
     Extreme,
     Poly,
     Power,
@@ -76,6 +77,8 @@ def tidy(size: Size) -> Size:
                 product *= power(atom.base, tidy(atom.exponent))
             elif isinstance(atom, Extreme):
                 product *= extreme(atom.kind, [tidy(each) for each in atom.sizes])
+            elif isinstance(atom, Entry):
+                product *= Poly({(atom,): 1})
             else:
                 product *= symbol(atom)
         total += product

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
-from specc.sizes import Poly, Size, evaluate
+from specc.ir.forms import Form
+from specc.sizes import Entry, Poly, Size, evaluate
 
 if TYPE_CHECKING:
     from specc.catalog.rows import LayerRow
@@ -66,14 +67,10 @@ ResultType: TypeAlias = Union[TensorType, tuple["ResultType", ...]]
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A float, bool or string that was computed from params: its value now, and how to write it.
-
-    ``form`` is ``("param", name)``, ``("literal", value)``, ``("unary", op, a)`` or
-    ``("binary", op, a, b)`` with forms or sizes as operands.
-    """
+    """A float, bool or string that was computed from params: its value now, and how to write it."""
 
     value: float | bool | str
-    form: tuple[object, ...]
+    form: Form
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,6 +94,18 @@ class LayerChoice:
             return self.type
         said = (f"{name}={value}" if name else str(value) for name, value in self.arguments)
         return f"{self.type}({', '.join(said)})"
+
+
+class TupleParam(tuple["Static", ...]):
+    """A tuple that a param holds, or one inside it: its items, each said by the param; ``entry`` is
+    how the whole is said."""
+
+    entry: Entry
+
+    def __new__(cls, items: Iterable[Static], entry: Entry) -> TupleParam:
+        made = super().__new__(cls, items)
+        made.entry = entry
+        return made
 
 
 Static: TypeAlias = Union[

@@ -24,9 +24,9 @@ import torch
 from specc.emit import emit
 from specc.errors import CallError, TargetError
 from specc.ir import Program
+from specc.measure.costs import BenchRow
 from specc.measure.step import Prepared, check_device, choose_case, failures, prepare
 from specc.measure.timing import in_turn, ratios, spread
-from specc.report.results.bench import BenchRow
 
 STORAGE = ".benchmarks"
 FORWARD, STEP = "forward", "step"

@@ -25,6 +25,7 @@ from specc.harness.cases import subject
 from specc.harness.cases.matrix import Case
 from specc.ir import Program
 from specc.measure.attribute import MODEL, REST, STEP, Attribution, Event, Tally, attribute
+from specc.measure.costs import KernelCost, LineCost, Profile
 from specc.measure.exported import announcing
 from specc.measure.lines import (
     instrument,
@@ -32,8 +33,7 @@ from specc.measure.lines import (
     statement_marks,
     update_marks,
 )
-from specc.measure.step import Call, Prepared, Wrap, choose_case, failures, prepare
-from specc.report.results.profile import KernelCost, LineCost, Profile
+from specc.measure.step import Prepared, Runnable, Wrap, choose_case, failures, prepare
 from specc.targets import TARGETS
 
 _SUFFIXES = (".pt.trace.json", ".pt.trace.json.gz")
@@ -142,7 +142,7 @@ def _make_folder(folder: Path) -> set[str]:
 def _announcer(lines: Mapping[int, str], stages: Mapping[str, str], target: str) -> Wrap:
     """What puts the model's forward inside its range; an exported graph announces its nodes."""
 
-    def wrap(runnable: Call, model: nn.Module, path: str) -> Call:
+    def wrap(runnable: Runnable, model: nn.Module, path: str) -> Runnable:
         called = runnable
         if target == "export":
             assert isinstance(runnable, nn.Module)

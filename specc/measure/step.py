@@ -18,21 +18,21 @@ import torch
 from torch import Tensor, nn
 
 from specc.errors import CallError, SpeccError, TargetError, in_one_line
-from specc.extensions.modules import import_modules
+from specc.extensions.imported_modules import import_modules
 from specc.harness.cases import subject
 from specc.harness.cases.case import example_batch
 from specc.harness.cases.matrix import Case, cases
 from specc.harness.running.hooks import flat_tensors
 from specc.harness.running.standin import with_forward
-from specc.inspect import sizes as inspect_sizes
+from specc.inspect import shown_sizes as inspect_sizes
 from specc.ir import Program, Train
 from specc.targets import TARGETS, notes_of
 from specc.targets.live import module_class
 
-Call = Callable[..., Any]
+Runnable = Callable[..., Any]
 # Given what is called in place of a model, the model, and its path in the module of the source
 # (``generator``, or empty where it is that module itself): what is called instead.
-Wrap = Callable[[Call, nn.Module, str], Call]
+Wrap = Callable[[Runnable, nn.Module, str], Runnable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _of_one(
 ) -> Prepared:
     """A model that trains itself: its own methods, with the runnable for its forward."""
     runnable = TARGETS[target].runnable(module, tuple(inputs))
-    called: Call = runnable if wrap is None else wrap(runnable, module, "")
+    called: Runnable = runnable if wrap is None else wrap(runnable, module, "")
     shell = module if called is module else with_forward(module, called)
     optimizers = _optimizers(module, program.train)
 
@@ -193,7 +193,7 @@ def _of_several(
         shell.__dict__["_modules"] = dict(module._modules)
         for name, seen in _member_inputs(module, train, batch).items():
             member = module.get_submodule(name)
-            calls: dict[object, Call] = {}
+            calls: dict[object, Runnable] = {}
             for inputs in seen:
                 runnable = TARGETS[target].runnable(member, inputs)
                 notes += [f"{name}: {note}" for note in notes_of(runnable)]
@@ -209,7 +209,7 @@ def _of_several(
     )
 
 
-def _by_shapes(calls: Mapping[object, Call]) -> Call:
+def _by_shapes(calls: Mapping[object, Runnable]) -> Runnable:
     """The call made for the shapes that it is given; of a single one, that one itself."""
     if len(calls) == 1:
         return next(iter(calls.values()))
@@ -228,7 +228,7 @@ def _member_inputs(
     twin = copy.deepcopy(module)
     found: dict[str, dict[object, tuple[Tensor, ...]]] = {}
 
-    def seeing(name: str) -> Call:
+    def seeing(name: str) -> Runnable:
         def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             of_member = found.setdefault(name, {})
             of_member.setdefault(_shapes(inputs), tuple(each.detach().clone() for each in inputs))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from specc.report.results.bench import Spread
+from specc.measure.costs import Spread
 
 WARM_SECONDS = 0.2
 WARM_CALLS = 5

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from specc.errors import CallError
 from specc.harness.cases.case import ClosedCase
 from specc.harness.cases.matrix import Case
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.harness.running.observed_lines import with_hooks
 from specc.harness.running.ongoing_run import untouched
 from specc.ir import Program

@@ -22,7 +22,7 @@ from specc.ir.targets import TARGET_ROWS, TargetRow
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from specc.targets.files import Facts
+    from specc.targets.artefacts import Facts
 
 # For each input the sizes that are free: dimension -> symbol, or an expression (``{0: "N"}``).
 FreeSizes: TypeAlias = Sequence[Mapping[int, str]]
@@ -154,7 +154,7 @@ def buffers_of(runnable: nn.Module) -> dict[str, Tensor]:
 
 def notes_of(runnable: nn.Module) -> tuple[str, ...]:
     """What a target had to say about a runnable that it made, such as 'traced, not scripted'."""
-    from specc.targets.files import RUNNABLE_NOTES
+    from specc.targets.artefacts import RUNNABLE_NOTES
 
     return RUNNABLE_NOTES.get(runnable, ())
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes, Others
-from specc.targets.files import RUNNABLE_NOTES, Facts, write_atomically
+from specc.targets.artefacts import RUNNABLE_NOTES, Facts, write_atomically
 from specc.targets.live import class_name, live_module, read_source
 
 # What compiles. Tests put ``aot_eager`` here: traced, differentiated and split as for inductor,

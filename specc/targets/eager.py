@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes, Others
-from specc.targets.files import Facts, write_atomically
+from specc.targets.artefacts import Facts, write_atomically
 from specc.targets.live import module_from_file
 
 

@@ -20,7 +20,8 @@ from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes, Others
-from specc.targets.files import (
+from specc.targets.accepted_sizes import refused
+from specc.targets.artefacts import (
     MARKER,
     RUNNABLE_NOTES,
     Bound,
@@ -32,7 +33,6 @@ from specc.targets.files import (
     marker,
     write_atomically,
 )
-from specc.targets.taken import refused
 
 _RECURRENT = ("aten.gru", "aten.lstm", "aten.rnn_")
 

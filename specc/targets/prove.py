@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from specc.errors import TargetError
 from specc.targets import Target
-from specc.targets.draws import Draw, Recorded, Replayed, compiled_as_eager_draws, seeded
 from specc.targets.live import class_name
-from specc.targets.roundoff import Key, Reference, compare
-from specc.targets.sides import WAYS, Seen, Side, Way
+from specc.targets.proof_noise import Draw, Recorded, Replayed, compiled_as_eager_draws, seeded
+from specc.targets.proof_runs import WAYS, Side, SideRun, Way
+from specc.targets.roundoff import Float64Reference, Key, compare
 
 # A kink (ReLU, max) that lies within a rounding of an input turns a term of a gradient on or off in
 # one side and not in the other. It does not lie there for other inputs; a fault does.
@@ -35,7 +35,7 @@ _CALLS = {"torchscript": 3}
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ProvenTensor:
     """One tensor of one way to run: ``output 1.0``, ``the gradient of fc.weight`` or ``the buffer
     norm.running_mean``; the largest error against the reference (0 where it is equal to eager's to
     the bit), its bound."""
@@ -53,7 +53,7 @@ class ProofResult:
     target: str
     path: Path
     exact: bool
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ProvenTensor, ...]
 
 
 def prove(
@@ -82,7 +82,7 @@ def prove(
         _give_weights(artefact, module, path)
     proof = _Proof(target, module, artefact, path, fixed_mode=not trains)
     ways = [way for way in WAYS if trains or not way.training]
-    found: list[Comparison] = []
+    found: list[ProvenTensor] = []
     with _many_compilations() if target.name == "compile" else nullcontext():
         for sizes, each in enumerate((inputs, *others)):
             proof.where = f" on inputs of {_shapes(each)}" if sizes else ""
@@ -122,7 +122,7 @@ class _Proof:
         self._artefact = Side(artefact, self._start, str(path), fixed_mode=fixed_mode)
         self._precise: dict[torch.dtype, Side] = {}
 
-    def way(self, way: Way, inputs: tuple[Tensor, ...]) -> list[Comparison]:
+    def way(self, way: Way, inputs: tuple[Tensor, ...]) -> list[ProvenTensor]:
         """Compares one way to run. Raises TargetError (E0904)."""
         own: dict[Key, float] = {}
         unequal: TargetError | None = None
@@ -140,7 +140,7 @@ class _Proof:
             reference = None
             if not self.exact:
                 run_in = partial(self.run_in, way, given, eager, record.draws)
-                reference = Reference(run_in, eager, own)
+                reference = Float64Reference(run_in, eager, own)
             found, unequal = self._attempt(way, given, eager, record, attempt, reference)
             if unequal is None:
                 return found
@@ -151,15 +151,15 @@ class _Proof:
         self,
         way: Way,
         inputs: tuple[Tensor, ...],
-        eager: Seen,
+        eager: SideRun,
         record: Recorded,
         attempt: int,
-        reference: Reference | None,
-    ) -> tuple[list[Comparison], TargetError | None]:
+        reference: Float64Reference | None,
+    ) -> tuple[list[ProvenTensor], TargetError | None]:
         """The comparisons on one draw of inputs, and the first gradient that is too far off."""
         # An optimized script moves draws that do not depend on each other.
         calls = 1 if len(record.draws) > 1 and self._calls > 1 else self._calls
-        compared: list[Comparison] = []
+        compared: list[ProvenTensor] = []
         unequal: TargetError | None = None
         for _ in range(calls):
             with seeded(self._device, attempt), self._drawing(record.draws):
@@ -180,7 +180,7 @@ class _Proof:
                         raise
                     unequal = unequal or fault
                     continue
-                compared.append(Comparison(way, what, error, bound))
+                compared.append(ProvenTensor(way, what, error, bound))
         return compared, unequal
 
     def _drawing(self, draws: Sequence[Draw]) -> AbstractContextManager[object]:
@@ -198,10 +198,10 @@ class _Proof:
         self,
         way: Way,
         inputs: tuple[Tensor, ...],
-        eager: Seen,
+        eager: SideRun,
         draws: Sequence[Draw],
         dtype: torch.dtype,
-    ) -> Seen:
+    ) -> SideRun:
         """What eager would have seen in another precision, with its draws."""
         complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
         converted = tuple(
@@ -215,7 +215,7 @@ class _Proof:
 
 
 def _pairs(
-    eager: Seen, seen: Seen, start: Mapping[str, Tensor], path: Path
+    eager: SideRun, seen: SideRun, start: Mapping[str, Tensor], path: Path
 ) -> Iterator[tuple[str, str, Tensor, Tensor]]:
     """(kind, place, eager's, the artefact's) of all that is compared. Raises TargetError (E0904)
     where one side has what the other has not."""

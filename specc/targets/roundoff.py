@@ -1,8 +1,8 @@
 """What honest rounding may make of a tensor: the error model of a proof.
 
 Where an artefact's arithmetic may be ordered otherwise, its error is measured against float64 and
-held to what eager's own error shows to be honest. Non-goals: running the two (``sides``), what is
-compared (``prove``), the floors of goldens (``specc.harness.floors.floor_statistics``).
+held to what eager's own error shows to be honest. Non-goals: running the two (``proof_runs``), what
+is compared (``prove``), the floors of goldens (``specc.harness.floors.floor_statistics``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from specc.errors import TargetError
-from specc.targets.sides import Seen
+from specc.targets.proof_runs import SideRun
 
 # The error model. An artefact computes the same real function with other roundings: fused,
 # reordered, kept in wider registers. Its error against the exact result therefore has the size of
@@ -35,7 +35,7 @@ _MOST_TERMS = 4096
 Key: TypeAlias = tuple[str, str]
 
 
-class Reference:
+class Float64Reference:
     """The run that showed ``eager`` once more in float64, made when it is first asked for; and
     eager's own error against it. ``run_in`` runs it in another precision; ``largest`` has the
     errors that eager has made on other inputs, and is added to.
@@ -45,11 +45,11 @@ class Reference:
     """
 
     def __init__(
-        self, run_in: Callable[[torch.dtype], Seen], eager: Seen, largest: dict[Key, float]
+        self, run_in: Callable[[torch.dtype], SideRun], eager: SideRun, largest: dict[Key, float]
     ) -> None:
         self._run_in = run_in
         self._eager = eager
-        self._made: tuple[Seen, Seen, float] | None = None
+        self._made: tuple[SideRun, SideRun, float] | None = None
         self._largest = largest
 
     def of(self, key: Key) -> tuple[Tensor, Tensor]:
@@ -72,7 +72,7 @@ class Reference:
         return self._largest[key]
 
 
-def _value(seen: Seen, key: Key) -> Tensor:
+def _value(seen: SideRun, key: Key) -> Tensor:
     kind, place = key
     values = {"output": seen.outputs, "gradient": seen.gradients, "buffer": seen.buffers}[kind]
     return values[place]
@@ -83,7 +83,7 @@ def compare(
     key: Key,
     eager: Tensor,
     found: Tensor,
-    reference: Reference | None,
+    reference: Float64Reference | None,
     terms: int,
     summed: float = 0.0,
 ) -> tuple[float, float]:

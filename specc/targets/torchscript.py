@@ -23,7 +23,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from specc.errors import TargetError
 from specc.targets import FreeSizes, Others
-from specc.targets.files import (
+from specc.targets.artefacts import (
     MARKER,
     RUNNABLE_NOTES,
     Facts,

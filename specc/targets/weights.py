@@ -24,7 +24,7 @@ from specc.semantics.naming.checkpoint_tensors import (
     inside,
 )
 from specc.suggestions import nearest
-from specc.targets.made import Form, made_form, made_tensors
+from specc.targets.checkpoint_parts import TensorForm, made_form, made_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -81,12 +81,12 @@ def start_training(module: nn.Module, program: Program) -> None:
 # ── what fits ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _form(tensor: Tensor) -> Form:
-    return Form(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+def _form(tensor: Tensor) -> TensorForm:
+    return TensorForm(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
 
 
 def _require_fit(
-    written: str, wanted: Mapping[str, Form], found: Mapping[str, Form],
+    written: str, wanted: Mapping[str, TensorForm], found: Mapping[str, TensorForm],
     lines: Sequence[MapLine],
 ) -> Account:  # fmt: skip
     """E0709, with the tensors that differ, unless ``found``, called as ``lines`` say, is what is
@@ -208,7 +208,7 @@ def _warn_of_squares(module: nn.Module, written: str, names: Account) -> None:
 
 
 def _read_safetensors(
-    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, Form]
+    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, TensorForm]
 ) -> tuple[dict[str, Tensor], Account]:
     """The tensors of a file whose header says that they fit."""
     from safetensors import safe_open
@@ -226,7 +226,7 @@ def _read_safetensors(
         with safe_open(path, framework="pt") as opened:
             slices = {name: opened.get_slice(name) for name in opened.keys()}
             found = {
-                name: Form(tuple(each.get_shape()), _torch_name(each.get_dtype()))
+                name: TensorForm(tuple(each.get_shape()), _torch_name(each.get_dtype()))
                 for name, each in slices.items()
             }
             names = _require_fit(written, wanted, found, lines)
@@ -258,7 +258,7 @@ def _torch_name(dtype: str) -> str:
 
 
 def _read_torch(
-    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, Form], most: int
+    path: Path, written: str, lines: Sequence[MapLine], wanted: Mapping[str, TensorForm], most: int
 ) -> tuple[dict[str, Tensor], Account]:
     """The tensors of a file of torch's own format, which is read whole: not where it is much larger
     than the model's ``most`` bytes."""

@@ -22,7 +22,7 @@ from gradient_check import gradients_are_right
 
 from specc.catalog import examples
 from specc.catalog.rows import Row
-from specc.drift.compare import is_later
+from specc.drift.coverage import is_later
 from specc.harness.cases.matrix import cells
 from specc.harness.judging.judge import judge
 from specc.ir import Program

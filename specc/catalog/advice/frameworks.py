@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 
-class Form(NamedTuple):
+class ForeignFunction(NamedTuple):
     """``name`` of the same arguments, whose order elsewhere is ``order``; ``added`` are set where
     the call does not say them, ``more`` where it says no axis, and ``part`` is the one of several
     results that is wanted. ``wants`` is an argument without which the names mean the same."""
@@ -34,38 +34,42 @@ FAMILIES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("nn", "linen", "flax", "nnx"), "flax"),
 }
 _SPREAD: Final = ("input", "dim", "dtype", "out", "correction", "keepdim")
-_NUMPY: Final[Mapping[str, Form]] = {
-    "repeat": Form("repeat_interleave", ("input", "repeats", "dim")),
-    "max": Form("amax", ("input", "dim", "out", "keepdim"), wants="dim"),
-    "min": Form("amin", ("input", "dim", "out", "keepdim"), wants="dim"),
-    "std": Form("std", _SPREAD, {"correction": 0}),
-    "var": Form("var", _SPREAD, {"correction": 0}),
-    "median": Form("quantile", ("input", "dim", "out"), {"q": 0.5}),
-    "sort": Form("sort", ("input", "dim"), part=0),
-    "split": Form("tensor_split", ("input", "indices_or_sections", "dim")),
-    "array_split": Form("tensor_split", ("input", "indices_or_sections", "dim")),
-    "gelu": Form("gelu", ("input", "approximate"), {"approximate": "tanh"}),
-    "softmax": Form("softmax", ("input", "dim"), more={"dim": -1}),
-    "log_softmax": Form("log_softmax", ("input", "dim"), more={"dim": -1}),
+_NUMPY: Final[Mapping[str, ForeignFunction]] = {
+    "repeat": ForeignFunction("repeat_interleave", ("input", "repeats", "dim")),
+    "max": ForeignFunction("amax", ("input", "dim", "out", "keepdim"), wants="dim"),
+    "min": ForeignFunction("amin", ("input", "dim", "out", "keepdim"), wants="dim"),
+    "std": ForeignFunction("std", _SPREAD, {"correction": 0}),
+    "var": ForeignFunction("var", _SPREAD, {"correction": 0}),
+    "median": ForeignFunction("quantile", ("input", "dim", "out"), {"q": 0.5}),
+    "sort": ForeignFunction("sort", ("input", "dim"), part=0),
+    "split": ForeignFunction("tensor_split", ("input", "indices_or_sections", "dim")),
+    "array_split": ForeignFunction("tensor_split", ("input", "indices_or_sections", "dim")),
+    "gelu": ForeignFunction("gelu", ("input", "approximate"), {"approximate": "tanh"}),
+    "softmax": ForeignFunction("softmax", ("input", "dim"), more={"dim": -1}),
+    "log_softmax": ForeignFunction("log_softmax", ("input", "dim"), more={"dim": -1}),
 }  # fmt: skip
-_TENSORFLOW: Final[Mapping[str, Form]] = {
-    "repeat": Form("repeat_interleave", ("input", "repeats", "dim")),
-    "max": Form("amax", ("input", "dim", "keepdim")),
-    "min": Form("amin", ("input", "dim", "keepdim")),
-    "std": Form("std", ("input", "dim", "keepdim"), {"correction": 0}),
-    "var": Form("var", ("input", "dim", "keepdim"), {"correction": 0}),
-    "reduce_std": Form("std", ("input", "dim", "keepdim"), {"correction": 0}),
-    "reduce_variance": Form("var", ("input", "dim", "keepdim"), {"correction": 0}),
-    "sort": Form("sort", ("input", "dim"), part=0),
-    "split": Form("tensor_split", ("input", "indices_or_sections", "dim"), more={"dim": 0}),
-    "argmax": Form("argmax", ("input", "dim"), more={"dim": 0}),
-    "argmin": Form("argmin", ("input", "dim"), more={"dim": 0}),
-    "softmax": Form("softmax", ("input", "dim"), more={"dim": -1}),
-    "log_softmax": Form("log_softmax", ("input", "dim"), more={"dim": -1}),
-    "l2_normalize": Form("normalize", ("input", "dim"), wants="dim"),
-    "leaky_relu": Form("leaky_relu", ("input", "negative_slope"), {"negative_slope": 0.2}),
+_TENSORFLOW: Final[Mapping[str, ForeignFunction]] = {
+    "repeat": ForeignFunction("repeat_interleave", ("input", "repeats", "dim")),
+    "max": ForeignFunction("amax", ("input", "dim", "keepdim")),
+    "min": ForeignFunction("amin", ("input", "dim", "keepdim")),
+    "std": ForeignFunction("std", ("input", "dim", "keepdim"), {"correction": 0}),
+    "var": ForeignFunction("var", ("input", "dim", "keepdim"), {"correction": 0}),
+    "reduce_std": ForeignFunction("std", ("input", "dim", "keepdim"), {"correction": 0}),
+    "reduce_variance": ForeignFunction("var", ("input", "dim", "keepdim"), {"correction": 0}),
+    "sort": ForeignFunction("sort", ("input", "dim"), part=0),
+    "split": ForeignFunction(
+        "tensor_split", ("input", "indices_or_sections", "dim"), more={"dim": 0}
+    ),
+    "argmax": ForeignFunction("argmax", ("input", "dim"), more={"dim": 0}),
+    "argmin": ForeignFunction("argmin", ("input", "dim"), more={"dim": 0}),
+    "softmax": ForeignFunction("softmax", ("input", "dim"), more={"dim": -1}),
+    "log_softmax": ForeignFunction("log_softmax", ("input", "dim"), more={"dim": -1}),
+    "l2_normalize": ForeignFunction("normalize", ("input", "dim"), wants="dim"),
+    "leaky_relu": ForeignFunction(
+        "leaky_relu", ("input", "negative_slope"), {"negative_slope": 0.2}
+    ),
 }  # fmt: skip
-FUNCTIONS: Final[Mapping[str, Mapping[str, Form]]] = {
+FUNCTIONS: Final[Mapping[str, Mapping[str, ForeignFunction]]] = {
     "numpy": _NUMPY, "flax": _NUMPY, "tensorflow": _TENSORFLOW
 }  # fmt: skip
 # What each calls the arguments of a row.

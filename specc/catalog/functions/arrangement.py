@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from specc.catalog.functions.family import Family
-from specc.catalog.shapes.of_functions import matrix
+from specc.catalog.shapes.of_functions import matrix_products
 from specc.catalog.shapes.of_moves import arrangement as rules
 from specc.catalog.shapes.of_moves import diagonals, moves, slices
 
@@ -155,19 +155,19 @@ ROWS = (
     _row(
         "torch.tril",
         "zeros above the diagonal",
-        matrix.triangle,
+        matrix_products.triangle,
         "input: tensor, diagonal: int = 0",
     ),
     _row(
         "torch.triu",
         "zeros below the diagonal",
-        matrix.triangle,
+        matrix_products.triangle,
         "input: tensor, diagonal: int = 0",
     ),
     _row(
         "torch.diagonal",
         "the diagonal of two dimensions, at the end",
-        matrix.diagonal,
+        matrix_products.diagonal,
         _OFFSET.format(0, 1),
         example="x: float[N, 4, 4] | diagonal(x, dim1=-2, dim2=-1)",
     ),

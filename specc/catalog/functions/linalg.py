@@ -1,7 +1,7 @@
 """Rows of linear algebra: torch.linalg, by the last part of each name.
 
 ``norm`` and ``cross`` are those of torch.linalg. A factorization's vectors have no fixed sign: what
-is compared across machines must not depend on it. Non-goal: products (``matrix``).
+is compared across machines must not depend on it. Non-goal: products (``matrix_products``).
 """
 
 from __future__ import annotations

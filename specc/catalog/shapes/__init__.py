@@ -12,7 +12,7 @@ from specc.catalog.shapes.common import (
     rearranged,
     together,
 )
-from specc.catalog.shapes.of_functions.matrix import product as matrix_product
+from specc.catalog.shapes.of_functions.matrix_products import product as matrix_product
 
 __all__ = [
     "RequireEqual",

@@ -8,15 +8,8 @@ weights down to a 2-norm of c. Non-goal: which parameters, which selectors say.
 
 from __future__ import annotations
 
+from specc.catalog.helper_source import Whole
 from specc.catalog.rows import FormulaRow
-
-_ORTHOGONALITY = '''\
-def orthogonality(weight: Tensor) -> Tensor:
-    """The squared distance of W W^T from the identity, a row of W for each output."""
-    rows = weight.flatten(1)
-    identity = torch.eye(len(rows), dtype=weight.dtype, device=weight.device)
-    return (rows @ rows.T - identity).square().sum()
-'''
 
 REGULARIZERS = (
     FormulaRow(
@@ -50,7 +43,7 @@ REGULARIZERS = (
         "strength times the squared distance of W W^T from the identity",
         example="Orthogonal(0.01)",
         formula="strength * orthogonality(weight)",
-        helper=_ORTHOGONALITY,
+        helper=Whole("penalties", "orthogonality"),
         rank=2,
     ),
 )

@@ -24,8 +24,9 @@ import pytest
 from specc.cli.shared import schedule
 from specc.cli.shared.progress import LiveLine
 from specc.errors import Status, outweighing
+from specc.harness.cases.cell_result import CellResult, Outcome, alike
 from specc.report.results import progress
-from specc.report.results.summary import CellResult, Outcome, alike, table, time_line
+from specc.report.results.summary import table, time_line
 from specc.report.terminal.style import Piece, show
 
 _STATUS: dict[Outcome, Status] = {

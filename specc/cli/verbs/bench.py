@@ -55,13 +55,13 @@ def bench(
     """
     from importlib.util import find_spec
 
-    from specc import choice, front
+    from specc import front, run_choice
     from specc.semantics.files.plan import CHOICES
 
-    given = choice.sizes(sizes or ())
-    params = choice.settings(settings or ())
-    asked = choice.choose(target=target).targets
-    device = choice.one("--device", device, CHOICES["devices"])
+    given = run_choice.sizes(sizes or ())
+    params = run_choice.settings(settings or ())
+    asked = run_choice.choose(target=target).targets
+    device = run_choice.one("--device", device, CHOICES["devices"])
     if find_spec("pytest_benchmark") is None:
         raise CallError(
             "E0713",

@@ -59,20 +59,20 @@ def bisect(
       specc bisect specs/mlp.spec --good venv-2.12 --bad venv-2.13
       specc bisect specs/gpt2.spec --good old/bin/python --bad python3.12 --case eval
     """
-    from specc import choice, front
+    from specc import front, run_choice
     from specc.bisect.environment import environment
     from specc.report.results.bisect import as_json, told
     from specc.report.terminal.style import show
     from specc.semantics.files.plan import CHOICES
 
-    values = choice.settings(settings or ())
-    seconds = choice.seconds("--timeout", timeout, SECONDS)
-    target = choice.one("--target", target, CHOICES["targets"])
+    values = run_choice.settings(settings or ())
+    seconds = run_choice.seconds("--timeout", timeout, SECONDS)
+    target = run_choice.one("--target", target, CHOICES["targets"])
     sides = environment("good", good, seconds), environment("bad", bad, seconds)
     program = front.read(spec, values, tested=True)
     # Environments are compared on the CPU, where TF32 is an emulation of ours.
     precisions = [each for each in program.test.dtypes if each != "tf32"] or ["float32"]
-    precision = choice.one("--dtype", dtype or precisions[0], precisions)
+    precision = run_choice.one("--dtype", dtype or precisions[0], precisions)
     chosen = _case(program, case)
 
     from specc.bisect.bisect import bisect as compared
@@ -102,12 +102,12 @@ def bisect(
 
 def _case(program: Program, name: str | None) -> Case:
     """The case called ``name``; without a name the first that trains, or the first."""
-    from specc import choice
+    from specc import run_choice
     from specc.harness.cases.matrix import cases
 
     found = {each.id: each for each in cases(program)}
     if name is not None:
-        return found[choice.one("--case", name, tuple(found))]
+        return found[run_choice.one("--case", name, tuple(found))]
     training = [each for each in found.values() if each.mode == "train"]
     return (training or list(found.values()))[0]
 

@@ -51,9 +51,9 @@ def bless(
     if check and review:
         raise CallError("E0712", "--check and --review exclude each other", help="name one of them")
     from specc import front
-    from specc.choice import settings as parse
     from specc.harness.cases.golden_folder import project_root
     from specc.harness.cases.matrix import cases
+    from specc.run_choice import settings as parse
 
     params = parse(settings or ())
     # All are read first: a fault in the last of them leaves every golden as it was.

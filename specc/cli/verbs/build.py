@@ -43,7 +43,7 @@ def build(
       specc build specs/wgan.spec --target export -o out  out/wgan.Critic.pt2 and the others
     """
     import specc
-    from specc.choice import settings as parse
+    from specc.run_choice import settings as parse
 
     params = parse(settings or ())
     files = spec_files(specs)

@@ -45,14 +45,14 @@ def catalog(
     """
     from specc.catalog import std
     from specc.catalog.examples import KINDS
-    from specc.catalog.words import plural
+    from specc.catalog.row_notation import plural
     from specc.errors import CallError
     from specc.extensions import catalogue_at
     from specc.report.structure import catalogue, catalogue_json, library_listing
     from specc.report.terminal.style import show, terminal_width
     from specc.suggestions import did_you_mean
 
-    every = (*KINDS, library_listing.KIND)
+    every = (*KINDS, std.KIND)
     if kind is not None and not any(kind in (each, plural(each)) for each in every):
         raise CallError(
             "E0712", f"there is no kind {kind!r}", help=f"the kinds are {', '.join(every)}"
@@ -63,9 +63,7 @@ def catalog(
     project = catalogue_at(Path.cwd())
     tables = {each: project.tables.get(each, table) for each, table in KINDS.items()}
     kinds = {each: tables[each] for each in KINDS if kind in (None, each, plural(each))}
-    blocks = (
-        std.BLOCKS if kind in (None, library_listing.KIND, plural(library_listing.KIND)) else {}
-    )
+    blocks = std.BLOCKS if kind in (None, std.KIND, plural(std.KIND)) else {}
     if name is None:
         if json:
             sys.stdout.write(
@@ -89,7 +87,7 @@ def catalog(
         sys.stdout.write(catalogue_json.text(found, library_listing.data(own)))
         return 0
     from specc.catalog.examples import explained
-    from specc.inspect.entry import entry
+    from specc.inspect.row_shapes import entry
 
     for position, (each, row) in enumerate(found):
         sys.stdout.write("\n" if position else "")
@@ -110,7 +108,7 @@ def _all(kinds: Mapping[str, Mapping[str, Row]]) -> list[tuple[str, Row]]:
 def _drift(json: bool) -> int:
     from dataclasses import asdict
 
-    from specc.drift.compare import drift as compare  # brings torch
+    from specc.drift.coverage import drift as compare  # brings torch
     from specc.report.structure import catalogue, catalogue_json
     from specc.report.terminal.style import show
 

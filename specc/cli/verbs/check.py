@@ -18,12 +18,12 @@ def check(paths: Paths, settings: Settings = None) -> int:
       specc check specs
       specc check specs/mlp.spec --set width=256
     """
-    from specc.choice import settings as parse
     from specc.harness.cases import tested_program
-    from specc.inspect.sizes import asked
+    from specc.inspect.shown_sizes import asked
     from specc.report.terminal.conditions import listed
     from specc.report.terminal.diagnostics import closing_line, pieces
     from specc.report.terminal.style import Piece, show, terminal_width
+    from specc.run_choice import settings as parse
 
     params = parse(settings or ())
     files = spec_files(paths)

@@ -41,7 +41,7 @@ def diff(
 def _compare(before: dict[str, Path], after: dict[str, Path]) -> int:
     from specc.harness.goldens.golden import described
     from specc.harness.goldens.golden_change import changes
-    from specc.harness.goldens.stored import alone, load
+    from specc.harness.goldens.golden_reader import alone, load
     from specc.report.results.changes import settings, table
     from specc.report.terminal.style import Piece, show
 

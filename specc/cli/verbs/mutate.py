@@ -78,7 +78,7 @@ def _apart(known: list[Fault]) -> None:
 
 
 def _chosen(known: list[Fault], text: str | None) -> list[Fault]:
-    from specc.choice import names
+    from specc.run_choice import names
 
     by_name = {each.name: each for each in known}
     return [by_name[name] for name in names("--fault", text, list(by_name))] or known
@@ -88,12 +88,12 @@ def _measure(
     paths: list[Path] | None, chosen: list[Fault], target: str, every: bool, output: Path | None
 ) -> int:
     from specc import front
-    from specc.choice import choose
     from specc.harness.cases.golden_folder import project_root
     from specc.ir.targets import TARGET_NAMES
     from specc.mutate.run import Result, mutate
     from specc.report.results.mutate import as_json, table
     from specc.report.terminal.style import show
+    from specc.run_choice import choose
 
     if output is not None and (output.is_dir() or not output.absolute().parent.is_dir()):
         raise CallError("E0703", f"cannot write {str(output)!r}", help="name a file to be written")

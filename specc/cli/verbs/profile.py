@@ -43,17 +43,17 @@ def profile(
       specc profile specs/mlp.spec --target compile --size N=256 -o runs/mlp
       tensorboard --logdir runs                  pip install 'specc[profile]'
     """
-    from specc import choice, front
+    from specc import front, run_choice
     from specc.semantics.files.plan import CHOICES
 
     if spec.is_dir():
         raise CallError("E0712", f"profile takes one spec, and {str(spec)!r} is a folder")
     (file,) = spec_files([spec])
-    program = front.read(file, choice.settings(settings or ()))
-    target = choice.one("--target", target, CHOICES["targets"])
-    device = choice.one("--device", device, CHOICES["devices"])
-    mode = choice.one("--mode", mode, CHOICES["modes"])
-    given = choice.sizes(sizes or ())
+    program = front.read(file, run_choice.settings(settings or ()))
+    target = run_choice.one("--target", target, CHOICES["targets"])
+    device = run_choice.one("--device", device, CHOICES["devices"])
+    mode = run_choice.one("--mode", mode, CHOICES["modes"])
+    given = run_choice.sizes(sizes or ())
     # Before torch is imported: its profiler and its allocator write lines of their own.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

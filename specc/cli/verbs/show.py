@@ -53,14 +53,14 @@ def show(
       specc show specs/mlp.spec --size N=64 --set hidden=512
       specc show specs/gpt2.spec --plot gpt2.svg
     """
-    from specc.choice import settings as parse
-    from specc.choice import sizes
     from specc.errors import CallError
     from specc.inspect.view import view
     from specc.report.structure import dot, picture, show_json
     from specc.report.structure import show as report
     from specc.report.terminal.style import Piece
     from specc.report.terminal.style import show as write
+    from specc.run_choice import settings as parse
+    from specc.run_choice import sizes
 
     files = spec_files(specs)
     if plot is not None:

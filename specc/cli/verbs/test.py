@@ -22,7 +22,7 @@ from specc.cli.shared.verb import Settings, SomePaths, verb
 from specc.errors import CallError, SpeccError
 
 if TYPE_CHECKING:
-    from specc.choice import Choice
+    from specc.run_choice import RunChoice
 
 
 @verb
@@ -111,8 +111,8 @@ def test(
       specc test specs/mlp.spec --target compile,export -k train -n 1
       specc test specs --require-device cuda --junitxml report.xml
     """
-    from specc.choice import choose, seconds
-    from specc.choice import settings as parse
+    from specc.run_choice import choose, seconds
+    from specc.run_choice import settings as parse
 
     params = parse(settings or ())
     source = source and source.absolute()
@@ -201,7 +201,7 @@ def run(
     return session.exit_status(ended)
 
 
-def _with_cells(paths: Iterable[Path], choice: Choice) -> list[str]:
+def _with_cells(paths: Iterable[Path], choice: RunChoice) -> list[str]:
     """The spec files of ``paths``, where ``file.spec::cell`` keeps its cell. Raises CallError:
     E0701, E0702, and E0732 where a spec has no such cell."""
     items: list[str] = []
@@ -215,7 +215,7 @@ def _with_cells(paths: Iterable[Path], choice: Choice) -> list[str]:
     return list(dict.fromkeys(items))
 
 
-def _check_cell(file: Path, cell: str, choice: Choice) -> None:
+def _check_cell(file: Path, cell: str, choice: RunChoice) -> None:
     """Raises CallError (E0732) where the spec, as the call has it, has no cell of this name; what
     is wrong with the spec itself is told by the run."""
     from specc import front

@@ -23,7 +23,7 @@ from specc.emit.writing.expressions import (
     static_naming,
 )
 from specc.emit.writing.marks import mark
-from specc.emit.writing.method_parts import Choice, Cycle, Part, Round, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Part, Round, Sequential
 from specc.emit.writing.statements import Assert, Statement
 from specc.sizes import Poly, symbols
 
@@ -99,7 +99,7 @@ class Asserted:
         return list(found.values())
 
     def _rounds_counted(self, part: Part) -> Iterator[Assert]:
-        if isinstance(part, Row):
+        if isinstance(part, Sequential):
             for inner in part.parts:
                 yield from self._rounds_counted(inner)
         if not isinstance(part, Cycle):
@@ -135,6 +135,9 @@ class Asserted:
             if isinstance(part, Cycle):
                 yield from self._decided(part, around)
             if not isinstance(part, Choice):
+                continue
+            if not part.one_sided:
+                yield from self._decided_in(around, (*(part.yes or ()), *(part.no or ())))
                 continue
             test = of_static(part.condition, self.naming)
             if part.yes is None:

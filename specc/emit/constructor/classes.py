@@ -6,18 +6,21 @@ written into a class (``modules``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
+from specc.emit.constructor.condition_names import condition_name
 from specc.emit.constructor.constructors import ClassForm
+from specc.emit.merging.asked import asked
 from specc.emit.merging.common_forms import Standpoint
 from specc.emit.merging.grouping import Grouping
 from specc.emit.merging.inherited import Inheritance
 from specc.emit.merging.param_names import distinct
-from specc.emit.merging.reads import sizes_read, symbols_of
+from specc.emit.merging.result_sizes import ResultSize, blocks_asked, result_size, symbols_said
 from specc.emit.writing.chosen_layers import is_hidden
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
+from specc.emitted_names import MODULE_ATTRIBUTES
 
 
 @dataclass(slots=True, eq=False)
@@ -30,26 +33,48 @@ class EmittedClass:
     canonical: dict[int, ir.Value]
     # Where each reading is read from.
     standpoints: list[Standpoint]
+    # The readings that the parts are of: with symbols for sizes that rounds change, or those.
+    readings: list[ir.Module]
     dimensions: tuple[str, ...] = ()
     # The reading of a model that is one of the spec's own, not a part of another.
     whole: ir.Module | None = None
     flags: dict[int, str] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
+    # The params that must be what they are, because blocks inside give other sizes with others.
+    held: dict[str, ir.Static] = field(default_factory=dict)
+    # The sizes of its results that it keeps, by result and dimension, and what each is called.
+    kept: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property
     def module(self) -> ir.Module:
         return self.variants[0]
 
+    @property
+    def written(self) -> ir.Module:
+        """The reading that is written."""
+        return self.readings[0]
+
+    @property
+    def threaded(self) -> bool:
+        """Whether it is written from readings with symbols for sizes that rounds change."""
+        return self.written is not self.module
+
+    def kept_sizes(self) -> list[tuple[str, ResultSize]]:
+        """What each size that it keeps is called, and what it is."""
+        return [(name, result_size(self, *place)) for place, name in self.kept.items()]
+
     def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]:
         """The params and sizes that went into numbers, and each value that a reading had: of those,
         too, whose branches made no number of it."""
-        names = dict.fromkeys(name for variant in self.variants for name, _ in variant.fixed)
+        fixed = (name for reading in self.readings for name, _ in reading.fixed)
+        names = dict.fromkeys([*fixed, *self.held])
         found: dict[str, dict[str, ir.Static]] = {name: {} for name in names}
-        for variant in self.variants:
+        for reading in self.readings:
             known = {
-                **dict(variant.fixed),
-                **variant.values,
-                **{param.name: param.value for param in variant.params},
+                **self.held,
+                **dict(reading.fixed),
+                **reading.values,
+                **{param.name: param.value for param in reading.params},
             }
             for name in names:
                 if name in known:
@@ -79,12 +104,12 @@ class EmittedClass:
             layer.name.partition(".")[0] for variant in self.variants for layer in variant.layers
         }
         states = {state.name for variant in self.variants for state in variant.states}
-        return layers | states | set(self.flags.values())
+        return layers | states | set(self.flags.values()) | set(self.kept.values())
 
     def results(self) -> list[ir.Value]:
         """What ``forward`` returns."""
         return [
-            self.canonical.get(id(output.value), output.value) for output in self.module.outputs
+            self.canonical.get(id(output.value), output.value) for output in self.written.outputs
         ]
 
 
@@ -101,10 +126,28 @@ class Classes:
 
     def inherited(self, made: EmittedClass) -> list[ir.Scalar]:
         """What must hold of a class's arguments for the blocks inside to give what they gave."""
-        return self._inheritance.of(made.variants)
+        return [] if made.threaded else self._inheritance.of(made.variants)
 
     def of(self, module: ir.Module) -> EmittedClass:
         return self.by_module[id(module)]
+
+    def sizes_of(self, layer: ir.Layer) -> tuple[str, ...]:
+        """The sizes that the class of a block's layer takes."""
+        assert layer.module is not None
+        return self.of(layer.module).dimensions
+
+    def keeping(
+        self, parts: Sequence[Part]
+    ) -> Callable[[ir.Layer], Sequence[tuple[ir.Thread, str]]]:
+        """What the layers of ``parts`` that are blocks keep: the symbols that stand for it, and the
+        names of the attributes."""
+        found: dict[int, list[tuple[ir.Thread, str]]] = {}
+        for layer, thread in blocks_asked(parts):
+            assert layer.module is not None
+            name = self.of(layer.module).kept.get((thread.position, thread.dimension))
+            if name is not None:
+                found.setdefault(id(layer), []).append((thread, name))
+        return lambda layer: found.get(id(layer), ())
 
     def form(self, layer: ir.Layer) -> ClassForm:
         """How the class of a block's layer is called."""
@@ -186,7 +229,7 @@ def _classes_of(name: str, modules: Sequence[ir.Module], grouping: Grouping) -> 
     return [
         EmittedClass(
             name, group.variants, group.parts, group.canonical,
-            grouping.standpoints(group.variants),
+            grouping.standpoints(group.variants), group.readings, held=group.held,
         )
         for group in grouping.groups(modules)
     ]  # fmt: skip
@@ -202,53 +245,31 @@ def _find_dimensions(classes: Classes) -> None:
     while changed:
         changed = False
         for made in classes.listed:
-            needed = set(constructor_symbols(made.parts, classes))
+            results = [name for _, size in made.kept_sizes() for name in symbols_said(size)]
+            needed = asked(made.parts, classes.sizes_of, results)
             needed.update(name for name, _ in made.fixed())
+            changed |= _ask_of_blocks(made, needed, classes)
             wanted = tuple(name for name in made.module.dimensions if name in needed)
             if made.module.kind == "block" and wanted != made.dimensions:
                 made.dimensions = wanted
                 changed = True
 
 
-def constructor_symbols(parts: Sequence[Part], classes: Classes) -> Iterator[str]:
-    """The symbols that making the layers of ``parts`` speaks of."""
-    for part in parts:
-        match part:
-            case ir.Make():
-                layer = part.layer
-                for _, argument in layer.arguments:
-                    yield from _inside(argument)
-                for wrapper in layer.wrappers:
-                    for _, argument in wrapper.arguments:
-                        yield from _inside(argument)
-                if layer.module is not None:
-                    sizes = dict(layer.sizes)
-                    for name in classes.of(layer.module).dimensions:
-                        yield from _inside(sizes[name])
-            case Kept():
-                for operand in part.operands():
-                    yield from _inside(operand)
-                yield from sizes_read(part.parts)
-            case Row():
-                yield from constructor_symbols(part.parts, classes)
-            case Cycle():
-                for bound in part.bounds or ():
-                    yield from _inside(bound)
-                yield from _inside(part.items)
-                for round_ in part.rounds:
-                    yield from constructor_symbols(round_.parts, classes)
-            case Choice():
-                yield from _inside(part.condition)
-                yield from constructor_symbols(part.yes or (), classes)
-                yield from constructor_symbols(part.no or (), classes)
-            case _:
-                continue
-
-
-def _inside(operand: object) -> set[str]:
-    if isinstance(operand, tuple):
-        return set().union(*(_inside(item) for item in operand))
-    return symbols_of(operand)
+def _ask_of_blocks(made: EmittedClass, needed: set[str], classes: Classes) -> bool:
+    """Lets the blocks inside keep those sizes of their results that are ``needed``; whether they
+    did not before."""
+    more = False
+    for layer, thread in blocks_asked(made.parts):
+        assert layer.module is not None
+        inner, place = classes.of(layer.module), (thread.position, thread.dimension)
+        if thread.symbol in needed and place not in inner.kept:
+            rank = len(inner.written.outputs[thread.position].value.type.shape)
+            images = thread.dimension == 1 and rank > 2
+            last = "out_features" if thread.dimension == rank - 1 else "out_size"
+            taken = inner.attributes() | MODULE_ATTRIBUTES
+            inner.kept[place] = distinct("out_channels" if images else last, taken)
+            more = True
+    return more
 
 
 # ── which side was taken ─────────────────────────────────────────────────────────────────────────
@@ -265,7 +286,7 @@ def _find_flags(made: EmittedClass) -> None:
         if layer.parameters or layer.module is not None
     } | {state.name for variant in made.variants for state in variant.states}
     for choice in _choices(made.parts):
-        if choice.one_sided:
+        if choice.one_sided or choice.in_round:
             continue
         yes, no = _made(choice.yes or ()), _made(choice.no or ())
         own = [name for name in yes if name not in no and name not in made.optional]
@@ -275,10 +296,9 @@ def _find_flags(made: EmittedClass) -> None:
             made.flags[id(choice)] = own[0]
             made.optional.add(own[0])
             continue
-        condition = choice.condition
-        plain = isinstance(condition, ir.Scalar) and condition.form[0] == "param"
-        wanted = str(condition.form[1]) if plain and isinstance(condition, ir.Scalar) else "case"
-        made.flags[id(choice)] = distinct(wanted, paths | set(made.flags.values()))
+        wanted = condition_name(choice.condition)
+        taken = paths | set(made.flags.values()) | MODULE_ATTRIBUTES
+        made.flags[id(choice)] = distinct(wanted, taken)
 
 
 def _choices(parts: Sequence[Part]) -> Iterator[Choice]:
@@ -298,7 +318,7 @@ def _made(parts: Sequence[Part]) -> list[str]:
                 found[part.layer.name.partition(".")[0]] = None
             case Kept() if part.state.kind == "parameter":
                 found[part.name] = None
-            case Row():
+            case Sequential():
                 found[part.path.partition(".")[0]] = None
             case Cycle() if part.loop.path:
                 found[part.loop.path.partition(".")[0]] = None

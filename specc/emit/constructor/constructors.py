@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from specc import ir
 from specc.catalog import WRAPPERS
 from specc.emit.constructor.asserted import Asserted
+from specc.emit.constructor.size_variables import with_variables
 from specc.emit.constructor.states import state_statements
+from specc.emit.constructor.threaded import Spelled, held
 from specc.emit.merging.common_forms import Different
 from specc.emit.merging.limits import ONE_CASE
-from specc.emit.merging.param_names import argument_names
+from specc.emit.merging.param_names import argument_names, distinct
+from specc.emit.merging.result_sizes import ResultSize
 from specc.emit.merging.scopes import Scope
+from specc.emit.merging.threads import is_spelled
 from specc.emit.writing import chosen_layers
 from specc.emit.writing.expressions import (
     Naming,
@@ -29,9 +33,10 @@ from specc.emit.writing.expressions import (
 )
 from specc.emit.writing.layout import identifier
 from specc.emit.writing.marks import mark
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Round, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Round, Sequential
 from specc.emit.writing.statements import Assert, Assign, If, Statement
 from specc.emit.writing.templates import filled
+from specc.emitted_names import RESERVED
 
 
 @dataclass(slots=True)
@@ -50,20 +55,50 @@ class ClassForm:
 class Maker(Asserted):
     """Writes what makes the layers of one class. ``naming`` is how params are called in
     ``__init__``; ``class_of`` gives the class that a block's layer is of; ``order`` is the
-    module's; ``taken`` are the names that mean something in the constructor."""
+    module's; ``taken`` are the names that mean something in the constructor, ``wanted`` the sizes
+    handed from round to round that it needs; ``kept_by`` gives those that a block keeps."""
 
     def __init__(
         self, naming: Naming, class_of: Callable[[ir.Layer], ClassForm], order: Sequence[str],
-        taken: Collection[str] = (),
+        taken: Collection[str] = (), wanted: Collection[str] = (),
+        kept_by: Callable[[ir.Layer], Sequence[tuple[ir.Thread, str]]] = lambda layer: (),
     ) -> None:  # fmt: skip
         super().__init__(naming)
+        self._kept_by = kept_by
+        # What stands for a size that a block keeps.
+        self.references: dict[str, ast.expr] = {}
         self._taken = taken
+        self._wanted = frozenset(wanted)
+        # The variables for lists of layers that are in a list themselves.
+        self._lists: set[str] = set()
         # The parameters and buffers made so far, by the identity of the values that they are.
         self._above: dict[int, ast.expr] = {}
         self.class_of = class_of
         self._ranks = {path: rank for rank, path in enumerate(order)}
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
+
+    def body(
+        self, parts: Sequence[Part], flags: Mapping[int, str],
+        kept: Sequence[tuple[str, ResultSize]] = (),
+    ) -> list[Statement]:  # fmt: skip
+        """``statements``, and the sizes of its results that the module has ``kept``; with variables
+        for the sizes that loops hand on."""
+        made = [*self.statements(parts, flags), *self.keep(kept)]
+        taken = {*self._taken, *self._lists}
+        if not self._wanted:
+            return made
+        return with_variables(made, parts, self._wanted, taken, self.references)
+
+    def keep(self, kept: Sequence[tuple[str, ResultSize]]) -> list[Statement]:
+        """``self.out_channels = 2 * C if merge else C``."""
+        return [
+            Assign(
+                ast.Attribute(ast.Name("self"), identifier(name), ast.Store()),
+                of_result_size(size, self.naming),
+            )
+            for name, size in kept
+        ]
 
     def statements(self, parts: Sequence[Part], flags: Mapping[int, str]) -> list[Statement]:
         """The assignments that make the layers of a class. ``flags`` names the attribute that
@@ -74,9 +109,38 @@ class Maker(Asserted):
             if isinstance(part, Choice):
                 found += self._choice(part, flags)
                 continue
+            if isinstance(part, Cycle) and is_spelled(part, self._wanted):
+                spelled = self._spelled()
+                reached = {name: held(name) for name in spelled.names(part, scope)}
+                found += spelled.loop(part, scope, reached)
+                continue
             for name, value, where in self.entries([part], scope):
                 target = ast.Attribute(ast.Name("self"), identifier(name), ast.Store())
                 found.append(Assign(target, value, where))
+                if isinstance(part, ir.Make):
+                    self._refer(part.layer, held(name))
+        return found
+
+    def _refer(self, layer: ir.Layer, reached: ast.expr) -> None:
+        """Notes where the sizes that a layer keeps are read: it is ``reached`` so from here on."""
+        for thread, name in self._kept_by(layer):
+            self.references[thread.symbol] = ast.Attribute(reached, identifier(name), ast.Load())
+
+    def _spelled(self) -> Spelled:
+        return Spelled(
+            naming=self.naming, entries=self.entries, stage=self._stage, rounds=self.rounds_of,
+            wanted=self._wanted, rank=lambda name: self._ranks.get(name, -1), free=self._free,
+            keeps=self._keeps, refer=self._refer,
+        )  # fmt: skip
+
+    def _keeps(self, layer: ir.Layer) -> bool:
+        """Whether a layer keeps a size that is wanted."""
+        return any(thread.symbol in self._wanted for thread, _ in self._kept_by(layer))
+
+    def _free(self, name: str) -> str:
+        """A variable for a list of layers like ``name``."""
+        found = distinct(name, {*self._taken, *self._lists, *RESERVED})
+        self._lists.add(found)
         return found
 
     def _kept(self, kept: Kept) -> list[Statement]:
@@ -121,8 +185,8 @@ class Maker(Asserted):
                 case ir.Make():
                     found.append((_local(scope, part.layer.name), self.layer(part.layer),
                                   mark(part.span)))  # fmt: skip
-                case Row():
-                    found.append((_local(scope, part.path), self.row(part, scope),
+                case Sequential():
+                    found.append((_local(scope, part.path), self.sequential(part, scope),
                                   mark(part.span)))  # fmt: skip
                 case Cycle():
                     found += self._cycle(part, scope)
@@ -182,9 +246,9 @@ class Maker(Asserted):
                 keywords.append(ast.keyword(names[param.name], value))
         return ast.Call(ast.Name(identifier(form.name)), arguments, keywords)
 
-    def row(self, row: Row, scope: Scope) -> ast.expr:
+    def sequential(self, chain: Sequential, scope: Scope) -> ast.expr:
         """``nn.Sequential(...)``; with labels, of an ordered dictionary of them."""
-        entries = self.stages(row.parts, row.path)
+        entries = self.stages(chain.parts, chain.path)
         if all(name.isdigit() or name == "*" for name, _ in entries):
             return call(dotted("nn.Sequential"), *(value for _, value in entries))
         pairs: list[ast.expr] = [
@@ -200,8 +264,8 @@ class Maker(Asserted):
             match part:
                 case ir.Make():
                     found.append((part.layer.name.rpartition(".")[2], self.layer(part.layer)))
-                case Row():
-                    found.append((part.path.rpartition(".")[2], self.row(part, Scope())))
+                case Sequential():
+                    found.append((part.path.rpartition(".")[2], self.sequential(part, Scope())))
                 case Cycle() if not part.loop.path or part.loop.path == path:
                     found += self._spliced(part)
                 case Cycle():
@@ -229,8 +293,8 @@ class Maker(Asserted):
         match part:
             case ir.Make():
                 return [self.layer(part.layer)]
-            case Row():
-                return [self.row(part, Scope())]
+            case Sequential():
+                return [self.sequential(part, Scope())]
             case Cycle():
                 return [self._cycle(part, Scope())[0][1]]
             case _:
@@ -281,6 +345,15 @@ class Maker(Asserted):
         target = loop_target([name if name in used else "_" for name in cycle.loop.variables])
         loop = ast.comprehension(target, self.rounds_of(cycle), [], 0)
         return ast.GeneratorExp(element, [loop])
+
+
+def of_result_size(size: ResultSize, naming: Naming) -> ast.expr:
+    """``2 * C if merge else C``."""
+    if not isinstance(size, tuple):
+        return of_static(size, naming)
+    condition, yes, no = size
+    sides = (of_result_size(side, naming) for side in (yes, no))
+    return ast.IfExp(of_static(condition, naming), *sides)
 
 
 def _by_position(made: Mapping[int, ast.expr]) -> ast.expr:

@@ -16,8 +16,10 @@ from specc.emit.constructor.constructors import Maker
 from specc.emit.constructor.inits import init_statements
 from specc.emit.forward.body import Body
 from specc.emit.forward.precision import Precision
+from specc.emit.merging.asked import threads_asked
 from specc.emit.merging.common_forms import Different, agree
 from specc.emit.merging.param_names import argument_names
+from specc.emit.merging.result_sizes import symbols_said
 from specc.emit.writing.chosen_layers import annotation, written
 from specc.emit.writing.expressions import call, static_naming
 from specc.emit.writing.layout import flat, literal
@@ -50,21 +52,25 @@ def constructor(
         lambda name: ast.Name(_argument(name, arguments, made, constants), ast.Load())
     )
     taken = {*arguments.values(), *made.dimensions, *constants.values()}
-    maker = Maker(naming, classes.form, module.order, taken)
+    kept = made.kept_sizes()
+    results = [name for _, size in kept for name in symbols_said(size)]
+    wanted = threads_asked(made.parts, classes.sizes_of, results)
+    keeping = classes.keeping(made.parts)
+    maker = Maker(naming, classes.form, module.order, taken, wanted, keeping)
     super_init = ast.Attribute(call(ast.Name("super")), "__init__", ast.Load())
     body: list[Statement] = maker.limits(
         module, made.fixed(), classes.inherited(made), made.parts, len(made.variants)
     )
     if module.sequential:
         stages = [value for _, value in maker.stages(made.parts, "")]
-        body.append(Evaluate(ast.Call(super_init, stages, [])))
+        body += [Evaluate(ast.Call(super_init, stages, [])), *maker.keep(kept)]
     else:
         body.insert(0, Evaluate(call(super_init)))
         for name, attribute in attributes.items():
             target = ast.Attribute(ast.Name("self"), attribute, ast.Store())
             body.append(Assign(target, naming.param(name)))
         body += precision.kept()
-        body += maker.statements(made.parts, made.flags)
+        body += maker.body(made.parts, made.flags, kept)
     body += [*lengths, *init_statements(module, naming)]
     return Function("__init__", _parameters(made, arguments), "None", "", body)
 
@@ -109,7 +115,7 @@ def forward(made: EmittedClass, attributes: Mapping[str, str], precision: Precis
     module = made.module
     values = made.results()
     body = Body(
-        module.inputs,
+        made.written.inputs,
         made.parts,
         values,
         {name: f"self.{attribute}" for name, attribute in attributes.items()},
@@ -117,7 +123,7 @@ def forward(made: EmittedClass, attributes: Mapping[str, str], precision: Precis
         optional=made.optional,
         precision=precision.asked,
     )
-    body.state(module.conditions if module.kind == "model" else ())
+    body.state(made.written.conditions if module.kind == "model" else ())
     body.build()
     results = body.expressions(values)
     value = results[0] if len(results) == 1 else ast.Tuple(results, ast.Load())

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from specc import ir
 from specc.catalog import LAYERS
-from specc.emit.merging.repeats import (
+from specc.emit.constructor.open_lists import (
     has_open_length,
     is_item,
     is_open,

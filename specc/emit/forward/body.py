@@ -38,7 +38,7 @@ from specc.emit.writing.expressions import (
 from specc.emit.writing.layout import flat
 from specc.emit.writing.line_breaking import links
 from specc.emit.writing.marks import because, mark
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Sequential
 from specc.emit.writing.methods import METHODS
 from specc.emit.writing.statements import Assert, Assign, Evaluate, Statement
 from specc.errors import Span
@@ -189,7 +189,7 @@ class Body(Flow):
 
     # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, node: Leaf | Row | Cycle, place: int) -> None:
+    def _write(self, node: Leaf | Sequential | Cycle, place: int) -> None:
         span = node.loop.span if isinstance(node, Cycle) else node.span
         result: ir.Result
         if isinstance(node, Cycle):
@@ -217,9 +217,9 @@ class Body(Flow):
         self.statements.append(Assign(target, expression, mark(span)))
         self.follow(*ir.result_values(result), own=is_its_own(node))
 
-    def _expression(self, node: Leaf | Row | Cycle) -> tuple[ast.expr, Collected]:
+    def _expression(self, node: Leaf | Sequential | Cycle) -> tuple[ast.expr, Collected]:
         self.collected = found = Collected()
-        if isinstance(node, Row):
+        if isinstance(node, Sequential):
             expression: ast.expr = call(self.layer(node.path), self.value(node.input))
         elif isinstance(node, Cycle):
             expression = call(self.layer(node.loop.path), self.value(node.initial[0]))
@@ -230,7 +230,7 @@ class Body(Flow):
         return expression, found
 
     def _nests(
-        self, value: ir.Result, node: Leaf | Row | Cycle, span: Span, expression: ast.expr,
+        self, value: ir.Result, node: Leaf | Sequential | Cycle, span: Span, expression: ast.expr,
         place: int,
     ) -> bool:  # fmt: skip
         if not isinstance(value, ir.Value):

@@ -137,7 +137,8 @@ def _carry(
         return wanted
     (expression,) = body.take(initial)
     variable = body.claim(inner, wanted)
-    body.statements.append(Assign(ast.Name(variable, ast.Store()), expression))
+    if not (isinstance(expression, ast.Name) and expression.id == variable):
+        body.statements.append(Assign(ast.Name(variable, ast.Store()), expression))
     return variable
 
 
@@ -349,6 +350,10 @@ def write_choice(body: Flow, choice: Choice) -> None:
     if choice.one_sided:
         body.write(choice.yes if choice.yes is not None else choice.no or ())
         return
+    if choice.passes:
+        # The other side's layer is an identity: the one that computes is called in every round.
+        body.write(choice.yes or choice.no or ())
+        return
     branch = choice.branch
     sides = [(choice.yes or (), choice.after_yes), (choice.no or (), choice.after_no)]
     variables = [_chosen(body, choice, position, sides) for position in range(len(branch.names))]
@@ -422,6 +427,8 @@ def _side(
 
 
 def _test(body: Flow, choice: Choice) -> ast.expr:
+    if choice.in_round:
+        return of_static(choice.condition, body.naming)
     flag = body.flags[id(choice)]
     attribute = ast.Attribute(ast.Name("self"), flag, ast.Load())
     if flag in body.optional:

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
+from specc.emit.forward.effects import Effects
 from specc.emit.forward.variables import Variables
-from specc.emit.merging.effects import Effects
 from specc.emit.merging.reads import leaf_values, values_read
 from specc.emit.writing.marks import mark
 from specc.emit.writing.method_parts import Part

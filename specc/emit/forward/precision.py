@@ -13,7 +13,7 @@ from typing import Final
 from specc import ir
 from specc.emit.merging.param_names import distinct
 from specc.emit.writing.expressions import call, dotted, path_expression
-from specc.emit.writing.method_parts import Kept, Part, Row
+from specc.emit.writing.method_parts import Kept, Part, Sequential
 from specc.emit.writing.statements import Evaluate, Statement
 
 _BUFFER: Final = "precision"
@@ -70,7 +70,7 @@ def _parameters(
                         yield f"{part.layer.name}.{name}"
             case Kept() if part.state.result.type.floating and not part.wrappers:
                 yield part.name
-            case Row():
+            case Sequential():
                 yield from _parameters(part.parts, parts_of)
             case _:
                 continue

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from specc import ir
-from specc.emit.merging.param_names import RESERVED
+from specc.emitted_names import RESERVED
 
 _TEMPORARIES: Final = ("x", "h", "y", "z", "u", "v")
 

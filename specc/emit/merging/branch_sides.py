@@ -25,6 +25,14 @@ def known_by(module: ir.Module, found: Known) -> dict[str, Size]:
     return found[id(module)]
 
 
+def known_on(condition: ir.Static, taken: bool) -> dict[str, Size]:
+    """What some of the symbols are on one side of a branch."""
+    known: dict[str, Size] = {}
+    for left, right in _equal(condition, taken):
+        _equate(left, right, known)
+    return known
+
+
 def _collect(nodes: Iterable[ir.Node], known: dict[str, Size], found: Known) -> None:
     for node in nodes:
         match node:
@@ -60,12 +68,12 @@ def _equal(form: object, holds: bool) -> Iterator[tuple[Size, Size]]:
     match form:
         case ir.Scalar():
             yield from _equal(form.form, holds)
-        case ("unary", "not", operand):
+        case ir.UnaryForm("not", operand):
             yield from _equal(operand, not holds)
-        case ("binary", "and" | "or" as word, left, right) if (word == "and") is holds:
+        case ir.BinaryForm("and" | "or" as word, left, right) if (word == "and") is holds:
             yield from _equal(left, holds)
             yield from _equal(right, holds)
-        case ("binary", "==" | "!=" as sign, left, right) if (sign == "==") is holds:
+        case ir.BinaryForm("==" | "!=" as sign, left, right) if (sign == "==") is holds:
             if is_size(left) and is_size(right):
                 yield left, right
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Sequential
+from specc.semantics.compile_time.threads import is_thread
 from specc.sizes import Poly, Size, symbols
 
 
@@ -34,7 +35,7 @@ def _cycles(parts: Sequence[Part]) -> Iterator[Cycle]:
             case Choice():
                 yield from _cycles(part.yes or ())
                 yield from _cycles(part.no or ())
-            case Row():
+            case Sequential():
                 yield from _cycles(part.parts)
             case _:
                 continue
@@ -51,7 +52,7 @@ def _layers(parts: Sequence[Part]) -> Iterator[ir.Layer]:
             case Choice():
                 yield from _layers(part.yes or ())
                 yield from _layers(part.no or ())
-            case Row():
+            case Sequential():
                 yield from _layers(part.parts)
             case _:
                 continue
@@ -119,7 +120,7 @@ class _Follower:
         match part:
             case ir.Make() | Kept():
                 return False
-            case Row():
+            case Sequential():
                 found = self._any(part.parts)
                 self._pass_on(id(part.input) in self.values, (part.result,))
                 return found
@@ -163,7 +164,10 @@ class _Follower:
         return found
 
     def _may_be(self, size: Size) -> bool:
-        """Whether a size that a layer infers may have nothing to do with the rounds."""
+        """Whether a size that a layer infers may have nothing to do with the rounds, or is made of
+        what they hand on."""
+        if isinstance(size, Poly) and any(map(is_thread, symbols(size))):
+            return True
         alone = isinstance(size, Poly) and {str(size)} == symbols(size)
         return size in self.allowed or (alone and not self.inside)
 

@@ -5,35 +5,68 @@ reading is held against each. Non-goal: what the classes are called (``classes``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 from specc import ir
+from specc.emit.merging.asked import asked
 from specc.emit.merging.branch_sides import Known, known_by
 from specc.emit.merging.common_forms import Different, Standpoint
+from specc.emit.merging.inherited import Inheritance
 from specc.emit.merging.merge import merge, without_numbers
+from specc.emit.merging.reads import symbols_of
+from specc.emit.merging.result_sizes import blocks_asked, result_size, symbols_said
+from specc.emit.merging.threads import check_written, unlike_a_person
 from specc.emit.merging.unread import without_unread
 from specc.emit.merging.views import View
 from specc.emit.writing.chosen_layers import remaining
-from specc.emit.writing.method_parts import Part
+from specc.emit.writing.method_parts import Cycle, Part
+from specc.semantics.compile_time.threads import is_thread
+from specc.sizes import symbols
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Readings that are one class: its parts, and what stands for the values of the first."""
+    """Readings that are one class: its parts, and what stands for the values of the first.
+
+    ``readings`` are what the parts are of: the variants, or their readings with symbols for sizes
+    that rounds change; ``dull`` is how much of it no person would write."""
 
     variants: list[ir.Module]
     parts: tuple[Part, ...]
     canonical: dict[int, ir.Value]
+    readings: list[ir.Module]
+    dull: int
+    # The params that a user of the blocks inside goes on without: what they give depends on those.
+    held: dict[str, ir.Static]
+
+
+@runtime_checkable
+class Merged(Protocol):
+    """What is asked of a class that is known already (``classes.EmittedClass``)."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]: ...
+
+    @property
+    def variants(self) -> list[ir.Module]: ...
+    @property
+    def readings(self) -> list[ir.Module]: ...
+    @property
+    def standpoints(self) -> list[Standpoint]: ...
+    def fixed(self) -> list[tuple[str, tuple[ir.Static, ...]]]: ...
+    def results(self) -> list[ir.Value]: ...
 
 
 class Grouping:
     """Sorts readings. ``classes`` says of blocks inside, by identity, which class each is of, as
     far as that is known."""
 
-    def __init__(self, classes: Mapping[int, object]) -> None:
+    def __init__(self, classes: Mapping[int, Merged]) -> None:
         self._classes = classes
         self._facts: Known = {}
+        self._taken: dict[int, Collection[str]] = {}
 
     def groups(self, modules: Sequence[ir.Module]) -> list[Group]:
         """All in one class if one text says them; or else each with the first that it fits."""
@@ -94,8 +127,21 @@ class Grouping:
         return found
 
     def _merged(self, modules: Sequence[ir.Module]) -> Group | None:
+        found = self._merged_as(modules, threaded=False)
+        if found is not None and not found.dull:
+            return found
+        others = [again for module in modules if (again := module.threaded()) is not None]
+        if len(others) < len(modules):
+            return found
+        other = self._merged_as(others, threaded=True)
+        if other is None or other.dull >= (1 if found is None else found.dull):
+            return found
+        return replace(other, variants=list(modules))
+
+    def _merged_as(self, modules: Sequence[ir.Module], *, threaded: bool) -> Group | None:
+        """One text for all readings; ``threaded`` says that rounds hand on sizes in them."""
         views = [
-            View(module.nodes, at, classes=self._classes)
+            View(module.nodes, at, classes=self._classes, threaded=threaded)
             for module, at in zip(modules, self.standpoints(modules), strict=True)
         ]
         first = modules[0]
@@ -111,10 +157,96 @@ class Grouping:
                 for output, wanted in zip(module.outputs, first.outputs, strict=True):
                     if view.of(output.value) is not views[0].of(wanted.value):
                         raise Different("another output")
+            results = [views[0].of(output.value) for output in first.outputs]
+            parts = without_unread(parts, results)
+            if threaded:
+                if first.sequential and any(isinstance(part, Cycle) for part in parts):
+                    raise Different("a row that is a class")
+                check_written(parts, self._sizes_of, self._told_outside(modules))
+                self._check_kept(parts)
         except Different:
             return None
-        results = [views[0].of(output.value) for output in first.outputs]
-        return Group(list(modules), without_unread(parts, results), views[0].canonical)
+        fixed = {name for module in modules for name, _ in module.fixed}
+        held = {} if threaded else self._held(modules)
+        inherited = 0 if threaded else self._inherited(modules)
+        dull = unlike_a_person(parts) + len(fixed | held.keys()) + inherited
+        return Group(list(modules), parts, views[0].canonical, list(modules), dull, held)
+
+    def _inherited(self, modules: Sequence[ir.Module]) -> int:
+        """How many conditions of blocks inside must hold of the class; none where one of those is
+        inside itself, and not known yet."""
+        blocks = [layer.module for module in modules for layer in module.layers]
+        if any(inner is not None and id(inner) not in self._classes for inner in blocks):
+            return 0
+        return len(Inheritance(self._classes).of(modules))
+
+    def _told_outside(self, modules: Sequence[ir.Module]) -> list[str]:
+        """The symbols that a block's results speak of, which the block may have to keep."""
+        return [
+            name
+            for module in modules
+            if module.kind == "block"
+            for output in module.outputs
+            for size in output.value.type.shape
+            for name in symbols(size)
+            if is_thread(name)
+        ]
+
+    def _check_kept(self, parts: Sequence[Part]) -> None:
+        """Raises Different where a block inside cannot keep what is asked of it."""
+        wanted = asked(parts, self._sizes_of)
+        for layer, kept in blocks_asked(parts):
+            if kept.symbol not in wanted:
+                continue
+            made = self._classes.get(id(layer.module))
+            if not isinstance(made, Merged):
+                raise Different("a block that is not known yet")
+            first = made.readings[0]
+            known = {param.name for param in first.params} | set(first.dimensions)
+            for name in symbols_said(result_size(made, kept.position, kept.dimension)):
+                if not is_thread(name) and name not in known:
+                    raise Different("a result whose size the run alone knows")
+
+    def _held(self, modules: Sequence[ir.Module]) -> dict[str, ir.Static]:
+        """The params that are given to blocks whose results have sizes which these readings know as
+        numbers, though the blocks are right for others."""
+        found: dict[str, ir.Static] = {}
+        for module in modules:
+            values = {param.name: param.value for param in module.params}
+            for layer in module.layers:
+                made = None if layer.module is None else self._classes.get(id(layer.module))
+                if isinstance(made, Merged) and made.readings[0] is not made.variants[0]:
+                    if any(map(_gives_open_sizes, made.readings)):
+                        given = [symbols_of(argument) for _, argument in layer.arguments]
+                        names = set[str]().union(*given) & values.keys()
+                        found.update((name, values[name]) for name in sorted(names))
+        return found
+
+    def _sizes_of(self, layer: ir.Layer) -> Collection[str]:
+        """The sizes that the class of a block takes, as far as it is known already."""
+        assert layer.module is not None
+        made = self._classes.get(id(layer.module))
+        names = layer.module.dimensions
+        if not isinstance(made, Merged):
+            return names
+        if id(made) not in self._taken:
+            self._taken[id(made)] = names  # a block that is inside itself
+            needed = asked(made.parts, self._sizes_of)
+            needed.update(name for name, _ in made.fixed())
+            self._taken[id(made)] = [name for name in names if name in needed]
+        return self._taken[id(made)]
+
+
+def _gives_open_sizes(module: ir.Module) -> bool:
+    """Whether a reading says of its results what its user has no words for."""
+    tuples = {param.name for param in module.params if param.type == "tuple"}
+    shapes = [output.value.type.shape for output in module.outputs]
+    return any(
+        is_thread(name) or name in tuples
+        for shape in shapes
+        for size in shape
+        for name in symbols(size)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,22 +39,22 @@ class Inheritance:
     def __init__(self, by_module: Mapping[int, ReadOften]) -> None:
         self._by_module = by_module
         self._said: dict[int, list[tuple[ir.Static, ...] | None]] = {}
-        self._found: dict[int, dict[str, tuple[object, bool]]] = {}
+        self._found: dict[int, dict[str, tuple[ir.FormPart, bool]]] = {}
 
     def of(self, variants: Iterable[ir.Module]) -> list[ir.Scalar]:
         """What must hold of the params and sizes of a class that is read as ``variants``: the
         conditions of blocks inside, which were decided alike in all of them."""
         first, *rest = [self._of_blocks(variant) for variant in variants]
         return [
-            ir.Scalar(True, form if taken else _denied(form))  # type: ignore[arg-type]  # open
+            ir.Scalar(True, _form(form) if taken else _denied(form))
             for key, (form, taken) in first.items()
             if all(other.get(key, (form, not taken))[1] is taken for other in rest)
         ]
 
-    def _of_blocks(self, module: ir.Module) -> dict[str, tuple[object, bool]]:
+    def _of_blocks(self, module: ir.Module) -> dict[str, tuple[ir.FormPart, bool]]:
         """The conditions, by their text, in the terms of ``module``, with the side taken."""
         if id(module) not in self._found:
-            found: dict[str, tuple[object, bool]] = {}
+            found: dict[str, tuple[ir.FormPart, bool]] = {}
             for layer in _blocks(module.nodes):
                 inner = layer.module
                 if inner is None or self._says_the_same(inner):
@@ -111,9 +111,9 @@ def _meaning(layer: ir.Layer) -> dict[str, ir.Static]:
     return found | dict(layer.sizes)
 
 
-def _speaks_of(form: object, module: ir.Module) -> bool:
+def _speaks_of(form: ir.FormPart, module: ir.Module) -> bool:
     """Whether ``form`` speaks of what the module's constructor is given, and of no loop's round."""
-    spoken = symbols_of(ir.Scalar(True, (form,)))
+    spoken = symbols_of(ir.Scalar(True, _form(form)))
     return bool(spoken) and all(spoken.isdisjoint(loop.variables) for loop in _loops(module.nodes))
 
 
@@ -130,16 +130,20 @@ def _loops(nodes: Iterable[ir.Node]) -> Iterator[ir.Loop]:
                 continue
 
 
-def _denied(form: object) -> tuple[object, ...]:
+def _form(part: ir.FormPart) -> ir.Form:
+    return part if isinstance(part, ir.Form) else ir.LiteralForm(part)
+
+
+def _denied(form: ir.FormPart) -> ir.Form:
     match form:
-        case ("unary", "not", tuple() as operand):
+        case ir.UnaryForm("not", ir.Form() as operand):
             return operand
-        case ("binary", str(sign), left, right) if sign in _OPPOSITE:
-            return ("binary", _OPPOSITE[sign], left, right)
-    return ("unary", "not", form)
+        case ir.BinaryForm(sign, left, right) if sign in _OPPOSITE:
+            return ir.BinaryForm(_OPPOSITE[sign], left, right)
+    return ir.UnaryForm("not", form)
 
 
-def _put(form: object, meaning: Mapping[str, ir.Static]) -> object:
+def _put(form: ir.FormPart, meaning: Mapping[str, ir.Static]) -> ir.FormPart:
     """``form`` with what its symbols mean put in; True or False where that decides it."""
     match form:
         case ir.Scalar():
@@ -147,41 +151,41 @@ def _put(form: object, meaning: Mapping[str, ir.Static]) -> object:
         case Poly():
             sizes = {name: size for name, size in meaning.items() if is_size(size)}
             return evaluate(form, sizes)
-        case ("param", str(name)):
+        case ir.ParamForm(name):
             value = meaning.get(name)
             if isinstance(value, ir.Scalar):
                 return value.form
             if value is None:
                 return form
-            return value if isinstance(value, bool) or is_size(value) else ("literal", value)
-        case ("unary", "not", operand):
+            return value if isinstance(value, bool) or is_size(value) else ir.LiteralForm(value)
+        case ir.UnaryForm("not", operand):
             inner = _put(operand, meaning)
-            return not inner if isinstance(inner, bool) else ("unary", "not", inner)
-        case ("binary", "and" | "or" as word, left, right):
+            return not inner if isinstance(inner, bool) else ir.UnaryForm("not", inner)
+        case ir.BinaryForm("and" | "or" as word, left, right):
             return _joined(word, _put(left, meaning), _put(right, meaning))
-        case ("binary", str(sign), left, right):
+        case ir.BinaryForm(sign, left, right):
             return _compared(sign, _put(left, meaning), _put(right, meaning))
-        case ("call", str(name), *operands):
-            return ("call", name, *(_put(operand, meaning) for operand in operands))
-        case ("unary", str(sign), operand):
-            return ("unary", sign, _put(operand, meaning))
+        case ir.CallForm(name, operands):
+            return ir.CallForm(name, tuple(_put(operand, meaning) for operand in operands))
+        case ir.UnaryForm(sign, operand):
+            return ir.UnaryForm(sign, _put(operand, meaning))
     return form
 
 
-def _joined(word: str, left: object, right: object) -> object:
+def _joined(word: str, left: ir.FormPart, right: ir.FormPart) -> ir.FormPart:
     decisive = word == "or"
     if left is decisive or right is decisive:
         return decisive
     if isinstance(left, bool):
         return right
-    return left if isinstance(right, bool) else ("binary", word, left, right)
+    return left if isinstance(right, bool) else ir.BinaryForm(word, left, right)
 
 
-def _compared(sign: str, left: object, right: object) -> object:
+def _compared(sign: str, left: ir.FormPart, right: ir.FormPart) -> ir.FormPart:
     if sign in _HOLDS and is_size(left) and is_size(right):
         difference = left - right
         if isinstance(difference, int):
             return _HOLDS[sign](difference, 0)
         if isinstance(left, int) and sign in ("==", "!="):
-            return ("binary", sign, right, left)
-    return ("binary", sign, left, right)
+            return ir.BinaryForm(sign, right, left)
+    return ir.BinaryForm(sign, left, right)

@@ -48,8 +48,12 @@ def together(
     after one may be another thing where no reading took its side with the other's. ``taken`` are
     the names that mean something in the constructor."""
     choices = list(_open_choices(parts))
-    seen = {tuple(number in choice.takers for choice, _ in choices) for number in range(variants)}
-    if seen >= _possible(choices):
+    sides = [tuple(number in choice.takers for choice, _ in choices) for number in range(variants)]
+    seen = set(sides)
+    alike = [choice.alike for choice, _ in choices]
+    beside = not any(way for _, way in choices)
+    open_ = _possible(choices) - seen
+    if not open_ or (beside and all(_is_told(case, sides, alike) for case in open_)):
         return
     here: ast.expr = ast.Tuple(
         [_reached(choice.condition, way, naming) for choice, way in choices], ast.Load()
@@ -63,11 +67,32 @@ def together(
     )
     one_of = ast.Compare(here, [ast.In()], [cases])
     if len(flat(one_of)) > _LONGEST_CONDITION:
-        sides, built = distinct("sides", taken), distinct("built", taken)
-        yield Assign(ast.Name(sides, ast.Store()), here, where)
+        reached, built = distinct("sides", taken), distinct("built", taken)
+        yield Assign(ast.Name(reached, ast.Store()), here, where)
         yield Assign(ast.Name(built, ast.Store()), cases)
-        one_of = ast.Compare(ast.Name(sides), [ast.In()], [ast.Name(built)])
+        one_of = ast.Compare(ast.Name(reached), [ast.In()], [ast.Name(built)])
     yield Assert(one_of, _THESE_CASES, where)
+
+
+def _is_told(
+    case: tuple[bool, ...], sides: Sequence[tuple[bool, ...]], alike: Sequence[frozenset[int]]
+) -> bool:
+    """Whether the readings say what is made where no reading took just these sides: for each
+    branch, and for what comes after all, one took its side, and speaks of what the others before it
+    left in words that are right for either of their sides. Of branches inside one another it is
+    not known."""
+    if len(case) != len(alike):
+        return False  # too many to go through
+    return all(
+        any(
+            (place == len(case) or own[place] is case[place])
+            and all(
+                own[before] is case[before] or number in alike[before] for before in range(place)
+            )
+            for number, own in enumerate(sides)
+        )
+        for place in range(len(case) + 1)
+    )
 
 
 # The conditions around a branch, the outermost first, each with the side that the branch is on.

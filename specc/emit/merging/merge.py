@@ -6,11 +6,12 @@ finds it, or raises ``Different``. Non-goal: how it is printed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 
 from specc import ir
+from specc.emit.merging.branch_sides import known_on
 from specc.emit.merging.common_forms import Different, Standpoint, agree
 from specc.emit.merging.views import (
     Pair,
@@ -24,7 +25,9 @@ from specc.emit.merging.views import (
     one_value,
 )
 from specc.emit.writing.chosen_layers import remaining, with_remaining
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Round, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Leaf, Part, Round, Sequential
+from specc.semantics.compile_time.threads import UNSAID
+from specc.sizes import Poly, Size, symbol
 
 
 def merge(views: Sequence[View]) -> tuple[Part, ...]:
@@ -56,7 +59,7 @@ def _merge_node(pairs: Sequence[Pair]) -> Part:
         case ir.Make():
             return _make(pairs)
         case ir.Chain():
-            return _row(pairs)
+            return _sequential(pairs)
         case ir.Loop():
             return _cycle(pairs)
         case ir.Branch():
@@ -149,10 +152,29 @@ def _make(pairs: Sequence[Pair]) -> ir.Make:
         arguments = one_argument_list([(view, layer.arguments) for view, layer in layers])
     else:
         arguments = _chosen_arguments(layers)
-    sizes = one_argument_list([(view, layer.sizes) for view, layer in layers])
+    sizes = _sizes(layers)
     wrappers = _wrappers([(view, layer.wrappers) for view, layer in layers])
     made = replace(first, arguments=arguments, sizes=sizes, wrappers=wrappers)  # type: ignore[arg-type]  # as they were
     return ir.Make(made, node.span)
+
+
+def _sizes(layers: Sequence[tuple[View, ir.Layer]]) -> ir.Arguments:
+    """The sizes of a block's inputs; in a loop some may differ from round to round, which the block
+    may well not care for."""
+    try:
+        return one_argument_list([(view, layer.sizes) for view, layer in layers])
+    except Different:
+        if not layers[0][0].threaded:
+            raise
+    found: list[tuple[str, ir.Operand]] = []
+    for place, (name, _) in enumerate(layers[0][1].sizes):
+        try:
+            found += one_argument_list(
+                [(view, layer.sizes[place : place + 1]) for view, layer in layers]
+            )
+        except Different:
+            found.append((name, symbol(UNSAID)))
+    return tuple(found)
 
 
 def _wrappers(pairs: Sequence[tuple[View, tuple[ir.Wrapper, ...]]]) -> tuple[ir.Wrapper, ...]:
@@ -200,7 +222,7 @@ def _chosen_arguments(layers: Sequence[tuple[View, ir.Layer]]) -> ir.Arguments:
     return with_remaining(layers[0][1], (by_place, by_name))
 
 
-def _row(pairs: Sequence[Pair]) -> Row:
+def _sequential(pairs: Sequence[Pair]) -> Sequential:
     node = pairs[0][1]
     assert isinstance(node, ir.Chain)
     source = one_value(pairs, "input")
@@ -209,7 +231,7 @@ def _row(pairs: Sequence[Pair]) -> Row:
         # What the last stage stands for is known inside alone: the row is called as one.
         view.canonical.pop(id(other.result), None)  # type: ignore[union-attr]  # chains
     alias(pairs, [other.result for _, other in pairs])  # type: ignore[union-attr]  # chains
-    return Row(node.path, parts, source, node.result, node.span)
+    return Sequential(node.path, parts, source, node.result, node.span)
 
 
 def _cycle(pairs: Sequence[Pair]) -> Cycle:
@@ -233,6 +255,11 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
         one_operand([(view, loop.initial[k]) for view, loop in loops])
         for k in range(len(node.initial))
     )
+    must_equal(pairs, "threads")
+    starts = tuple(
+        _one_size([(view, loop.initial[thread.position]) for view, loop in loops], thread)
+        for thread in node.threads
+    )
     rounds, unrolled = _rounds(loops)
     if node.kind == "list":
         if len({len(loop.results) for _, loop in loops}) > 1:
@@ -245,7 +272,15 @@ def _cycle(pairs: Sequence[Pair]) -> Cycle:
     else:
         alias(pairs, [loop.results for _, loop in loops])
     times = frozenset(len(loop.iterations) for _, loop in loops)
-    return Cycle(node, rounds, unrolled, bounds, items, initial, times)  # type: ignore[arg-type]  # values
+    threads = tuple(thread.symbol for thread in node.threads)
+    return Cycle(node, rounds, unrolled, bounds, items, initial, times, threads, starts)  # type: ignore[arg-type]  # values
+
+
+def _one_size(values: Sequence[tuple[View, ir.Value]], thread: ir.Thread) -> Size:
+    """The size of ``values`` that ``thread`` is of, in words that are true of all."""
+    found = agree([(value.type.shape[thread.dimension], view.at) for view, value in values])
+    assert isinstance(found, int | Poly)
+    return found
 
 
 def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], bool]:
@@ -259,7 +294,7 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
         return (), False
     if not loops[0][1].written_out:
         with suppress(Different):
-            return (_round(everything),), False
+            return (_round(everything, loops[0][1].threads),), False
     times = {len(loop.iterations) for _, loop in loops}
     if len(times) > 1:
         raise Different("another number of rounds, no two alike")
@@ -270,7 +305,7 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
              position)
             for view, loop in loops
         ]  # fmt: skip
-        rounds.append(_round(at))
+        rounds.append(_round(at, loops[0][1].threads))
         for (view, loop), (inner, _, _) in zip(loops, at, strict=True):
             if loop.written_out:
                 view.canonical.update(inner.canonical)
@@ -280,22 +315,30 @@ def _rounds(loops: Sequence[tuple[View, ir.Loop]]) -> tuple[tuple[Round, ...], b
 def _round_view(view: View, loop: ir.Loop, iteration: ir.Iteration) -> View:
     rounds = {**view.at.rounds, **loop.numbers(iteration.index)}
     at = Standpoint(view.at.variant, view.at.known, rounds)
-    return View(iteration.nodes, at, classes=view.classes, outer=view)
+    return View(
+        iteration.nodes, at, classes=view.classes, outer=view, threaded=view.threaded
+    )  # fmt: skip
 
 
-def _round(entries: Sequence[tuple[View, ir.Iteration, int]]) -> Round:
+def _round(
+    entries: Sequence[tuple[View, ir.Iteration, int]], threads: Sequence[ir.Thread]
+) -> Round:
     _, first, position = entries[0]
     for view, iteration, _ in entries[1:]:
         for mine, canonical in zip(iteration.entering, first.entering, strict=True):
             view.canonical[id(mine)] = canonical
     parts = merge([view for view, _, _ in entries])
-    if _chooses(parts):
+    if not entries[0][0].threaded and _chooses(parts):
         raise Different("a branch that some rounds take")
     leaving = tuple(
         one_operand([(view, iteration.leaving[k]) for view, iteration, _ in entries])
         for k in range(len(first.leaving))
     )
-    return Round(position, first.index, parts, first.entering, leaving)  # type: ignore[arg-type]  # as they were
+    updates = tuple(
+        _one_size([(view, each.leaving[thread.position]) for view, each, _ in entries], thread)
+        for thread in threads
+    )
+    return Round(position, first.index, parts, first.entering, leaving, updates)  # type: ignore[arg-type]  # as they were
 
 
 def _choice(pairs: Sequence[Pair]) -> Choice:
@@ -323,6 +366,9 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
             found = one_operand([(view, branch.before[k]) for view, branch in branches])
             assert isinstance(found, ir.Value)
             before.append(found)
+    threads = tuple({each.symbol: each for _, b in branches for each in b.threads}.values())
+    left: dict[bool, tuple[Size, ...]] = {True: (), False: ()}
+    shapes: dict[bool, tuple[tuple[Size, ...] | None, ...]] = {True: (), False: ()}
     sides: dict[bool, tuple[tuple[Part, ...] | None, tuple[ir.Value, ...]]] = {}
     for taken in (True, False):
         group = [(view, branch) for view, branch in branches if branch.taken is taken]
@@ -335,16 +381,88 @@ def _choice(pairs: Sequence[Pair]) -> Choice:
             for k in range(len(node.names))
         )
         sides[taken] = (parts, after)  # type: ignore[assignment]  # values
+        shapes[taken] = tuple(
+            _one_shape([(view, branch.after[k]) for view, branch in group])
+            for k in range(len(node.names))
+        )
+        left[taken] = tuple(
+            _one_size([(view, branch.after[each.position]) for view, branch in group], each)
+            for each in threads
+        )
+    symbols = tuple(each.symbol for each in threads)
+    in_round = pairs[0][0].outer is not None
     yes, no = sides[True], sides[False]
     if yes[0] is None or no[0] is None:
         # Nothing is chosen: what the side gives is simply what comes after.
         for view, branch in branches:
             for result, value in zip(branch.results, branch.after, strict=True):
                 view.canonical[id(result)] = view.of(value)
-        return Choice(condition, yes[0], no[0], (), (), (), node)
+        return Choice(
+            condition, yes[0], no[0], (), (), (), node, in_round=in_round,
+            threads=symbols, sizes_yes=left[True], sizes_no=left[False],
+        )  # fmt: skip
+    through = _passing(sides, before) if in_round else None
+    if through is not None:
+        for view, branch in branches:
+            for result in branch.results:
+                view.canonical[id(result)] = through
+        return Choice(
+            condition, yes[0], no[0], (), (), (), node, in_round=True, passes=True,
+            threads=symbols, sizes_yes=left[True], sizes_no=left[False],
+        )  # fmt: skip
     alias(pairs, [branch.results for _, branch in branches])
     takers = frozenset(view.at.variant for view, branch in branches if branch.taken)
-    return Choice(condition, yes[0], no[0], tuple(before), yes[1], no[1], node, takers)
+    return Choice(
+        condition, yes[0], no[0], tuple(before), yes[1], no[1], node, takers, _alike(branches),
+        in_round, threads=symbols, sizes_yes=left[True], sizes_no=left[False],
+        shapes_yes=shapes[True], shapes_no=shapes[False],
+    )  # fmt: skip
+
+
+def _one_shape(values: Sequence[tuple[View, ir.Value]]) -> tuple[Size, ...] | None:
+    try:
+        return agree([(value.type.shape, view.at) for view, value in values])  # type: ignore[return-value]  # sizes
+    except Different:
+        return None
+
+
+def _alike(branches: Sequence[tuple[View, ir.Branch]]) -> frozenset[int]:
+    """The variants whose words for the shapes that a branch leaves are right for all, by what its
+    condition says on the side of each alone."""
+    shapes = [
+        (tuple(value.type.shape for value in branch.after),
+         Standpoint(view.at.variant, known_on(branch.condition, branch.taken)))
+        for view, branch in branches
+    ]  # fmt: skip
+    try:
+        said = agree(shapes)
+    except Different:
+        return frozenset()
+    return frozenset(at.variant for shape, at in shapes if shape == said)
+
+
+def _passing(
+    sides: Mapping[bool, tuple[Sequence[Part] | None, Sequence[ir.Value]]],
+    before: Sequence[ir.Value | None],
+) -> ir.Value | None:
+    """What one side's layer gives of a value that the other side leaves as it is; None where the
+    sides are anything else."""
+    if len(before) != 1 or before[0] is None:
+        return None
+    for taken in (True, False):
+        parts, (after,) = sides[taken]
+        others, (unchanged,) = sides[not taken]
+        computing = [part for part in parts or () if not isinstance(part, ir.Make)]
+        if others or unchanged is not before[0] or len(computing) != 1:
+            continue
+        match computing[0]:
+            case ir.LayerCall(inputs=(fed,), keywords=(), result=result):
+                if fed is before[0] and result is after:
+                    return after
+            case Sequential(input=fed, result=result):
+                if fed is before[0] and result is after:
+                    return after
+    return None
 
 
 def _of_names(branch: ir.Branch, names: Set[str]) -> ir.Branch:
@@ -356,6 +474,11 @@ def _of_names(branch: ir.Branch, names: Set[str]) -> ir.Branch:
         before=tuple(branch.before[k] for k in kept),
         after=tuple(branch.after[k] for k in kept),
         results=tuple(branch.results[k] for k in kept),
+        threads=tuple(
+            replace(each, position=kept.index(each.position))
+            for each in branch.threads
+            if each.position in kept
+        ),
     )
 
 

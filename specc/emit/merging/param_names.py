@@ -7,23 +7,19 @@ and sizes inside a function, which are ``body``'s."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from specc import ir
 from specc.emit.merging.reads import sizes_read, symbols_of
 from specc.emit.writing.borrowed import borrowed_names
 from specc.emit.writing.method_parts import Part
-from specc.semantics.compile_time.free_names import (
+from specc.emitted_names import (
     EMITTED_GLOBALS,
     EMITTED_METHODS,
     MODULE_ATTRIBUTES,
+    RESERVED,
 )
 from specc.sizes import symbols
-
-RESERVED: Final = frozenset(
-    "self super torch nn F Tensor Any Final OrderedDict copy float sum dict list tuple set map id"
-    " len range zip enumerate isinstance abs max min round math".split()
-)
 
 
 class Named(Protocol):

@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 from specc import ir
 from specc.catalog.catalogue import head
 from specc.emit.merging.scopes import paths
-from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Row
-from specc.sizes import Poly, symbols
+from specc.emit.writing.method_parts import Choice, Cycle, Kept, Part, Sequential
+from specc.sizes import Entry, Poly, symbols
 
 # The part that reads a value, and the list of parts that it stands in.
 Reader: TypeAlias = tuple[Part, int]
@@ -23,7 +23,7 @@ def direct(part: Part) -> Iterator[ir.Operand]:
     match part:
         case ir.Make() | Kept():
             return
-        case Row():
+        case Sequential():
             yield part.input
         case Cycle():
             yield from part.initial
@@ -115,6 +115,8 @@ def sizes_read(parts: Iterable[Part]) -> Iterator[str]:
         if isinstance(part, Cycle):
             yield from _of_rounds(part)
         elif isinstance(part, Choice):
+            if part.in_round and not (part.passes or part.one_sided):
+                yield from symbols_of(part.condition)
             for inner, _ in bodies(part):
                 yield from sizes_read(inner)
         for operand in direct(part):
@@ -158,19 +160,27 @@ def symbols_of(operand: object) -> set[str]:
         if operand.param:
             return {operand.param}
         return set().union(*(symbols_of(value) for _, value in operand.arguments))
+    if isinstance(operand, ir.TupleParam):
+        return _of_entry(operand.entry)
     if isinstance(operand, tuple):
         return set().union(*(symbols_of(item) for item in operand))
     return set()
 
 
-def _of_form(form: object) -> set[str]:
+def _of_form(form: ir.FormPart) -> set[str]:
     if isinstance(form, Poly):
         return set(symbols(form))
-    if not isinstance(form, tuple):
-        return set()
-    if form[:1] == ("param",):
-        return {str(form[1])}
-    return set().union(*(_of_form(item) for item in form))
+    if isinstance(form, Entry):
+        return _of_entry(form)
+    if isinstance(form, ir.ParamForm):
+        return {form.name}
+    if isinstance(form, ir.Form):
+        return set().union(*map(_of_form, form.parts))
+    return set().union(*map(_of_form, form)) if isinstance(form, tuple) else set()
+
+
+def _of_entry(entry: Entry) -> set[str]:
+    return {entry.param}.union(*map(symbols, entry.sizes()))
 
 
 def leaf_values(parts: Iterable[Part]) -> Iterator[ir.Value]:
@@ -179,7 +189,7 @@ def leaf_values(parts: Iterable[Part]) -> Iterator[ir.Value]:
         match part:
             case ir.Make():
                 continue
-            case Row():
+            case Sequential():
                 yield part.result
             case Kept():
                 yield part.state.result

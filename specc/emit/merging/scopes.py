@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from specc import ir
-from specc.emit.writing.method_parts import Choice, Cycle, Part, Round, Row
+from specc.emit.writing.method_parts import Choice, Cycle, Part, Round, Sequential
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def paths(parts: Sequence[Part]) -> Iterator[str]:
         match part:
             case ir.Make():
                 yield part.layer.name
-            case Row():
+            case Sequential():
                 yield part.path
             case Cycle() if part.loop.kind == "repeat":
                 yield part.loop.path

@@ -93,6 +93,7 @@ def _choice(choice: Choice, counts: Counter[int]) -> Choice:
     return replace(
         choice, yes=yes, no=no, before=_at(choice.before, kept),
         after_yes=_at(choice.after_yes, kept), after_no=_at(choice.after_no, kept),
+        shapes_yes=_at(choice.shapes_yes, kept), shapes_no=_at(choice.shapes_no, kept),
         branch=replace(branch, names=_at(branch.names, kept), before=_at(branch.before, kept),
                        after=_at(branch.after, kept), results=_at(branch.results, kept)),
     )  # fmt: skip

@@ -28,6 +28,8 @@ class View:
     canonical: dict[int, ir.Value] = field(default_factory=dict)
     classes: Mapping[int, object] = field(default_factory=dict)
     outer: View | None = None
+    # Whether the reading has symbols for sizes that rounds change: loops may then choose.
+    threaded: bool = False
     lost: set[int] = field(default_factory=set)
 
     def of(self, value: ir.Value) -> ir.Value:
@@ -44,7 +46,9 @@ class View:
 
     def inner(self, nodes: Sequence[ir.Node]) -> View:
         """The reading of what is inside one of its statements."""
-        return View(nodes, self.at, self.canonical, self.classes, self.outer, self.lost)
+        return View(
+            nodes, self.at, self.canonical, self.classes, self.outer, self.threaded, self.lost
+        )
 
 
 # One statement of each reading.

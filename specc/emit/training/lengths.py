@@ -8,8 +8,8 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from specc import ir
+from specc.emit.constructor.open_lists import is_open, is_open_inside, open_layers, open_lists
 from specc.emit.constructor.selections import of_what_learns, parameters
-from specc.emit.merging.repeats import is_open, is_open_inside, open_layers, open_lists
 from specc.emit.training.penalties import learning, steps_all
 from specc.emit.writing.expressions import call, operation, path_expression
 from specc.emit.writing.statements import Assert, Statement

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from specc import ir
 from specc.catalog import OPTIMIZERS, SCHEDULERS
+from specc.emit.constructor.open_lists import is_pinned
 from specc.emit.constructor.selections import are_many, parameters, unclaimed
-from specc.emit.merging.repeats import is_pinned
 from specc.emit.training.penalties import constant_naming
 from specc.emit.writing.expressions import Naming, call, dotted, of_arguments, of_static
 from specc.emit.writing.marks import mark

@@ -45,6 +45,7 @@ from specc.emit.writing.statements import (
     Statement,
     comment,
 )
+from specc.emitted_names import average_method, methods_of_step
 
 
 def training_class(train: ir.Train, constants: Mapping[str, str]) -> Class:
@@ -130,7 +131,7 @@ def _update(member: ir.Member, constants: Mapping[str, str]) -> Function:
             [Evaluate(call(dotted("mean.copy_"), ast.Name("buffer")))]),
     ]  # fmt: skip
     return Function(
-        f"update_{member.attribute}",
+        average_method(member.attribute),
         [],
         "None",
         f"Moves the average a little towards {member.model}.",
@@ -143,13 +144,18 @@ def _configure(subject: ir.Module, train: ir.Train, constants: Mapping[str, str]
     if not train.steps[0].name:
         return [configure(subject, train.steps[0], "configure_optimizers", constants)]
     stepped = [step for step in train.steps if step.optimizer]
-    found = [configure(subject, step, f"configure_{step.name}", constants) for step in stepped]
+    found = [
+        configure(subject, step, methods_of_step(step.name)["optimizer"], constants)
+        for step in stepped
+    ]
     alone = [step for step in stepped if not step.more]
     keys: list[ast.expr | None] = [ast.Constant(step.name) for step in alone]
-    values: list[ast.expr] = [call(dotted(f"self.configure_{step.name}")) for step in alone]
+    values: list[ast.expr] = [
+        call(dotted(f"self.{methods_of_step(step.name)['optimizer']}")) for step in alone
+    ]
     result: ast.expr = ast.Dict(keys, values)
     for step in reversed([step for step in stepped if step.more]):
-        several = call(dotted(f"self.configure_{step.name}"))
+        several = call(dotted(f"self.{methods_of_step(step.name)['optimizer']}"))
         # What is by its keys already, before what is put under one.
         empty = isinstance(result, ast.Dict) and not result.keys
         result = several if empty else ast.BinOp(several, ast.BitOr(), result)
@@ -222,7 +228,7 @@ def _training_step(subject: ir.Module, train: ir.Train, constants: Mapping[str, 
 def _after(member: ir.Member) -> list[Statement]:
     """What a copy or an average does after each batch."""
     if member.kind == "ema":
-        return [Evaluate(call(dotted(f"self.update_{member.attribute}")))]
+        return [Evaluate(call(dotted(f"self.{average_method(member.attribute)}")))]
     if member.kind == "copy":
         state = call(dotted(f"self.{member.of}.state_dict"))
         load = Evaluate(

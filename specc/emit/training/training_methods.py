@@ -16,7 +16,6 @@ from specc.emit.constructor.selections import all_inside, for_each, of_what_lear
 from specc.emit.forward.body import Body
 from specc.emit.merging.limits import ONE_CASE
 from specc.emit.merging.merge import as_parts
-from specc.emit.merging.param_names import RESERVED
 from specc.emit.training.optimizers import configure
 from specc.emit.training.penalties import clipping, constant_naming, constrain, penalty
 from specc.emit.writing.expressions import call, dotted, of_static, path_expression
@@ -35,11 +34,7 @@ from specc.emit.writing.statements import (
     Statement,
     With,
 )
-
-_STEP_NAMES = frozenset(
-    "optimizer optimizers scaler batch terms losses total name term loss closure weight parameter "
-    "evaluations".split()
-)
+from specc.emitted_names import RESERVED, STEP_VARIABLES
 
 
 def methods(model: ir.Module, train: ir.Train, constants: Mapping[str, str]) -> list[Function]:
@@ -153,7 +148,7 @@ def variables(values: Sequence[ir.Value], names: dict[int, str]) -> None:
     """Adds what the values are called in ``training_step``: their names, where those are free."""
     for value in values:
         name = value.name
-        while name in _STEP_NAMES | RESERVED or name in names.values():
+        while name in STEP_VARIABLES | RESERVED or name in names.values():
             name += "_"
         names.setdefault(id(value), name)
 
@@ -300,7 +295,7 @@ def _training_step(model: ir.Module, train: ir.Train, constants: Mapping[str, st
             outputs.append(ast.Name("_", ast.Store()))
             continue
         name = output.name
-        while name in _STEP_NAMES | RESERVED or name in names.values():
+        while name in STEP_VARIABLES | RESERVED or name in names.values():
             name += "_"
         names[id(output.value)] = name
         outputs.append(ast.Name(name, ast.Store()))

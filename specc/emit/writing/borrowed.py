@@ -15,7 +15,7 @@ from specc.catalog.used import rows_of
 
 def helpers(program: ir.Program) -> list[str]:
     """The source of what the file carries along, each text once."""
-    found = {row.helper.strip() + "\n": None for row in rows_of(program) if row.helper}
+    found = {row.source.strip() + "\n": None for row in rows_of(program) if row.helper}
     return list(found)
 
 

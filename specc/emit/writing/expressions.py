@@ -18,7 +18,17 @@ from specc.emit.writing.folding import combined, extreme, negative
 from specc.emit.writing.method_parts import Leaf
 from specc.emit.writing.methods import as_method
 from specc.emit.writing.portable import written_alike
-from specc.sizes import Atom, Extreme, Power, Size, as_multiple_of_remainder, as_remainder, powers
+from specc.sizes import (
+    Atom,
+    Cut,
+    Entry,
+    Extreme,
+    Power,
+    Size,
+    as_multiple_of_remainder,
+    as_remainder,
+    powers,
+)
 
 _OPERATORS: Final[dict[str, type[ast.operator]]] = {
     "+": ast.Add,
@@ -154,6 +164,8 @@ def _atom(atom: Atom, power: int, naming: Naming) -> ast.expr:
         if isinstance(exponent, ast.Constant) and isinstance(exponent.value, int):
             return ast.Constant(atom.base**exponent.value)  # in a round that stands alone
         return operation("**", ast.Constant(atom.base), exponent)
+    if isinstance(atom, Entry):
+        return _entry(atom, naming)
     if isinstance(atom, Extreme):
         if atom.kind == "max" and len(atom.sizes) == 2 and atom.sizes[0] == -atom.sizes[1]:
             # Of the two, the one that reads better: `abs(depth - 5)`.
@@ -163,6 +175,21 @@ def _atom(atom: Atom, power: int, naming: Naming) -> ast.expr:
     return combined(
         of_size(atom.numerator, naming), ast.FloorDiv(), of_size(atom.denominator, naming)
     )  # fmt: skip
+
+
+def _entry(entry: Entry, naming: Naming) -> ast.expr:
+    """``widths[k]``, ``len(depths)``, ``sum(depths[:k])``."""
+    found = naming.param(entry.param)
+    for index in entry.path:
+        inner: ast.expr
+        if isinstance(index, Cut):
+            bounds = (None if each is None else of_size(each, naming)
+                      for each in (index.lower, index.upper))  # fmt: skip
+            inner = ast.Slice(*bounds)
+        else:
+            inner = of_size(index, naming)
+        found = ast.Subscript(found, inner, ast.Load())
+    return call(ast.Name(entry.function), found) if entry.function else found
 
 
 def of_static(static: ir.Static, naming: Naming) -> ast.expr:
@@ -175,6 +202,8 @@ def of_static(static: ir.Static, naming: Naming) -> ast.expr:
         )
 
         return written(static, naming)
+    if isinstance(static, ir.TupleParam):
+        return _entry(static.entry, naming)
     if isinstance(static, tuple):
         return ast.Tuple([of_static(item, naming) for item in static], ast.Load())
     if isinstance(static, bool) or static is None or isinstance(static, str):
@@ -186,19 +215,21 @@ def of_static(static: ir.Static, naming: Naming) -> ast.expr:
     return of_size(static, naming)
 
 
-def _form(form: object, naming: Naming) -> ast.expr:
+def _form(form: ir.FormPart, naming: Naming) -> ast.expr:
     match form:
-        case ("param", str(param)):
+        case ir.ParamForm(param):
             return naming.param(param)
-        case ("literal", value):
-            return of_static(cast(ir.Static, value), naming)
-        case ("unary", operator, operand):
+        case ir.EntryForm(entry):
+            return _entry(entry, naming)
+        case ir.LiteralForm(value):
+            return _form(value, naming)
+        case ir.UnaryForm(operator, operand):
             symbol: ast.unaryop = ast.Not() if operator == "not" else ast.USub()
             return ast.UnaryOp(symbol, _form(operand, naming))
-        case ("call", str(function), *operands):
+        case ir.CallForm(function, operands):
             name = function if function in _BUILT_IN else f"math.{function}"
             return call(dotted(name), *(_form(operand, naming) for operand in operands))
-        case ("binary", str(operator), left, right):
+        case ir.BinaryForm(operator, left, right):
             return _known(operation(operator, _form(left, naming), _form(right, naming)))
     return of_static(cast(ir.Static, form), naming)
 

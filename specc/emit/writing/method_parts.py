@@ -1,4 +1,4 @@
-"""The parts of a class's methods: nodes, rows of layers, loops and branches, each said once.
+"""The parts of a class's methods: nodes, chains of layers, loops and branches, each said once.
 
 Non-goal: finding what several readings have in common (``merge``)."""
 
@@ -22,12 +22,12 @@ Leaf: TypeAlias = Union[
     ir.Transpose,
     ir.Derivative,
 ]
-Part: TypeAlias = Union[Leaf, ir.Make, "Row", "Cycle", "Choice", "Kept"]
+Part: TypeAlias = Union[Leaf, ir.Make, "Sequential", "Cycle", "Choice", "Kept"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
-    """A chain: ``parts`` make (and call) its stages."""
+class Sequential:
+    """A chain, as an ``nn.Sequential``: ``parts`` make (and call) its stages."""
 
     path: str
     parts: tuple[Part, ...]
@@ -78,6 +78,9 @@ class Cycle:
     items: ir.Static
     initial: tuple[ir.Value, ...]
     counts: frozenset[int]
+    # The symbols of sizes that it hands from round to round, and what they are before the first.
+    threads: tuple[str, ...] = ()
+    starts: tuple[Size, ...] = ()
 
     @property
     def times(self) -> int:
@@ -109,12 +112,18 @@ class Round:
     parts: tuple[Part, ...]
     entering: tuple[ir.Value, ...]
     leaving: tuple[ir.Value, ...]
+    # What the loop's ``threads`` are at its end.
+    updates: tuple[Size, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """A branch. A side is None where no reading took it: ``yes`` and ``no`` are then not both.
-    Where they are both, ``takers`` are the variants of the class that took ``yes``."""
+    Where they are both, ``takers`` are the variants of the class that took ``yes``, and ``alike``
+    those that say the shapes of the results in words which are right for either side.
+
+    In the round of a loop (``in_round``) ``forward`` asks the condition again; where ``passes``, it
+    does not: one side calls a layer and the other is an identity."""
 
     condition: ir.Static
     yes: tuple[Part, ...] | None
@@ -124,6 +133,16 @@ class Choice:
     after_no: tuple[ir.Value, ...]
     branch: ir.Branch
     takers: frozenset[int] = frozenset()
+    alike: frozenset[int] = frozenset()
+    in_round: bool = False
+    passes: bool = False
+    # The symbols of sizes that the sides leave, and what they are after each side.
+    threads: tuple[str, ...] = ()
+    sizes_yes: tuple[Size, ...] = ()
+    sizes_no: tuple[Size, ...] = ()
+    # The shapes of what each side leaves, in words that are true of all readings that take it.
+    shapes_yes: tuple[tuple[Size, ...] | None, ...] = ()
+    shapes_no: tuple[tuple[Size, ...] | None, ...] = ()
 
     @property
     def one_sided(self) -> bool:

@@ -24,6 +24,15 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
+class Augment:
+    """``target operator= value``: a number that becomes another."""
+
+    target: ast.expr
+    operator: ast.operator
+    value: ast.expr
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluate:
     """An expression for its effect."""
 
@@ -89,7 +98,7 @@ class Continue:
     """``continue``, in a loop."""
 
 
-Statement = Assign | Continue | Evaluate | Return | Assert | For | If | With | Closure
+Statement = Assign | Augment | Continue | Evaluate | Return | Assert | For | If | With | Closure
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +237,10 @@ def print_statement(statement: Statement, indent: str, *, once: bool = False) ->
             return [f"{indent}continue"]
         case Assign():
             lines = lay_out_value(statement.value, indent, f"{target(statement.target)} = ")
+        case Augment():
+            # As Python itself writes the operator, between two names.
+            sign = flat(ast.BinOp(ast.Name("a"), statement.operator, ast.Name("b")))[2:-2]
+            return lay_out_value(statement.value, indent, f"{target(statement.target)} {sign}= ")
         case Evaluate():
             lines = lay_out(statement.value, indent)
         case Return():

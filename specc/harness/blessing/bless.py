@@ -21,7 +21,7 @@ from specc.harness.cases.corners import levels
 from specc.harness.cases.matrix import Case, cases
 from specc.harness.cases.precisions import epsilon_of
 from specc.harness.floors.floor import (
-    Reference,
+    ReferenceRun,
     floors,
     honest_runs,
     look_for_kinks,
@@ -33,8 +33,8 @@ from specc.harness.floors.per_layer import Exact
 from specc.harness.floors.per_layer_floor import NOT_ALONE, AloneFloor, alone_floors
 from specc.harness.goldens import golden as goldens
 from specc.harness.goldens.golden import Golden, Leaf
+from specc.harness.running.error_line import span_raised
 from specc.harness.running.observe import Run, RunFailed, Setting, observe
-from specc.harness.running.raised import span_raised
 from specc.ir import Program
 from specc.policy import COARSE
 
@@ -173,20 +173,20 @@ def _calmest(
     dtypes: Sequence[str],
     grid: str,
     draw: int | None,
-) -> Reference:
+) -> ReferenceRun:
     """The draw that is asked for, else the first of ``_draws`` without kinks, or the one with the
     fewest, whose floors then say what its kinks do. The finest precision has the first word: in a
     coarse one no draw is without. Among draws without, one comes first of which sums in other
     orders turn nothing either.
     """
-    best: Reference | None = None
+    best: ReferenceRun | None = None
     order = sorted(dtypes, key=epsilon_of)
     fine = [name for name in order if epsilon_of(name) < COARSE] or order
 
-    def count(found: Reference, names: Sequence[str]) -> list[int]:
+    def count(found: ReferenceRun, names: Sequence[str]) -> list[int]:
         return [found.kinks[name] for name in names]
 
-    def rank(found: Reference) -> tuple[list[int], int]:
+    def rank(found: ReferenceRun) -> tuple[list[int], int]:
         return count(found, order), sum(found.ordered.values())
 
     early: list[int] = []
@@ -218,12 +218,12 @@ def _chance(early: Sequence[int]) -> float:
     return 1.0 - (1.0 - calm) ** (DRAWS - len(early))
 
 
-def _hopeless(found: Reference, dtype: str) -> bool:
+def _hopeless(found: ReferenceRun, dtype: str) -> bool:
     """Whether another draw would have kinks as well as this one has."""
     return found.early[dtype] > MANY or _many(found, dtype)
 
 
-def _many(found: Reference, dtype: str) -> bool:
+def _many(found: ReferenceRun, dtype: str) -> bool:
     """Whether so many decisions turn that no further run shows more than these do."""
     decisions = sum(log.numel() for log in found.decisions)
     turned = max(found.kinks[dtype], found.ordered.get(dtype, 0))

@@ -24,7 +24,7 @@ from specc.harness.running.sketch import not_finite
 from specc.ir import Program
 
 if TYPE_CHECKING:
-    from specc.harness.goldens.stored import Leaf
+    from specc.harness.goldens.golden_reader import Leaf
 
 _SHOWN = 4
 

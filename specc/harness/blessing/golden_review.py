@@ -14,11 +14,11 @@ from specc.errors import GoldenError, GoldenMissing, GoldenStale
 from specc.harness.blessing.bless import make
 from specc.harness.cases.matrix import Case, cases
 from specc.harness.goldens import golden as goldens
-from specc.harness.goldens import stored
+from specc.harness.goldens import golden_reader
+from specc.harness.goldens.atomic_folder import present
 from specc.harness.goldens.golden import Golden
 from specc.harness.goldens.golden_change import Changes, changes, merged, merged_alone
-from specc.harness.goldens.storage import present
-from specc.harness.goldens.stored import Stored
+from specc.harness.goldens.golden_reader import Stored
 from specc.harness.numbers.noise import VERSION as GENERATOR_VERSION
 from specc.ir import Program
 
@@ -50,7 +50,7 @@ class Review:
         return replace(
             self.new,
             leaves=merged(self.old.leaves, self.new.leaves, left),
-            alone=merged_alone(stored.alone(self.old.header), self.new.alone, left),
+            alone=merged_alone(golden_reader.alone(self.old.header), self.new.alone, left),
         )
 
 
@@ -84,7 +84,7 @@ def _review(program: Program, case: Case, root: Path, source: str) -> Review:
         )
     if state in ("current", "stale"):
         folder = present(goldens.golden_folder(program, case, root))
-        old = stored.load(folder, "specc bless SPEC")
+        old = golden_reader.load(folder, "specc bless SPEC")
     # A draw's number is one of its seed, and of the generator's version.
     same_seed = old is not None and old.header.case.seed == case.seed
     same_numbers = old is not None and old.header.generator == GENERATOR_VERSION
@@ -92,5 +92,5 @@ def _review(program: Program, case: Case, root: Path, source: str) -> Review:
     new = make(program, case, source, program.test.dtypes, draw)
     found = None
     if old is not None:
-        found = changes(old.leaves, new.leaves, stored.alone(old.header), new.alone)
+        found = changes(old.leaves, new.leaves, golden_reader.alone(old.header), new.alone)
     return Review(program, case, state, reason, old, new, found)

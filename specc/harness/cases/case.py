@@ -20,9 +20,9 @@ from torch import Tensor
 
 from specc.harness.cases import computed, samples, subject
 from specc.harness.cases.corners import LEVELS, Corners
+from specc.harness.cases.input_roles import Role, Roles, roles_of, roles_of_model
 from specc.harness.cases.matrix import Case
 from specc.harness.cases.precisions import dtype_of
-from specc.harness.cases.roles import Role, Roles, roles_of, roles_of_model
 from specc.harness.numbers.noise import integers, normal, uniform
 from specc.ir import Distribution, Module, Program, State, TensorType, Value
 from specc.sizes import Poly, Size, evaluate

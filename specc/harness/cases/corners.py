@@ -8,7 +8,7 @@ elements cannot hold at once its steps hold in turn.
 
 Some models have no finite number for a mask's whole row, and some inputs none at an end: ``LEVELS``
 are the corners left out, one after the other, until the float64 run is finite (``bless``).
-Non-goals: what the values are for (``roles``), every other number (``case``).
+Non-goals: what the values are for (``input_roles``), every other number (``case``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from specc.harness.cases import subject
-from specc.harness.cases.roles import Alignment, Role, roles_of
+from specc.harness.cases.input_roles import Alignment, Role, roles_of
 from specc.harness.numbers.counter import bits
 from specc.harness.numbers.noise import integers
 from specc.ir import Program

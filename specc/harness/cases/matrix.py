@@ -24,7 +24,7 @@ from specc.harness.cases.demands import (
 )
 from specc.ir import Program
 from specc.ir.relations import is_tie, solved
-from specc.semantics.checks.half import check_half
+from specc.semantics.checks.half_precision import check_half
 from specc.semantics.files.rows_of_sizes import told_once
 from specc.sizes import Size, evaluate, symbols
 from specc.suggestions import did_you_mean

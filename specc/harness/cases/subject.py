@@ -27,7 +27,7 @@ from specc.ir import (
     node_operands,
     walk,
 )
-from specc.semantics.calls.orders import orders
+from specc.semantics.calls.derivative_orders import orders
 from specc.sizes import Size
 
 

@@ -47,7 +47,7 @@ HELD = 1 << 29
 
 
 @dataclass(slots=True)
-class Reference:
+class ReferenceRun:
     """The float64 run of a case and its decisions. By precision, ``kinks`` counts the decisions
     that amplified runs took otherwise, ``early`` those of the first step alone, which none before
     them has turned, ``ordered`` those that sums in a real order turn when what it loses is
@@ -84,7 +84,7 @@ class Reference:
 
 def reference(
     program: Program, closed: ClosedCase, source: str, dtypes: Sequence[str]
-) -> Reference:
+) -> ReferenceRun:
     """Run ``closed`` in float64 and look for kinks in each of ``dtypes``.
 
     On two threads, whatever cores there are, so that the bits are the same: this run is the longest
@@ -94,13 +94,13 @@ def reference(
     """
     log = Decisions()
     with threads(2):
-        found = Reference(closed, _exact_run(program, closed, source, log, calls=True), log.log)
+        found = ReferenceRun(closed, _exact_run(program, closed, source, log, calls=True), log.log)
     look_for_kinks(program, found, source, dtypes, seed=9000)
     return found
 
 
 def look_for_kinks(
-    program: Program, found: Reference, source: str, dtypes: Sequence[str], seed: int
+    program: Program, found: ReferenceRun, source: str, dtypes: Sequence[str], seed: int
 ) -> None:
     """Add to ``found`` what a pair of amplified runs, mirror images of each other, decides
     otherwise.
@@ -124,7 +124,9 @@ def look_for_kinks(
                 found.others.setdefault(name, []).append(mode.log)
 
 
-def look_in_orders(program: Program, found: Reference, source: str, dtypes: Sequence[str]) -> None:
+def look_in_orders(
+    program: Program, found: ReferenceRun, source: str, dtypes: Sequence[str]
+) -> None:
     """Count in ``found.ordered`` what an amplified run decides otherwise that adds up one term
     after the other.
 
@@ -144,7 +146,7 @@ def look_in_orders(program: Program, found: Reference, source: str, dtypes: Sequ
 
 def _amplified(
     program: Program,
-    found: Reference,
+    found: ReferenceRun,
     source: str,
     dtype: str,
     modes: Sequence[RandomRounding],
@@ -156,7 +158,7 @@ def _amplified(
         return side_by_side(jobs, found.in_pairs(program, dtype))
 
 
-def _first_step(found: Reference) -> int:
+def _first_step(found: ReferenceRun) -> int:
     """How many decisions are the first step's at least. An idle step may follow the last."""
     if found.closed.case.mode != "train":
         return len(found.decisions)
@@ -197,7 +199,7 @@ def _turned_run(
     return _run(program, closed, source, setting, "float32")
 
 
-def honest_runs(program: Program, found: Reference, source: str, dtype: str) -> list[Run]:
+def honest_runs(program: Program, found: ReferenceRun, source: str, dtype: str) -> list[Run]:
     """What each of the honest machines makes of the reference's case in ``dtype``; the first with
     its layers' calls. Deterministic. Raises RunFailed."""
 
@@ -215,7 +217,7 @@ def honest_runs(program: Program, found: Reference, source: str, dtype: str) -> 
 
 
 def floors(
-    program: Program, found: Reference, source: str, dtype: str, samples: Sequence[Run]
+    program: Program, found: ReferenceRun, source: str, dtype: str, samples: Sequence[Run]
 ) -> dict[str, Floor]:
     """The floor in ``dtype`` of each leaf that the reference has, by name, from honest runs.
 

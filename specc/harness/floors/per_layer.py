@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from specc.harness.cases.case import ClosedCase
 from specc.harness.cases.matrix import Case
 from specc.harness.floors.whole_numbers import off_on_whole_numbers
-from specc.harness.running.layer_calls import Again, Call, again, load, state_of
+from specc.harness.running.layer_calls import Again, RecordedCall, again, load, state_of
 from specc.harness.running.observe import Run, Setting, observe
 from specc.harness.running.observed_lines import with_hooks
 from specc.harness.running.ongoing_run import untouched
@@ -116,7 +116,7 @@ class Alone:
     """A layer by itself on what the float64 run gave it: the ``call`` in its own precision, with
     the weights that float64 had, and what it should make."""
 
-    call: Call
+    call: RecordedCall
     expected: Sequence[Expected]
     stage: str
 
@@ -152,7 +152,7 @@ class Exact:
         """The layers of ``run``, a float64 run of ``case`` with their calls."""
         return cls(run, "step0" if case.mode == "train" else "eval")
 
-    def alone(self, own: Call, *, keep: bool = True) -> Alone | None:
+    def alone(self, own: RecordedCall, *, keep: bool = True) -> Alone | None:
         """The layer of ``own``, a call of another precision, by itself; None for a layer that
         cannot be run on what the float64 run gave it. What it should make is kept for another
         call of the same kind, if ``keep``."""
@@ -171,7 +171,7 @@ class Exact:
         forced = replace(own, layer=layer, given=filled, gradients=_laid_out(exact, own))
         return Alone(forced, expected, self.stage)
 
-    def _of_float64(self, exact: Call, own: Call, keep: bool) -> list[Expected]:
+    def _of_float64(self, exact: RecordedCall, own: RecordedCall, keep: bool) -> list[Expected]:
         """What ``exact`` makes of numbers that ``own``'s dtypes hold."""
         key = (own.path, tuple(each.dtype for each in own.tensors), tuple(own.results))
         expected = self._expected.get(key)
@@ -260,7 +260,7 @@ def errors(exact: Exact, run: Run, setting: Setting) -> dict[str, Error]:
     return found
 
 
-def _forced(own: Call, exact: Call) -> list[Tensor] | None:
+def _forced(own: RecordedCall, exact: RecordedCall) -> list[Tensor] | None:
     """What ``exact`` was given, as ``own`` holds such: its dtype, device and layout. None where
     the two were given different things."""
     if len(own.given) != len(exact.given):
@@ -281,7 +281,7 @@ def _forced(own: Call, exact: Call) -> list[Tensor] | None:
     return found
 
 
-def _laid_out(exact: Call, own: Call) -> list[Tensor | None]:
+def _laid_out(exact: RecordedCall, own: RecordedCall) -> list[Tensor | None]:
     """The gradients that backward left in float64, each in the layout that it has in ``own``."""
     return [
         wanted if wanted is None or mine is None or mine.shape != wanted.shape

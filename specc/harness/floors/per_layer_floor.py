@@ -26,7 +26,7 @@ from specc.harness.floors.machine import amplification_of, on_machines, random_r
 from specc.harness.floors.per_layer import LOST, Alone, Error, Exact
 from specc.harness.floors.rounding import RandomRounding
 from specc.harness.running.kernels import plain_kernels
-from specc.harness.running.layer_calls import Call, again
+from specc.harness.running.layer_calls import RecordedCall, again
 from specc.harness.running.observe import Run, Setting
 from specc.harness.running.side_by_side import may_run, side_by_side
 from specc.ir import Program
@@ -112,7 +112,7 @@ class _Shared(OperationMode):
         return func(*args, **kwargs)
 
 
-def _shares(call: Call, setting: Setting) -> bool:
+def _shares(call: RecordedCall, setting: Setting) -> bool:
     seen = _Shared()
     with setting.surroundings(), seen, contextlib.suppress(Exception):
         # A layer that fails by itself has no floors to be widened.

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.harness.floors.summation import Order
+from specc.harness.floors.summation import SummationOrder
 
 _FUSED = (
     "native_batch_norm",
@@ -64,11 +64,13 @@ def parts() -> Mapping[Any, Callable[..., Any]]:
     return _PARTS
 
 
-def _split(order: Order, count: int) -> int:
+def _split(order: SummationOrder, count: int) -> int:
     return order.chance.randrange(1, count)
 
 
-def _regrouped_mm(order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+def _regrouped_mm(
+    order: SummationOrder, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
     """``mm``/``bmm``: the inner sum in two parts."""
     left, right = args[0], args[1]
     inner = left.shape[-1]
@@ -80,7 +82,7 @@ def _regrouped_mm(order: Order, func: Any, args: tuple[Any, ...], kwargs: Mappin
 
 
 def _regrouped_addmm(
-    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: SummationOrder, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """``addmm``: the inner sum in two parts, the bias last."""
     bias, left, right = args[:3]
@@ -93,7 +95,7 @@ def _regrouped_addmm(
 
 
 def _regrouped_convolution(
-    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: SummationOrder, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """``convolution``: the sum over input channels in two parts, the bias last."""
     value, weight, bias = args[:3]
@@ -109,7 +111,7 @@ def _regrouped_convolution(
 
 
 def _regrouped_sum(
-    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: SummationOrder, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """``sum``/``mean``: added up in the order."""
     value = args[0]
@@ -126,7 +128,7 @@ def _regrouped_sum(
 
 
 def _regrouped_variance(
-    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: SummationOrder, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """``var_mean``: both sums added up in the order."""
     value = args[0]
@@ -143,7 +145,7 @@ def _regrouped_variance(
 
 
 def _regrouped_convolution_backward(
-    order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    order: SummationOrder, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     """``convolution_backward``: the weight's sum over the batch in two parts, the bias's added up
     in the order.
@@ -169,7 +171,9 @@ def _regrouped_convolution_backward(
     return whole, of_weight, of_bias
 
 
-def _moved(order: Order, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+def _moved(
+    order: SummationOrder, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Any:
     """A transform or a factorization of its argument moved by half a unit of its own size.
 
     Libraries order these differently, and each is backward stable: what it gives is exact for an

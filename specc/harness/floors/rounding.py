@@ -22,7 +22,7 @@ from specc.harness.floors.accumulate import accumulated
 from specc.harness.floors.kinks import Decisions, may_decide
 from specc.harness.floors.random_numbers import Pool, factors, normals
 from specc.harness.floors.regroup import REGROUPED, parts
-from specc.harness.floors.summation import Order
+from specc.harness.floors.summation import SummationOrder
 from specc.harness.running.tf32 import truncated, with_factors
 from specc.targets.operation_mode import name_of
 
@@ -90,7 +90,7 @@ class RandomRounding(Decisions):
         }
         self._tf32 = Pool(factors(seed, UNIT * scale, torch.float32), places) if tf32 else None
         self._lower = lower
-        self._order = Order(places, lanes, scale != 0.0, enlarged) if lanes else None
+        self._order = SummationOrder(places, lanes, scale != 0.0, enlarged) if lanes else None
         self._sums = (
             Pool(normals(seed, dtype) * enlarged, random.Random(seed)) if accumulate else None
         )

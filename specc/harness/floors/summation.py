@@ -34,7 +34,7 @@ _Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SummationOrder:
     """``lanes`` partial sums side by side, each added up term by term; ``chance`` chooses where
     sums are cut. With ``rescaled`` the terms are multiplied by a number between 1 and 2 before, and
     the sum divided by it: whether equal terms round badly hangs on their last digits alone, and

@@ -15,7 +15,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from specc.harness.running.layer_calls import Call
+from specc.harness.running.layer_calls import RecordedCall
 from specc.harness.running.ongoing_run import Setting
 
 # The numbers of what a layer is given, and of its weight and bias: from minus these to these.
@@ -24,7 +24,7 @@ _GIVEN, _WEIGHT = 2, 1
 _MOST = 1 << 24
 
 
-def off_on_whole_numbers(call: Call, setting: Setting) -> float:
+def off_on_whole_numbers(call: RecordedCall, setting: Setting) -> float:
     """How far the layer of ``call`` is off at most on whole numbers, relative to the
     root-mean-square of what is right: 0 for any honest machine, and for a layer that is not looked
     at."""

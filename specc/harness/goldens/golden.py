@@ -22,12 +22,12 @@ from specc.harness.cases import samples
 from specc.harness.cases.golden_folder import JSON_NAME, TENSORS_NAME, golden_folder, project_root
 from specc.harness.cases.matrix import Case, cases
 from specc.harness.floors.per_layer_floor import AloneFloor
-from specc.harness.goldens import soundness, staleness, stored
+from specc.harness.goldens import golden_reader, soundness, staleness
+from specc.harness.goldens.atomic_folder import present, replace_folder
 from specc.harness.goldens.fingerprint import fingerprint
 from specc.harness.goldens.golden_formats import FORMAT
-from specc.harness.goldens.said import said
-from specc.harness.goldens.storage import present, replace_folder
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
+from specc.harness.goldens.spec_summary import said
 from specc.harness.numbers.noise import VERSION as GENERATOR_VERSION
 from specc.harness.running.observed_lines import lines_of
 from specc.harness.running.sketch import is_sketched
@@ -87,7 +87,7 @@ def _differs_in_lines_alone(folder: Path, made: dict[str, bytes]) -> bool:
     reads from the spec itself: a comment in a spec is not to be reviewed in its goldens."""
     try:
         there = {path.name: path.read_bytes() for path in folder.iterdir()}
-        stored.header(folder, "")  # one whose digest is wrong does not stay
+        golden_reader.header(folder, "")  # one whose digest is wrong does not stay
     except (OSError, GoldenCorrupt):
         return False
     return {name: _without_lines(content) for name, content in there.items()} == {
@@ -103,7 +103,7 @@ def _without_lines(content: bytes) -> bytes:
 
 
 def files(program: Program, golden: Golden) -> dict[str, bytes]:
-    """What ``write`` puts into the folder, by name; ``stored.load`` reads it from anywhere."""
+    """What ``write`` puts into the folder, by name; ``golden_reader.load`` reads it anywhere."""
     from safetensors.torch import save
 
     tensors = {
@@ -148,12 +148,12 @@ def read(program: Program, case: Case, root: Path) -> Golden:
             "E0801", f"no golden for {program.file}, case {case.id}", help=f"make it: {bless}"
         )
     if not folder.resolve().is_relative_to((root / "golden").resolve()):
-        raise stored.corrupt(folder, "it is a link that leads out of the project", bless)
-    header = stored.header(folder, bless)
+        raise golden_reader.corrupt(folder, "it is a link that leads out of the project", bless)
+    header = golden_reader.header(folder, bless)
     _check_fresh(header, program, case, bless)
     reason = soundness.unsound(header)
     if reason is not None:
-        raise stored.corrupt(folder / JSON_NAME, reason, bless)
+        raise golden_reader.corrupt(folder / JSON_NAME, reason, bless)
     return Golden(
         case,
         header.case.draw,
@@ -162,8 +162,8 @@ def read(program: Program, case: Case, root: Path) -> Golden:
         tuple(header.dtypes),
         dict(header.provenance),
         (*header.notes, *_of_age(header, bless)),
-        stored.leaves(folder, header, bless),
-        stored.alone(header),
+        golden_reader.leaves(folder, header, bless),
+        golden_reader.alone(header),
         partial=header.observation < OBSERVATION,
         sealed=bool(header.digest),
     )
@@ -201,7 +201,7 @@ def _json(program: Program, golden: Golden) -> str:
     places = _Places(program)
     tensors = [_row(leaf, places) for leaf in golden.leaves]
     alone = {name: _alone_row(floors) for name, floors in golden.alone.items()}
-    digest = stored.seal({**head, "tensors": tensors, "alone": alone})
+    digest = golden_reader.seal({**head, "tensors": tensors, "alone": alone})
     lines = [f"  {json.dumps(key)}: {_text(value)}," for key, value in head.items()]
     rows = ",\n".join(f"    {_text(row)}" for row in tensors)
     alone_rows = ",\n".join(f"    {json.dumps(name)}: {_text(row)}" for name, row in alone.items())
@@ -247,7 +247,7 @@ def _row(leaf: Leaf, places: _Places) -> dict[str, Any]:
         "dtype": item.dtype,
         "rms": item.rms,
         "largest": float(f"{item.largest:.4g}"),
-        "digest": stored.digest(item.values),
+        "digest": golden_reader.digest(item.values),
     }
     if item.nonfinite:
         row["nonfinite"] = item.nonfinite
@@ -262,7 +262,7 @@ def _row(leaf: Leaf, places: _Places) -> dict[str, Any]:
     return row
 
 
-def described(found: stored.Stored) -> dict[str, object]:
+def described(found: golden_reader.Stored) -> dict[str, object]:
     """What a golden says beside its tensors, for people who compare two."""
     head = found.header
     case = {name: getattr(head.case, name) for name in ("sizes", "seed", "steps", "mode", "draw")}

@@ -3,7 +3,7 @@
 For people who review a change and for ``bless --check``. A value moved where its error against the
 old reference is over ``K`` floors of any precision that both were blessed in; what moved less is
 counted and not listed, since no test can tell it from rounding. Non-goals: reading files
-(``stored``), what a user sees (``specc.report.results.changes``), deciding for the user.
+(``golden_reader``), what a user sees (``specc.report.results.changes``), deciding for the user.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 from specc.harness.floors.floor_statistics import error_of, observable
 from specc.harness.floors.per_layer_floor import AloneFloor
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.policy import FLOOR_RATIO, K
 
 # Floors of layers by themselves, by value and precision.

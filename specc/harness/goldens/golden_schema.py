@@ -44,7 +44,7 @@ class CaseRow(_Strict):
     kinks: _Count
 
 
-class Row(_Strict):
+class TensorRow(_Strict):
     """One tensor's line."""
 
     name: _Name
@@ -62,8 +62,8 @@ class Row(_Strict):
     dtypes: dict[Precision, Annotated[str, Field(max_length=20)]] = {}
 
 
-AloneRow = Annotated[dict[Precision, tuple[_Floor, _Floor, _Floor]], BeforeValidator(_tuples)]
-_ALONE = TypeAdapter(dict[_Name, AloneRow], config=ConfigDict(strict=True)).validate_python
+PerLayerRow = Annotated[dict[Precision, tuple[_Floor, _Floor, _Floor]], BeforeValidator(_tuples)]
+_ALONE = TypeAdapter(dict[_Name, PerLayerRow], config=ConfigDict(strict=True)).validate_python
 
 
 class Header(_Strict):
@@ -85,8 +85,8 @@ class Header(_Strict):
     dtypes: Annotated[list[Precision], Field(max_length=10)]
     provenance: dict[_Name, str | int | bool]
     notes: Annotated[list[str], Field(max_length=100)]
-    tensors: list[Row]
-    alone: dict[_Name, AloneRow]
+    tensors: list[TensorRow]
+    alone: dict[_Name, PerLayerRow]
 
 
 def validated(raw: dict[str, Any]) -> Header:
@@ -107,7 +107,7 @@ def validated(raw: dict[str, Any]) -> Header:
         if name not in ("tensors", "alone") and _count(part) > MOST:
             raise ValueError(f"{name}: it holds over {MOST} values")
     head = _part("", Header.model_validate, raw | {"tensors": [], "alone": {}})
-    tensors = [_part(f"tensors.{k}", Row.model_validate, row) for k, row in enumerate(rows)]
+    tensors = [_part(f"tensors.{k}", TensorRow.model_validate, row) for k, row in enumerate(rows)]
     if len({row.name for row in tensors}) != len(tensors):
         raise ValueError("tensors: a tensor stands twice")
     floors = {

@@ -1,7 +1,7 @@
 """Finds the goldens that one side of a comparison names: folders, a spec's, or a git revision's.
 
 A revision's files are read out of git's own store into a scratch folder; nothing is checked out and
-no hook runs. Torch-free. Non-goals: reading the goldens (``stored``).
+no hook runs. Torch-free. Non-goals: reading the goldens (``golden_reader``).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 
 from specc.errors import CallError
 from specc.harness.cases.golden_folder import JSON_NAME, TENSORS_NAME
-from specc.harness.goldens.storage import present
+from specc.harness.goldens.atomic_folder import present
 from specc.roots import GOLDEN, project_root
 
-# Over any golden that `stored` reads.
+# Over any golden that `golden_reader` reads.
 MAX_BLOB = 512 << 20
 MAX_GOLDENS = 10_000
 SECONDS = 60

@@ -4,7 +4,7 @@ The digest finds what was edited; this holds for whoever makes the digest anew. 
 floor in every precision, and the floor is one that a blessing can write (``spread.sound``): one of
 1e9, which would pass anything, is not. NaN and infinity are where the spec allows them. That a run
 shows what the golden lacks is for ``compare`` and ``refine`` to say. Non-goals: the form of the
-files (``stored``).
+files (``golden_reader``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from specc.harness.running.sketch import BUCKETS, not_finite
 from specc.ir import Program
 
 if TYPE_CHECKING:
-    from specc.harness.goldens.golden_schema import Header, Precision, Row
+    from specc.harness.goldens.golden_schema import Header, Precision, TensorRow
 
 # The epsilon of the finest precision that a layer's number may have in a run that mixes them.
 _FINEST = 2.0**-52
@@ -71,7 +71,7 @@ def _unsound(header: Header) -> Iterator[str]:
                 yield f"the floor of {name!r} in {dtype} is none that a blessing gives"
 
 
-def _of_leaf(row: Row, dtype: Precision) -> bool:
+def _of_leaf(row: TensorRow, dtype: Precision) -> bool:
     """Whether a blessing can have given the floor of ``row`` in ``dtype``."""
     own = row.dtypes.get(dtype) or row.dtype
     count = min(math.prod(row.shape), BUCKETS)

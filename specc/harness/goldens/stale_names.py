@@ -13,7 +13,7 @@ from typing import Final
 
 from specc import ir
 from specc.catalog import LAYERS
-from specc.harness.goldens.golden_schema import Row
+from specc.harness.goldens.golden_schema import TensorRow
 
 _SHOWN: Final = 4
 _SETTING: Final = re.compile(r"setting/(.+)\.(\w+)")
@@ -38,7 +38,7 @@ def renamed(gone: Sequence[str], new: Sequence[str], what: str) -> Iterator[str]
         yield few([f"`{name}`" for name in new], f"{what} new: ")
 
 
-def differences(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
+def differences(program: ir.Program, rows: Iterable[TensorRow]) -> Iterator[str]:
     """What of the names and settings in ``rows`` the program has not, and the other way round."""
     if program.train is not None and (program.train.members or len(program.train.steps) != 1):
         return
@@ -73,7 +73,7 @@ def differences(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
             yield f"groups of the optimizer: {len(groups)}, and now {count}"
 
 
-def _settings(subject: ir.Module, rows: Iterable[Row]) -> Iterator[str]:
+def _settings(subject: ir.Module, rows: Iterable[TensorRow]) -> Iterator[str]:
     """Numbers that layers are made with: ``p``, ``eps``, ``momentum``."""
     layers = dict(subject.all_layers)
     told: list[str] = []
@@ -120,7 +120,7 @@ def _inputs(names: Sequence[str], inputs: Sequence[ir.Value]) -> Iterator[str]:
         yield from renamed(gone, new if len(new) == len(gone) else (), "inputs")
 
 
-def _parameters(subject: ir.Module, step: ir.Step, rows: Iterable[Row]) -> Iterator[str]:
+def _parameters(subject: ir.Module, step: ir.Step, rows: Iterable[TensorRow]) -> Iterator[str]:
     """Parameters that came or went in layers that stayed, and that are trained or no longer."""
     prefix = "step0/delta/"
     before = [row.name.removeprefix(prefix) for row in rows if row.name.startswith(prefix)]

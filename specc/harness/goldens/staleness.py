@@ -13,9 +13,9 @@ from typing import Final
 
 from specc import ir
 from specc.catalog import OPTIMIZERS
-from specc.harness.goldens.golden_schema import Row
-from specc.harness.goldens.said import differences as differences_in_words
-from specc.harness.goldens.said import said as now_said
+from specc.harness.goldens.golden_schema import TensorRow
+from specc.harness.goldens.spec_summary import differences as differences_in_words
+from specc.harness.goldens.spec_summary import said as now_said
 from specc.harness.goldens.stale_names import differences, few, renamed
 
 _LAYER: Final = re.compile(r"[^/]+/layer/([A-Za-z_][\w.]*)")
@@ -24,8 +24,8 @@ _OPTION: Final = re.compile(r"option/(?:\w+/)?group0/([\w.]+)")
 
 
 def changed(
-    program: ir.Program, params: Mapping[str, str], before: Mapping[str, str], rows: Iterable[Row],
-    said: Mapping[str, str] | None = None,
+    program: ir.Program, params: Mapping[str, str], before: Mapping[str, str],
+    rows: Iterable[TensorRow], said: Mapping[str, str] | None = None,
 ) -> list[str]:  # fmt: skip
     """What the spec says otherwise than when its golden was made, which has ``rows``, the params
     ``before`` and what the spec ``said`` then; ``params`` are those of now."""
@@ -47,7 +47,7 @@ def changed(
     return found or ["what the spec computes has changed"]
 
 
-def _layers(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
+def _layers(program: ir.Program, rows: Iterable[TensorRow]) -> Iterator[str]:
     """Layers that came, went or are called otherwise."""
     before = dict.fromkeys(match[1] for row in rows if (match := _LAYER.fullmatch(row.name)))
     now = dict.fromkeys(path for path, _ in program.subject().all_layers)
@@ -83,7 +83,7 @@ def _inside(name: str, now: Mapping[str, None]) -> bool:
     return any(".".join(parts[:count]) in now for count in range(1, len(parts)))
 
 
-def _parameters(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
+def _parameters(program: ir.Program, rows: Iterable[TensorRow]) -> Iterator[str]:
     """Parameters of another shape."""
     now = {name: tuple(shape) for name, _, shape in program.subject().parameters()}
     told: dict[str, str] = {}
@@ -97,7 +97,7 @@ def _parameters(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
         yield few([*told.values()], "")
 
 
-def _optimizer(program: ir.Program, rows: Iterable[Row]) -> Iterator[str]:
+def _optimizer(program: ir.Program, rows: Iterable[TensorRow]) -> Iterator[str]:
     """Another optimizer, or another number that it was set to."""
     before = {match[1]: row for row in rows if (match := _OPTION.fullmatch(row.name))}
     steps = program.train.steps if program.train is not None else ()

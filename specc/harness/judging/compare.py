@@ -21,7 +21,7 @@ from specc.policy import EXACT_TOLERANCE, KEPT_TOLERANCE, K
 
 if TYPE_CHECKING:
     from specc.harness.goldens.golden import Golden
-    from specc.harness.goldens.stored import Leaf
+    from specc.harness.goldens.golden_reader import Leaf
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,10 @@ from specc.harness.judging.compare import Comparison
 from specc.harness.judging.refine import held, not_alone
 from specc.harness.native.native_checks import first_case, kept_dropout_check, native_findings
 from specc.harness.native.native_dropout import native_dropout_check
+from specc.harness.running.error_line import span_raised
 from specc.harness.running.kernels import not_implemented
 from specc.harness.running.observe import Run, RunFailed, Setting, observe
 from specc.harness.running.observed_lines import Lines, Spot, is_setting, lines_of
-from specc.harness.running.raised import span_raised
 from specc.harness.running.recorder import Observation
 from specc.harness.running.tf32 import allowed, missing_on
 from specc.ir import Program

@@ -25,11 +25,11 @@ from specc.harness.cases.precisions import epsilon_of
 from specc.harness.floors.floor_statistics import error_of
 from specc.harness.floors.per_layer import exactly, exactly_without_hooks
 from specc.harness.goldens.golden import Golden
-from specc.harness.goldens.stored import Leaf
+from specc.harness.goldens.golden_reader import Leaf
 from specc.harness.judging.compare import Comparison
 from specc.harness.judging.error_pattern import pattern
 from specc.harness.judging.refine import allowed_in_float64, beside, of_float64
-from specc.harness.running.layer_calls import Again, Call, again
+from specc.harness.running.layer_calls import Again, RecordedCall, again
 from specc.harness.running.live_module import RunFailed
 from specc.harness.running.observe import Run, Setting, observe
 from specc.harness.running.observed_lines import beside_golden, lines_of, with_hooks
@@ -50,7 +50,7 @@ class Located:
     """``lines`` are for the report; ``culprit`` is the layer that shows the fault alone."""
 
     lines: list[str] = field(default_factory=list)
-    culprit: Call | None = None
+    culprit: RecordedCall | None = None
     what: str = ""
     # The source that the spec means, where the judged one computes something else.
     meant: str = ""
@@ -257,14 +257,16 @@ def _agrees(golden: Golden, exact: Run, name: str) -> bool | None:
 # ── layer by layer ───────────────────────────────────────────────────────────────────────────────
 
 
-def calls_of(program: Program, closed: ClosedCase, source: str, setting: Setting) -> list[Call]:
+def calls_of(
+    program: Program, closed: ClosedCase, source: str, setting: Setting
+) -> list[RecordedCall]:
     """The first call of each of torch's layers that the model holds, in eager, in their order."""
     asked = replace(setting, target="eager", layers=True, calls=True)
     calls = observe(program, closed, source, asked).calls.values()
     return [call for call in calls if type(call.layer).__module__.startswith("torch.")]
 
 
-def differs_alone(call: Call, setting: Setting) -> str:
+def differs_alone(call: RecordedCall, setting: Setting) -> str:
     """Where ``call`` in the setting's target is off by much more than in eager; empty where it is
     not."""
     if not call.positional:

@@ -21,7 +21,7 @@ from specc.harness.cases.case import ClosedCase
 from specc.harness.cases.precisions import dtype_of
 from specc.harness.judging.locate import Located
 from specc.harness.judging.repro_source import script
-from specc.harness.running.layer_calls import Call
+from specc.harness.running.layer_calls import RecordedCall
 from specc.harness.running.ongoing_run import Setting
 from specc.ir import Program
 from specc.targets import TARGETS
@@ -121,7 +121,7 @@ model.train(data["training"])
 inputs = data["inputs"]"""
 
 
-def _of_layer(call: Call) -> tuple[str, dict[str, object]] | None:
+def _of_layer(call: RecordedCall) -> tuple[str, dict[str, object]] | None:
     """The layer as torch prints it, which for most is how it is made; None where it is not."""
     constructor = repr(call.layer)
     name = type(call.layer).__name__

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from specc.errors import Span
-from specc.extensions.modules import import_modules
+from specc.extensions.imported_modules import import_modules
 from specc.harness.cases.matrix import Case, cases
 from specc.harness.cases.precisions import dtype_of
 from specc.harness.cases.subject import nodes

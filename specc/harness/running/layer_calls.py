@@ -25,7 +25,7 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 @dataclass(slots=True)
-class Call:
+class RecordedCall:
     """A layer's first call.
 
     ``given`` are its arguments in a row, tensors and plain values, which ``structure`` puts back
@@ -60,7 +60,7 @@ class Call:
 def calls_kept(
     module: nn.Module,
     paths: Iterable[str],
-    into: dict[str, Call],
+    into: dict[str, RecordedCall],
     same: Mapping[int, Tensor] | None = None,
 ) -> Iterator[None]:
     """While open, the first call of each layer of ``paths`` is put ``into`` its place by path.
@@ -77,9 +77,9 @@ def calls_kept(
 
 
 def _kept(
-    path: str, layer: nn.Module, into: dict[str, Call], same: Mapping[int, Tensor]
+    path: str, layer: nn.Module, into: dict[str, RecordedCall], same: Mapping[int, Tensor]
 ) -> list[Any]:
-    pending: list[Call] = []
+    pending: list[RecordedCall] = []
 
     def before(layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         call = None if path in into else _call(path, layer, arguments, keywords, same)
@@ -105,7 +105,7 @@ def _kept(
         ]
 
 
-def _saver(call: Call, position: int) -> Callable[[Tensor | None], None]:
+def _saver(call: RecordedCall, position: int) -> Callable[[Tensor | None], None]:
     def save(gradient: Tensor | None) -> None:
         # Of several results those that nothing reads get none, and torch says so. A value that is
         # differentiated several times keeps what came first.
@@ -121,7 +121,7 @@ def _call(
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
     same: Mapping[int, Tensor],
-) -> Call | None:
+) -> RecordedCall | None:
     given, structure = pytree.tree_flatten((arguments, keywords))
     if not all(isinstance(each, (Tensor, *_PLAIN)) for each in given):
         return None
@@ -137,7 +137,7 @@ def _call(
     _without_observers(kept)
     device = next((each.device.type for each in given if isinstance(each, Tensor)), "cpu")
     autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
-    return Call(
+    return RecordedCall(
         path,
         kept,
         [copied(each) if isinstance(each, Tensor) else each for each in given],
@@ -185,7 +185,7 @@ class Again:
 
 
 def again(
-    call: Call,
+    call: RecordedCall,
     given: Sequence[Tensor],
     gradients: Sequence[Tensor | None],
     state: Mapping[str, Tensor],

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from specc.catalog.catalogue import is_built_in
 from specc.catalog.used import rows_of
-from specc.extensions.modules import import_modules
+from specc.extensions.imported_modules import import_modules
 from specc.harness.cases import computed
 from specc.harness.cases.case import ClosedCase
 from specc.harness.numbers.noise import integers, make_portable, normal

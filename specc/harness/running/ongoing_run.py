@@ -22,7 +22,7 @@ from specc.harness.cases.precisions import TF32, dtype_of
 from specc.harness.numbers.noise import set_step
 from specc.harness.running import live_module
 from specc.harness.running.hooks import copied, flat_tensors, layer_hooks
-from specc.harness.running.layer_calls import Call, calls_kept
+from specc.harness.running.layer_calls import RecordedCall, calls_kept
 from specc.harness.running.live_module import RunFailed
 from specc.harness.running.recorder import Observation, Recorder
 from specc.harness.running.side_by_side import PROCESS_WIDE
@@ -43,7 +43,7 @@ class Run:
     # Every tensor as it was, where the setting asks for them.
     whole: dict[str, Tensor] = field(default_factory=dict)
     # The first call of each layer that holds no other that is looked at, where they are asked for.
-    calls: dict[str, Call] = field(default_factory=dict)
+    calls: dict[str, RecordedCall] = field(default_factory=dict)
 
 
 def untouched(module: nn.Module) -> None:

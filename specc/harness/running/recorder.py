@@ -82,7 +82,7 @@ def root_mean_square(values: Tensor) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class TensorSummary:
     """What is kept of a tensor: an observation but for its name, and the tensor itself where every
     tensor is asked for. A few kilobytes, whatever the tensor's size."""
 
@@ -123,7 +123,7 @@ class Recorder:
         # Where every tensor is kept as it is, by its observation's name; None where none is.
         self.unsketched: dict[str, Tensor] | None = None
 
-    def captured(self, prefix: str, found: Mapping[str, Looked]) -> None:
+    def captured(self, prefix: str, found: Mapping[str, TensorSummary]) -> None:
         """Outputs of layers, models and shared values."""
         for key, looked in found.items():
             self.tensor(f"{prefix}/{key}", looked)
@@ -138,7 +138,7 @@ class Recorder:
         self,
         prefix: str,
         module: nn.Module,
-        found: Mapping[str, Tensor | Looked],
+        found: Mapping[str, Tensor | TensorSummary],
         wanted: Container[str],
     ) -> None:
         """Gradients, last layer first; that one of ``wanted`` is None is recorded as well."""
@@ -210,13 +210,13 @@ class Recorder:
             if name in known or ".parametrizations." in f".{name}":
                 self.tensor(f"{prefix}/buffer/{name}", buffer)
 
-    def tensor(self, name: str, tensor: Tensor | Looked | None) -> None:
+    def tensor(self, name: str, tensor: Tensor | TensorSummary | None) -> None:
         """One tensor, or what was kept of it; None where there is none."""
         line = self.lines.of(name).line
         if tensor is None:
             self.observations.append(Observation(name, line))
             return
-        found = tensor if isinstance(tensor, Looked) else self.looked(tensor)
+        found = tensor if isinstance(tensor, TensorSummary) else self.looked(tensor)
         if self.unsketched is not None and found.whole is not None:
             self.unsketched[name] = found.whole
         if found.exact and self.numbers_alone:
@@ -235,12 +235,12 @@ class Recorder:
             )
         )
 
-    def looked(self, tensor: Tensor) -> Looked:
+    def looked(self, tensor: Tensor) -> TensorSummary:
         """What is kept of ``tensor`` as it is now. No dispatch mode sees how."""
         with torch._C._DisableTorchDispatch():
             return self._looked(tensor.detach())
 
-    def _looked(self, tensor: Tensor) -> Looked:
+    def _looked(self, tensor: Tensor) -> TensorSummary:
         value = tensor.cpu()
         if value.is_sparse:  # the gradient of a table that is looked up: the rest of it is zeros
             value = value.to_dense()
@@ -255,12 +255,12 @@ class Recorder:
         exact = not value.is_floating_point()
         shape = tuple(value.shape)
         if exact and self.numbers_alone:
-            return Looked(_NOTHING, shape, kind, "", True, 0.0, 0.0, whole)
+            return TensorSummary(_NOTHING, shape, kind, "", True, 0.0, 0.0, whole)
         rms = largest = 0.0
         if self.statistics and value.numel():
             rms, largest = _statistics(value)
         kept, nonfinite = represent(value)
-        return Looked(kept, shape, kind, nonfinite, exact, rms, largest, whole)
+        return TensorSummary(kept, shape, kind, nonfinite, exact, rms, largest, whole)
 
     def exact(self, name: str, *values: float) -> None:
         if self.numbers_alone:

@@ -22,7 +22,7 @@ from specc.harness.running.hooks import GradientHooks, IdleOptimizer, gradients_
 from specc.harness.running.kernels import in_float64, stepping
 from specc.harness.running.observed_lines import CHANGED_GRADIENT
 from specc.harness.running.ongoing_run import Running
-from specc.harness.running.recorder import Looked
+from specc.harness.running.recorder import TensorSummary
 from specc.harness.running.side_by_side import PROCESS_WIDE
 from specc.ir import Step, Train
 
@@ -290,7 +290,7 @@ class _Training:
         """What the clip makes of gradients large enough for it to act; a case's need not be."""
         module = self.running.module
         names = {id(p): name for name, p in module.named_parameters()}
-        clipped: dict[str, Looked] = {}
+        clipped: dict[str, TensorSummary] = {}
         idle = {name: IdleOptimizer(each) for name, each in self.optimizers.items()}
         keys = [each.key for each in step.stepped]
 

@@ -10,18 +10,18 @@ from specc.mutate.faults import (
     generic,
     kernels,
     layers,
+    optimizer_steps,
     optimizers,
-    steps,
-    training,
+    training_loop,
 )
 
 FAULTS: tuple[Fault, ...] = (
     *optimizers.FAULTS,
-    *steps.FAULTS,
+    *optimizer_steps.FAULTS,
     *kernels.FAULTS,
     *functions.FAULTS,
     *layers.FAULTS,
-    *training.FAULTS,
+    *training_loop.FAULTS,
     *corners.FAULTS,
     *dropout.FAULTS,
     *generic.FAULTS,

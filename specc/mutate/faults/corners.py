@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # torch's own name for it
 
 from specc.harness.cases.case import Batch, ClosedCase
-from specc.harness.cases.roles import Role, roles_of
+from specc.harness.cases.input_roles import Role, roles_of
 from specc.mutate.fault import (
     Fault,
     Injection,

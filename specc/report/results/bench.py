@@ -7,42 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from specc.report.results.profile import time
 from specc.report.terminal.safe_text import visible, width
 from specc.report.terminal.style import Piece
 
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """The median of some numbers, and their first and third quartile."""
-
-    median: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class BenchRow:
-    """One target's time for one thing, in seconds, and its ratio to eager's, round by round.
-
-    ``saved`` and ``saved_ratio`` are the medians of the run that it is compared with; ``fault``
-    says why there is nothing, and is empty otherwise.
-    """
-
-    spec: str
-    sizes: tuple[tuple[str, int], ...]
-    device: str
-    what: str
-    target: str
-    rounds: int = 0
-    seconds: Spread | None = None
-    ratio: Spread | None = None
-    saved: float | None = None
-    saved_ratio: float | None = None
-    fault: str = ""
-    notes: tuple[str, ...] = ()
+if TYPE_CHECKING:
+    from specc.measure.costs import BenchRow, Spread
 
 
 def as_json(rows: Sequence[BenchRow]) -> str:

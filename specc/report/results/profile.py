@@ -7,76 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from os.path import dirname
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from specc.report.terminal.safe_text import visible, width
 from specc.report.terminal.style import Piece
+
+if TYPE_CHECKING:
+    from specc.measure.costs import KernelCost, LineCost, Profile
 
 _HEAD = ("line", "calls", "forward", "backward", "time", "total", "share", "fwd mem", "bwd mem")
 _SHOWN_KERNELS = 12
 _TOTAL = _HEAD.index("total")
 _LEAST_TEXT = 16
 _VIEWER = ("tensorboard", "torch_tb_profiler")
-
-
-@dataclass(frozen=True, slots=True)
-class LineCost:
-    """What one spec line costs a step, in microseconds and bytes; ``source`` is its text.
-
-    ``line`` is 0 where the work has no line, and ``source`` says then what it is. The times of
-    forward, backward and update (optimizer, clip, constraints) are the line's own; ``total_us``
-    includes the lines of the blocks that it calls. Memory is what the line allocates;
-    ``forward_kept`` is what of it is still held when the line ends.
-    """
-
-    file: str
-    line: int
-    source: str
-    calls: float
-    forward_us: float
-    backward_us: float
-    update_us: float
-    total_us: float
-    forward_allocated: float
-    forward_kept: float
-    backward_allocated: float
-
-    @property
-    def own_us(self) -> float:
-        """The line's own time: forward, backward and update."""
-        return self.forward_us + self.backward_us + self.update_us
-
-
-@dataclass(frozen=True, slots=True)
-class KernelCost:
-    """An operation or kernel that belongs to no line, by phase, a step."""
-
-    name: str
-    phase: str
-    calls: float
-    own_us: float
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A profiled run: means over ``steps`` steps. Times of a GPU are those of its kernels."""
-
-    spec: str
-    model: str
-    target: str
-    device: str
-    mode: str
-    sizes: tuple[tuple[str, int], ...]
-    steps: int
-    what: str
-    step_us: float
-    lines: tuple[LineCost, ...]
-    kernels: tuple[KernelCost, ...]
-    notes: tuple[str, ...]
-    trace: str
 
 
 def pieces(profile: Profile, columns: int = 100) -> Iterator[Piece]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from specc.report.results.summary import STYLES, WORDS, CellResult, floors, outcome_of, worst_of
+from specc.harness.cases.cell_result import CellResult, outcome_of, worst_of
+from specc.report.results.summary import STYLES, WORDS, floors
 from specc.report.terminal.safe_text import visible
 from specc.report.terminal.style import Piece
 

@@ -9,15 +9,19 @@ verdicts.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
+from specc.harness.cases.cell_result import (
+    WORST_FIRST,
+    CellResult,
+    Outcome,
+    alike,
+    outcome_of,
+    worst_of,
+)
 from specc.report.terminal.safe_text import visible, width
 from specc.report.terminal.style import Piece
 
-Outcome = Literal["passed", "regressed", "fault", "golden", "skipped"]
 WORDS: dict[Outcome, str] = {
     "passed": "passed",
     "regressed": "REGRESSED",
@@ -32,25 +36,6 @@ STYLES: dict[Outcome, str] = {
     "golden": "bold yellow",
     "skipped": "dim",
 }
-# The outcome of a spec is that of its worst cell.
-_WORST_FIRST: tuple[Outcome, ...] = ("regressed", "fault", "golden", "passed", "skipped")
-
-
-@dataclass(frozen=True, slots=True)
-class CellResult:
-    """What one cell came to. ``worst`` is in floors (None where nothing was compared), times are in
-    seconds; ``reason`` names the first bad tensor, the fault or why the cell was skipped; what was
-    ``compared`` and what was ``not_observable`` are counts of values."""
-
-    spec: str
-    cell: str
-    outcome: Outcome
-    worst: float | None = None
-    seconds: float = 0.0
-    torch_seconds: float = 0.0
-    reason: str = ""
-    compared: int = 0
-    not_observable: int = 0
 
 
 def table(
@@ -79,14 +64,6 @@ def table(
     yield from _counts(results, len(specs), asked)
 
 
-def alike(result: CellResult) -> object:
-    """What results have in common of which one is enough to show: cells of a spec whose goldens are
-    missing or stale for the same reason. Any other result is like itself alone."""
-    if result.outcome != "golden":
-        return result
-    return result.spec, re.sub(r", case [\w-]+", "", result.reason)
-
-
 def time_line(inside: float, whole: float) -> str:
     """``outside torch: 1.2 s of 6.0 s (20 %)``: what specc itself costs."""
     outside = max(0.0, whole - inside)
@@ -101,18 +78,6 @@ def floors(worst: float | None) -> str:
     if not math.isfinite(worst):
         return str(worst)
     return f"{worst:.2f}" if worst < 100 else f"{worst:.0f}" if worst < 1e5 else f"{worst:.1e}"
-
-
-def worst_of(found: Sequence[CellResult]) -> float | None:
-    """The largest error in floors; None where nothing was compared."""
-    compared = [result.worst for result in found if result.worst is not None]
-    # max() passes over a NaN or keeps it by where it stands; here it is the worst there is.
-    return math.nan if any(map(math.isnan, compared)) else max(compared, default=None)
-
-
-def outcome_of(found: Sequence[CellResult]) -> Outcome:
-    """The outcome of the worst cell."""
-    return min((result.outcome for result in found), key=_WORST_FIRST.index)
 
 
 def _row(spec: str, found: Sequence[CellResult]) -> tuple[str, ...]:
@@ -162,7 +127,7 @@ def _reasons(results: Sequence[CellResult], told: Collection[str]) -> Iterator[P
 def _counts(results: Sequence[CellResult], specs: int, asked: int | None) -> Iterator[Piece]:
     parts = [
         f"{count} {WORDS[outcome].lower() if outcome != 'golden' else 'without a valid golden'}"
-        for outcome in _WORST_FIRST
+        for outcome in WORST_FIRST
         if (count := sum(result.outcome == outcome for result in results))
     ]
     noun = "spec" if specs == 1 else "specs"

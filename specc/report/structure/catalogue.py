@@ -1,6 +1,6 @@
 """The catalogue for the terminal: a list of names, one row at length, what has drifted.
 
-Data in, styled pieces out. Non-goals: shapes (``specc.inspect.entry``), comparing with torch.
+Data in, styled pieces out. Non-goals: shapes (``specc.inspect.row_shapes``), comparing with torch.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from specc.catalog import words
+from specc.catalog import row_notation
 from specc.catalog.rows import FunctionRow, LayerRow, Row
 from specc.catalog.signatures import Argument
-from specc.inspect.entry import Entry
+from specc.inspect.row_shapes import RowShapes
 from specc.report.terminal.style import Piece
 
 
@@ -19,7 +19,7 @@ def listing(kinds: Mapping[str, Mapping[str, Row]], columns: int) -> Iterator[Pi
     """Every name with its summary, a section a kind and, where it has them, a paragraph a
     family."""
     for kind, rows in kinds.items():
-        yield Piece(words.plural(kind), "bold")
+        yield Piece(row_notation.plural(kind), "bold")
         yield Piece(f"  {len(rows)}\n", "dim")
         widest = max(map(len, rows), default=0)
         family: str | None = None
@@ -39,7 +39,12 @@ def _family(row: Row) -> str:
 
 
 def row_at_length(
-    kind: str, row: Row, entry: Entry | None, example: Sequence[str], columns: int, origin: str = ""
+    kind: str,
+    row: Row,
+    entry: RowShapes | None,
+    example: Sequence[str],
+    columns: int,
+    origin: str = "",
 ) -> Iterator[Piece]:
     """All that is to be said of ``row``: its signature, arguments, shapes, an example, where torch
     documents it. ``origin`` is the extension that it is of."""
@@ -49,26 +54,33 @@ def row_at_length(
     yield Piece(f"  {' · '.join(about)}\n", "dim")
     yield Piece(f"{row.summary}\n\n")
     call = textwrap.wrap(
-        words.statement(kind, row), columns - 2, subsequent_indent="    ", break_long_words=False
+        row_notation.statement(kind, row),
+        columns - 2,
+        subsequent_indent="    ",
+        break_long_words=False,
     )
     yield from (Piece(f"  {line}\n", "cyan") for line in call)
     yield from _arguments(row)
     yield from _facts(row, entry)
     yield Piece("\nexample\n", "bold")
     yield from (Piece(f"  {line}\n") for line in example)
-    address = words.page(kind, row)
+    address = row_notation.page(kind, row)
     if address:
         yield Piece(f"\n{address}\n", "dim")
 
 
 def _arguments(row: Row) -> Iterator[Piece]:
     lines = [
-        (argument.name, words.type_of(row, argument), _default(argument))
+        (argument.name, row_notation.type_of(row, argument), _default(argument))
         for argument in row.arguments
     ]
     if isinstance(row, LayerRow):
         lines += [
-            (argument.name, words.type_of(row, argument), f"{_default(argument)}, in the call")
+            (
+                argument.name,
+                row_notation.type_of(row, argument),
+                f"{_default(argument)}, in the call",
+            )
             for argument in row.forward_arguments
             if not argument.required
         ]
@@ -80,10 +92,10 @@ def _arguments(row: Row) -> Iterator[Piece]:
 def _default(argument: Argument) -> str:
     if argument.inferred:
         return "told by the shapes"
-    return "required" if argument.required else words.literal(argument.default)
+    return "required" if argument.required else row_notation.literal(argument.default)
 
 
-def _facts(row: Row, entry: Entry | None) -> Iterator[Piece]:
+def _facts(row: Row, entry: RowShapes | None) -> Iterator[Piece]:
     if entry is not None:
         yield Piece("\nshapes\n", "bold")
         gives = [(f"-> {name}".rstrip(), type_) for name, type_ in entry.gives]

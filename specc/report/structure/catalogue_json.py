@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from specc.catalog import words
+from specc.catalog import row_notation
 from specc.catalog.examples import explained
 from specc.catalog.rows import FunctionRow, LayerRow, Row
 from specc.catalog.signatures import Argument
@@ -33,7 +33,7 @@ def _row(kind: str, row: Row) -> dict[str, object]:
         "torch": row.torch,
         "summary": row.summary,
         "since": row.since,
-        "signature": words.signature(row),
+        "signature": row_notation.signature(row),
         "arguments": [_argument(row, each) for each in row.arguments],
         "forward": [_argument(row, each) for each in row.forward_arguments]
         if isinstance(row, LayerRow)
@@ -41,12 +41,12 @@ def _row(kind: str, row: Row) -> dict[str, object]:
         "stochastic": shaped.stochastic if shaped else False,
         "refuses": dict(row.refuses),
         "example": list(explained(kind, row)),
-        "page": words.page(kind, row),
+        "page": row_notation.page(kind, row),
     }
 
 
 def _argument(row: Row, argument: Argument) -> dict[str, object]:
-    told: dict[str, object] = {"name": argument.name, "type": words.type_of(row, argument)}
+    told: dict[str, object] = {"name": argument.name, "type": row_notation.type_of(row, argument)}
     if argument.inferred:
         told["inferred"] = True
     elif not argument.required:

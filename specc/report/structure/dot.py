@@ -10,7 +10,7 @@ import html
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from specc.inspect.alike import Cluster, Edge, Graph, Item, Vertex
+from specc.inspect.drawing import Cluster, Drawing, Edge, Item, Vertex
 from specc.report.terminal.safe_text import visible
 
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
@@ -37,13 +37,13 @@ _SKIP = "#d6604d"
 _LINE = "#606060"
 
 
-def dot(graph: Graph, note: str = "") -> str:
+def dot(graph: Drawing, note: str = "") -> str:
     """The text of ``graph``; ``note`` stands under its title."""
     return "\n".join(_Writer(graph).lines(note)) + "\n"
 
 
 class _Writer:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Drawing) -> None:
         self.graph = graph
         self.stack_of: dict[int, int] = {}  # a vertex, and the first vertex of its stack
         self.rows: dict[int, list[Vertex]] = {}

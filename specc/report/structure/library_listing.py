@@ -15,8 +15,6 @@ from specc.syntax.parsing.parse import parse
 from specc.syntax.tree import ast
 from specc.syntax.tree.written import written
 
-KIND = "block"
-
 
 def listing(columns: int) -> Iterator[Piece]:
     """Every block with its summary, a paragraph for each file of the library."""
@@ -37,7 +35,7 @@ def listing(columns: int) -> Iterator[Piece]:
 def at_length(block: std.LibraryBlock) -> Iterator[Piece]:
     """What the block's file says of it, the block itself, and an example."""
     yield Piece(block.name, "bold")
-    yield Piece(f'  {KIND} · {block.kind} · use "{block.path}"\n', "dim")
+    yield Piece(f'  {std.KIND} · {block.kind} · use "{block.path}"\n', "dim")
     yield Piece(f"{block.summary}\n\n")
     yield from (Piece(f"  {line}\n") for line in _about(block))
     yield Piece("\n")
@@ -55,7 +53,7 @@ def _object(block: std.LibraryBlock) -> dict[str, object]:
     tree = _tree(block)
     return {
         "name": block.name,
-        "kind": KIND,
+        "kind": std.KIND,
         "family": block.kind,
         "use": block.path,
         "summary": block.summary,

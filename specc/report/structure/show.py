@@ -10,10 +10,10 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from specc.inspect import words
+from specc.inspect import program_notation
 from specc.inspect.fold import folded
-from specc.inspect.training import TrainingFacts
-from specc.inspect.tree import Entry
+from specc.inspect.training_summary import TrainingFacts
+from specc.inspect.tree import TreeLine
 from specc.inspect.view import ModelView
 from specc.ir import shorter
 from specc.report.terminal.safe_text import visible, width
@@ -92,13 +92,13 @@ def _scaled(value: float, step: int, units: Sequence[str]) -> str:
 # ── the table ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rows(tree: Entry, view: ModelView, depth: int, apart: bool) -> Iterator[tuple[str, ...]]:
+def _rows(tree: TreeLine, view: ModelView, depth: int, apart: bool) -> Iterator[tuple[str, ...]]:
     yield _row(tree.name, tree, view, 0)
     yield from _below(tree, view, depth, apart, 1)
 
 
 def _below(
-    entry: Entry, view: ModelView, depth: int, apart: bool, level: int
+    entry: TreeLine, view: ModelView, depth: int, apart: bool, level: int
 ) -> Iterator[tuple[str, ...]]:
     """The lines below ``entry``, ``depth`` blocks down, each two columns in for each ``level``."""
     if not depth:
@@ -106,7 +106,7 @@ def _below(
     for group in folded(entry.children, apart):
         first, name = group.first, group.first.name
         if first.kind == "operation":
-            name = words.HOLE  # what it is stands beside, under its type
+            name = program_notation.HOLE  # what it is stands beside, under its type
         elif group.count > 1:
             name += f" … {group.last}"
         if group.count > 1:
@@ -117,7 +117,7 @@ def _below(
         yield from _below(first, view, left, apart, level + 1)
 
 
-def _row(name: str, entry: Entry, view: ModelView, level: int) -> tuple[str, ...]:
+def _row(name: str, entry: TreeLine, view: ModelView, level: int) -> tuple[str, ...]:
     results = entry.results
     whole = shorter.multiples(view.conditions, view.model.values)
     if entry.kind == "container" and entry.children:
@@ -137,8 +137,11 @@ def _row(name: str, entry: Entry, view: ModelView, level: int) -> tuple[str, ...
     return (
         "  " * level + visible(name),
         text if entry.calls or entry.kind in ("container", "model") else f"{text} (not called)",
-        ", ".join(visible(words.shape(result.shape, whole)) for result in results) or "-",
-        ", ".join(words.shape(result.numbers) for result in results) if view.sizes else "",
+        ", ".join(visible(program_notation.shape(result.shape, whole)) for result in results)
+        or "-",
+        ", ".join(program_notation.shape(result.numbers) for result in results)
+        if view.sizes
+        else "",
         parameters,
         number(entry.costs.multiply_adds) if entry.costs.multiply_adds else "-",
         memory(entry.costs.activation_bytes) if entry.costs.activation_bytes else "-",
@@ -199,9 +202,9 @@ def _totals(view: ModelView) -> Iterator[Piece]:
 def _params(view: ModelView) -> Iterator[Piece]:
     texts = []
     for param in view.params:
-        text = f"{param.name}={words.literal(param.value, {})}"
+        text = f"{param.name}={program_notation.literal(param.value, {})}"
         if param.name in view.changed:
-            text += f" (--set; {words.literal(param.default, {})})"
+            text += f" (--set; {program_notation.literal(param.default, {})})"
         texts.append(text)
     if texts:
         yield from _listed([("params", ", ".join(texts))], 0)
@@ -216,7 +219,7 @@ def _conditions(view: ModelView) -> Iterator[Piece]:
     for condition in view.conditions:
         left, right = shorter.tidy(condition.left), shorter.tidy(condition.right)
         stated = f"{left} {condition.relation} {right}"
-        worked = words.literal(left, values), words.literal(right, values)
+        worked = program_notation.literal(left, values), program_notation.literal(right, values)
         numbers = f" {condition.relation} ".join(worked)
         if numbers != stated:
             stated += f"  ({numbers})"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from specc.inspect import words
-from specc.inspect.tree import Entry
+from specc.inspect import program_notation
+from specc.inspect.tree import TreeLine
 from specc.inspect.view import ModelView, ProgramView
 from specc.ir import shorter
 
@@ -32,7 +32,7 @@ def _model(view: ModelView) -> dict[str, object]:
         "name": view.model.name,
         "sizes": dict(view.sizes),
         "dtype": view.dtype,
-        "params": {param.name: words.literal(param.value, {}) for param in view.params},
+        "params": {param.name: program_notation.literal(param.value, {}) for param in view.params},
         "conditions": [
             {
                 "condition": f"{shorter.tidy(one.left)} {one.relation} {shorter.tidy(one.right)}",
@@ -46,7 +46,7 @@ def _model(view: ModelView) -> dict[str, object]:
     }
 
 
-def _entry(entry: Entry) -> dict[str, object]:
+def _entry(entry: TreeLine) -> dict[str, object]:
     return {
         "kind": entry.kind,
         "name": entry.name,
@@ -57,7 +57,11 @@ def _entry(entry: Entry) -> dict[str, object]:
         "line": entry.span.line if entry.span else None,
         "calls": entry.calls,
         "results": [
-            {"dtype": one.dtype, "shape": words.shape(one.shape), "sizes": list(one.numbers)}
+            {
+                "dtype": one.dtype,
+                "shape": program_notation.shape(one.shape),
+                "sizes": list(one.numbers),
+            }
             for one in entry.results
         ],
         **asdict(entry.costs),

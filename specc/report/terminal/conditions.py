@@ -1,5 +1,5 @@
 """What a spec asks of its sizes, as ``specc check`` lists it. Non-goal: finding it
-(``specc.inspect.sizes``)."""
+(``specc.inspect.shown_sizes``)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from specc import ir
 from specc.errors import Span
-from specc.semantics.blocks.block_params import Header
+from specc.semantics.blocks.block_params import BoundParams
 from specc.semantics.blocks.rounds import Rounds, check_variables, iterable
 from specc.semantics.compile_time.entities import POISON, Entity, Items, describe, is_tensors
 from specc.semantics.compile_time.free_names import check_name
@@ -21,7 +21,7 @@ from specc.sizes import symbol
 from specc.syntax.tree import ast
 
 # Binds the names of a declared tensor's shape to what comes in; whether the rest agrees.
-Fits: TypeAlias = Callable[[Graph, Graph, str, ir.Value, ir.Value, Header, Span], bool]
+Fits: TypeAlias = Callable[[Graph, Graph, str, ir.Value, ir.Value, BoundParams, Span], bool]
 
 
 def flat_hint(lists: tuple[int | None, ...], hint: Hint) -> Hint:
@@ -51,7 +51,7 @@ def listed(result: ir.Result, lists: tuple[int | None, ...]) -> Entity:
 
 
 def bind_list(
-    graph: Graph, local: Graph, name: str, statement: ast.Input, given: Entity, header: Header,
+    graph: Graph, local: Graph, name: str, statement: ast.Input, given: Entity, header: BoundParams,
     span: Span, elaborate: Elaborate, fits: Fits,
 ) -> list[ir.Value] | None:  # fmt: skip
     """The tensors of an input that is a list, each bound as an input of its own."""

@@ -31,7 +31,7 @@ from specc.syntax.tree import ast
 
 
 @dataclass(slots=True)
-class Header:
+class BoundParams:
     """The params of one use: ``given`` as the caller wrote them, ``params`` with their values."""
 
     given: list[tuple[str, Entity]] = field(default_factory=list)
@@ -50,7 +50,7 @@ def block_signature(definition: Definition) -> str:
 
 def bind_params(
     graph: Graph, definition: Definition, given: list[Given], span: Span, elaborate: Elaborate
-) -> Header | None:
+) -> BoundParams | None:
     """The params of one use, in order; None where something was reported."""
     tree = definition.tree
     by_name = {parameter.name: parameter for parameter in tree.parameters}
@@ -95,7 +95,7 @@ def bind_params(
             bound[item.name] = item
     if failed:
         return None
-    header = Header()
+    header = BoundParams()
     scope = dict(definition.env)
     known = dict(definition.params)
     library_values = {p.name: p for p in graph.library.arguments.get(tree.name, ())}

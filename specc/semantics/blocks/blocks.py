@@ -13,7 +13,8 @@ from specc import ir
 from specc.errors import Span
 from specc.ir.relations import never_zero
 from specc.semantics.blocks.block_lists import bind_list, flat_hint, listed
-from specc.semantics.blocks.block_params import Header, bind_params
+from specc.semantics.blocks.block_params import BoundParams, bind_params
+from specc.semantics.blocks.kept_sizes import with_kept
 from specc.semantics.compile_time.entities import (
     POISON,
     Entity,
@@ -46,7 +47,7 @@ from specc.syntax.tree.written import written
 
 
 @dataclass(slots=True)
-class Use:
+class BlockUse:
     """One use of a block: what it was made into, and what its names stand for in the caller."""
 
     module: ir.Module
@@ -72,7 +73,7 @@ def apply_block(
     return call_block(graph, path, use, inputs, span, hint)
 
 
-def make_block(graph: Graph, path: str, name: str, use: Use, span: Span) -> None:
+def make_block(graph: Graph, path: str, name: str, use: BlockUse, span: Span) -> None:
     """The layer that a use of a block is."""
     layer = ir.Layer(
         name=path, type=name, arguments=use.arguments, parameters=(), buffers=(), initial=(),
@@ -84,7 +85,7 @@ def make_block(graph: Graph, path: str, name: str, use: Use, span: Span) -> None
 
 
 def call_block(
-    graph: Graph, path: str, use: Use, inputs: list[Entity], span: Span, hint: Hint
+    graph: Graph, path: str, use: BlockUse, inputs: list[Entity], span: Span, hint: Hint
 ) -> Entity:
     """The block at ``path`` called with ``inputs``: its results and conditions, said here."""
     for condition in use.module.conditions:
@@ -92,11 +93,14 @@ def call_block(
     types = tuple(type_outside(output.value.type, use.meaning) for output in use.module.outputs)
     if not types:
         return POISON
+    kept: tuple[ir.Thread, ...] = ()
+    if graph.threads.reading:
+        types, kept = with_kept(graph, use.module, types, span)
     lists = use.module.lists
     said = flat_hint(lists, hint) if any(lists) else hint
     result = graph.result(types[0] if len(types) == 1 else types, span, said)
     operands = tuple(to_operand(item) for item in flat(inputs))
-    graph.nodes.append(ir.LayerCall(path, operands, result, span))
+    graph.nodes.append(ir.LayerCall(path, operands, result, span, kept=kept))
     return listed(result, lists) if any(lists) else from_result(result)
 
 
@@ -130,7 +134,7 @@ def state_inner(
 def instantiate(
     graph: Graph, name: str, given: list[Given], inputs: list[Entity], span: Span,
     elaborate: Elaborate, fed: Span | None = None,
-) -> Use | None:  # fmt: skip
+) -> BlockUse | None:  # fmt: skip
     """What the block called ``name`` is with these arguments, on these inputs; None where something
     was reported. ``fed`` is where the inputs come, if that is not where the arguments stand."""
     fed = fed or span
@@ -182,7 +186,7 @@ def instantiate(
     if graph.size + instance.count > MOST_LAYERS:
         too_many(graph, span)
         return None
-    return Use(
+    return BlockUse(
         instance.module,
         instance.count,
         tuple((name, to_operand(value)) for name, value in header.given),
@@ -204,7 +208,7 @@ def too_many(graph: Graph, span: Span) -> Entity:
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def block_scope(graph: Graph, definition: Definition, header: Header, span: Span) -> Graph:
+def block_scope(graph: Graph, definition: Definition, header: BoundParams, span: Span) -> Graph:
     """The block's own scope, with its params in it."""
     env = dict(definition.env)
     params = dict(definition.params)
@@ -225,7 +229,7 @@ def collector_of(graph: Graph, trail: tuple[str, ...]) -> BlockCollector:
 
 
 def bind_inputs(
-    graph: Graph, local: Graph, definition: Definition, inputs: list[Entity], header: Header,
+    graph: Graph, local: Graph, definition: Definition, inputs: list[Entity], header: BoundParams,
     span: Span, elaborate: Elaborate,
 ) -> tuple[ir.Value, ...] | None:  # fmt: skip
     """The block's inputs in its own terms, their names bound to the sizes of what is fed; None
@@ -275,7 +279,7 @@ def no_input(graph: Graph, tree: ast.Module) -> None:
 
 
 def _fits(
-    graph: Graph, local: Graph, name: str, declared: ir.Value, given: ir.Value, header: Header,
+    graph: Graph, local: Graph, name: str, declared: ir.Value, given: ir.Value, header: BoundParams,
     span: Span,
 ) -> bool:  # fmt: skip
     """Binds the names of ``declared``'s shape to the sizes of ``given``; whether the rest
@@ -323,7 +327,7 @@ def _fits(
     return True
 
 
-def _no_more(graph: Graph, wanted: Size, came: Size, local: Graph, header: Header) -> bool:
+def _no_more(graph: Graph, wanted: Size, came: Size, local: Graph, header: BoundParams) -> bool:
     """Whether a computed bound is known to stay within what an input wants: no name of the block
     that it would bind."""
     if isinstance(wanted, Poly) and str(wanted) in local.dimensions:
@@ -337,8 +341,8 @@ def _no_more(graph: Graph, wanted: Size, came: Size, local: Graph, header: Heade
 
 
 def _read(
-    local: Graph, definition: Definition, key: Key, header: Header, values: tuple[ir.Value, ...],
-    span: Span,
+    local: Graph, definition: Definition, key: Key, header: BoundParams,
+    values: tuple[ir.Value, ...], span: Span,
 ) -> Instance | None:  # fmt: skip
     library = local.library
     name = definition.tree.name
@@ -409,7 +413,7 @@ def _shown(value: ir.Static) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-def told_use(definition: Definition, header: Header, span: Span) -> str:
+def told_use(definition: Definition, header: BoundParams, span: Span) -> str:
     """``Stage(depth=2) is used at resnet.spec:30, where C is 64``."""
     params = ", ".join(f"{param.name}={_shown(param.value)}" for param in header.params)
     name = f"{definition.tree.name}({params})" if params else definition.tree.name

@@ -118,7 +118,7 @@ def selected(block: ast.Train, models: Mapping[str, object]) -> set[str]:
 
 def _callees(expression: ast.Expression, found: set[str]) -> None:
     match expression:
-        case ast.Call():
+        case ast.CallExpression():
             if isinstance(expression.callee, ast.Name):
                 found.add(expression.callee.name)
             else:

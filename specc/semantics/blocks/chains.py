@@ -93,7 +93,7 @@ def repeat(
     inner = stage.model_copy(update={"label": None, "target": target.target})
     variable = unseen_variable(graph) if named is None else named.name
     rounds = Rounds(graph, (variable,), target.span, unnamed=target if named is None else None)
-    current = rounds.enter("x", value.type, value.span, named=False)
+    (current,) = rounds.carry(("x",), (value,), named=False)
     for index in range(times):
         space = Namespace("positions", path, position=offset + index)
         with rounds.round(index, index), graph.inside(space) as nodes:
@@ -106,14 +106,15 @@ def repeat(
             if not isinstance(result, ir.Value):
                 return POISON
             rounds.keep(index, nodes, (current,), (result,))
-        current = rounds.enter("x", rounds.settled(result.type), value.span, named=False)
+        (current,) = rounds.next(("x",), (ir.Value("x", result.type, value.span, named=False),))
     if spliced:
         graph.namespace.position += times
-    made = graph.value(current.type, target.span, hint)
+    (last,) = rounds.last((current,), written)
+    made = graph.value(last.type, target.span, hint)
     graph.nodes.append(
         ir.Loop(
             "repeat", "" if spliced else path, variable, (written,), None, ("x",), (value,),
-            tuple(rounds.iterations), (made,), target.span, offset,
+            tuple(rounds.iterations), (made,), target.span, offset, threads=rounds.threads,
         )
     )  # fmt: skip
     return made

@@ -79,7 +79,7 @@ def _elaborated(graph: Graph, expression: ast.Expression, hint: Hint) -> Entity:
         case ast.Binary():
             left, right = elaborate(graph, expression.left), elaborate(graph, expression.right)
             return binary(graph, expression, left, right, hint)
-        case ast.Call():
+        case ast.CallExpression():
             return _call(graph, expression, hint)
         case ast.Subscript():
             return _subscript(graph, expression, hint)
@@ -115,7 +115,7 @@ def _name(graph: Graph, expression: ast.Name) -> Entity:
 # ── calls, subscripts, attributes ────────────────────────────────────────────────────────────────
 
 
-def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
+def _call(graph: Graph, expression: ast.CallExpression, hint: Hint) -> Entity:
     callee = expression.callee
     if is_habit(graph, expression):
         return report_habit(graph, expression, elaborate)
@@ -131,7 +131,7 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
             return _layer_called(graph, expression, given)
         return _call_name(graph, callee, given, expression.span, hint)
     # `Linear(4)(x)`: a layer made and applied in one breath.
-    if isinstance(callee, ast.Call) and isinstance(callee.callee, ast.Name):
+    if isinstance(callee, ast.CallExpression) and isinstance(callee.callee, ast.Name):
         name = callee.callee.name
         if is_inlined(graph, name) and name not in graph.env:
             given += given_arguments(graph, callee.arguments, elaborate, name)
@@ -144,7 +144,7 @@ def _call(graph: Graph, expression: ast.Call, hint: Hint) -> Entity:
     return graph.error("E0226", "this cannot be called", callee.span)
 
 
-def _length(graph: Graph, expression: ast.Call, value: Entity) -> Entity:
+def _length(graph: Graph, expression: ast.CallExpression, value: Entity) -> Entity:
     """``len`` of what is no compile-time value: of a list of tensors, or Python's of a tensor."""
     if isinstance(value, Poison):
         return POISON
@@ -153,7 +153,7 @@ def _length(graph: Graph, expression: ast.Call, value: Entity) -> Entity:
     return report_habit(graph, expression, elaborate)
 
 
-def _layer_called(graph: Graph, expression: ast.Call, given: list[Given]) -> Entity:
+def _layer_called(graph: Graph, expression: ast.CallExpression, given: list[Given]) -> Entity:
     """``ReLU(x)``, ``Linear(8)``: a layer where a value is wanted; an E0202."""
     assert isinstance(expression.callee, ast.Name)
     name = expression.callee.name
@@ -167,7 +167,7 @@ def _layer_called(graph: Graph, expression: ast.Call, given: list[Given]) -> Ent
         f" {name.lower()} = {written(made)}`"
     )
     if fed:
-        call = ast.Call(span=expression.span, callee=made, arguments=fed)
+        call = ast.CallExpression(span=expression.span, callee=made, arguments=fed)
         advice = f"write `{written(call)}`"
     return graph.error(
         "E0202", f"`{name}` is a layer: it is made, then fed", expression.span, advice

@@ -79,7 +79,7 @@ def _is_made(value: ast.Expression, tensors: Collection[str]) -> bool:
     match value:
         case ast.Pipeline():
             return True
-        case ast.Call(callee=ast.Name(name=name)) if name not in static_functions.NAMES:
+        case ast.CallExpression(callee=ast.Name(name=name)) if name not in static_functions.NAMES:
             return True
     return _reads(value, tensors)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from specc import ir
 from specc.catalog.std import SHOWN
 from specc.errors import Span
-from specc.semantics.blocks.block_params import Header, bind_params
+from specc.semantics.blocks.block_params import BoundParams, bind_params
 from specc.semantics.blocks.blocks import (
     bind_inputs,
     block_scope,
@@ -114,7 +114,7 @@ def inline(
 
 
 def _read(
-    graph: Graph, outer: Graph, definition: Definition, header: Header, inputs: list[Entity],
+    graph: Graph, outer: Graph, definition: Definition, header: BoundParams, inputs: list[Entity],
     trail: tuple[str, ...], span: Span, hint: Hint, elaborate: Elaborate,
 ) -> Entity:  # fmt: skip
     """The body on the caller's values; ``outer`` is the block's scope in its own terms."""

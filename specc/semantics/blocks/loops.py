@@ -5,7 +5,7 @@ can say the loop and not its iterations. Non-goal: the statements inside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from specc import ir
@@ -26,7 +26,9 @@ from specc.semantics.compile_time.entities import (
     to_static,
 )
 from specc.semantics.compile_time.layers_made import assigned_names
+from specc.semantics.compile_time.threads import with_symbols
 from specc.semantics.naming.graph import Elaborate, Graph, Hint
+from specc.sizes import Size, evaluate
 from specc.syntax.tree import ast
 
 # ── for ──────────────────────────────────────────────────────────────────────────────────────────
@@ -59,10 +61,7 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
     carried, initial = held.names, held.values(graph.env)
     rounds = Rounds(graph, variables, statement.span, tensors)
     spaces = Spaces(graph, path, body)
-    current = [
-        rounds.enter(name, value.type, value.span)
-        for name, value in zip(carried, initial, strict=True)
-    ]
+    current = rounds.carry(carried, initial)
     for position, (index, form) in enumerate(indices):
         graph.env.update(held.bound(current))
         errors = graph.faults
@@ -86,16 +85,13 @@ def for_loop(graph: Graph, statement: ast.For, elaborate: Elaborate) -> None:
                         _poison(graph, names)
                         return
                     graph.env[name] = rounds.settled_static(graph.env[name])
-        current = [
-            rounds.enter(name, rounds.settled(value.type), value.span)
-            for name, value in zip(carried, values, strict=True)
-        ]
-    results = tuple(current)
+        current = rounds.next(carried, values)
+    results = rounds.last(current, (bounds, items))
     graph.env.update(held.bound(results))
     graph.nodes.append(
         ir.Loop(
             "for", path, ", ".join(variables), bounds, items, tuple(carried),
-            initial, tuple(rounds.iterations), results, statement.span,
+            initial, tuple(rounds.iterations), results, statement.span, threads=rounds.threads,
         )
     )  # fmt: skip
 
@@ -230,18 +226,41 @@ def if_statement(graph: Graph, statement: ast.If, elaborate: Elaborate) -> None:
         return
     held, ahead = Carried(graph.env, names), Carried(before, names)
     changed, after = held.names, held.values(graph.env)
-    results = [
-        ir.Value(name, value.type, value.span) for name, value in zip(changed, after, strict=True)
-    ]
-    graph.env.update(held.bound(results))
     known_before = dict(zip(ahead.names, ahead.values(before), strict=True))
     earlier = [known_before.get(name) for name in changed]
+    results, threads = _left_behind(graph, statement.span, changed, earlier, after)
+    graph.env.update(held.bound(results))
     graph.nodes.append(
         ir.Branch(
             condition, decided, tuple(nodes), tuple(changed),
-            tuple(earlier), after, tuple(results), statement.span,
+            tuple(earlier), after, tuple(results), statement.span, threads,
         )
     )  # fmt: skip
+
+
+def _left_behind(
+    graph: Graph, span: Span, names: Sequence[str], before: Sequence[ir.Value | None],
+    after: Sequence[ir.Value],
+) -> tuple[list[ir.Value], tuple[ir.Thread, ...]]:  # fmt: skip
+    """What a branch is known by after it; in a loop, whose rounds may take other sides, with
+    symbols for the sizes that it changes."""
+    threads, start = graph.threads, span.start
+    threads.chooses |= bool(graph.meanings)
+    results, said, known = [], list[ir.Thread](), dict[str, Size]()
+    for position, (name, old, new) in enumerate(zip(names, before, after, strict=True)):
+        kept: dict[int, str] = {}
+        if graph.meanings and old is not None:
+            threads.note(start, name, old.type, new.type, graph.params)
+            for dimension, symbol in threads.of(start, name, len(new.type.shape)):
+                number = evaluate(new.type.shape[dimension], graph.params)
+                if isinstance(number, int) and len(old.type.shape) == len(new.type.shape):
+                    kept[dimension], known[symbol] = symbol, number
+                    said.append(ir.Thread(symbol, position, dimension))
+                    threads.forms = {**threads.forms, symbol: new.type.shape[dimension]}
+        results.append(ir.Value(name, with_symbols(new.type, kept), new.span))
+    if known:
+        graph.params = {**graph.params, **known}
+    return results, tuple(said)
 
 
 def decide(

@@ -5,6 +5,7 @@ Non-goal: what is done in a round (``loops``, ``chains``)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from specc import ir
@@ -31,10 +32,20 @@ from specc.semantics.compile_time.substitution import (
     static_outside,
     type_outside,
 )
+from specc.semantics.compile_time.threads import symbols_in, with_symbols
 from specc.semantics.naming.graph import Elaborate, Graph
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Poly, Size, evaluate, symbols
 from specc.syntax.tree import ast
 from specc.syntax.tree.written import written as as_text
+
+
+class _Left(NamedTuple):
+    """What a round leaves of a carried value: its type in the terms of what is around the loop, its
+    sizes as numbers, and which of them are said so for any params."""
+
+    type: ir.TensorType
+    numbers: tuple[Size, ...]
+    exact: tuple[bool, ...]
 
 
 class Rounds:
@@ -58,10 +69,86 @@ class Rounds:
         self._outer_params = graph.params
         self._index: ir.Static = None
         self._form: ir.Static = None
+        # What the symbols of changed sizes are at the beginning of this round, said outside.
+        self._heads: dict[str, Size] = {}
+        self._around = dict(graph.threads.forms)
+        self._left: list[_Left] = []
+        # Those of the symbols whose form is right for any params.
+        self._exact: set[str] = set()
+        self._named = True
+        self.threads: tuple[ir.Thread, ...] = ()
 
-    def enter(self, name: str, type_: ir.TensorType, span: Span, *, named: bool = True) -> ir.Value:
-        """What stands for a carried value at the beginning of a round."""
-        return ir.Value(name, type_, span, named)
+    def carry(
+        self, names: Sequence[str], values: Sequence[ir.Value], *, named: bool = True
+    ) -> list[ir.Value]:
+        """What stands for the carried values at the beginning of the first round."""
+        self._named = named
+        if self.graph.threads.reading:
+            self._left = [self._numbered(value.type, value.type) for value in values]
+        return self._enter(names, values, [value.type for value in values])
+
+    def next(self, names: Sequence[str], values: Sequence[ir.Value]) -> list[ir.Value]:
+        """What stands for what a round left at the beginning of the next, and after the last."""
+        if self.graph.threads.reading:
+            types = [left.type for left in self._left]
+        else:
+            types = [self.settled(value.type) for value in values]
+        return self._enter(names, values, types)
+
+    def last(self, values: Sequence[ir.Value], through: object) -> tuple[ir.Value, ...]:
+        """``values``, which stand for what the last round left: with its sizes where as many rounds
+        are gone whatever the params are, so that no variable need hold them."""
+        if not self.threads or symbols_in(through):
+            return tuple(values)
+        found = list(values)
+        for thread in self.threads:
+            left = self._left[thread.position]
+            if left.exact[thread.dimension]:
+                value = found[thread.position]
+                shape = list(value.type.shape)
+                shape[thread.dimension] = left.type.shape[thread.dimension]
+                type_ = replace(value.type, shape=tuple(shape))
+                found[thread.position] = replace(value, type=type_)
+        return tuple(found)
+
+    def _numbered(self, type_: ir.TensorType, raw: ir.TensorType) -> _Left:
+        """``type_``, said outside, of what inside is ``raw``."""
+        threads = self.graph.threads
+        sure = {*self._around, *self._exact}
+        return _Left(
+            type_,
+            tuple(evaluate(size, self.graph.params) for size in raw.shape),
+            tuple(
+                all(name in sure for name in symbols(size) if name in threads.forms)
+                for size in raw.shape
+            ),
+        )
+
+    def _enter(
+        self, names: Sequence[str], values: Sequence[ir.Value], types: Sequence[ir.TensorType]
+    ) -> list[ir.Value]:
+        graph, threads = self.graph, self.graph.threads
+        found, known, said = [], dict[str, Size](), list[ir.Thread]()
+        for position, (name, value, type_) in enumerate(zip(names, values, types, strict=True)):
+            kept: dict[int, str] = {}
+            for dimension, symbol in threads.of(self.span.start, name, len(type_.shape)):
+                left = self._left[position]
+                number = left.numbers[dimension]
+                if not isinstance(number, int):
+                    continue
+                kept[dimension] = symbol
+                known[symbol], self._heads[symbol] = number, type_.shape[dimension]
+                said.append(ir.Thread(symbol, position, dimension))
+                if left.exact[dimension]:
+                    self._exact.add(symbol)
+                else:
+                    self._exact.discard(symbol)
+            found.append(ir.Value(name, with_symbols(type_, kept), value.span, self._named))
+        if said:
+            self.threads = tuple(said)
+            graph.params = self._outer_params = {**graph.params, **known}
+            threads.forms = {**self._around, **self._heads}
+        return found
 
     def round(self, index: ir.Static, form: ir.Static) -> Rounds:
         """The round of ``index``, which is ``form`` in terms of the params."""
@@ -80,6 +167,7 @@ class Rounds:
             fault.span = self.span
             raise fault
         self._conditions = len(graph.conditions)
+        self._forms = graph.threads.forms
         self._variables, self._meanings = graph.variables, graph.meanings
         if not self.written_out:
             graph.variables = (*graph.variables, *self.variables)
@@ -87,6 +175,8 @@ class Rounds:
         self._repeats = graph.repeats
         if self.unnamed is not None:
             graph.repeats = (*graph.repeats, self.unnamed)
+            if graph.threads.reading:
+                graph.params = {**self._outer_params}
             return
         graph.params = dict(self._outer_params)
         if self.tensors:
@@ -108,6 +198,7 @@ class Rounds:
     def __exit__(self, *exception: object) -> None:
         graph = self.graph
         graph.params = self._outer_params
+        graph.threads.forms = self._forms
         graph.variables, graph.meanings = self._variables, self._meanings
         meaning = self._meaning()
         if meaning:
@@ -120,12 +211,13 @@ class Rounds:
 
     def _meaning(self) -> dict[str, Size]:
         if self.tensors or self.written_out:
-            return {}
-        return {
+            return dict(self._heads)
+        said = {
             name: form
             for name, form in ir.bound(self.variables, self._form).items()
             if isinstance(form, int | Poly) and not isinstance(form, bool)
         }
+        return said | self._heads
 
     def settled(self, type_: ir.TensorType) -> ir.TensorType:
         """``type_`` as it is said outside the round."""
@@ -141,6 +233,16 @@ class Rounds:
         self, index: ir.Static, nodes: list[ir.Node], entering: tuple[ir.Value, ...],
         leaving: tuple[ir.Value, ...],
     ) -> None:  # fmt: skip
+        graph, threads = self.graph, self.graph.threads
+        # A list carries nothing: what leaves its rounds did not enter them.
+        for before, after in zip(entering, leaving if entering else (), strict=True):
+            threads.note(self.span.start, before.name, before.type, after.type, graph.params)
+        if threads.reading:
+            own = {*self._around, *self._heads}
+            self._left = [
+                self._numbered(self.settled(threads.outside(value.type, own)), value.type)
+                for value in leaving
+            ]
         self.iterations.append(ir.Iteration(index, tuple(nodes), entering, leaving))
 
 
@@ -244,7 +346,7 @@ def iterable(
 ) -> Passed | None:
     """What a loop goes through; for several ``places`` rows of as many. None if reported."""
     is_range = (
-        isinstance(written, ast.Call)
+        isinstance(written, ast.CallExpression)
         and isinstance(written.callee, ast.Name)
         and written.callee.name == "range"
     )
@@ -255,7 +357,7 @@ def iterable(
         )  # fmt: skip
         return None
     if is_range:
-        assert isinstance(written, ast.Call)
+        assert isinstance(written, ast.CallExpression)
         bounds: list[ir.Static] = []
         values: list[int] = []
         for argument in written.arguments:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from specc import ir
 from specc.catalog.rows import RuleError
 from specc.errors import Span
+from specc.semantics.compile_time import static
 from specc.semantics.compile_time.entities import (
     POISON,
     Entity,
@@ -18,6 +19,7 @@ from specc.semantics.compile_time.entities import (
     Poison,
     describe,
     is_poisoned,
+    of_entry,
     to_static,
 )
 from specc.semantics.naming.graph import Elaborate, Graph, Hint
@@ -29,7 +31,7 @@ from specc.semantics.proposals.other_indices import (
     of_mask,
     of_tensors,
 )
-from specc.sizes import Poly, Size, evaluate, never_negative
+from specc.sizes import Cut, Poly, Size, evaluate, never_negative
 from specc.syntax.tree import ast
 
 
@@ -80,8 +82,10 @@ def _pick(graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elab
     position = elaborate(graph, index) if isinstance(index, ast.Expression) else None
     if is_poisoned(position):
         return POISON
+    said: Entity = position
     if isinstance(position, Poly):
-        graph.fix(position)  # what is picked was picked by this value of it
+        if value.entry is None:
+            graph.fix(position)  # what is picked was picked by this value of it
         position = evaluate(position, graph.params)
     if len(expression.indices) != 1 or not isinstance(position, int):
         return graph.error(
@@ -96,18 +100,24 @@ def _pick(graph: Graph, value: Items, expression: ast.Subscript, elaborate: Elab
             f"there are {len(value.items)} values; there is no number {position}",
             expression.span,
         )
+    if value.entry is not None and isinstance(said, int | Poly):
+        held = static.plain(to_static(value.items[position]), graph.params)
+        return of_entry(replace(value.entry, path=(*value.entry.path, said)), held)
     return value.items[position]
 
 
 def _part(graph: Graph, value: Items, cut: ast.Slice, elaborate: Elaborate) -> Entity:
     """``widths[1:]``: some of the items."""
     bounds: list[int | None] = []
+    forms: list[Size | None] = []
     for written in (cut.lower, cut.upper, cut.step):
         bound = None if written is None else elaborate(graph, written)
         if is_poisoned(bound):
             return POISON
+        forms.append(bound if isinstance(bound, int | Poly) else None)
         if isinstance(bound, Poly):
-            graph.fix(bound)
+            if value.entry is None:
+                graph.fix(bound)
             bound = evaluate(bound, graph.params)
         if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int)):
             span = cut.span if written is None else written.span
@@ -115,7 +125,12 @@ def _part(graph: Graph, value: Items, cut: ast.Slice, elaborate: Elaborate) -> E
         bounds.append(bound)
     if bounds[2] == 0:
         return graph.error("E0225", "the step of a slice cannot be 0", cut.span)
-    return Items(value.items[slice(*bounds)])
+    found = value.items[slice(*bounds)]
+    if value.entry is None or bounds[2] not in (None, 1):
+        graph.fix(value)
+        return Items(found)
+    held = static.plain(tuple(map(to_static, found)), graph.params)
+    return of_entry(replace(value.entry, path=(*value.entry.path, Cut(*forms[:2]))), held)
 
 
 def _index(

@@ -14,7 +14,7 @@ from specc.catalog.advice.elsewhere import NEEDLESS_ARGUMENTS
 from specc.catalog.rows import Call, FunctionRow, LayerRow, Row, RuleError
 from specc.catalog.training.ranges import ANY, own_range_of
 from specc.errors import Fix, Span
-from specc.semantics.calls.forgotten import fix_forgotten
+from specc.semantics.calls.forgotten_params import fix_forgotten
 from specc.semantics.calls.layer_choices import kind_at, param_kinds, read_choice, with_names
 from specc.semantics.calls.parametrizations import wrapped_tensors
 from specc.semantics.compile_time.entities import (
@@ -28,7 +28,7 @@ from specc.semantics.compile_time.entities import (
     to_operand,
     to_static,
 )
-from specc.semantics.naming.bind import Bound, Given, fits
+from specc.semantics.naming.bind import BoundArguments, Given, fits
 from specc.semantics.naming.function_forms import as_function
 from specc.semantics.naming.graph import Elaborate, Graph, Hint
 from specc.semantics.naming.missing import unquoted
@@ -44,7 +44,7 @@ def head(target: ast.Expression) -> tuple[str | None, tuple[ast.Argument, ...]]:
     else it may be."""
     if isinstance(target, ast.Name):
         return target.name, ()
-    if isinstance(target, ast.Call) and isinstance(target.callee, ast.Name):
+    if isinstance(target, ast.CallExpression) and isinstance(target.callee, ast.Name):
         return target.callee.name, target.arguments
     return None, ()
 
@@ -86,7 +86,7 @@ def make_layer(
     poisoned = any(is_poisoned(item) for item in inputs)
     tensors = None if poisoned else _layer_tensors(graph, row, inputs, span)
 
-    def attempt(bound: Bound) -> Told | None:
+    def attempt(bound: BoundArguments) -> Told | None:
         assert tensors is not None
         return _told(graph, row, bound, tensors, span)
 
@@ -256,7 +256,7 @@ def call_function(
     if first is None and _unlisted(graph, row, given, span):
         return POISON
 
-    def attempt(bound: Bound) -> Told | None:
+    def attempt(bound: BoundArguments) -> Told | None:
         return _told(graph, row, bound, _tensors(bound), span)
 
     bound = bind_call(row, given, span, graph.collector, graph.params, first=first, attempt=attempt)
@@ -298,7 +298,7 @@ def _is_told(graph: Graph, fault: RuleError) -> bool:
     )
 
 
-def _tensors(bound: Bound) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...]]:
+def _tensors(bound: BoundArguments) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...]]:
     """The types of the tensors among a function's arguments."""
     found: dict[str, ir.TensorType | tuple[ir.TensorType, ...]] = {}
     for name, value in bound.values.items():
@@ -310,7 +310,7 @@ def _tensors(bound: Bound) -> dict[str, ir.TensorType | tuple[ir.TensorType, ...
 
 
 def _told(
-    graph: Graph, row: LayerRow | FunctionRow, bound: Bound,
+    graph: Graph, row: LayerRow | FunctionRow, bound: BoundArguments,
     tensors: Mapping[str, ir.TensorType | tuple[ir.TensorType, ...]], span: Span,
 ) -> Told | None:  # fmt: skip
     """What the shapes tell of the row's arguments with what is ``bound``; None where they refuse
@@ -390,7 +390,7 @@ def _types(value: Entity) -> ir.TensorType | tuple[ir.TensorType, ...] | None:
 def _call(
     graph: Graph,
     row: Row,
-    bound: Bound,
+    bound: BoundArguments,
     tensors: Mapping[str, ir.TensorType | tuple[ir.TensorType, ...]],
     span: Span,
 ) -> Call:
@@ -424,7 +424,9 @@ def _defaults(row: Row) -> dict[str, ir.Static]:
     }
 
 
-def _with_inferred(graph: Graph, row: LayerRow, bound: Bound, call: Call, span: Span) -> Call:
+def _with_inferred(
+    graph: Graph, row: LayerRow, bound: BoundArguments, call: Call, span: Span
+) -> Call:
     told = {name: rule(call) for name, rule in row.infer.items()}
     for name, value in told.items():
         if name in bound.values:
@@ -458,7 +460,7 @@ def _same(
         require(left, right, refusal)
 
 
-def _arguments(row: Row, bound: Bound) -> ir.Arguments:
+def _arguments(row: Row, bound: BoundArguments) -> ir.Arguments:
     return tuple(
         (argument.name, to_operand(bound.values[argument.name]))
         for argument in row.arguments
@@ -466,7 +468,7 @@ def _arguments(row: Row, bound: Bound) -> ir.Arguments:
     )
 
 
-def _known_when_built(graph: Graph, row: LayerRow, layer: ir.Layer, bound: Bound) -> bool:
+def _known_when_built(graph: Graph, row: LayerRow, layer: ir.Layer, bound: BoundArguments) -> bool:
     """Whether every argument is known when the module is built, not only when it runs."""
     for name, value in layer.arguments:
         sizes = value if isinstance(value, tuple) else (value,)

@@ -10,7 +10,7 @@ from typing import Final
 
 from specc import ir
 from specc.errors import Collector, Span
-from specc.semantics.calls.orders import MOST_DERIVATIVES, orders
+from specc.semantics.calls.derivative_orders import MOST_DERIVATIVES, orders
 from specc.semantics.compile_time.entities import POISON, Entity, describe, is_poisoned
 from specc.semantics.naming.bind import Given
 from specc.semantics.naming.graph import Graph, Hint

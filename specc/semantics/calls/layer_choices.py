@@ -66,7 +66,7 @@ def _head(
     written: ast.Expression | None,
 ) -> tuple[ast.Name | None, tuple[ast.Argument, ...]]:
     """The name and the settings of ``written``, where that is its form."""
-    if isinstance(written, ast.Call) and isinstance(written.callee, ast.Name):
+    if isinstance(written, ast.CallExpression) and isinstance(written.callee, ast.Name):
         return written.callee, written.arguments
     return (written, ()) if isinstance(written, ast.Name) else (None, ())
 

@@ -13,7 +13,7 @@ from specc import ir
 from specc.catalog import FUNCTIONS
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes import broadcast, together
-from specc.catalog.shapes.bounds import computed
+from specc.catalog.shapes.value_bounds import computed
 from specc.errors import Span
 from specc.semantics.compile_time import static, static_functions
 from specc.semantics.compile_time.entities import (
@@ -80,6 +80,8 @@ def binary(graph: Graph, expression: ast.Binary, left: Entity, right: Entity, hi
     for side in (left, right):
         if not is_static(side):
             return _no_operator(graph, symbol, side, span)
+    # What is made of a whole tuple is right for this one alone.
+    graph.fix(*(side for side in (left, right) if isinstance(side, Items) and side.entry))
     result = _static(
         graph,
         lambda: static.binary(symbol, to_static(left), to_static(right), graph.params),

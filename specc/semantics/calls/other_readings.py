@@ -13,15 +13,15 @@ from specc import ir
 from specc.catalog.rows import Call, FunctionRow, RuleError
 from specc.errors import Fix, Span
 from specc.semantics.checks.feeding import swapped_advice
-from specc.semantics.naming.bind import Bound
+from specc.semantics.naming.bind import BoundArguments
 from specc.sizes import Size
 
 _TASKS: Final = ("Binary", "Multiclass", "Multilabel")
 
 
 def proposed(
-    row: FunctionRow, call: Call, bound: Bound, span: Span, table: Mapping[str, FunctionRow],
-    fault: RuleError,
+    row: FunctionRow, call: Call, bound: BoundArguments, span: Span,
+    table: Mapping[str, FunctionRow], fault: RuleError,
 ) -> tuple[str, str | None, Fix | None]:  # fmt: skip
     """The message on ``call``, which ``row`` refuses with ``fault``, its help, and the fix that it
     is; ``table`` has what of its kind there is."""
@@ -48,7 +48,7 @@ def proposed(
 
 
 def _turned(
-    row: FunctionRow, bound: Bound, first: str, second: str, otherwise: str | None
+    row: FunctionRow, bound: BoundArguments, first: str, second: str, otherwise: str | None
 ) -> tuple[str, Fix | None]:
     """The call with its first two values exchanged, written where they are all that it has."""
     values = (bound.values[first], bound.values[second])
@@ -74,7 +74,7 @@ def _swapped(call: Call, first: str, second: str) -> Call:
     return replace(call, tensors={**call.tensors, **turned})
 
 
-def _as(row: FunctionRow, call: Call, bound: Bound) -> Call:
+def _as(row: FunctionRow, call: Call, bound: BoundArguments) -> Call:
     """``call`` with the settings that ``row`` has of those that were given."""
     given = {
         name: call.args[name] for name in bound.values if name in row.by_name and name in call.args

@@ -22,8 +22,8 @@ def read_wrappers(
     """The parametrizations of a stage, in order; None where one was reported."""
     found: list[ir.Wrapper] = []
     for expression in written:
-        callee = expression.callee if isinstance(expression, ast.Call) else expression
-        arguments = expression.arguments if isinstance(expression, ast.Call) else ()
+        callee = expression.callee if isinstance(expression, ast.CallExpression) else expression
+        arguments = expression.arguments if isinstance(expression, ast.CallExpression) else ()
         name = callee.name if isinstance(callee, ast.Name) else ""
         row = WRAPPERS.get(name)
         if row is None:

@@ -1,7 +1,7 @@
 """Axes that are taken for one another where every shape fits: a reshape in the place of a
 transpose, a softmax over another dimension than the one that the product behind it sums over.
 
-Non-goal: the batch in the steps' place (``batch``)."""
+Non-goal: the batch in the steps' place (``batch_axes``)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What a value depends on, and what its derivatives depend on: of what is fed, and of what learns.
 
 A module is read once for each set of parameters that learn in it, result by result. Non-goals: what
-orders of derivatives there are (``orders``), which parameters a loss reaches (``gradients``)."""
+orders of derivatives there are (``derivative_orders``), which parameters a loss reaches
+(``gradients``)."""
 
 from __future__ import annotations
 

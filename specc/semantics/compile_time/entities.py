@@ -7,12 +7,12 @@ An entity is a tensor (``ir.Value``), a nest of them, a compile-time value, a de
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, Union
 
 from specc import ir
 from specc.errors import TooLarge
-from specc.sizes import Poly
+from specc.sizes import Entry, Poly
 
 MOST_ITEMS: Final = 20_000
 
@@ -38,6 +38,8 @@ class Items:
     """A tuple or list of entities: ``[a, b]``, ``(hidden, cell)``, ``(1, 2)``."""
 
     items: tuple[Entity, ...]
+    # How the whole is said, where it is a tuple that a param holds.
+    entry: Entry | None = field(default=None, compare=False, repr=False)
     # Those inside, at every depth.
     count: int = field(init=False, compare=False, repr=False)
 
@@ -108,7 +110,8 @@ def flat(entities: Iterable[Entity]) -> list[Entity]:
 def to_static(entity: Entity) -> ir.Static:
     """The IR's form of a compile-time entity."""
     if isinstance(entity, Items):
-        return tuple(to_static(item) for item in entity.items)
+        items = tuple(to_static(item) for item in entity.items)
+        return items if entity.entry is None else ir.TupleParam(items, entity.entry)
     assert not isinstance(entity, ir.Value | LayerHandle | Poison)
     return entity
 
@@ -116,6 +119,8 @@ def to_static(entity: Entity) -> ir.Static:
 def to_operand(entity: Entity) -> ir.Operand:
     """The IR's form of an argument: a tensor, a compile-time value, or a tuple of them."""
     if isinstance(entity, Items):
+        if entity.entry is not None:
+            return to_static(entity)
         return tuple(to_operand(item) for item in entity.items)
     assert not isinstance(entity, LayerHandle | Poison)
     return entity
@@ -124,8 +129,23 @@ def to_operand(entity: Entity) -> ir.Operand:
 def from_static(static: ir.Static) -> Entity:
     """A compile-time value of the IR as an entity."""
     if isinstance(static, tuple):
-        return Items(tuple(from_static(item) for item in static))
+        entry = static.entry if isinstance(static, ir.TupleParam) else None
+        return Items(tuple(from_static(item) for item in static), entry)
     return static
+
+
+def of_entry(entry: Entry, value: ir.Static) -> Entity:
+    """What a tuple that a param holds has at the path of ``entry``, which is ``value`` now, said by
+    the param."""
+    if isinstance(value, tuple):
+        items = (
+            of_entry(replace(entry, path=(*entry.path, place)), item)
+            for place, item in enumerate(value)
+        )
+        return Items(tuple(items), entry)
+    if isinstance(value, bool | float | str):
+        return ir.Scalar(value, ir.EntryForm(entry))
+    return Poly({(entry,): 1}) if isinstance(value, int) else value
 
 
 def from_result(result: ir.Result) -> Entity:

@@ -1,7 +1,6 @@
 """Which names a spec may give: what Python, torch's modules and the emitted source leave free.
 
-The names are written out, not read from torch, because this room never imports it; a test compares
-them with the installed torch. Non-goal: what a name refers to.
+Non-goals: which names those are (``specc.emitted_names``), what a name refers to.
 """
 
 from __future__ import annotations
@@ -11,38 +10,25 @@ from collections.abc import Mapping
 from typing import Final
 
 from specc.catalog import METRICS, REGULARIZERS
+from specc.emitted_names import (
+    CALLED_BY_CONSTRUCTORS,
+    EMITTED_GLOBALS,
+    EMITTED_METHODS,
+    EXPORTED_ATTRIBUTES,
+    MODULE_ATTRIBUTES,
+    average_method,
+    methods_of_step,
+)
 from specc.errors import Collector, Span
 from specc.syntax.tree import ast
 
-# Attributes of torch.nn.Module: a layer of that name would hide them.
-MODULE_ATTRIBUTES: Final = frozenset(
-    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda"
-    " double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter"
-    " get_submodule half ipu load_state_dict modules mtia named_buffers named_children"
-    " named_modules named_parameters parameters register_backward_hook register_buffer"
-    " register_forward_hook register_forward_pre_hook register_full_backward_hook"
-    " register_full_backward_pre_hook register_load_state_dict_post_hook"
-    " register_load_state_dict_pre_hook register_module register_parameter"
-    " register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state"
-    " set_submodule share_memory state_dict to to_empty train training type xpu zero_grad".split()
-)
-# What the containers of torch call their own, beside the above: a labelled loop is a ModuleDict for
-# each round, a chain in braces a Sequential.
-MEMBER_ATTRIBUTES: Final = frozenset("clear items keys pop update values".split())
-ROW_ATTRIBUTES: Final = frozenset("append extend insert pop".split())
-# What torch.export gives the modules of a program that it loads.
-EXPORTED_ATTRIBUTES: Final = frozenset(
-    "add_submodule code delete_all_unused_submodules delete_submodule graph print_readable"
-    " recompile to_folder".split()
-)
-EMITTED_METHODS: Final = frozenset(
-    "loss penalty constrain metrics configure_optimizers training_step from_checkpoint".split()
-)
-# What the emitted file imports, and the words of Python's own that it calls.
-EMITTED_GLOBALS: Final = frozenset(
-    "torch nn F Tensor Any Final OrderedDict copy math re self abs bool dict enumerate float id int"
-    " isinstance len list map max min next range round set str sum super tuple zip".split()
-)
+# What a method of a step is.
+_PURPOSES: Final = {
+    "loss": "the loss",
+    "penalty": "the penalty",
+    "constraint": "the constraint",
+    "optimizer": "what makes the optimizer",
+}
 # Why a layer, a copy or an average cannot have a name: whose it is.
 _OWNERS: Final = (
     (MODULE_ATTRIBUTES, "it is an attribute of every module"),
@@ -54,9 +40,6 @@ _OWNERS: Final = (
 _HELPERS: Final = frozenset(
     row.torch for row in (*METRICS.values(), *REGULARIZERS.values()) if row.helper
 )
-
-# What constructors call, and loops that count nothing: a param, size or variable would hide it.
-_KEPT: Final = frozenset("_ self super nn torch range len OrderedDict".split())
 
 
 def check_name(
@@ -74,7 +57,7 @@ def check_name(
         )
         return False
     if (what in ("param", "size", "variable", "class") and name in kept) or (
-        what in ("param", "size", "variable") and name in _KEPT
+        what in ("param", "size", "variable") and name in CALLED_BY_CONSTRUCTORS
     ):
         collector.error(
             "E0205",
@@ -152,14 +135,12 @@ def training_methods(block: ast.Train, collector: Collector) -> dict[str, str]:
         if isinstance(statement, ast.Step):
             name, what = statement.name, "step"
             wanted = {
-                f"{name}_loss": f"the loss of the step `{name}`",
-                f"{name}_penalty": f"the penalty of the step `{name}`",
-                f"{name}_constrain": f"the constraint of the step `{name}`",
-                f"configure_{name}": f"what makes the optimizer of the step `{name}`",
+                method: f"{_PURPOSES[role]} of the step `{name}`"
+                for role, method in methods_of_step(name).items()
             }
         elif isinstance(statement, ast.Ema):
             name, what = statement.name, "average"
-            wanted = {f"update_{name}": f"what moves the average `{name}`"}
+            wanted = {average_method(name): f"what moves the average `{name}`"}
         else:
             continue
         for method, purpose in wanted.items():

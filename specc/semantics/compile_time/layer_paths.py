@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from specc.semantics.compile_time.free_names import MEMBER_ATTRIBUTES, ROW_ATTRIBUTES
+from specc.emitted_names import MEMBER_ATTRIBUTES, ROW_ATTRIBUTES
 
 
 @dataclass(slots=True)

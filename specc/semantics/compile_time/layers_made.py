@@ -60,9 +60,13 @@ def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[
             yield from expression_sites(expression.right, is_layer)
         case ast.Unary():
             yield from expression_sites(expression.operand, is_layer)
-        case ast.Call():
+        case ast.CallExpression():
             # `Linear(4)(x)` makes a layer.
-            head = _head(expression.callee) if isinstance(expression.callee, ast.Call) else None
+            head = (
+                _head(expression.callee)
+                if isinstance(expression.callee, ast.CallExpression)
+                else None
+            )
             for argument in expression.arguments:
                 yield from expression_sites(argument.value, is_layer)
             if head is not None and is_layer(head):
@@ -81,7 +85,7 @@ def expression_sites(expression: ast.Expression, is_layer: IsLayer) -> Iterator[
 
 def _stage_sites(stage: ast.Stage, is_layer: IsLayer) -> Iterator[Site]:
     target = stage.target
-    if isinstance(target, ast.Call):
+    if isinstance(target, ast.CallExpression):
         for argument in target.arguments:
             yield from expression_sites(argument.value, is_layer)
     made = isinstance(target, ast.Repeat | ast.Chain) or is_layer(_head(target) or "")
@@ -90,7 +94,7 @@ def _stage_sites(stage: ast.Stage, is_layer: IsLayer) -> Iterator[Site]:
 
 
 def _head(target: ast.Expression) -> str | None:
-    if isinstance(target, ast.Call):
+    if isinstance(target, ast.CallExpression):
         target = target.callee
     return target.name if isinstance(target, ast.Name) else None
 

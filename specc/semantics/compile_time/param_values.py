@@ -17,7 +17,7 @@ TYPES: Final = ("int", "float", "bool", "str", "tuple", "layer")
 def in_scope(name: str, value: ir.Static) -> Entity:
     """A param as an entity: what stays symbolic, the emitted source can speak of by name."""
     if isinstance(value, bool) or isinstance(value, float | str):
-        return ir.Scalar(value, ("param", name))
+        return ir.Scalar(value, ir.ParamForm(name))
     if isinstance(value, int):
         return symbol(name)
     if isinstance(value, ir.LayerChoice):

@@ -71,13 +71,13 @@ def unary(symbol: str, operand: ir.Static, params: Mapping[str, Size]) -> ir.Sta
         if isinstance(operand, Poly) or (_is_number(operand) and not isinstance(operand, bool)):
             return -operand  # type: ignore[operator]  # a number or a size, as just checked
         if isinstance(operand, ir.Scalar) and _is_number(operand.value):
-            return ir.Scalar(-float(operand.value), ("unary", "-", operand.form))
+            return ir.Scalar(-float(operand.value), ir.UnaryForm("-", operand.form))
         raise StaticError("`-` wants a number")
     value = plain(operand, params)
     if not isinstance(value, bool):
         raise StaticError("`not` wants a condition: true or false")
     form = _form(operand)
-    return not value if form is None else ir.Scalar(not value, ("unary", "not", form))
+    return not value if form is None else ir.Scalar(not value, ir.UnaryForm("not", form))
 
 
 def binary(symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, Size]) -> ir.Static:
@@ -102,7 +102,7 @@ def binary(symbol: str, left: ir.Static, right: ir.Static, params: Mapping[str, 
         result = _compute(symbol, left_value, right_value)
     if _symbolic(left) or _symbolic(right):
         if isinstance(result, float | bool | str):
-            return ir.Scalar(result, ("binary", symbol, _operand(left), _operand(right)))
+            return ir.Scalar(result, ir.BinaryForm(symbol, _operand(left), _operand(right)))
     return result  # type: ignore[no-any-return]  # int, float, bool, str or tuple
 
 
@@ -166,11 +166,11 @@ def _symbolic(value: ir.Static) -> bool:
     return isinstance(value, ir.Scalar | Poly)
 
 
-def _form(value: ir.Static) -> tuple[object, ...] | None:
+def _form(value: ir.Static) -> ir.Form | None:
     return value.form if isinstance(value, ir.Scalar) else None
 
 
-def _operand(value: ir.Static) -> object:
+def _operand(value: ir.Static) -> ir.FormPart:
     return value.form if isinstance(value, ir.Scalar) else value
 
 

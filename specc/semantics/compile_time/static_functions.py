@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from specc import ir
@@ -37,6 +38,9 @@ def call(name: str, given: Sequence[ir.Static], params: Mapping[str, Size]) -> i
     """``name(*given)``; StaticError where it has no value, Undecided where a float would be made of
     a size that only the run knows."""
     if name in ("min", "max"):
+        whole = _of_all("min" if name == "min" else "max", given)
+        if whole is not None and given[0]:
+            return whole
         return _extreme(
             "min" if name == "min" else "max", _numbers(name, given, several=True), params
         )
@@ -46,10 +50,15 @@ def call(name: str, given: Sequence[ir.Static], params: Mapping[str, Size]) -> i
         raise StaticError(f"`{name}` of numbers takes one, and {len(given)} are given")
     (value,) = given
     if name == "len":
+        if isinstance(value, ir.TupleParam):
+            return Poly({(replace(value.entry, function="len"),): 1})
         if not isinstance(value, tuple):
             raise StaticError(f"`len` counts the items of a tuple or list, not {kind_of(value)}")
         return len(value)
     if name == "sum":
+        whole = _of_all("sum", given)
+        if whole is not None:
+            return whole
         total: ir.Static = 0
         for item in _numbers(name, given, several=True, empty=True):
             total = static.binary("+", total, item, params)
@@ -60,6 +69,18 @@ def call(name: str, given: Sequence[ir.Static], params: Mapping[str, Size]) -> i
     if name in _ROUNDED:
         return _rounded(name, number)
     return _floating(name, number, params)
+
+
+def _of_all(
+    name: Literal["sum", "min", "max"], given: Sequence[ir.Static]
+) -> ir.Static:  # fmt: skip
+    """The sum, or the largest or smallest, of all that a param's tuple holds, however many those
+    are; None where ``given`` is anything else."""
+    if len(given) != 1 or not isinstance(given[0], ir.TupleParam):
+        return None
+    if not all(isinstance(item, Poly) for item in given[0]):
+        return None
+    return Poly({(replace(given[0].entry, function=name),): 1})
 
 
 def _numbers(
@@ -90,14 +111,14 @@ def _extreme(
     found = max(values) if kind == "max" else min(values)
     if not any(map(_symbolic, given)):
         return found  # type: ignore[no-any-return]  # a number
-    return ir.Scalar(float(found), ("call", kind, *map(_operand, given)))
+    return ir.Scalar(float(found), ir.CallForm(kind, tuple(map(_operand, given))))
 
 
 def _absolute(number: ir.Static) -> ir.Static:
     if isinstance(number, Poly):
         return extreme("max", (number, -number))
     if isinstance(number, ir.Scalar):
-        return ir.Scalar(abs(float(number.value)), ("call", "abs", number.form))
+        return ir.Scalar(abs(float(number.value)), ir.CallForm("abs", (number.form,)))
     return abs(number)  # type: ignore[arg-type]  # a number, as told apart above
 
 
@@ -109,14 +130,14 @@ def _floating(name: str, number: ir.Static, params: Mapping[str, Size]) -> ir.St
         raise StaticError(f"{name}({value}) has no value") from None
     if name == "float" and not _symbolic(number):
         return found
-    return ir.Scalar(found, ("call", name, _operand(number)))
+    return ir.Scalar(found, ir.CallForm(name, (_operand(number),)))
 
 
 def _rounded(name: str, number: ir.Static) -> ir.Static:
     if isinstance(number, int | Poly):
         return number
     match number:
-        case ir.Scalar(form=("binary", "/", int() | Poly() as left, int() | Poly() as right)):
+        case ir.Scalar(form=ir.BinaryForm("/", int() | Poly() as left, int() | Poly() as right)):
             if name in ("ceil", "floor"):
                 return floor_divide(left, right) if name == "floor" else -floor_divide(-left, right)
     value = number.value if isinstance(number, ir.Scalar) else number
@@ -132,7 +153,7 @@ def _decimals(number: ir.Static, digits: ir.Static, params: Mapping[str, Size]) 
     if not isinstance(places, int) or abs(places) > 15:
         raise StaticError("`round` takes decimals from -15 to 15")
     if _symbolic(number) or _symbolic(digits):
-        form = ("call", "round", _operand(number), _operand(digits))
+        form = ir.CallForm("round", (_operand(number), _operand(digits)))
         return ir.Scalar(float(round(value, places)), form)
     return round(value, places)  # type: ignore[no-any-return]  # a number
 
@@ -141,7 +162,7 @@ def _symbolic(value: ir.Static) -> bool:
     return isinstance(value, ir.Scalar | Poly)
 
 
-def _operand(value: ir.Static) -> object:
+def _operand(value: ir.Static) -> ir.FormPart:
     return value.form if isinstance(value, ir.Scalar) else value
 
 

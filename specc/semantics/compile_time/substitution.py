@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from specc import ir
 from specc.semantics.compile_time.entities import Entity, Items, from_static, to_static
-from specc.sizes import Poly, Size, evaluate
+from specc.sizes import Entry, Poly, Size, evaluate
 
 
 def type_outside(type_: ir.TensorType, meaning: Mapping[str, Size]) -> ir.TensorType:
@@ -42,37 +42,53 @@ def static_outside(
             form = _form_outside(entity.form, meaning, said)
             if not _speaks(form):
                 return entity.value
-            return ir.Scalar(entity.value, form if isinstance(form, tuple) else ("literal", form))
+            return ir.Scalar(
+                entity.value, form if isinstance(form, ir.Form) else ir.LiteralForm(form)
+            )
         case ir.LayerChoice():
             return ir.with_arguments(
                 entity, lambda item: to_static(static_outside(from_static(item), meaning, said))
             )
         case Items():
-            return Items(tuple(static_outside(item, meaning, said) for item in entity.items))
+            items = tuple(static_outside(item, meaning, said) for item in entity.items)
+            return Items(items, None if entity.entry is None else _moved(entity.entry, meaning))
     return entity
 
 
 def _form_outside(
-    form: object, meaning: Mapping[str, Size], scalars: Mapping[str, Entity]
-) -> object:
+    form: ir.FormPart, meaning: Mapping[str, Size], scalars: Mapping[str, Entity]
+) -> ir.FormPart:
     match form:
         case Poly():
             return evaluate(form, meaning)
-        case ("param", str(name)):
+        case Entry():
+            return _moved(form, meaning)
+        case ir.ParamForm(name):
             if name in scalars:
                 found = scalars[name]
-                return found.form if isinstance(found, ir.Scalar) else found
+                return found.form if isinstance(found, ir.Scalar) else to_static(found)
             return meaning.get(name, form)
-        case (str(head), *rest):
-            return (head, *(_form_outside(part, meaning, scalars) for part in rest))
+        case ir.Form():
+            return form.of(tuple(_form_outside(part, meaning, scalars) for part in form.parts))
     return form
 
 
-def _speaks(form: object) -> bool:
+def _moved(entry: Entry, meaning: Mapping[str, Size]) -> Entry:
+    moved = entry.put_in({name: size for name, size in meaning.items() if name != entry.param})
+    assert isinstance(moved, Poly)  # the values of params are not among what names mean
+    ((monomial, _),) = moved.terms
+    (found,) = monomial
+    assert isinstance(found, Entry)
+    return found
+
+
+def _speaks(form: ir.FormPart) -> bool:
     """Whether a form speaks of a param or of a size."""
     match form:
-        case Poly() | ("param", str()):
+        case Poly() | Entry() | ir.ParamForm():
             return True
+        case ir.Form():
+            return any(map(_speaks, form.parts))
         case tuple():
-            return any(_speaks(part) for part in form)
+            return any(map(_speaks, form))
     return False

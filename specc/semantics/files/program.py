@@ -14,10 +14,10 @@ from specc.semantics.checks.accumulation import lint_accumulation
 from specc.semantics.checks.autocast_checks import check_autocast
 from specc.semantics.checks.axes import lint_axes
 from specc.semantics.checks.backward import check_derivatives
-from specc.semantics.checks.batch import lint_batch
+from specc.semantics.checks.batch_axes import lint_batch
 from specc.semantics.checks.divisors import check_divisors
 from specc.semantics.checks.feeding import FeedingLint
-from specc.semantics.checks.half import check_half
+from specc.semantics.checks.half_precision import check_half
 from specc.semantics.checks.lint import lint_model, lint_train
 from specc.semantics.checks.lookups import check_lookups
 from specc.semantics.checks.untrained import lint_untrained

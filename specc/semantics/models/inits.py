@@ -62,7 +62,7 @@ class InitCall:
 def initialiser_name(graph: Graph, call: ast.Expression) -> str | None:
     """The name of the initialiser that ``call`` is meant for; None where it is a value. Only these
     end with an underscore."""
-    callee = call.callee if isinstance(call, ast.Call) else call
+    callee = call.callee if isinstance(call, ast.CallExpression) else call
     if not isinstance(callee, ast.Name) or callee.name in graph.env:
         return None
     meant = callee.name in INITS or (
@@ -73,8 +73,8 @@ def initialiser_name(graph: Graph, call: ast.Expression) -> str | None:
 
 def read_initializer(graph: Graph, call: ast.Expression) -> InitCall | None:
     """``trunc_normal_(std=0.02)``; None where something was reported."""
-    callee = call.callee if isinstance(call, ast.Call) else call
-    arguments = call.arguments if isinstance(call, ast.Call) else ()
+    callee = call.callee if isinstance(call, ast.CallExpression) else call
+    arguments = call.arguments if isinstance(call, ast.CallExpression) else ()
     name = callee.name if isinstance(callee, ast.Name) else ""
     row = INITS.get(name)
     if row is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import lcm
 
 from specc import ir
@@ -42,9 +43,10 @@ from specc.semantics.compile_time.layers_made import (
     sites,
 )
 from specc.semantics.models.inits import with_inits
+from specc.semantics.models.once_more import fresh, read_again, to_be_written, tuples_of_the_file
 from specc.semantics.models.params import Settings, declare_param
 from specc.semantics.models.states import declare_state
-from specc.semantics.models.types import tensor_type
+from specc.semantics.models.written_types import tensor_type
 from specc.semantics.naming.checkpoint_map import read_map
 from specc.semantics.naming.graph import Graph, Hint
 from specc.semantics.naming.positional import counted
@@ -103,6 +105,36 @@ def build_module(
     """The body of a model or block, read in ``graph``, which has its params.
 
     ``inputs`` are a block's, bound already; a model's are declared where they stand."""
+    once_more = fresh(graph)
+    faults = graph.faults
+    module, body = _read(graph, tree, params, inputs)
+    if body.weights:
+        module = replace(module, weight_map=read_map(graph, module, body.weights[0].mappings))
+    module = with_inits(graph, module, body.inits, body.freezes)
+    tuples = {param.name: param.value for param in params if isinstance(param.value, tuple)}
+    tuples |= tuples_of_the_file(once_more)
+    inside = any(layer.module is not None for layer in module.layers)
+    if graph.faults > faults or not (graph.threads.wanted or tuples or inside):
+        return module
+    changing = graph.threads.changing
+
+    @cache
+    def threaded() -> ir.Module | None:
+        found = read_again(
+            once_more, changing, tuples, lambda again: _read(again, tree, params, inputs)[0]
+        )
+        if found is None:
+            return None
+        return to_be_written(module, found, used=inputs is not None)
+
+    return replace(module, threaded=threaded)
+
+
+def _read(
+    graph: Graph, tree: ast.Module, params: tuple[ir.Param, ...],
+    inputs: tuple[ir.Value, ...] | None,
+) -> tuple[ir.Module, _Body]:  # fmt: skip
+    """The statements of the module, all but what selects some of its parameters."""
     sequential = tree.kind == "block" and is_pure_chain(tree) and _is_row(tree, graph)
     made = tuple(sites(tree.body, graph.is_layer))
     graph.namespace = (
@@ -134,18 +166,23 @@ def build_module(
         dimensions=tuple(graph.dimensions),
         values=graph.params,
         # The items of a tuple are numbers where they are used: another tuple would say nothing.
-        fixed=(
-            *sorted(graph.fixed.items()),
-            *((param.name, param.value) for param in params if param.type == "tuple"),
+        # Where the items of a tuple are numbers another would say nothing.
+        fixed=tuple(
+            {
+                **dict(sorted(graph.fixed.items())),
+                **{
+                    param.name: param.value
+                    for param in params
+                    if param.type == "tuple" and not graph.threads.reading
+                },
+            }.items()
         ),
         sequential=sequential,
         order=tuple(dict.fromkeys(site_order(made))),
         weights=body.weights[0].path if body.weights else None,
         lists=tuple(body.lists),
     )
-    if body.weights:
-        module = replace(module, weight_map=read_map(graph, module, body.weights[0].mappings))
-    return with_inits(graph, module, body.inits, body.freezes)
+    return module, body
 
 
 def _is_row(tree: ast.Module, graph: Graph) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from specc import ir
 from specc.errors import Span
 from specc.semantics.compile_time.entities import Entity, Items, describe
-from specc.semantics.models.types import tensor_type
+from specc.semantics.models.written_types import tensor_type
 from specc.semantics.naming.graph import Graph
 from specc.semantics.naming.missing import unknown
 from specc.sizes import Poly, evaluate, symbols
@@ -64,7 +64,7 @@ def _is_kept(graph: Graph, statement: ast.State, type_: ir.TensorType, span: Spa
         problem = "a parameter is of floats"
         if statement.type is None:
             advice = f"compute floats: `1.0 * {written(statement.value)}`, or write `buffer {name}`"
-            if not isinstance(statement.value, ast.Call | ast.Name):
+            if not isinstance(statement.value, ast.CallExpression | ast.Name):
                 advice = f"compute floats, or write `buffer {name}`"
     else:
         return True

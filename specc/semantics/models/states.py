@@ -125,14 +125,16 @@ def _state(graph: Graph, statement: ast.State) -> ir.State | None:
 def _meant_initialiser(graph: Graph, value: ast.Expression) -> str | None:
     """``zeros_`` of `zeros`, `torch.nn.init.zeros_` or `xavier_uniform()`: a name alone that an
     initialiser has, less its underscore; None of a value."""
-    callee = value.callee if isinstance(value, ast.Call) else value
+    callee = value.callee if isinstance(value, ast.CallExpression) else value
     name = last_name(callee)
     if name in graph.env or (isinstance(callee, ast.Attribute) and root(graph, callee) is None):
         return None
     found = name if name in INITS else f"{name}_"
-    if found not in INITS or (found != name and isinstance(value, ast.Call) and value.arguments):
+    if found not in INITS or (
+        found != name and isinstance(value, ast.CallExpression) and value.arguments
+    ):
         return None
-    if not isinstance(value, ast.Call) or not value.arguments:
+    if not isinstance(value, ast.CallExpression) or not value.arguments:
         return found
     made = ast.Name(span=value.span, name=found)
     return written(value.model_copy(update={"callee": made}))

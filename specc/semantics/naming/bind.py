@@ -67,7 +67,7 @@ class Given:
 
 
 @dataclass(slots=True)
-class Bound:
+class BoundArguments:
     """The arguments that were given, by name, each with its place; ``failed`` if any did not
     fit."""
 
@@ -87,11 +87,11 @@ def bind(
     *,
     first: Entity | None = None,
     keyword_only: bool = False,
-) -> Bound:
+) -> BoundArguments:
     """``given`` as the row's arguments. ``first`` is what the pipe feeds in as the first of
     them. Where there are more values without a name than the row takes so, it fails without a
     word: ``unnamed.bind_call`` has one."""
-    bound = Bound()
+    bound = BoundArguments()
     positional = [] if first is None else [Given(None, first, span)]
     positional += [item for item in given if item.name is None]
     if keyword_only and positional:
@@ -142,7 +142,7 @@ def signature(row: Row) -> str:
     return f"{row.name}({', '.join(shown)})"
 
 
-def _bind_positional(row: Row, given: list[Given], bound: Bound) -> None:
+def _bind_positional(row: Row, given: list[Given], bound: BoundArguments) -> None:
     order = [row.by_name[name] for name in positional_order(row, len(given))]
     for index, item in enumerate(given):
         if index < len(order) and order[index].variadic:
@@ -161,7 +161,7 @@ def positional_order(row: Row, count: int) -> tuple[str, ...]:
     return next((names for names in row.unnamed if len(names) == count), longest)
 
 
-def _bind_variadic(argument: Argument, rest: list[Given], bound: Bound) -> None:
+def _bind_variadic(argument: Argument, rest: list[Given], bound: BoundArguments) -> None:
     """``reshape(x, N, T)`` and ``reshape(x, (N, T))`` are one and the same."""
     values = tuple(item.value for item in rest)
     if len(values) == 1 and isinstance(values[0], Items):
@@ -171,7 +171,7 @@ def _bind_variadic(argument: Argument, rest: list[Given], bound: Bound) -> None:
     bound.spans[argument.name] = rest[0].span.to(rest[-1].span)
 
 
-def bind_keyword(row: Row, item: Given, bound: Bound, collector: Collector) -> None:
+def bind_keyword(row: Row, item: Given, bound: BoundArguments, collector: Collector) -> None:
     """Adds one argument that is given by name to ``bound``; E0203, E0209."""
     assert item.name is not None
     if item.name not in row.by_name:
@@ -207,8 +207,8 @@ def _renamed(row: Row, item: Given) -> Fix | None:
 
 
 def _checked(
-    row: Row, bound: Bound, span: Span, collector: Collector, params: Mapping[str, Size]
-) -> Bound:
+    row: Row, bound: BoundArguments, span: Span, collector: Collector, params: Mapping[str, Size]
+) -> BoundArguments:
     for name, value in bound.values.items():
         argument = row.by_name[name]
         if is_poisoned(value):
@@ -253,7 +253,7 @@ def _checked(
     return bound
 
 
-def _meant_value(row: Row, argument: Argument, value: Entity, bound: Bound) -> str | None:
+def _meant_value(row: Row, argument: Argument, value: Entity, bound: BoundArguments) -> str | None:
     """What was meant by a fraction where no argument of such a kind stands, ``LayerNorm(1e-12)``,
     and by a number in quotes."""
     if isinstance(value, str):

@@ -84,7 +84,7 @@ class Sought(Protocol):
     sought: int
 
 
-class Scope(Protocol):
+class NamesInScope(Protocol):
     """The names that can be said at a place (``graph.Graph``)."""
 
     @property
@@ -99,7 +99,7 @@ class Scope(Protocol):
     def library(self) -> Sought: ...
 
 
-def candidates(graph: Scope, place: Place) -> Iterator[str]:
+def candidates(graph: NamesInScope, place: Place) -> Iterator[str]:
     """The names that can stand at ``place``: a function is no value, a value calls nothing."""
     catalogue, training = graph.catalogue, graph.kind == "train"
     for name, entity in graph.env.items():
@@ -117,7 +117,7 @@ def candidates(graph: Scope, place: Place) -> Iterator[str]:
             yield from catalogue.losses
 
 
-def near(graph: Scope, name: str, place: Place) -> str | None:
+def near(graph: NamesInScope, name: str, place: Place) -> str | None:
     """The name that ``name`` is a slip of, among those that can stand at ``place``; of a layer and
     a function of one name, the one that is written as ``name`` is."""
     graph.library.sought += 1

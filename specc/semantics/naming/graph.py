@@ -16,15 +16,16 @@ from specc import ir
 from specc.catalog.catalogue import Catalogue
 from specc.catalog.rows import RuleError
 from specc.errors import Collector, Fix, Span, TooLarge
-from specc.ir.bounds import is_plain
 from specc.ir.relations import never_zero, without_shared
 from specc.ir.shorter import divided
+from specc.ir.size_bounds import is_plain
 from specc.semantics.compile_time.entities import POISON, Entity, Items
 from specc.semantics.compile_time.layer_paths import Namespace
 from specc.semantics.compile_time.library import Definition, LibraryFor
 from specc.semantics.compile_time.reports import BlockCollector
+from specc.semantics.compile_time.threads import Threads
 from specc.semantics.naming.bind import Given
-from specc.sizes import Poly, Size, evaluate, is_positive, never_negative, symbols
+from specc.sizes import Entry, Poly, Size, evaluate, is_positive, never_negative, symbols
 from specc.syntax.tree import ast
 
 # Of a tensor of torch's.
@@ -98,6 +99,8 @@ class Graph:
     # Those rows around that do not name the position in them, the nearest last.
     repeats: tuple[ast.Repeat, ...] = ()
     meanings: tuple[Mapping[str, Size], ...] = ()
+    # The sizes that rounds change.
+    threads: Threads = field(default_factory=Threads)
 
     @property
     def modules(self) -> Mapping[str, Definition]:
@@ -178,6 +181,8 @@ class Graph:
             for name in _named_in(operand.form if isinstance(operand, ir.Scalar) else operand):
                 value: ir.Static = self.params.get(name)
                 entity = self.env.get(name)
+                if isinstance(entity, Items) and entity.entry is not None:
+                    value = entity.entry.whole
                 if value is None and isinstance(entity, ir.Scalar):
                     value = entity.value
                 if not isinstance(value, Poly | None) and name not in self.variables:
@@ -315,8 +320,12 @@ def _named_in(form: object) -> set[str]:
     match form:
         case Poly():
             return set(symbols(form))
-        case ("param", str(name)):
+        case Entry():
+            return {form.param}.union(*map(symbols, form.sizes()))
+        case ir.ParamForm(name):
             return {name}
+        case ir.Form():
+            return set().union(*map(_named_in, form.parts))
         case tuple():
             return set().union(*map(_named_in, form))
     return set()

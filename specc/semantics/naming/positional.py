@@ -18,14 +18,14 @@ from specc.catalog.rows import FunctionRow, Row
 from specc.catalog.signatures import Argument
 from specc.errors import Collector, Span
 from specc.semantics.compile_time.entities import Entity, Items, describe
-from specc.semantics.naming.bind import Bound, Given, bind, bind_keyword, fits, signature
+from specc.semantics.naming.bind import BoundArguments, Given, bind, bind_keyword, fits, signature
 from specc.sizes import Poly, Size, evaluate
 from specc.syntax.tree import ast
 from specc.syntax.tree.written import written
 
 # What the shapes tell of a reading's arguments; None where they refuse it.
 Told: TypeAlias = Mapping[str, Entity]
-Try: TypeAlias = Callable[[Bound], Told | None]
+Try: TypeAlias = Callable[[BoundArguments], Told | None]
 # So many times torch's default, or so many times less, nobody sets a number without a word.
 _MAGNITUDE: Final = 8
 # Of a kernel, unless it moves by as much.
@@ -51,7 +51,7 @@ class Reading:
 def bind_call(
     row: Row, given: list[Given], span: Span, collector: Collector, params: Mapping[str, Size], *,
     first: Entity | None = None, attempt: Try | None = None,
-) -> Bound:  # fmt: skip
+) -> BoundArguments:  # fmt: skip
     """As ``bind``, of what a spec writes: a value without a name is one that the row takes so.
 
     Where it is not, an E0208 says the call as it should be, and what that means is bound. Then
@@ -62,7 +62,7 @@ def bind_call(
     fed = [] if first is None else [Given(None, first, span)]
     strange = [item for item in given if item.name is not None and item.name not in row.by_name]
     for item in strange:
-        bind_keyword(row, item, Bound(), collector)
+        bind_keyword(row, item, BoundArguments(), collector)
     elsewhere = any(item.node is None for item in given)
     found = (
         []
@@ -70,7 +70,7 @@ def bind_call(
         else _meant(row, [*fed, *given], bool(fed), span, params, attempt)
     )
     collector.error("E0208", _fault(row, given, count), span, _advice(row, found))
-    return found[0].bound if found else Bound(failed=True)
+    return found[0].bound if found else BoundArguments(failed=True)
 
 
 def misplaced(given: Sequence[Given]) -> Given | None:
@@ -101,7 +101,7 @@ class Meant:
 
     whole: Reading
     reading: Reading
-    bound: Bound
+    bound: BoundArguments
     left: tuple[str, ...] = ()
     # What the shapes tell of those, where the call says it otherwise.
     told: Mapping[str, str] = field(default_factory=dict)
@@ -113,7 +113,7 @@ def _meant(
 ) -> list[Meant]:  # fmt: skip
     """The readings that fit, the likeliest first; none where nothing tells them apart."""
 
-    def tried(reading: Reading) -> tuple[Bound, Told | None]:
+    def tried(reading: Reading) -> tuple[BoundArguments, Told | None]:
         named = [replace(item, name=name) for name, item in reading.values.items()]
         bound = bind(row, named, span, Collector(), params)
         told: Told | None = None if bound.failed else {}
@@ -360,7 +360,7 @@ def spelled_use(name: str, order: Sequence[str], values: Mapping[str, Given], sp
     bare = takewhile(lambda each: each in values and values[each].name is None, order)
     callee = ast.Name(span=span, name=name)
     arguments = _arguments(tuple(bare), values)
-    return written(ast.Call(span=span, callee=callee, arguments=arguments))
+    return written(ast.CallExpression(span=span, callee=callee, arguments=arguments))
 
 
 def _text(row: Row, reading: Reading) -> str:
@@ -368,7 +368,7 @@ def _text(row: Row, reading: Reading) -> str:
     if not arguments:
         return row.name
     callee = ast.Name(span=reading.span, name=row.name)
-    return written(ast.Call(span=reading.span, callee=callee, arguments=arguments))
+    return written(ast.CallExpression(span=reading.span, callee=callee, arguments=arguments))
 
 
 def _fault(row: Row, given: list[Given], count: int) -> str:

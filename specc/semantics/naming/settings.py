@@ -15,7 +15,7 @@ from specc.catalog.training.ranges import LENGTHS, range_of
 from specc.errors import Collector, Span
 from specc.semantics.compile_time.entities import is_static, to_static
 from specc.semantics.compile_time.static import Undecided, plain
-from specc.semantics.naming.bind import Bound
+from specc.semantics.naming.bind import BoundArguments
 from specc.semantics.naming.selectors import picking
 from specc.sizes import Size
 
@@ -28,7 +28,9 @@ _UNRUNNABLE: Final = {
 }
 
 
-def check_ranges(row: Row, bound: Bound, collector: Collector, params: Mapping[str, Size]) -> bool:
+def check_ranges(
+    row: Row, bound: BoundArguments, collector: Collector, params: Mapping[str, Size]
+) -> bool:
     """Whether every given value is one that torch takes; an E0307 for each that is not."""
     fits = True
     for name, entity in bound.values.items():

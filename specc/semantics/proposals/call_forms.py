@@ -16,11 +16,15 @@ from specc.semantics.proposals.python_forms import last_name
 from specc.syntax.tree import ast
 
 
-def stack(node: ast.Call, name: str) -> ast.Call:
+def stack(node: ast.CallExpression, name: str) -> ast.CallExpression:
     """``TransformerEncoder(TransformerEncoderLayer(8, 2), 3)``, whose layer says its settings, as
     the one layer that it is here."""
     of = ("TransformerEncoder", "TransformerDecoder")
-    if name not in of or not node.arguments or not isinstance(node.arguments[0].value, ast.Call):
+    if (
+        name not in of
+        or not node.arguments
+        or not isinstance(node.arguments[0].value, ast.CallExpression)
+    ):
         return node
     layer, rest = node.arguments[0].value, node.arguments[1:]
     if last_name(layer) != f"{name}Layer":
@@ -35,7 +39,7 @@ def stack(node: ast.Call, name: str) -> ast.Call:
     return node.model_copy(update={"arguments": (*said, *behind)})
 
 
-def activation_of(node: ast.Call) -> ast.Argument | None:
+def activation_of(node: ast.CallExpression) -> ast.Argument | None:
     """Keras' activation in the call of a layer: `activation="relu"`, or behind the units."""
     found = next((item for item in node.arguments if item.name == "activation"), None)
     if found is None and last_name(node) == "Dense" and len(node.arguments) == 2:
@@ -51,7 +55,7 @@ def is_the_runs(name: str | None, row: Row | None) -> bool:
     return name == "inplace" and (row is None or name not in row.by_name)
 
 
-def is_of_a_place(node: ast.Call) -> bool:
+def is_of_a_place(node: ast.CallExpression) -> bool:
     """Whether ``x.to(...)`` moves ``x``: its argument is a device, and no dtype."""
     for argument in node.arguments:
         value = argument.value
@@ -92,9 +96,11 @@ def binary(
     return ast.Binary(span=node.span, operator=operator, left=left, right=right)
 
 
-def called(name: str, values: Sequence[tuple[str | None, ast.Expression]], span: Span) -> ast.Call:
+def called(
+    name: str, values: Sequence[tuple[str | None, ast.Expression]], span: Span
+) -> ast.CallExpression:
     """``name(values)``."""
-    return ast.Call(
+    return ast.CallExpression(
         span=span,
         callee=ast.Name(span=span, name=name),
         arguments=tuple(ast.Argument(span=span, name=said, value=value) for said, value in values),

@@ -22,7 +22,7 @@ def otherwise_told(graph: Graph, target: ast.Expression, fed: Entity, elaborate:
     """The end of a sentence on the layer that ``target`` makes in torch's order: which size it
     says otherwise than what is ``fed``; nothing where all agree, or that cannot be told."""
     row = graph.catalogue.layers.get(last_name(target))
-    if row is None or not isinstance(target, ast.Call) or not isinstance(fed, ir.Value):
+    if row is None or not isinstance(target, ast.CallExpression) or not isinstance(fed, ir.Value):
         return ""
     given = [Given(each.name, None, each.span, each.value) for each in target.arguments]
     torchs = [each.name for each in row.arguments if not each.keyword_only]

@@ -15,7 +15,7 @@ from specc.catalog.advice.frameworks import (
     FAMILIES,
     FUNCTIONS,
     LAYER_DEFAULTS,
-    Form,
+    ForeignFunction,
 )
 from specc.catalog.functions.elementwise import CASTS
 from specc.errors import Span
@@ -46,7 +46,7 @@ def family(graph: Graph, callee: ast.Expression) -> str | None:
 
 
 def call_of(
-    graph: Graph, node: ast.Call, say: Say, rank: Callable[[ast.Expression], int | None]
+    graph: Graph, node: ast.CallExpression, say: Say, rank: Callable[[ast.Expression], int | None]
 ) -> ast.Expression | None:
     """``node`` in the spec's form, where it is of another framework and torch's function of the
     name is another; None of any other. ``rank`` is how many dimensions a value has."""
@@ -71,7 +71,7 @@ def call_of(
 
 
 def _formed(
-    form: Form, values: Sequence[tuple[str | None, ast.Expression]], span: Span
+    form: ForeignFunction, values: Sequence[tuple[str | None, ast.Expression]], span: Span
 ) -> ast.Expression | None:
     given: dict[str, ast.Expression] = {}
     for place, (said, value) in enumerate(values):

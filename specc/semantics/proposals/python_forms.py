@@ -20,16 +20,16 @@ def is_habit(graph: Graph, node: ast.Node) -> bool:
     match node:
         case ast.Name():
             return node.name in TRUTH
-        case ast.Call(callee=ast.Attribute()):
+        case ast.CallExpression(callee=ast.Attribute()):
             return True
-        case ast.Call(callee=ast.Call(callee=inner)):
+        case ast.CallExpression(callee=ast.CallExpression(callee=inner)):
             return isinstance(inner, ast.Attribute) or is_sequential(graph, inner)
-        case ast.Call(callee=callee):
+        case ast.CallExpression(callee=callee):
             other = endless_number(node) is not None or of_the_run(graph, node) is not None
             return other or is_sequential(graph, callee)
         case ast.Subscript(value=ast.Attribute(name="shape")):
             return True
-        case ast.Attribute(name="values" | "indices", value=ast.Call() as call):
+        case ast.Attribute(name="values" | "indices", value=ast.CallExpression() as call):
             return is_habit(graph, call)
         case ast.Attribute():
             return root(graph, node) is not None or node.name in OF_TENSORS
@@ -43,7 +43,7 @@ def holds_habit(graph: Graph, node: ast.Node) -> bool:
 
 def last_name(node: ast.Expression) -> str:
     """``Adam`` of ``torch.optim.Adam(...)`` and of ``Adam``; empty of what ends in no name."""
-    callee = node.callee if isinstance(node, ast.Call) else node
+    callee = node.callee if isinstance(node, ast.CallExpression) else node
     if isinstance(callee, ast.Attribute):
         return callee.name
     return callee.name if isinstance(callee, ast.Name) else ""
@@ -68,7 +68,7 @@ def is_sequential(graph: Graph, node: ast.Expression) -> bool:
     )
 
 
-def endless_number(node: ast.Call) -> ast.Expression | None:
+def endless_number(node: ast.CallExpression) -> ast.Expression | None:
     """``float("-inf")`` as ``-inf``; None of any other call."""
     if not isinstance(node.callee, ast.Name) or node.callee.name != "float":
         return None
@@ -88,7 +88,7 @@ def infinity(name: str, span: Span) -> ast.Expression | None:
     return ast.Unary(span=span, operator="-", operand=made) if sign else made
 
 
-def of_the_run(graph: Graph, node: ast.Call) -> str | None:
+def of_the_run(graph: Graph, node: ast.CallExpression) -> str | None:
     """The argument of a function's call that says what the run or a cast says here."""
     if not isinstance(node.callee, ast.Name) or node.callee.name in graph.env:
         return None

@@ -71,7 +71,7 @@ def report_stage(graph: Graph, target: ast.Expression, fed: Entity, elaborate: E
 def report_state(graph: Graph, name: str, value: ast.Expression, span: Span) -> bool:
     """Whether ``value`` of the statement at ``span`` is a framework's state of a module, as in
     ``gamma = nn.Parameter(...)``; an E0226 with the declaration of ``name``."""
-    if not isinstance(value, ast.Call):
+    if not isinstance(value, ast.CallExpression):
         return False
     maker = last_name(value)
     if maker not in ("Parameter", "Variable", "param") or _is_own(graph, value.callee):
@@ -104,7 +104,7 @@ def _report(
     advice, fix = (translation.unknown or [""])[0], None
     if not advice:
         text = written(said)
-        callee = node.callee if isinstance(node, ast.Call) else node
+        callee = node.callee if isinstance(node, ast.CallExpression) else node
         own = root(graph, callee) == "self"
         otherwise = _OF_SELF.format(last_name(node)) if own else _OTHERWISE
         advice, fix = f"write `{text}`{also}", Fix(node.span.start, node.span.end, text, otherwise)
@@ -120,20 +120,20 @@ def translated_stage(graph: Graph, target: ast.Expression, rank: int | None) -> 
     return None if translation.unknown or said == written(target) else said
 
 
-def as_call(graph: Graph, node: ast.Attribute) -> ast.Call | None:
+def as_call(graph: Graph, node: ast.Attribute) -> ast.CallExpression | None:
     """``x.relu`` as the call of the function that it names, if there is one."""
     if node.name not in graph.catalogue.functions:
         return None
     value = _translation(graph, None).expression(node.value)
     argument = ast.Argument(span=value.span, name=None, value=value)
     callee = ast.Name(span=node.span, name=node.name)
-    return ast.Call(span=node.span, callee=callee, arguments=(argument,))
+    return ast.CallExpression(span=node.span, callee=callee, arguments=(argument,))
 
 
 def without_prefix(call: ast.Expression) -> str:
     """``torch.optim.Adam(net.parameters(), lr=0.1)`` as ``Adam(lr=0.1)``."""
     name = ast.Name(span=call.span, name=last_name(call))
-    if not isinstance(call, ast.Call):
+    if not isinstance(call, ast.CallExpression):
         return written(name)
     kept = tuple(
         argument for argument in call.arguments if last_name(argument.value) != "parameters"
@@ -151,8 +151,8 @@ def _translation(graph: Graph, elaborate: Elaborate | None, rank: int | None = N
 
 
 def _message(graph: Graph, node: ast.Expression) -> str:
-    callee = node.callee if isinstance(node, ast.Call) else node
-    if isinstance(callee, ast.Call):
+    callee = node.callee if isinstance(node, ast.CallExpression) else node
+    if isinstance(callee, ast.CallExpression):
         callee = callee.callee
     if isinstance(callee, ast.Subscript):
         callee = callee.value
@@ -166,12 +166,12 @@ def _message(graph: Graph, node: ast.Expression) -> str:
             return "layers in a row stand in braces"
         if prefix is not None:
             return f"names stand alone here, without `{written(callee.value)}.`"
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.CallExpression):
             return f"there are no methods here: `.{callee.name}(...)`"
         return f"tensors have no `.{callee.name}` here"
-    if isinstance(node, ast.Call) and endless_number(node) is not None:
+    if isinstance(node, ast.CallExpression) and endless_number(node) is not None:
         return "infinity is a number of its own here"
-    argument = of_the_run(graph, node) if isinstance(node, ast.Call) else None
+    argument = of_the_run(graph, node) if isinstance(node, ast.CallExpression) else None
     if argument == "dtype":
         return "functions have no `dtype` here: what another type is wanted for is cast"
     if argument is not None:

@@ -24,7 +24,7 @@ _OF_LABELS: Final = frozenset(["CrossEntropyLoss", "cross_entropy", "NLLLoss", "
 _REDUCTIONS: Final = frozenset(
     "mean sum amax amin std var median logsumexp prod norm any all".split()
 )
-_TENSORS: Final = (ast.Name, ast.Call, ast.Subscript, ast.Attribute, ast.Binary)
+_TENSORS: Final = (ast.Name, ast.CallExpression, ast.Subscript, ast.Attribute, ast.Binary)
 # The shapes that a reason for a tie names.
 _SHAPES: Final = re.compile(r"^\[([^\]]*)\] and \[([^\]]*)\] do not fit together")
 
@@ -44,7 +44,7 @@ def _exchanged(expression: ast.Expression) -> Iterator[ast.Expression]:
         for side in ("right", "left"):
             for other in _transposed(getattr(expression, side), expression.operator == "@"):
                 yield expression.model_copy(update={side: other})
-    elif isinstance(expression, ast.Call):
+    elif isinstance(expression, ast.CallExpression):
         name = expression.callee.name if isinstance(expression.callee, ast.Name) else ""
         for place, argument in reversed([*enumerate(expression.arguments)]):
             scores = name in _OF_LABELS and place == 0
@@ -72,7 +72,11 @@ def _widened(expression: ast.Expression, reasons: Sequence[str]) -> Iterator[ast
         side = "left" if left < right else "right"
         for other in _wide(getattr(expression, side), fewer):
             yield expression.model_copy(update={side: other})
-    elif isinstance(expression, ast.Call) and isinstance(expression.callee, ast.Name) and fewer > 1:
+    elif (
+        isinstance(expression, ast.CallExpression)
+        and isinstance(expression.callee, ast.Name)
+        and fewer > 1
+    ):
         for place, argument in enumerate(expression.arguments):
             for other in _wide(argument.value, fewer):
                 yield _replaced(expression, place, other)
@@ -80,8 +84,8 @@ def _widened(expression: ast.Expression, reasons: Sequence[str]) -> Iterator[ast
 
 def _wide(operand: ast.Expression, rank: int) -> Iterator[ast.Expression]:
     span = operand.span
-    reduced = operand.callee if isinstance(operand, ast.Call) else None
-    if isinstance(operand, ast.Call) and isinstance(reduced, ast.Name):
+    reduced = operand.callee if isinstance(operand, ast.CallExpression) else None
+    if isinstance(operand, ast.CallExpression) and isinstance(reduced, ast.Name):
         said = {argument.name for argument in operand.arguments}
         if reduced.name in _REDUCTIONS and len(operand.arguments) > 1 and "keepdim" not in said:
             kept = ast.Argument(span=span, name="keepdim", value=ast.Boolean(span=span, value=True))
@@ -94,21 +98,21 @@ def _wide(operand: ast.Expression, rank: int) -> Iterator[ast.Expression]:
     for dim in (last, second) if rank > 1 else (last,):
         arguments = [ast.Argument(span=span, name=None, value=value) for value in (operand, dim)]
         callee = ast.Name(span=span, name="unsqueeze")
-        yield ast.Call(span=span, callee=callee, arguments=tuple(arguments))
+        yield ast.CallExpression(span=span, callee=callee, arguments=tuple(arguments))
 
 
 def _with_batch_first(expression: ast.Expression) -> Iterator[ast.Expression]:
     """``Layer(...)(x, y)`` with ``batch_first=true``."""
-    made = expression.callee if isinstance(expression, ast.Call) else None
+    made = expression.callee if isinstance(expression, ast.CallExpression) else None
     other = _made_batch_first(made) if made is not None else None
     if other is not None:
         yield expression.model_copy(update={"callee": other})
 
 
-def _made_batch_first(made: ast.Expression) -> ast.Call | None:
+def _made_batch_first(made: ast.Expression) -> ast.CallExpression | None:
     """The call that makes a layer with ``batch_first=true``; None where it says so or cannot."""
-    callee = made.callee if isinstance(made, ast.Call) else made
-    arguments = made.arguments if isinstance(made, ast.Call) else ()
+    callee = made.callee if isinstance(made, ast.CallExpression) else made
+    arguments = made.arguments if isinstance(made, ast.CallExpression) else ()
     row = LAYERS.get(callee.name) if isinstance(callee, ast.Name) else None
     said = {argument.name for argument in arguments}
     if row is None or "batch_first" not in row.by_name or "batch_first" in said:
@@ -116,13 +120,13 @@ def _made_batch_first(made: ast.Expression) -> ast.Call | None:
     first = ast.Argument(
         span=made.span, name="batch_first", value=ast.Boolean(span=made.span, value=True)
     )
-    return ast.Call(span=made.span, callee=callee, arguments=(*arguments, first))
+    return ast.CallExpression(span=made.span, callee=callee, arguments=(*arguments, first))
 
 
 def other_edits(tree: ast.Node, place: ast.Expression) -> Iterator[Edits]:
     """What the use of a layer at ``place`` may have meant that is written elsewhere, or beside it:
     the layer that it names made with the batch first, a mask under the name of the other kind."""
-    call = place if isinstance(place, ast.Call) else None
+    call = place if isinstance(place, ast.CallExpression) else None
     if call is None:
         return
     made = call.callee
@@ -132,7 +136,7 @@ def other_edits(tree: ast.Node, place: ast.Expression) -> Iterator[Edits]:
         if declared is None:
             return
         made = declared.stage.target
-    callee = made.callee if isinstance(made, ast.Call) else made
+    callee = made.callee if isinstance(made, ast.CallExpression) else made
     row = LAYERS.get(callee.name) if isinstance(callee, ast.Name) else None
     if row is None:
         return
@@ -166,7 +170,7 @@ def _declared(node: ast.Node, name: str, place: ast.Node) -> ast.LayerDeclaratio
     return None
 
 
-def _replaced(call: ast.Call, place: int, value: ast.Expression) -> ast.Call:
+def _replaced(call: ast.CallExpression, place: int, value: ast.Expression) -> ast.CallExpression:
     """``call`` with another value at ``place``."""
     changed = call.arguments[place].model_copy(update={"value": value})
     arguments = (*call.arguments[:place], changed, *call.arguments[place + 1 :])

@@ -86,7 +86,7 @@ class Translation:
         match node:
             case ast.Name():
                 return self._name(node)
-            case ast.Call():
+            case ast.CallExpression():
                 return self._call(node)
             case ast.Attribute():
                 return self._attribute(node)
@@ -114,7 +114,7 @@ class Translation:
 
     def stage(self, target: ast.Expression) -> ast.Expression:
         """A stage's target: a layer of another framework with its activation behind it."""
-        if isinstance(target, ast.Call):
+        if isinstance(target, ast.CallExpression):
             activation = activation_of(target)
             if activation is not None and isinstance(activation.value, ast.String):
                 kept = tuple(item for item in target.arguments if item is not activation)
@@ -123,7 +123,7 @@ class Translation:
                 if name is not None:
                     behind = ast.Name(span=target.span, name=name)
                     return ast.Pipeline(span=target.span, source=layer, stages=(as_stage(behind),))
-        if isinstance(target, ast.Call) and isinstance(target.callee, ast.Attribute):
+        if isinstance(target, ast.CallExpression) and isinstance(target.callee, ast.Attribute):
             inner, method = target.callee.value, target.callee.name
             if self.graph.is_layer(last_name(inner)) and self._function(method):
                 named = ast.Name(span=target.span, name=method)
@@ -134,7 +134,7 @@ class Translation:
         if name in IN_A_PIPE and not self._known(name):
             return ast.Name(span=target.span, name=IN_A_PIPE[name])
         said = self.expression(target)
-        if isinstance(said, ast.Call) and not said.arguments:
+        if isinstance(said, ast.CallExpression) and not said.arguments:
             return said.callee
         return said
 
@@ -144,11 +144,13 @@ class Translation:
             return
         place = (node.span.start, node.span.end)
         if isinstance(node, ast.Expression) and not holds_habit(self.graph, node):
-            if place not in self.read and not isinstance(node, ast.Call):
+            if place not in self.read and not isinstance(node, ast.CallExpression):
                 self.elaborate(self.graph, node)
             return
         match node:
-            case ast.Call(callee=ast.Attribute(value=value, name=name), arguments=arguments):
+            case ast.CallExpression(
+                callee=ast.Attribute(value=value, name=name), arguments=arguments
+            ):
                 prefix = root(self.graph, node.callee)
                 if prefix is None:
                     self._receiver(value)
@@ -157,11 +159,13 @@ class Translation:
                 for argument in () if gone else arguments:
                     if argument.name not in _NOT_READ:
                         self._receiver(argument.value)
-            case ast.Call(callee=ast.Name(), arguments=arguments):
+            case ast.CallExpression(callee=ast.Name(), arguments=arguments):
                 for argument in arguments:
                     if argument.name not in _NOT_READ:
                         self._receiver(argument.value)
-            case ast.Call(callee=ast.Call(callee=ast.Attribute()), arguments=arguments):
+            case ast.CallExpression(
+                callee=ast.CallExpression(callee=ast.Attribute()), arguments=arguments
+            ):
                 for argument in arguments:
                     self._receiver(argument.value)
 
@@ -174,7 +178,7 @@ class Translation:
             return
         if holds_habit(self.graph, node):
             self.read_the_rest(node)
-        elif not (isinstance(node, ast.Call) and self.graph.is_layer(last_name(node))):
+        elif not (isinstance(node, ast.CallExpression) and self.graph.is_layer(last_name(node))):
             self.elaborate(self.graph, node)
 
     # ── names ────────────────────────────────────────────────────────────────────────────────────
@@ -238,7 +242,7 @@ class Translation:
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────
 
-    def _call(self, node: ast.Call) -> ast.Expression:
+    def _call(self, node: ast.CallExpression) -> ast.Expression:
         callee = node.callee
         if is_length(self.graph, callee) and len(node.arguments) == 1:
             return self._size(node.arguments[0].value, literal(0, node.span), node)
@@ -246,7 +250,7 @@ class Translation:
             return self._chain(node)
         if isinstance(callee, ast.Name) and (endless := endless_number(node)) is not None:
             return endless
-        if isinstance(callee, ast.Call):
+        if isinstance(callee, ast.CallExpression):
             made = self.stage(callee) if activation_of(callee) else self._call(callee)
             arguments = self._arguments(node, None)
             if isinstance(made, ast.Chain | ast.Pipeline) and len(arguments) == 1:
@@ -291,7 +295,7 @@ class Translation:
             node, node.model_copy(update={"callee": name, "arguments": arguments})
         )
 
-    def _of_dtype(self, node: ast.Call, said: ast.Call) -> ast.Expression:
+    def _of_dtype(self, node: ast.CallExpression, said: ast.CallExpression) -> ast.Expression:
         """``zeros(4, dtype=torch.long)`` as ``long(zeros(4))``: what is made has the type that the
         language gives it, and a cast stands around it."""
         dtype = next((item for item in node.arguments if item.name == "dtype"), None)
@@ -307,7 +311,7 @@ class Translation:
             return bare
         return called(cast, [(None, bare)], node.span)
 
-    def _cast(self, node: ast.Call, value: ast.Expression) -> ast.Expression | None:
+    def _cast(self, node: ast.CallExpression, value: ast.Expression) -> ast.Expression | None:
         """``tf.cast(x, tf.float32)``, ``x.to(torch.half)``, ``x.type_as(y)`` as the cast; None
         where what it casts to cannot be told."""
         wanted = [
@@ -331,7 +335,7 @@ class Translation:
         entity = self._entity(node)
         return len(entity.type.shape) if isinstance(entity, ir.Value) else None
 
-    def _method(self, node: ast.Call, callee: ast.Attribute) -> ast.Expression:
+    def _method(self, node: ast.CallExpression, callee: ast.Attribute) -> ast.Expression:
         """``value.method(...)`` as a function of the whole value."""
         name = callee.name
         if name == "parameters":
@@ -359,7 +363,7 @@ class Translation:
         arguments = (first, *self._arguments(node, self._row(function.name)))
         return node.model_copy(update={"callee": function, "arguments": arguments})
 
-    def _arguments(self, node: ast.Call, row: Row | None) -> tuple[ast.Argument, ...]:
+    def _arguments(self, node: ast.CallExpression, row: Row | None) -> tuple[ast.Argument, ...]:
         return tuple(
             argument.model_copy(
                 update={
@@ -383,7 +387,7 @@ class Translation:
             return callee.name == "Sequential" and root(self.graph, callee) is not None
         return is_sequential(self.graph, callee)
 
-    def _chain(self, node: ast.Call) -> ast.Expression:
+    def _chain(self, node: ast.CallExpression) -> ast.Expression:
         """``Sequential(A, B)`` as ``{ A -> B }``."""
         items = [argument.value for argument in node.arguments]
         if len(items) == 1 and isinstance(items[0], ast.Sequence):

@@ -51,7 +51,9 @@ class Reader:
             return arguments
         rest = arguments[1:]
         name = ast.Name(span=call.span, name=row.name)
-        said = written(ast.Call(span=call.span, callee=name, arguments=rest) if rest else name)
+        said = written(
+            ast.CallExpression(span=call.span, callee=name, arguments=rest) if rest else name
+        )
         self.collector.error(
             "E0203", "a scheduler moves the optimizer above it, and is not given one", first.span,
             f"write `{said}`", (), Fix(call.span.start, call.span.end, said, "take it away"),

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from specc import ir
 from specc.errors import Collector
-from specc.semantics.calls.orders import is_steppable
+from specc.semantics.calls.derivative_orders import is_steppable
 from specc.semantics.checks.gradients import reached, reached_parameters
 from specc.semantics.training.steps import StepBuilder, optimizer_names
 

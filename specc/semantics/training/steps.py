@@ -27,7 +27,7 @@ from specc.semantics.calls.calls import given_arguments
 from specc.semantics.compile_time.entities import describe, is_poisoned, to_operand
 from specc.semantics.compile_time.layers_made import assigned_names, kept_names, leaves
 from specc.semantics.models.models import assign
-from specc.semantics.naming.bind import Bound, bind
+from specc.semantics.naming.bind import BoundArguments, bind
 from specc.semantics.naming.foreign_names import of_another_kind
 from specc.semantics.naming.graph import Graph
 from specc.semantics.naming.missing import not_named
@@ -205,7 +205,7 @@ class StepBuilder:
             item.node = argument.value
         params = self.graph.params
 
-        def attempt(bound: Bound) -> Told | None:
+        def attempt(bound: BoundArguments) -> Told | None:
             return {} if check_ranges(row, bound, Collector(), params) else None
 
         bound = (
@@ -386,7 +386,7 @@ class StepBuilder:
                 row,
                 arguments,
                 call.span,
-                written=call.arguments if isinstance(call, ast.Call) else (),
+                written=call.arguments if isinstance(call, ast.CallExpression) else (),
             ),
             self.collector,
         ).read(statement.call, kind)
@@ -437,7 +437,7 @@ def find_row(
     of names that an extension has which the project does not name."""
     if isinstance(call, ast.Name):
         name, arguments = call.name, _NO_ARGUMENTS
-    elif isinstance(call, ast.Call) and isinstance(call.callee, ast.Name):
+    elif isinstance(call, ast.CallExpression) and isinstance(call.callee, ast.Name):
         name, arguments = call.callee.name, call.arguments
     else:
         known = last_name(call) in table
@@ -484,7 +484,9 @@ def _without_parameters(
         return arguments
     rest = arguments[1:]
     name = ast.Name(span=call.span, name=row.name)
-    said = as_text(ast.Call(span=call.span, callee=name, arguments=rest) if rest else name)
+    said = as_text(
+        ast.CallExpression(span=call.span, callee=name, arguments=rest) if rest else name
+    )
     collector.error(
         "E0203", "an optimizer steps all parameters, or those that `on` selects", first.span,
         f"write `{said}`", (),
@@ -506,5 +508,5 @@ def optimizer_names(optimizer: ir.Optimizer) -> set[str]:
 
 
 def _head(call: ast.Expression) -> str:
-    callee = call.callee if isinstance(call, ast.Call) else call
+    callee = call.callee if isinstance(call, ast.CallExpression) else call
     return callee.name if isinstance(callee, ast.Name) else "SGD"

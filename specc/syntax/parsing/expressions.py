@@ -53,9 +53,9 @@ class Expressions(Literals):
     def operation(self, children: Children) -> ast.Expression:
         return group(children, self.span)
 
-    def call(self, children: Children) -> ast.Call:
+    def call(self, children: Children) -> ast.CallExpression:
         callee, (arguments, closing) = children
-        return ast.Call(span=callee.span.to(closing), callee=callee, arguments=arguments)
+        return ast.CallExpression(span=callee.span.to(closing), callee=callee, arguments=arguments)
 
     def arguments(self, children: Children) -> tuple[tuple[ast.Argument, ...], Span]:
         *given, closing = children

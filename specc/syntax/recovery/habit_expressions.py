@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from specc.errors import Diagnostic, Fix
-from specc.syntax.recovery.stopped_at import Finding, Line, span_of
+from specc.syntax.recovery.stopped_at import Line, Recovery, span_of
 
 _IN_PLACE: Final = (
     "make a new value: `where(mask, a, x)`, `masked_fill(x, mask, 0.0)`, `cat([a, b], dim=1)`, or"
@@ -33,7 +33,7 @@ _FURTHEST: Final = 2_000
 def proposed(
     line: Line, match: re.Match[str], group: str, message: str, said: str, *,
     otherwise: str | None = None, place: str | None = None, code: str = "E0102",
-) -> Finding:  # fmt: skip
+) -> Recovery:  # fmt: skip
     """A finding at ``group`` that proposes ``said`` in the place of ``place``."""
     found = line.finding(match, group, message, f"write `{said}`", code=code)
     start, end = line.place(match, place or group)
@@ -41,7 +41,7 @@ def proposed(
     return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
 
 
-def tell_sign_at_end(text: str, position: int, file: str) -> Finding | None:
+def tell_sign_at_end(text: str, position: int, file: str) -> Recovery | None:
     """An ``->`` or an operator that ends a line, where the next line begins another statement."""
     start = text.rfind("\n", 0, position) + 1
     above = text[max(start - _FURTHEST, 0) : start]
@@ -54,7 +54,7 @@ def tell_sign_at_end(text: str, position: int, file: str) -> Finding | None:
     advice = "write what follows it, or take it away"
     if sign == "->":
         advice = "write the stage that takes the value, or take the arrow away"
-    return Finding(
+    return Recovery(
         Diagnostic(
             "E0102",
             f"nothing stands behind this `{sign}`",
@@ -66,12 +66,12 @@ def tell_sign_at_end(text: str, position: int, file: str) -> Finding | None:
     )
 
 
-def tell_elif(line: Line, match: re.Match[str]) -> Finding:
+def tell_elif(line: Line, match: re.Match[str]) -> Recovery:
     """``} elif condition {``."""
     return line.finding(match, "word", "there is no `elif` here", "write `else if`")
 
 
-def tell_formatted(line: Line, match: re.Match[str]) -> Finding:
+def tell_formatted(line: Line, match: re.Match[str]) -> Recovery:
     """``f"layer{i}"``."""
     return line.finding(
         match, "whole", "strings are plain here: nothing is put into them",
@@ -79,7 +79,7 @@ def tell_formatted(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_dictionary(line: Line, match: re.Match[str]) -> Finding:
+def tell_dictionary(line: Line, match: re.Match[str]) -> Recovery:
     """``{"a": 1}``, ``{}``."""
     advice = "give each value a name, or make a list: `[x, y]`"
     if re.match(r"[ \t]*optimizer\b", line.said):
@@ -87,7 +87,7 @@ def tell_dictionary(line: Line, match: re.Match[str]) -> Finding:
     return line.finding(match, "sign", "there are no dictionaries here", advice)
 
 
-def tell_part(line: Line, match: re.Match[str]) -> Finding:
+def tell_part(line: Line, match: re.Match[str]) -> Recovery:
     """``x[:, 0] = y``, ``x[mask] = 0``."""
     name, value = match["name"], match["value"].strip()
     said = None if match["sign"] else _with_part(name, match["index"].strip(), value)
@@ -125,7 +125,7 @@ def _with_part(name: str, index: str, value: str) -> str | None:
     return f"select_scatter({name}, {value}, {dim}, {item})"
 
 
-def tell_member(line: Line, match: re.Match[str]) -> Finding:
+def tell_member(line: Line, match: re.Match[str]) -> Recovery:
     """``fc.weight.requires_grad = False``, ``fc.bias = x``."""
     name = match["name"]
     if match["member"] == "requires_grad":
@@ -142,7 +142,7 @@ def tell_member(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_generator(line: Line, match: re.Match[str]) -> Finding:
+def tell_generator(line: Line, match: re.Match[str]) -> Recovery:
     """``sum(x for k in range(3))``."""
     return line.finding(
         match, "word", "`for` stands in square brackets here, or begins a line",
@@ -154,7 +154,7 @@ def tell_generator(line: Line, match: re.Match[str]) -> Finding:
 _MASKS: Final = re.compile(r"[<>=!]|\b(?:not|logical_\w+|is\w+|bool|mask\w*)\b|\w+_mask\b")
 
 
-def tell_mask(line: Line, match: re.Match[str]) -> Finding:
+def tell_mask(line: Line, match: re.Match[str]) -> Recovery:
     """``a & b``, ``a || b``: of masks a function, of whole numbers another, which ``&`` of tensors
     is, and of what is known while compiling a word."""
     word = "and" if match["sign"][0] == "&" else "or"
@@ -181,7 +181,7 @@ def _without_parentheses(said: str) -> str:
     return said[1:-1] if said.startswith("(") else said
 
 
-def tell_not(line: Line, match: re.Match[str]) -> Finding:
+def tell_not(line: Line, match: re.Match[str]) -> Recovery:
     """``~mask``, ``!flag``."""
     value = match["value"]
     return proposed(
@@ -191,7 +191,7 @@ def tell_not(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_curly_quotes(line: Line, match: re.Match[str]) -> Finding:
+def tell_curly_quotes(line: Line, match: re.Match[str]) -> Recovery:
     """A string in typographic quotes is read as one in straight ones."""
     start, end = line.place(match, "whole")
     return line.finding(

@@ -12,7 +12,7 @@ from typing import Final
 
 from specc.errors import Diagnostic, Fix
 from specc.suggestions import meant, nearest
-from specc.syntax.recovery.stopped_at import Finding, Line, line_at, span_of
+from specc.syntax.recovery.stopped_at import Line, Recovery, line_at, span_of
 
 _WORDS_OF_FILES: Final = "model block train test param use".split()
 # Of models, blocks, `train` and `test` alike: which of them a line is in, its words do not tell.
@@ -57,14 +57,14 @@ def broken_header(
     return (line.start, line.end, head) if len(head) <= line.end - line.start else None
 
 
-def tell_class(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_class(line: Line, match: re.Match[str]) -> Recovery | None:
     """``class Net(nn.Module):`` is read as a model."""
     advice = f"write `model {match['name']} {{ ... }}`, with `input` and `output` lines in it"
     found = line.finding(match, "word", "there are no classes here", advice)
     return _opened(line, found, f"model {match['name']}")
 
 
-def tell_def(line: Line, match: re.Match[str]) -> Finding:
+def tell_def(line: Line, match: re.Match[str]) -> Recovery:
     """``def forward(self, x):`` is not read; its body is, as statements."""
     advice = (
         "layers are made where they are fed: `y = x -> Linear(8)`; take this line away"
@@ -77,7 +77,7 @@ def tell_def(line: Line, match: re.Match[str]) -> Finding:
     )
 
 
-def tell_base_class(line: Line, match: re.Match[str]) -> Finding:
+def tell_base_class(line: Line, match: re.Match[str]) -> Recovery:
     """``model Net(nn.Module) {`` is read without what is in the parentheses."""
     start, end = line.place(match, "base")
     return line.finding(
@@ -86,7 +86,7 @@ def tell_base_class(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_untyped_param(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_untyped_param(line: Line, match: re.Match[str]) -> Recovery | None:
     """``block Body(width, rate=0.1) {`` is read without its params."""
     start, _ = line.place(match, "given")
     items = list(re.finditer(r"[^,]+", match["given"]))
@@ -108,7 +108,7 @@ def tell_untyped_param(line: Line, match: re.Match[str]) -> Finding | None:
         )
         # Neither the block nor what its params stand for is known from here on.
         unread = {match["name"], *(each[0].split(":")[0].split("=")[0].strip() for each in items)}
-        return Finding(told, ((*line.place(match, "params"), ""),), words=frozenset(unread))
+        return Recovery(told, ((*line.place(match, "params"), ""),), words=frozenset(unread))
     return None
 
 
@@ -121,7 +121,7 @@ def _kind(default: str) -> str | None:
     return "float" if re.fullmatch(r"-?[\d.]+(?:[eE][+-]?\d+)?", default) else None
 
 
-def tell_colon(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_colon(line: Line, match: re.Match[str]) -> Recovery | None:
     """``for i in range(3):`` is read with braces around what is indented below."""
     head = match["head"].rstrip()
     word = match["word"]
@@ -138,14 +138,14 @@ def tell_colon(line: Line, match: re.Match[str]) -> Finding | None:
     return _opened(line, found, _SOME_BODY.rstrip(" {") if word == "else" else head)
 
 
-def tell_foreign_header(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_foreign_header(line: Line, match: re.Match[str]) -> Recovery | None:
     """``while depth > 0 {`` is read as a branch."""
     word = match["word"]
     found = line.finding(match, "word", f"there is no `{word}` here", _INSTEAD_OF[word])
     return _opened(line, found, _SOME_BODY.rstrip(" {"))
 
 
-def tell_one_line(line: Line, match: re.Match[str]) -> Finding:
+def tell_one_line(line: Line, match: re.Match[str]) -> Recovery:
     """``for i in range(3): x = relu(x)``."""
     said = f"{match['head']} {{ {match['rest'].strip()} }}"
     found = line.finding(match, "whole", "a body stands in braces", f"write `{said}`")
@@ -154,7 +154,7 @@ def tell_one_line(line: Line, match: re.Match[str]) -> Finding:
     return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
 
 
-def tell_brace_below(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_brace_below(line: Line, match: re.Match[str]) -> Recovery | None:
     """A brace below its header is read behind it."""
     below = re.compile(r"\s*\{[ \t]*(?=\r?\n|#|$)").match(line.text, line.end)
     if below is None:
@@ -166,10 +166,10 @@ def tell_brace_below(line: Line, match: re.Match[str]) -> Finding | None:
         span_of(line.text, brace, brace + 1, line.file),
         f"write `{line.said.strip()} {{`",
     )
-    return Finding(found, ((brace, brace + 1, ""),), insertion=(line.end, "{"))
+    return Recovery(found, ((brace, brace + 1, ""),), insertion=(line.end, "{"))
 
 
-def tell_else_below(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_else_below(line: Line, match: re.Match[str]) -> Recovery | None:
     """``else {`` on a line of its own is read as a branch of its own."""
     found = line.finding(
         match, "word", "`else` stands on the line of the `}` before it", "write `} else {`"
@@ -177,7 +177,7 @@ def tell_else_below(line: Line, match: re.Match[str]) -> Finding | None:
     return _opened(line, found, _SOME_BODY.rstrip(" {"))
 
 
-def tell_of_files(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_of_files(line: Line, match: re.Match[str]) -> Recovery | None:
     """``param k: int = 3`` and ``block Inner {`` inside of braces."""
     word = match["word"]
     advice = "write it there, outside of all braces"
@@ -189,7 +189,7 @@ def tell_of_files(line: Line, match: re.Match[str]) -> Finding | None:
     return _opened(line, found, _SOME_BODY.rstrip(" {"))
 
 
-def tell_misspelt(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_misspelt(line: Line, match: re.Match[str]) -> Recovery | None:
     """A first word that is nearly one of the language's."""
     word = match["word"]
     inside = line.said[:1] in (" ", "\t")
@@ -206,7 +206,7 @@ def tell_misspelt(line: Line, match: re.Match[str]) -> Finding | None:
     return found
 
 
-def _opened(line: Line, found: Finding, head: str) -> Finding | None:
+def _opened(line: Line, found: Recovery, head: str) -> Recovery | None:
     """``found``, with the line read as ``head {`` and, where only indentation shows where the body
     ends, a ``}`` put there."""
     indent = line.said[: len(line.said) - len(line.said.lstrip())]
@@ -217,9 +217,9 @@ def _opened(line: Line, found: Finding, head: str) -> Finding | None:
         return found
     edits = ((line.start, line.end, header),)
     if line.said.rstrip().endswith("{"):
-        return Finding(found.diagnostic, edits, words=found.words)
+        return Recovery(found.diagnostic, edits, words=found.words)
     closing = (_end_of_indented(line), "}")
-    return Finding(found.diagnostic, edits, insertion=closing, words=found.words)
+    return Recovery(found.diagnostic, edits, insertion=closing, words=found.words)
 
 
 def _end_of_indented(line: Line) -> int:

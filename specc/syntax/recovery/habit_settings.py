@@ -10,12 +10,12 @@ import re
 from typing import Final
 
 from specc.syntax.recovery.habit_expressions import proposed
-from specc.syntax.recovery.stopped_at import Finding, Line
+from specc.syntax.recovery.stopped_at import Line, Recovery
 
 _INITIALISER: Final = re.compile(r"\s*(?:self\.)?(?P<on>[\w.]+)\s*(?:,\s*(?P<rest>.*?))?\s*")
 
 
-def tell_bare_settings(line: Line, match: re.Match[str]) -> Finding:
+def tell_bare_settings(line: Line, match: re.Match[str]) -> Recovery:
     """``optimizer AdamW lr=1e-3``."""
     tail = match["tail"] or ""
     given = re.sub(r"[ \t]+(?=\w+[ \t]*=)", ", ", match["rest"].strip()).replace(",,", ",")
@@ -26,14 +26,14 @@ def tell_bare_settings(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_no_selector(line: Line, match: re.Match[str]) -> Finding:
+def tell_no_selector(line: Line, match: re.Match[str]) -> Recovery:
     """``regularize L2(1e-4)``."""
     said = f"{match['whole'].strip()} on *.weight"
     message = f"`{match['word']}` says which parameters it is on"
     return proposed(line, match, "whole", message, said)
 
 
-def tell_quoted_selector(line: Line, match: re.Match[str]) -> Finding:
+def tell_quoted_selector(line: Line, match: re.Match[str]) -> Recovery:
     """``on "head.*"`` is read as ``on head.*``."""
     start, end = line.place(match, "quoted")
     said = match["value"].strip()
@@ -43,7 +43,7 @@ def tell_quoted_selector(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_parameters(line: Line, match: re.Match[str]) -> Finding:
+def tell_parameters(line: Line, match: re.Match[str]) -> Recovery:
     """``on model.parameters()``, ``on Critic.parameters()``."""
     start, end = line.place(match, "whole")
     words = re.findall(r"\w+", match["whole"])[1:-1]
@@ -62,33 +62,33 @@ def tell_parameters(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_group(line: Line, match: re.Match[str]) -> Finding:
+def tell_group(line: Line, match: re.Match[str]) -> Recovery:
     """``{ weight_decay=0.0 on *.bias }``."""
     said = f"group({match['value'].strip()}) on"
     return proposed(line, match, "whole", "a group of parameters says so", said)
 
 
-def tell_second_group(line: Line, match: re.Match[str]) -> Finding:
+def tell_second_group(line: Line, match: re.Match[str]) -> Recovery:
     """Two groups in one line."""
     return line.finding(
         match, "word", "each group stands on a line of its own", "begin a new line before it"
     )
 
 
-def tell_interval(line: Line, match: re.Match[str]) -> Finding:
+def tell_interval(line: Line, match: re.Match[str]) -> Recovery:
     """``scheduler StepLR(step_size=3) every step``."""
     each = "epoch" if match["value"].startswith("epoch") else "step"
     message = "how often a scheduler moves is said by `per`"
     return proposed(line, match, "whole", message, f"per {each}")
 
 
-def tell_no_commas(line: Line, match: re.Match[str]) -> Finding:
+def tell_no_commas(line: Line, match: re.Match[str]) -> Recovery:
     """``sizes N=4 T=5``, ``targets eager compile``."""
     said = ", ".join(match["rest"].split())
     return proposed(line, match, "rest", f"what `{match['word']}` lists has commas between", said)
 
 
-def tell_clipped(line: Line, match: re.Match[str]) -> Finding:
+def tell_clipped(line: Line, match: re.Match[str]) -> Recovery:
     """``nn.utils.clip_grad_norm_(net.parameters(), 1.0)``."""
     kind = "GradNorm" if match["kind"] == "norm" else "GradValue"
     bound = match["bound"].strip()
@@ -96,7 +96,7 @@ def tell_clipped(line: Line, match: re.Match[str]) -> Finding:
     return proposed(line, match, "whole", "gradients are cut by a statement of `train`", said)
 
 
-def tell_initialised(line: Line, match: re.Match[str]) -> Finding:
+def tell_initialised(line: Line, match: re.Match[str]) -> Recovery:
     """``nn.init.normal_(self.fc.weight, std=0.02)``."""
     found = _INITIALISER.fullmatch(match["rest"])
     form = "write `init xavier_uniform_ on *.weight`"

@@ -12,7 +12,7 @@ from typing import Final
 from specc.catalog.advice.elsewhere import other_form
 from specc.errors import Diagnostic, Fix
 from specc.syntax.recovery import habit_states
-from specc.syntax.recovery.stopped_at import Finding, Line, span_of
+from specc.syntax.recovery.stopped_at import Line, Recovery, span_of
 
 _INSTEAD_OF: Final = {
     "pass": "take the line away; braces may be empty",
@@ -25,7 +25,7 @@ _INSTEAD_OF: Final = {
 }
 
 
-def tell_comma(text: str, position: int, file: str) -> Finding | None:
+def tell_comma(text: str, position: int, file: str) -> Recovery | None:
     """A comma that ends a line, where the next line does not go on with what it promises."""
     last = text[:position].rstrip()
     if re.compile(r",[ \t]*(?:#|\r?\n|$)").match(text, position):
@@ -33,7 +33,7 @@ def tell_comma(text: str, position: int, file: str) -> Finding | None:
     elif not last.endswith(",") or "\n" not in text[len(last) : position]:
         return None
     start = len(last) - 1
-    return Finding(
+    return Recovery(
         Diagnostic(
             "E0102",
             "after this `,` the statement goes on, and the next line does not go on with it",
@@ -44,7 +44,7 @@ def tell_comma(text: str, position: int, file: str) -> Finding | None:
     )
 
 
-def tell_return(line: Line, match: re.Match[str]) -> Finding:
+def tell_return(line: Line, match: re.Match[str]) -> Recovery:
     """``return x`` is read as ``output x``."""
     value = match["value"].strip()
     start, _ = line.place(match, "whole")
@@ -61,7 +61,7 @@ def tell_return(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_import(line: Line, match: re.Match[str]) -> Finding:
+def tell_import(line: Line, match: re.Match[str]) -> Recovery:
     """``import torch``, ``from torch import nn``."""
     return line.finding(
         match, "whole", "nothing is imported: torch's names are known",
@@ -69,7 +69,7 @@ def tell_import(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_attribute(line: Line, match: re.Match[str]) -> Finding:
+def tell_attribute(line: Line, match: re.Match[str]) -> Recovery:
     """``self.fc = nn.Linear(8)`` is read as ``layer fc = ...``."""
     name, value = match["name"], " ".join(match["value"].split())
     start, end = line.place(match, "head")
@@ -98,7 +98,7 @@ def tell_attribute(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_in_place(line: Line, match: re.Match[str]) -> Finding:
+def tell_in_place(line: Line, match: re.Match[str]) -> Recovery:
     """``x += y``."""
     name, sign, value = match["name"], match["sign"], match["value"].strip()
     if re.search(r"[-+*/%@]|->", value) and not re.fullmatch(r"[\w.]*\(.*\)", value):
@@ -109,7 +109,7 @@ def tell_in_place(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_repeat(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_repeat(line: Line, match: re.Match[str]) -> Recovery | None:
     """``repeat(3, Linear(8))`` is read as ``repeat(3) Linear(8)``."""
     start, comma = line.place(match, "call")
     inside = line.text[comma : line.end]
@@ -122,19 +122,19 @@ def tell_repeat(line: Line, match: re.Match[str]) -> Finding | None:
             advice = f"write `repeat({match['count'].strip()}) {what}`"
             message = "what `repeat` makes stands behind its parentheses"
             end = comma + offset
-            return Finding(
+            return Recovery(
                 Diagnostic("E0102", message, span, advice),
                 ((comma - 1, comma, ")"), (end, end + 1, "")),
             )
     return None
 
 
-def tell_docstring(line: Line, match: re.Match[str]) -> Finding:
+def tell_docstring(line: Line, match: re.Match[str]) -> Recovery:
     """A docstring in three quotes, to its end."""
     start = line.start + match.start("quotes")
     end = line.text.find(match["quotes"], start + 3)
     end = len(line.text) if end < 0 else end + 3
-    return Finding(
+    return Recovery(
         Diagnostic(
             "E0102" if match["quotes"] == '"""' else "E0101",
             "there are no docstrings",
@@ -145,7 +145,7 @@ def tell_docstring(line: Line, match: re.Match[str]) -> Finding:
     )
 
 
-def tell_string_alone(line: Line, match: re.Match[str]) -> Finding:
+def tell_string_alone(line: Line, match: re.Match[str]) -> Recovery:
     """A string that is a line."""
     code = "E0101" if match["whole"][0] == "'" else "E0102"
     return line.finding(
@@ -153,7 +153,7 @@ def tell_string_alone(line: Line, match: re.Match[str]) -> Finding:
     )
 
 
-def tell_sizes(line: Line, match: re.Match[str]) -> Finding:
+def tell_sizes(line: Line, match: re.Match[str]) -> Recovery:
     """``float(N, 8)`` is read as ``float[N, 8]``."""
     start, end = line.place(match, "whole")
     said = match["whole"]
@@ -165,7 +165,7 @@ def tell_sizes(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_ternary(line: Line, match: re.Match[str]) -> Finding:
+def tell_ternary(line: Line, match: re.Match[str]) -> Recovery:
     """``a if condition else b``."""
     return line.finding(
         match, "word", "`if` does not stand inside an expression",
@@ -174,7 +174,7 @@ def tell_ternary(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_typed(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_typed(line: Line, match: re.Match[str]) -> Recovery | None:
     """``x: float[N, 8]``, ``y: float = relu(x)``."""
     if match["value"] is None:
         return line.finding(
@@ -187,7 +187,7 @@ def tell_typed(line: Line, match: re.Match[str]) -> Finding | None:
     )  # fmt: skip
 
 
-def tell_declared(line: Line, match: re.Match[str]) -> Finding:
+def tell_declared(line: Line, match: re.Match[str]) -> Recovery:
     """``let y = x``."""
     return line.finding(
         match, "word", f"there is no `{match['word']}` here: a name is made by binding it",
@@ -195,7 +195,7 @@ def tell_declared(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_layer_colon(line: Line, match: re.Match[str]) -> Finding:
+def tell_layer_colon(line: Line, match: re.Match[str]) -> Recovery:
     """``layer fc: Linear(8)`` is read with a ``=``."""
     start, end = line.place(match, "sign")
     said = re.sub(r"[ \t]*:", " =", line.said.strip(), count=1)
@@ -204,7 +204,7 @@ def tell_layer_colon(line: Line, match: re.Match[str]) -> Finding:
     )
 
 
-def tell_named_layer(line: Line, match: re.Match[str]) -> Finding:
+def tell_named_layer(line: Line, match: re.Match[str]) -> Recovery:
     """``fc: Linear(8)``."""
     name, value = match["name"], match["value"]
     return line.finding(
@@ -213,7 +213,7 @@ def tell_named_layer(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_walrus(line: Line, match: re.Match[str]) -> Finding:
+def tell_walrus(line: Line, match: re.Match[str]) -> Recovery:
     """``y := x``."""
     return line.finding(
         match, "sign", "a name is bound by `=`",
@@ -221,7 +221,7 @@ def tell_walrus(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_arrow(line: Line, match: re.Match[str]) -> Finding:
+def tell_arrow(line: Line, match: re.Match[str]) -> Recovery:
     """``x => relu``, ``x |> relu``."""
     return line.finding(
         match, "sign", f"`{match['sign']}` cannot stand here", "a value is fed on with `->`",
@@ -229,13 +229,13 @@ def tell_arrow(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_alone(line: Line, match: re.Match[str]) -> Finding:
+def tell_alone(line: Line, match: re.Match[str]) -> Recovery:
     """``pass`` and its like."""
     word = match["word"]
     return line.finding(match, "word", f"there is no `{word}` here", _INSTEAD_OF[word])
 
 
-def tell_method(line: Line, match: re.Match[str]) -> Finding:
+def tell_method(line: Line, match: re.Match[str]) -> Recovery:
     """``loss.backward()``, ``x.relu_()``: a method called for what it changes."""
     name, method = match["name"], match["method"]
     if name == "self" and method == "register_buffer":
@@ -259,7 +259,7 @@ def tell_method(line: Line, match: re.Match[str]) -> Finding:
     return line.finding(match, "whole", "a call by itself changes nothing here", advice)
 
 
-def _declared(line: Line, match: re.Match[str], message: str, said: str) -> Finding:
+def _declared(line: Line, match: re.Match[str], message: str, said: str) -> Recovery:
     """State of another framework, with its declaration in the line's place."""
     found = line.finding(
         match, "self" if "self" in match.re.groupindex else "whole", message, f"write `{said}`"
@@ -273,7 +273,7 @@ def _declared(line: Line, match: re.Match[str], message: str, said: str) -> Find
 def _bound(
     line: Line, match: re.Match[str], said: str,
     otherwise: str = "name what it gives, as in `y = relu(x)`, or take it away",
-) -> Finding:  # fmt: skip
+) -> Recovery:  # fmt: skip
     """A call whose result is not named, with ``said`` in its place, or ``otherwise`` where that
     does not check."""
     found = line.finding(
@@ -284,7 +284,7 @@ def _bound(
     return replace(found, diagnostic=replace(found.diagnostic, fix=fix))
 
 
-def tell_called(line: Line, match: re.Match[str]) -> Finding:
+def tell_called(line: Line, match: re.Match[str]) -> Recovery:
     """``print(x)``, ``super().__init__()``."""
     name = match["name"]
     if name == "register_buffer":
@@ -303,7 +303,7 @@ def tell_called(line: Line, match: re.Match[str]) -> Finding:
     return line.finding(match, "whole", "a call by itself changes nothing here", advice)
 
 
-def tell_decorator(line: Line, match: re.Match[str]) -> Finding:
+def tell_decorator(line: Line, match: re.Match[str]) -> Recovery:
     """``@torch.compile``."""
     return line.finding(
         match, "whole", "there are no decorators here",
@@ -311,7 +311,7 @@ def tell_decorator(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_lambda(line: Line, match: re.Match[str]) -> Finding:
+def tell_lambda(line: Line, match: re.Match[str]) -> Recovery:
     """``lambda a: a``."""
     return line.finding(
         match, "word", "there is no `lambda` here",
@@ -319,14 +319,14 @@ def tell_lambda(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_slashes(line: Line, match: re.Match[str]) -> Finding:
+def tell_slashes(line: Line, match: re.Match[str]) -> Recovery:
     """``// a comment``, ``/* another``."""
     return line.finding(
         match, "sign", f"`{match['sign']}` begins no comment here", "comments are written `# ...`"
     )
 
 
-def tell_several(line: Line, match: re.Match[str]) -> Finding:
+def tell_several(line: Line, match: re.Match[str]) -> Recovery:
     """A semicolon; one that ends its line is read over."""
     start, end = line.place(match, "sign")
     last = end == line.end
@@ -337,7 +337,7 @@ def tell_several(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_quoted(line: Line, match: re.Match[str]) -> Finding:
+def tell_quoted(line: Line, match: re.Match[str]) -> Recovery:
     """A string in single quotes is read as one in double quotes."""
     start, end = line.place(match, "whole")
     return line.finding(
@@ -347,12 +347,12 @@ def tell_quoted(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_is_none(line: Line, match: re.Match[str]) -> Finding:
+def tell_is_none(line: Line, match: re.Match[str]) -> Recovery:
     """``x is None``."""
     return line.finding(match, "word", "there is no `is` here", "write `==`, as in `k == none`")
 
 
-def tell_assigned_word(line: Line, match: re.Match[str]) -> Finding:
+def tell_assigned_word(line: Line, match: re.Match[str]) -> Recovery:
     """``optimizer = Adam(lr=0.1)`` is read without the ``=``."""
     word, value = match["word"], match["value"].strip()
     start, end = line.place(match, "sign")
@@ -363,7 +363,7 @@ def tell_assigned_word(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_loss(line: Line, match: re.Match[str]) -> Finding:
+def tell_loss(line: Line, match: re.Match[str]) -> Recovery:
     """``loss: MSELoss(y, z)``."""
     return line.finding(
         match, "whole", "the loss is a name that is bound",
@@ -371,7 +371,7 @@ def tell_loss(line: Line, match: re.Match[str]) -> Finding:
     )  # fmt: skip
 
 
-def tell_setting(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_setting(line: Line, match: re.Match[str]) -> Recovery | None:
     """``steps=5``, ``targets = ["eager", "compile"]`` of a test, read as ``steps 5`` and ``targets
     eager, compile``."""
     word, value = match["word"], match["value"].strip()

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from specc.syntax.recovery.statement_forms import FORMS
-from specc.syntax.recovery.stopped_at import Finding, Line
+from specc.syntax.recovery.stopped_at import Line, Recovery
 
 _OF_TEST: Final = frozenset(
     "seed steps targets devices dtypes modes layouts optimizers nonfinite sizes".split()
@@ -73,7 +73,7 @@ _WORDS: Final[dict[str, str]] = {
 }  # fmt: skip
 
 
-def tell_word(line: Line, match: re.Match[str]) -> Finding | None:
+def tell_word(line: Line, match: re.Match[str]) -> Recovery | None:
     """``epochs 10``, and ``steps 5`` where no test is."""
     word = match["word"]
     part = _part(line)

@@ -15,9 +15,9 @@ from specc.syntax.recovery import habit_headers as headers
 from specc.syntax.recovery import habit_settings as settings
 from specc.syntax.recovery import habit_statements as statements
 from specc.syntax.recovery import habit_words as words
-from specc.syntax.recovery.stopped_at import Finding, Line, line_at
+from specc.syntax.recovery.stopped_at import Line, Recovery, line_at
 
-_Say = Callable[[Line, "re.Match[str]"], "Finding | None"]
+_Say = Callable[[Line, "re.Match[str]"], "Recovery | None"]
 
 _NAME: Final = r"[A-Za-z_]\w*"
 _TYPE: Final = r"(?:float|int|uint|bool|complex|bfloat|index|unit|normal|[\w.]*Tensor)\w*"
@@ -196,7 +196,9 @@ def _is_long(text: str, position: int) -> bool:
     return (len(text) if end < 0 else end) - start > _LONGEST_LINE
 
 
-def find_habit(text: str, position: int, file: str, inserted: Sequence[int] = ()) -> Finding | None:
+def find_habit(
+    text: str, position: int, file: str, inserted: Sequence[int] = ()
+) -> Recovery | None:
     """What the line at ``position`` of ``text`` was meant to be, if it is in a form of Python's.
 
     ``inserted`` are the places of braces that are not the text's own."""

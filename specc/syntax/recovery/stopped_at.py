@@ -13,7 +13,7 @@ from specc.errors import Diagnostic, Span
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Recovery:
     """What is wrong, and how to go on: each of ``edits`` is read in place of a stretch of the text
     that is as long or longer, and a brace is put in at ``insertion``. ``words`` were not read."""
 
@@ -47,14 +47,14 @@ class Line:
         self, match: re.Match[str], group: str | int, message: str, help: str, *,
         code: str = "E0102", words: tuple[str, ...] = (),
         edits: tuple[tuple[int, int, str], ...] | None = None,
-    ) -> Finding:  # fmt: skip
+    ) -> Recovery:  # fmt: skip
         """A finding at ``group`` of ``match``; without ``edits`` the line is read as nothing."""
         span = span_of(self.text, *self.place(match, group), self.file)
         diagnostic = Diagnostic(code, message, span, help)
         if edits is not None:
-            return Finding(diagnostic, edits)
+            return Recovery(diagnostic, edits)
         unread = frozenset([*re.findall(r"[A-Za-z_]\w*", self.said), *words])
-        return Finding(diagnostic, ((self.start, self.end, ""),), words=unread)
+        return Recovery(diagnostic, ((self.start, self.end, ""),), words=unread)
 
 
 def line_at(text: str, position: int, file: str, inserted: Sequence[int] = ()) -> Line:

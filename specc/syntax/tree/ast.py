@@ -88,7 +88,7 @@ class Argument(Node):
     value: Expression
 
 
-class Call(Expression):
+class CallExpression(Expression):
     """``callee(arguments)``; ``closing`` is the place of the closing parenthesis."""
 
     callee: Expression

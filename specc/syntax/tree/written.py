@@ -50,7 +50,7 @@ def _written(node: ast.Node) -> tuple[str, int]:
             to_left, to_right = INFIX[node.operator]
             left = _at(node.left, to_left + (node.operator == "**"))
             return f"{left} {node.operator} {_at(node.right, to_right)}", to_left
-        case ast.Call():
+        case ast.CallExpression():
             listed = ", ".join(map(_argument, node.arguments))
             return f"{_at(node.callee, _WHOLE)}({listed})", _WHOLE
         case ast.Subscript():

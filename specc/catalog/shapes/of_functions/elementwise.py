@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import bounds
+from specc.catalog.shapes import value_bounds
 from specc.catalog.shapes.common import (
     at_least,
     axis,
@@ -151,10 +151,12 @@ def cast(call: Call, *, dtype: str) -> TensorType:
         )
     result = TensorType(dtype, tensor.shape)
     if tensor.dtype == "bool":
-        return replace(result, meaning="unit") if dtype == "float" else bounds.below(result, 2)
+        return (
+            replace(result, meaning="unit") if dtype == "float" else value_bounds.below(result, 2)
+        )
     if dtype == "float" and tensor.meaning == "unit":
         return replace(result, meaning="unit")
-    return bounds.of_input(call, result)
+    return value_bounds.of_input(call, result)
 
 
 def clamped(call: Call) -> TensorType:
@@ -170,7 +172,9 @@ def clamped(call: Call) -> TensorType:
     whole = all(bound is None or isinstance(bound, int) for bound in (low, high))
     dtype = tensor.dtype if whole or tensor.floating else "float"
     result = TensorType(dtype, tensor.shape)
-    return bounds.cut(result, tensor, bounds.argument(call, "min"), bounds.argument(call, "max"))
+    return value_bounds.cut(
+        result, tensor, value_bounds.argument(call, "min"), value_bounds.argument(call, "max")
+    )
 
 
 def _clamped_by_tensors(call: Call) -> TensorType:
@@ -193,8 +197,8 @@ def _clamped_by_tensors(call: Call) -> TensorType:
         shape = broadcast(call.require_equal, shape, bound.shape, call.value)
         tensors.append(bound)
     result = TensorType(together(*tensors), shape)
-    limits = [bounds.argument(call, name) for name in ("min", "max")]
-    return bounds.cut(result, call.tensor(), *limits)
+    limits = [value_bounds.argument(call, name) for name in ("min", "max")]
+    return value_bounds.cut(result, call.tensor(), *limits)
 
 
 def require_number(call: Call, name: str, into: TensorType) -> None:
@@ -247,7 +251,9 @@ def chosen(call: Call) -> TensorType:
         result = TensorType(together(*tensors), shape)
     else:
         result = TensorType(with_numbers([each.dtype for each in tensors], numbers), shape)
-    return bounds.bounded(result, [bounds.argument(call, name) for name in ("input", "other")])
+    return value_bounds.bounded(
+        result, [value_bounds.argument(call, name) for name in ("input", "other")]
+    )
 
 
 def masked(call: Call) -> TensorType:
@@ -264,7 +270,9 @@ def masked(call: Call) -> TensorType:
     require_fill(call, tensor, "value")
     require_number(call, "value", tensor)
     shape = broadcast(call.require_equal, tensor.shape, mask.shape, call.value)
-    return bounds.bounded(TensorType(tensor.dtype, shape), (tensor, bounds.argument(call, "value")))
+    return value_bounds.bounded(
+        TensorType(tensor.dtype, shape), (tensor, value_bounds.argument(call, "value"))
+    )
 
 
 def along(call: Call) -> TensorType:

@@ -7,7 +7,7 @@ Non-goal: reductions that know no order (``reduction``).
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import bounds
+from specc.catalog.shapes import value_bounds
 from specc.catalog.shapes.common import (
     Shape,
     as_size,
@@ -32,7 +32,7 @@ from specc.sizes import Size
 def ordered(call: Call) -> ResultType:
     """``sort(input, dim)``: the values in order, and their places; E0304, E0306."""
     tensor = call.tensor()
-    return bounds.of_input(call, tensor.with_shape(tensor.shape)), order(call)
+    return value_bounds.of_input(call, tensor.with_shape(tensor.shape)), order(call)
 
 
 def order(call: Call) -> TensorType:
@@ -46,7 +46,7 @@ def first_ordered(call: Call) -> TensorType:
     """``msort(input)``: the values in order along the first dimension; E0306."""
     tensor = call.tensor()
     require_kind(call, tensor, "bif")
-    return bounds.of_input(call, tensor.with_shape(tensor.shape))
+    return value_bounds.of_input(call, tensor.with_shape(tensor.shape))
 
 
 def top(call: Call) -> ResultType:
@@ -56,7 +56,7 @@ def top(call: Call) -> ResultType:
     place = axis(call, len(tensor.shape))
     k = _rank(call, lifted(tensor.shape)[place], tensor, place)
     shape = (*tensor.shape[:place], k, *tensor.shape[place + 1 :]) if tensor.shape else ()
-    return bounds.of_input(call, tensor.with_shape(shape)), index_along(tensor, shape, place)
+    return value_bounds.of_input(call, tensor.with_shape(shape)), index_along(tensor, shape, place)
 
 
 def ranked(call: Call) -> ResultType:
@@ -66,7 +66,7 @@ def ranked(call: Call) -> ResultType:
     place = axis(call, len(tensor.shape))
     _rank(call, lifted(tensor.shape)[place], tensor, place)
     shape = without(call, tensor, (place,) if tensor.shape else ())
-    return bounds.of_input(call, tensor.with_shape(shape)), index_along(tensor, shape, place)
+    return value_bounds.of_input(call, tensor.with_shape(shape)), index_along(tensor, shape, place)
 
 
 def _rank(call: Call, size: Size, tensor: TensorType, place: int) -> Size:
@@ -107,7 +107,7 @@ def cumulative_extreme(call: Call) -> ResultType:
     tensor = call.tensor()
     require_kind(call, tensor, "bif")
     place = axis(call, len(tensor.shape))
-    values = bounds.of_input(call, tensor.with_shape(tensor.shape))
+    values = value_bounds.of_input(call, tensor.with_shape(tensor.shape))
     return values, index_along(tensor, tensor.shape, place)
 
 

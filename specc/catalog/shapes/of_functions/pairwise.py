@@ -8,7 +8,7 @@ operators, which are the language's own.
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import bounds
+from specc.catalog.shapes import value_bounds
 from specc.catalog.shapes.common import (
     Shape,
     broadcast,
@@ -75,7 +75,9 @@ def paired(
 def larger_or_smaller(call: Call) -> TensorType:
     """``maximum``, ``minimum`` and their like: of labels, labels again."""
     result = paired(call, takes="bif")
-    return bounds.bounded(result, [bounds.argument(call, name) for name in ("input", "other")])
+    return value_bounds.bounded(
+        result, [value_bounds.argument(call, name) for name in ("input", "other")]
+    )
 
 
 def added(call: Call, *, each: str = "bifc") -> TensorType:
@@ -171,6 +173,6 @@ def bounded(call: Call, *, name: str) -> TensorType:
     """``clamp_min(input, min)``, ``clamp_max(input, max)``: the bound a number or a tensor."""
     takes = "bif" if call.has(name) else "if"
     result = paired(call, takes=takes, each="bif", names=("input", name))
-    limit = bounds.argument(call, name)
+    limit = value_bounds.argument(call, name)
     low, high = (limit, None) if name == "min" else (None, limit)
-    return bounds.cut(result, call.tensor(), low, high)
+    return value_bounds.cut(result, call.tensor(), low, high)

@@ -1,7 +1,7 @@
 """Shape rules of products with a sum added, products over chosen dimensions, and cross products.
 
 Products do not promote dtypes in torch, so all sides must have one: E0306. Non-goals: ``matmul``
-and ``einsum``, which are in ``matrix``.
+and ``einsum``, which are in ``matrix_products``.
 """
 
 from __future__ import annotations

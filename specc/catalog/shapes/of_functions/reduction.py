@@ -6,7 +6,7 @@ The result is 0-dimensional when no dimension is named. Integers are summed as i
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import bounds
+from specc.catalog.shapes import value_bounds
 from specc.catalog.shapes.common import (
     Shape,
     axes,
@@ -106,7 +106,7 @@ def extreme(call: Call) -> TensorType:
     """``amax``, ``amin``: any dtype but complex; E0306."""
     tensor = call.tensor()
     require_kind(call, tensor, "bif")
-    return bounds.of_input(call, TensorType(tensor.dtype, reduced_shape(call, tensor)))
+    return value_bounds.of_input(call, TensorType(tensor.dtype, reduced_shape(call, tensor)))
 
 
 def extremes(call: Call) -> ResultType:
@@ -115,7 +115,7 @@ def extremes(call: Call) -> ResultType:
     require_kind(call, tensor, "bif")
     if call.args["dim"] is not None:
         axis(call, len(tensor.shape))
-    result = bounds.of_input(call, TensorType(tensor.dtype, reduced_shape(call, tensor)))
+    result = value_bounds.of_input(call, TensorType(tensor.dtype, reduced_shape(call, tensor)))
     return result, result
 
 
@@ -163,7 +163,7 @@ def found(call: Call, *, takes: str = "bif") -> ResultType:
     require_kind(call, tensor, takes)
     if call.args["dim"] is None:
         shape = reduced_shape(call, tensor, dim_first=True)
-        return bounds.of_input(call, TensorType(tensor.dtype, shape))
+        return value_bounds.of_input(call, TensorType(tensor.dtype, shape))
     return found_along(call, takes=takes)
 
 
@@ -173,7 +173,7 @@ def found_along(call: Call, *, takes: str = "bif") -> ResultType:
     require_kind(call, tensor, takes)
     place = axis(call, len(tensor.shape))
     shape = without(call, tensor, (place,) if tensor.shape else ())
-    values = bounds.of_input(call, TensorType(tensor.dtype, shape))
+    values = value_bounds.of_input(call, TensorType(tensor.dtype, shape))
     return values, index_along(tensor, shape, place)
 
 

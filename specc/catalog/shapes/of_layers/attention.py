@@ -3,7 +3,7 @@
 A batch is demanded: ``[N, T, D]`` with ``batch_first=true``, else ``[T, N, D]``. Masks are torch's:
 true, or a float of minus infinity, keeps a place out. The ``dropout`` on attention weights is noise
 inside torch's own function. Non-goals: the Transformer (``transformer``), and
-``scaled_dot_product_attention`` (``matrix``).
+``scaled_dot_product_attention`` (``matrix_products``).
 """
 
 from __future__ import annotations

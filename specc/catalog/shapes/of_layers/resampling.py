@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import floor
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import bounds
+from specc.catalog.shapes import value_bounds
 from specc.catalog.shapes.common import (
     SPATIAL,
     Shape,
@@ -99,10 +99,10 @@ def _padded(call: Call, tensor: TensorType, pads: Shape, name: str, mode: str) -
         call.require_at_least(shape[place], 1, error)
     result = tensor.with_shape(tuple(shape))
     if mode != "constant":
-        return bounds.of_input(call, result)
+        return value_bounds.of_input(call, result)
     require_fill(call, tensor, "value")
-    filled = bounds.argument(call, "value")
-    return bounds.bounded(result, (tensor, 0 if filled is None else filled))
+    filled = value_bounds.argument(call, "value")
+    return value_bounds.bounded(result, (tensor, 0 if filled is None else filled))
 
 
 def _require_source(call: Call, size: Size, pads: Shape, name: str, mode: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import bounds
+from specc.catalog.shapes import value_bounds
 from specc.catalog.shapes.common import (
     Shape,
     as_sizes,
@@ -182,7 +182,7 @@ def together(types: tuple[TensorType, ...], shape: Shape) -> TensorType:
     )
     if alike:
         return rearranged(types[0], shape)
-    return bounds.bounded(TensorType(dtype, shape), types)
+    return value_bounds.bounded(TensorType(dtype, shape), types)
 
 
 def concatenated(call: Call) -> TensorType:

@@ -1,13 +1,13 @@
 """Shape rules of diagonals that are put in or made, and of matrices turned over.
 
-Non-goal: reading a diagonal, which is ``matrix.diagonal``.
+Non-goal: reading a diagonal, which is ``matrix_products.diagonal``.
 """
 
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
 from specc.catalog.shapes.common import axis, integer, product, rearranged, require_kind
-from specc.catalog.shapes.of_functions.matrix import diagonal
+from specc.catalog.shapes.of_functions.matrix_products import diagonal
 from specc.catalog.shapes.of_moves.slices import require_shape
 from specc.ir import TensorType
 

@@ -7,7 +7,7 @@ which are the language's own.
 from __future__ import annotations
 
 from specc.catalog.rows import Call, RuleError
-from specc.catalog.shapes import bounds
+from specc.catalog.shapes import value_bounds
 from specc.catalog.shapes.common import (
     as_size,
     at_least,
@@ -88,7 +88,7 @@ def plain_of(tensor: TensorType) -> TensorType:
 
 def _put_into(call: Call, tensor: TensorType, name: str) -> TensorType:
     """``tensor`` with some entries of ``name`` in it: labels where both are."""
-    return bounds.bounded(plain_of(tensor), (tensor, bounds.argument(call, name)))
+    return value_bounds.bounded(plain_of(tensor), (tensor, value_bounds.argument(call, name)))
 
 
 def reduced(call: Call) -> TensorType:
