@@ -16,9 +16,28 @@ Rendering (carets, colour) is ``specc.report``'s; the table of codes is ``specc.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import ClassVar, Final, Literal, NamedTuple
+
+
+class Status(IntEnum):
+    """How a run of specc ends: the exit status of its process."""
+
+    WELL = 0
+    FAILED = 1  # a number regressed, or a target failed
+    FAULT = 2  # in a spec or in the call
+    GOLDEN = 3  # one is missing, stale or corrupt
+    DEFECT = 70  # of specc itself
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+def outweighing(statuses: Iterable[Status]) -> Status:
+    """The one of several that a run ends with: a regression outweighs a fault, and a fault a golden
+    that cannot be judged against."""
+    return min((each for each in statuses if each), default=Status.WELL)
 
 
 class Span(NamedTuple):
@@ -71,7 +90,7 @@ class Diagnostic:
 class SpeccError(Exception):
     """Base of everything specc raises on purpose; ``code`` is a row of ``specc.codes``."""
 
-    exit_status: ClassVar[int] = 2
+    exit_status: ClassVar[Status] = Status.FAULT
 
     def __init__(self, code: str, message: str, *, help: str | None = None) -> None:
         super().__init__(message)
@@ -135,7 +154,7 @@ class TargetError(SpeccError):
     """A target could not build its artefact, or the artefact did not compute what eager
     computes; ``span`` is where in the spec that came to be, where it is known."""
 
-    exit_status = 1
+    exit_status = Status.FAILED
 
     def __init__(
         self, code: str, message: str, *, help: str | None = None, span: Span | None = None
@@ -150,7 +169,7 @@ class TargetError(SpeccError):
 class GoldenError(SpeccError):
     """A golden cannot be judged against."""
 
-    exit_status = 3
+    exit_status = Status.GOLDEN
 
 
 class GoldenMissing(GoldenError):

@@ -18,7 +18,7 @@ from conftest import ROOT, Run
 
 from specc.cli.shared.paths import default_paths, spec_files
 from specc.cli.shared.verb import verb
-from specc.errors import CallError
+from specc.errors import CallError, Status
 
 GOOD = """spec 1
 
@@ -391,14 +391,16 @@ def test_a_question_that_is_not_answered_is_an_interruption(
 ) -> None:
     import typer
 
-    from specc.cli.shared.verb import INTERRUPTED, verb
+    from specc.cli.shared.verb import verb
 
     def asks() -> int:
         raise typer.Abort
 
     with pytest.raises(typer.Exit) as ended:
         verb(asks)()
-    assert ended.value.exit_code == INTERRUPTED and capsys.readouterr().err == "interrupted\n"
+    assert (
+        ended.value.exit_code == Status.INTERRUPTED and capsys.readouterr().err == "interrupted\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,14 @@
-"""One line of what a library raised."""
+"""One line of what a library raised, and the one status that a run ends with."""
+
+from __future__ import annotations
+
+import re
+from itertools import permutations
+from pathlib import Path
 
 import pytest
 
-from specc.errors import in_one_line
+from specc.errors import Status, in_one_line, outweighing
 
 
 class Unspeakable(Exception):
@@ -24,3 +30,18 @@ class Unspeakable(Exception):
 )
 def test_it_holds_the_reason(error: Exception, said: str) -> None:
     assert in_one_line(error) == said
+
+
+def test_a_regression_outweighs_a_fault_and_a_fault_a_golden() -> None:
+    for found in permutations([Status.WELL, Status.FAILED, Status.FAULT, Status.GOLDEN]):
+        assert outweighing(found) is Status.FAILED
+    assert outweighing([Status.GOLDEN, Status.FAULT]) is Status.FAULT
+    assert outweighing([Status.WELL, Status.GOLDEN]) is Status.GOLDEN
+    assert outweighing([]) is Status.WELL
+
+
+def test_the_documentation_lists_the_statuses() -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs/cli.md").read_text(encoding="utf-8")
+    table = page.partition("| exit status |")[2].partition("\n\n")[0]
+    listed = {int(number) for number in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
+    assert listed == {*Status}

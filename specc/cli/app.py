@@ -21,6 +21,7 @@ from specc.cli.verbs.mutate import mutate
 from specc.cli.verbs.profile import profile
 from specc.cli.verbs.show import show
 from specc.cli.verbs.test import test
+from specc.errors import Status
 
 # rich's help and tracebacks cost more time than the whole of `specc explain`.
 app = typer.Typer(
@@ -69,7 +70,7 @@ def specc(
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
-        raise typer.Exit(0 if len(sys.argv) < 2 else 2)
+        raise typer.Exit(Status.WELL if len(sys.argv) < 2 else Status.FAULT)
 
 
 def _print_version(with_torch: bool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from specc.errors import CallError
+from specc.errors import CallError, Status
 from specc.ir import Program
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from specc.harness.goldens.golden_change import Change
 
 _ANSWERS = "t take, l leave, a take the rest of the case, n leave it, q quit"
-_MISSING = 3
 
 
 def check(programs: Sequence[tuple[Path, Program]]) -> int:
@@ -38,7 +37,7 @@ def check(programs: Sequence[tuple[Path, Program]]) -> int:
                 missing = True
             _show(file, review)
         tell_leftover(program, project_root(file))
-    return 1 if moved else _MISSING if missing else 0
+    return Status.FAILED if moved else Status.GOLDEN if missing else Status.WELL
 
 
 def tell_leftover(program: Program, root: Path) -> None:

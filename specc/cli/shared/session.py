@@ -23,13 +23,17 @@ import pytest
 
 from specc.cli.shared import schedule
 from specc.cli.shared.progress import LiveLine
-from specc.cli.shared.verb import INTERNAL_ERROR, INTERRUPTED
+from specc.errors import Status, outweighing
 from specc.harness.cases.cell_result import CellResult, Outcome, alike
 from specc.report.results import progress
 from specc.report.results.summary import table, time_line
 from specc.report.terminal.style import Piece, show
 
-_STATUS: dict[Outcome, int] = {"regressed": 1, "fault": 2, "golden": 3}
+_STATUS: dict[Outcome, Status] = {
+    "regressed": Status.FAILED,
+    "fault": Status.FAULT,
+    "golden": Status.GOLDEN,
+}
 # pytest's: the kind of an outcome, its letter, its word.
 _Status = tuple[str, Any, Any]
 # What stops a run from outside, and how it is called.
@@ -253,21 +257,19 @@ class Session:
         show(table(results, self._reasons, len(self._cells)))
         show([Piece(time_line(inside, whole) + "\n", "dim")])
 
-    def exit_status(self, ended: int) -> int:
-        """The status of ``specc test`` where pytest ended with ``ended``.
-
-        A regression outweighs a fault, and a fault a golden that cannot be judged against.
-        """
+    def exit_status(self, ended: int) -> Status:
+        """The status of ``specc test`` where pytest ended with ``ended``."""
         if self._interrupted:
-            return INTERRUPTED
-        for outcome, status in _STATUS.items():
-            if any(result.outcome == outcome for result in self._results.values()):
-                return status
+            return Status.INTERRUPTED
+        outcomes = {result.outcome for result in self._results.values()}
+        found = outweighing(_STATUS[outcome] for outcome in outcomes & _STATUS.keys())
+        if found:
+            return found
         # Without a Ctrl-C pytest calls a collection 'interrupted' that broke, and specs do not
         # break it.
         if ended in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.INTERRUPTED):
-            return INTERNAL_ERROR
-        return 0 if ended == pytest.ExitCode.OK else 2
+            return Status.DEFECT
+        return Status.WELL if ended == pytest.ExitCode.OK else Status.FAULT
 
 
 def _drop_unfinished(report: Path) -> None:

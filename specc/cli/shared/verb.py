@@ -1,9 +1,5 @@
-"""What all verbs share: how they end, and the options that several of them take.
-
-The exit statuses: 0 all is well; 1 a number regressed, or a target failed; 2 a fault in a spec or
-in the call; 3 a golden is missing, stale or corrupt; 70 a defect of specc; 130 interrupted.
-Non-goals: any verb's own work.
-"""
+"""What all verbs share: how they end (``specc.errors.Status``), and the options that several of
+them take. Non-goals: any verb's own work."""
 
 from __future__ import annotations
 
@@ -20,14 +16,11 @@ from typing import Annotated, NoReturn, ParamSpec
 
 import typer
 
-from specc.errors import CallError, SpeccError, SpecError
+from specc.errors import CallError, SpeccError, SpecError, Status
 
 _P = ParamSpec("_P")
-INTERRUPTED = 130
-INTERNAL_ERROR = 70
 # The environment variable that asks for a traceback where specc itself fails.
 DEBUG = "SPECC_DEBUG"
-_PIPE_CLOSED = 141
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Spec files or folders.")]
 SomePaths = Annotated[
@@ -78,16 +71,16 @@ def verb(function: Callable[_P, int]) -> Callable[_P, None]:
             status = error.exit_status
         except (KeyboardInterrupt, typer.Abort):  # the second is typer's, of a prompt
             sys.stderr.write("interrupted\n")
-            status = INTERRUPTED
+            status = Status.INTERRUPTED
         except BrokenPipeError:
             # The reader has gone; Python would complain again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = _PIPE_CLOSED
+            status = Status.PIPE_CLOSED
         except Exception as error:
             if os.environ.get(DEBUG):
                 raise
             show_error(_defect(error))
-            status = INTERNAL_ERROR
+            status = Status.DEFECT
         raise typer.Exit(status)
 
     # typer reads the signature of what it is given, and this one's result is not an exit status.

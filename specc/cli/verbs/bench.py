@@ -9,7 +9,7 @@ import typer
 
 from specc.cli.shared.paths import default_paths, spec_files
 from specc.cli.shared.verb import Settings, Sizes, SomePaths, verb
-from specc.errors import CallError
+from specc.errors import CallError, Status
 
 
 @verb
@@ -88,4 +88,4 @@ def bench(
         typer.echo(as_json(rows))
     else:
         show(table(rows, against))
-    return 1 if any(row.fault for row in rows) else 0
+    return Status.FAILED if any(row.fault for row in rows) else Status.WELL

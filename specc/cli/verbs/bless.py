@@ -12,7 +12,7 @@ import typer
 from specc.cli.shared.paths import default_paths, spec_files
 from specc.cli.shared.progress import progress
 from specc.cli.shared.verb import Settings, SomePaths, show_error, verb
-from specc.errors import CallError, SpeccError
+from specc.errors import CallError, SpeccError, Status, outweighing
 
 
 @verb
@@ -69,7 +69,7 @@ def bless(
     from specc.cli.shared.review import tell_leftover
     from specc.harness.blessing.bless import bless as bless_program  # brings torch
 
-    status = 0
+    status = Status.WELL
     for number, (file, program) in enumerate(programs, 1):
         start = perf_counter()
         try:
@@ -83,7 +83,7 @@ def bless(
         except SpeccError as error:
             # One that cannot be blessed keeps no other from it.
             show_error(error)
-            status = max(status, error.exit_status)
+            status = outweighing((status, error.exit_status))
             continue
         noun = "golden" if len(written) == 1 else "goldens"
         folder = os.path.relpath(written[0].parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from specc.cli.shared.paths import spec_files
 from specc.cli.shared.verb import Paths, Settings, verb
+from specc.errors import Status
 
 
 @verb
@@ -37,4 +38,4 @@ def check(paths: Paths, settings: Settings = None) -> int:
         found += diagnostics
     failed = any(item.severity == "error" for item in found)
     show([Piece(closing_line(found, len(files)) + "\n", "bold red" if failed else "bold green")])
-    return 2 if failed else 0
+    return Status.FAULT if failed else Status.WELL

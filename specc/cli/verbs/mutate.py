@@ -10,7 +10,7 @@ import typer
 from specc.cli.shared.paths import default_paths, spec_files
 from specc.cli.shared.progress import progress
 from specc.cli.shared.verb import SomePaths, show_error, verb
-from specc.errors import CallError, GoldenError, TargetError
+from specc.errors import CallError, GoldenError, Status, TargetError, outweighing
 
 if TYPE_CHECKING:
     from specc.mutate.fault import Fault
@@ -103,7 +103,7 @@ def _measure(
         (file, front.read(file, {}, tested=True)) for file in spec_files(default_paths(paths))
     ]
     whole = Result()
-    status = 0
+    status = Status.WELL
     for file, program in programs:
         try:
             with progress() as told:
@@ -118,7 +118,7 @@ def _measure(
         except (GoldenError, TargetError) as error:
             # What was measured of the other specs is not lost for one that cannot be.
             show_error(error)
-            status = max(status, error.exit_status)
+            status = outweighing((status, error.exit_status))
             continue
         whole.faults += found.faults
         whole.honest += found.honest
@@ -138,4 +138,4 @@ def _measure(
             raise CallError("E0703", f"cannot write {output}: {error.strerror}") from None
     missed = any(not each.caught["specc"] for each in whole.faults)
     failed = missed or any(each.caught["specc"] for each in whole.honest)
-    return 1 if failed else status
+    return Status.FAILED if failed else status
