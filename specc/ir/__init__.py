@@ -55,6 +55,8 @@ from specc.ir.nodes import (
     Wrapper,
     bound,
     flat_nodes,
+    flat_operands,
+    holds_values,
     made_layers,
     made_states,
     node_operands,
@@ -89,7 +91,7 @@ from specc.ir.types import (
     static_value,
     with_arguments,
 )
-from specc.ir.walk import Place, input_sizes, match_shape, walk
+from specc.ir.walk import Follower, Place, input_sizes, match_shape, walk
 
 __all__ = [
     "Arguments",
@@ -106,6 +108,7 @@ __all__ = [
     "Distribution",
     "EllipsisIndex",
     "EntryForm",
+    "Follower",
     "Form",
     "FormPart",
     "FunctionCall",
@@ -160,6 +163,8 @@ __all__ = [
     "Wrapper",
     "bound",
     "flat_nodes",
+    "flat_operands",
+    "holds_values",
     "input_sizes",
     "joined",
     "made_layers",

@@ -394,21 +394,21 @@ def node_operands(node: Leaf) -> Iterator[Operand]:
     """Everything that a node reads, nested tuples flattened."""
     match node:
         case LayerCall():
-            yield from _flat(node.inputs)
+            yield from flat_operands(node.inputs)
             for _, argument in node.keywords:
-                yield from _flat(argument)
+                yield from flat_operands(argument)
         case FunctionCall():
             for _, argument in node.arguments:
-                yield from _flat(argument)
+                yield from flat_operands(argument)
         case Operation():
-            yield from _flat(node.operands)
+            yield from flat_operands(node.operands)
         case Subscript():
             yield node.value
             for index in node.indices:
                 if isinstance(index, SliceIndex):
                     yield from (index.lower, index.upper, index.step)
                 elif not isinstance(index, EllipsisIndex):
-                    yield from _flat(index)
+                    yield from flat_operands(index)
         case Transpose():
             yield node.value
         case Derivative():
@@ -418,9 +418,15 @@ def node_operands(node: Leaf) -> Iterator[Operand]:
             return
 
 
-def _flat(operand: Operand) -> Iterator[Operand]:
+def flat_operands(operand: Operand) -> Iterator[Operand]:
+    """What stands in ``operand``, nested tuples flattened."""
     if isinstance(operand, tuple):
         for item in operand:
-            yield from _flat(item)
+            yield from flat_operands(item)
     else:
         yield operand
+
+
+def holds_values(operand: Operand) -> bool:
+    """Whether ``operand`` is a value, or a tuple with one in it."""
+    return any(isinstance(each, Value) for each in flat_operands(operand))

@@ -4,9 +4,10 @@ Non-goal: deciding anything about what is met."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from specc.ir.modules import Module
 from specc.ir.nodes import Branch, Chain, Layer, LayerCall, Leaf, Loop, Make, Node, Operand, Value
@@ -91,3 +92,80 @@ def match_shape(
     for size, actual in zip(declared.shape, given.shape, strict=False):
         if not isinstance(size, int) and str(size).isidentifier():
             found.setdefault(str(size), evaluate(actual, values))
+
+
+Fact = TypeVar("Fact")
+
+
+class Follower(ABC, Generic[Fact]):
+    """What is known of each value, handed on through chains, loops and branches, into blocks as
+    often as they are fed with something else."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Fact] = {}
+        self._read: dict[tuple[int, tuple[Fact, ...]], tuple[Fact, ...]] = {}
+
+    @abstractmethod
+    def unknown(self, value: Value) -> Fact:
+        """What holds of a value that nothing was noted of."""
+
+    @abstractmethod
+    def compute(self, node: Leaf, module: Module) -> None:
+        """Notes what is known of the results of ``node``."""
+
+    def fact(self, value: Value) -> Fact:
+        """What is known of ``value``."""
+        known = self._known
+        return known[id(value)] if id(value) in known else self.unknown(value)
+
+    def know(self, value: Value, fact: Fact) -> None:
+        """Notes what is known of ``value``."""
+        self._known[id(value)] = fact
+
+    def enter(self, module: Module, fed: Iterable[Fact]) -> tuple[Fact, ...]:
+        """Goes through ``module`` where its inputs are ``fed``; what is known of its outputs."""
+        given = tuple(fed)
+        key = id(module), given
+        if key not in self._read:
+            for value, fact in zip(module.inputs, given, strict=False):
+                self.know(value, fact)
+            self.inside(module)
+            self._read[key] = tuple(self.fact(output.value) for output in module.outputs)
+        return self._read[key]
+
+    def inside(self, module: Module) -> None:
+        """Goes through what ``module`` computes of its inputs, which are known."""
+        self.go(module.nodes, module)
+
+    def go(self, nodes: Iterable[Node], module: Module) -> None:
+        """Goes through nodes that ``module`` has, or that stand beside it."""
+        for node in nodes:
+            match node:
+                case Make():
+                    continue
+                case Chain():
+                    self.go(node.nodes, module)
+                case Loop():
+                    self._loop(node, module)
+                case Branch():
+                    self.go(node.nodes, module)
+                    self._hand_over(node.after, node.results)
+                case _:
+                    self.compute(node, module)
+
+    def _loop(self, node: Loop, module: Module) -> None:
+        before: Sequence[Value] = node.initial
+        for number, iteration in enumerate(node.iterations):
+            if node.kind == "list":
+                self.go(iteration.nodes, module)
+                self._hand_over(iteration.leaving, node.results[number : number + 1])
+                continue
+            self._hand_over(before, iteration.entering)
+            self.go(iteration.nodes, module)
+            before = iteration.leaving
+        if node.kind != "list":
+            self._hand_over(before, node.results)
+
+    def _hand_over(self, given: Iterable[Value], taken: Iterable[Value]) -> None:
+        for value, other in zip(given, taken, strict=False):
+            self.know(other, self.fact(value))

@@ -67,112 +67,78 @@ def follow(program: ir.Program, precisions: Precisions) -> None:
     subject = program.subject()
     precisions.read(subject)
     if train.module is not None:
-        precisions.go(train.shared, subject, train.shared_uses)
+        precisions.call(train.shared, subject, train.shared_uses)
     for step in train.steps:
-        precisions.go(step.nodes, subject, step.uses)
+        precisions.call(step.nodes, subject, step.uses)
 
 
-class Precisions:
+class Precisions(ir.Follower[str]):
     """The precisions of the values of a module and of the blocks inside it, on one device."""
 
     def __init__(self, device: Device, low: str, watch: Watch | None = None) -> None:
+        super().__init__()
         self.device = device
         self.low = low
         # What a cast to `float`, or a tensor that is made, has here: that of the first input.
         self.asked = FULL
         self._watch = watch
-        self._known: dict[int, str] = {}
-        self._read: dict[tuple[int, tuple[str, ...]], tuple[str, ...]] = {}
 
-    def of(self, value: ir.Value) -> str:
-        """The precision of ``value``, a float."""
-        return self._known.get(id(value), _by_type(value))
+    def unknown(self, value: ir.Value) -> str:
+        """The precision of ``value``, a float, by its type."""
+        return _by_type(value)
 
     def fed(self, node: ir.Leaf, module: ir.Module) -> list[Fed]:
         """The floats that ``node`` is given, in order, with the arguments they are given as."""
         return [
-            Fed(name, self.of(value), len(value.type.shape))
+            Fed(name, self.fact(value), len(value.type.shape))
             for name, value in given_values(node, module)
             if value.type.floating
         ]
 
-    def read(self, module: ir.Module, inputs: Sequence[str] = ()) -> tuple[str, ...]:
-        """Goes through ``module``, fed in these precisions (by a batch, where there are none), and
-        gives those of its outputs."""
-        key = id(module), tuple(inputs)
-        if key not in self._read:
-            for value, precision in zip(module.inputs, inputs, strict=False):
-                self._known[id(value)] = precision
-            outer = self.asked
-            self.go(module.nodes, module, module.inputs)
-            self.asked = outer
-            self._read[key] = tuple(self.of(output.value) for output in module.outputs)
-        return self._read[key]
+    def read(self, module: ir.Module) -> None:
+        """Goes through ``module`` where a batch feeds it."""
+        self.enter(module, map(self.fact, module.inputs))
 
-    def go(
+    def inside(self, module: ir.Module) -> None:
+        """Goes through what ``module`` computes, whose first float says what a cast has."""
+        outer = self.asked
+        self.call(module.nodes, module, module.inputs)
+        self.asked = outer
+
+    def call(
         self, nodes: Iterable[ir.Node], module: ir.Module, parameters: Sequence[ir.Value]
     ) -> None:
         """Goes through nodes of ``module``, or beside it, in a function of ``parameters``."""
         floats = (value for value in parameters if value.type.floating)
         first = next(floats, None)
-        self.asked = FULL if first is None else self.of(first)
-        self._go(nodes, module)
+        self.asked = FULL if first is None else self.fact(first)
+        self.go(nodes, module)
 
-    def _go(self, nodes: Iterable[ir.Node], module: ir.Module) -> None:
-        for node in nodes:
-            match node:
-                case ir.Make():
-                    continue
-                case ir.Chain():
-                    self._go(node.nodes, module)
-                case ir.Loop():
-                    self._loop(node, module)
-                case ir.Branch():
-                    self._go(node.nodes, module)
-                    self._same(node.after, node.results)
-                case _:
-                    if self._watch is not None:
-                        self._watch(node, module, self)
-                    self._leaf(node, module)
-
-    def _same(self, values: Iterable[ir.Value], others: Iterable[ir.Value]) -> None:
-        for value, other in zip(values, others, strict=False):
-            self._known[id(other)] = self.of(value)
-
-    def _loop(self, node: ir.Loop, module: ir.Module) -> None:
-        before: Sequence[ir.Value] = node.initial
-        for number, iteration in enumerate(node.iterations):
-            if node.kind == "list":
-                self._go(iteration.nodes, module)
-                self._same(iteration.leaving, node.results[number : number + 1])
-                continue
-            self._same(before, iteration.entering)
-            self._go(iteration.nodes, module)
-            before = iteration.leaving
-        if node.kind != "list":
-            self._same(before, node.results)
-
-    def _leaf(self, node: ir.Leaf, module: ir.Module) -> None:
+    def compute(self, node: ir.Leaf, module: ir.Module) -> None:
+        """Shows ``node`` to who asks, and notes the precisions of what it gives."""
+        if self._watch is not None:
+            self._watch(node, module, self)
         made = list(ir.result_values(node.result))
         layer = module.by_path.get(node.layer) if isinstance(node, ir.LayerCall) else None
         if layer is not None and layer.module is not None:
             assert isinstance(node, ir.LayerCall)
             given = [
-                self.of(item) if isinstance(item, ir.Value) else FULL for item in _flat(node.inputs)
+                self.fact(item) if isinstance(item, ir.Value) else FULL
+                for item in ir.flat_operands(node.inputs)
             ]
-            found: Sequence[str] = self.read(layer.module, given)
+            found: Sequence[str] = self.enter(layer.module, given)
         else:
             found = [self._computed(node, module, value) for value in made]
         for value, precision in zip(made, found, strict=False):
             if value.type.floating:
-                self._known[id(value)] = precision
+                self.know(value, precision)
 
     def _computed(self, node: ir.Leaf, module: ir.Module, made: ir.Value) -> str:
         match node:
             case ir.Subscript() | ir.Transpose():
-                return self.of(node.value)
+                return self.fact(node.value)
             case ir.Derivative():
-                return self.of(node.by)
+                return self.fact(node.by)
             case ir.ParameterRead() | ir.State():
                 return _by_type(made)
         fed = self.fed(node, module)
@@ -198,8 +164,8 @@ class Precisions:
 
     def _apart(self, node: ir.Leaf, made: ir.Value) -> str:
         place = [id(value) for value in ir.result_values(node.result)].index(id(made))
-        values = [each for each in _flat(ir.node_operands(node)) if isinstance(each, ir.Value)]
-        return self.of(values[place]) if place < len(values) else FULL
+        values = [each for each in ir.node_operands(node) if isinstance(each, ir.Value)]
+        return self.fact(values[place]) if place < len(values) else FULL
 
 
 # Functions that give back as many tensors as they are given.
@@ -222,15 +188,9 @@ def given_values(node: ir.Leaf, module: ir.Module) -> Iterator[tuple[str, ir.Val
         case _:
             return
     for name, operand in operands:
-        yield from ((name, each) for each in _flat((operand,)) if isinstance(each, ir.Value))
-
-
-def _flat(operands: Iterable[ir.Operand]) -> Iterator[ir.Operand]:
-    for operand in operands:
-        if isinstance(operand, tuple):
-            yield from _flat(operand)
-        else:
-            yield operand
+        yield from (
+            (name, each) for each in ir.flat_operands(operand) if isinstance(each, ir.Value)
+        )
 
 
 def _by_type(value: ir.Value) -> str:
@@ -254,7 +214,7 @@ def _called(
         return None
     settings = dict(row.defaults)
     for name, value in arguments:
-        if not any(isinstance(each, ir.Value) for each in _flat((value,))):
+        if not ir.holds_values(value):
             settings[name] = ir.static_value(value, module.values)  # type: ignore[arg-type]  # no tensor
     return row, settings
 

@@ -6,7 +6,7 @@ infinite; numbers, which the shape rules see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from specc import ir
@@ -37,7 +37,7 @@ def check_divisors(
 ) -> None:
     """Reports (E0313) whole numbers divided by what is declared to hold 0, and warns (W0322) of
     what may."""
-    found = _Follower(collector)
+    found = _Divisors(collector)
     for model in models:
         found.enter(model, [_of_input(value) for value in model.inputs])
     if train is not None:
@@ -64,70 +64,24 @@ def _whole(value: ir.Value) -> bool:
     return value.type.dtype.startswith(("int", "uint"))
 
 
-class _Follower:
+class _Divisors(ir.Follower[Ends | None]):
     def __init__(self, collector: Collector) -> None:
+        super().__init__()
         self._collector = collector
-        self._known: dict[int, Ends] = {}
-        self._read: dict[tuple[int, tuple[Ends | None, ...]], list[Ends | None]] = {}
         self._said: set[Span] = set()
 
     def know(self, value: ir.Value, ends: Ends | None) -> None:
         """Notes what is known of ``value``, if anything is."""
-        if ends is not None and _whole(value):
-            self._known[id(value)] = ends
-        else:
-            self._known.pop(id(value), None)
+        super().know(value, ends if _whole(value) else None)
 
-    def enter(self, module: ir.Module, fed: Sequence[Ends | None]) -> list[Ends | None]:
-        """Goes through ``module`` and gives what is known of its outputs."""
-        key = id(module), tuple(fed)
-        if key not in self._read:
-            for value, ends in zip(module.inputs, fed, strict=False):
-                self.know(value, ends)
-            self.go(module.nodes, module)
-            self._read[key] = [self.of(output.value, module) for output in module.outputs]
-        return self._read[key]
-
-    def go(self, nodes: Iterable[ir.Node], module: ir.Module) -> None:
-        """Goes through ``nodes``, which call what ``module`` has."""
-        for node in nodes:
-            match node:
-                case ir.Make():
-                    continue
-                case ir.Chain():
-                    self.go(node.nodes, module)
-                case ir.Branch():
-                    self.go(node.nodes, module)
-                    self._hand_over(node.after, node.results, module)
-                case ir.Loop():
-                    before: Sequence[ir.Value] = node.initial
-                    for number, each in enumerate(node.iterations):
-                        if node.kind != "list":
-                            self._hand_over(before, each.entering, module)
-                        self.go(each.nodes, module)
-                        before = each.leaving
-                        if node.kind == "list":
-                            self._hand_over(before, node.results[number : number + 1], module)
-                    if node.kind != "list":
-                        self._hand_over(before, node.results, module)
-                case ir.LayerCall():
-                    self._call(node, module)
-                case ir.State():
-                    self.go(node.nodes, module)
-                    self.know(node.result, self.of(node.value, module))
-                case _:
-                    self._leaf(node, module)
-
-    def _hand_over(
-        self, given: Iterable[ir.Value], taken: Iterable[ir.Value], module: ir.Module
-    ) -> None:
-        for value, other in zip(given, taken, strict=False):
-            self.know(other, self.of(value, module))
+    def unknown(self, value: ir.Value) -> Ends | None:
+        """Nothing."""
+        return None
 
     def of(self, operand: ir.Operand, module: ir.Module) -> Ends | None:
         """What is known of an operand; of several, the ends of all."""
         if isinstance(operand, ir.Value):
-            return self._known.get(id(operand))
+            return self.fact(operand)
         if isinstance(operand, tuple):
             found = [self.of(item, module) for item in operand]
             return _all_of(found) if found else None
@@ -144,9 +98,15 @@ class _Follower:
         for value, ends in zip(ir.result_values(node.result), results, strict=False):
             self.know(value, ends)
 
-    def _leaf(self, node: ir.Leaf, module: ir.Module) -> None:
+    def compute(self, node: ir.Leaf, module: ir.Module) -> None:
+        """Notes the ends of what ``node`` gives, and judges what it divides by."""
         made: Ends | None = None
         match node:
+            case ir.LayerCall():
+                return self._call(node, module)
+            case ir.State():
+                self.go(node.nodes, module)
+                made = self.of(node.value, module)
             case ir.Operation():
                 ends = [self.of(each, module) for each in node.operands]
                 if node.operator in _DIVIDING and _whole(node.result):
@@ -167,7 +127,7 @@ class _Follower:
         if node.function in _QUOTIENTS and "other" in given and _whole(first):
             self._judge(given["other"], self.of(given["other"], module), node.span)
         if node.row.family in _MOVING:
-            tensors = [each for each in given.values() if _holds_values(each)]
+            tensors = [each for each in given.values() if ir.holds_values(each)]
             return _all_of([self.of(each, module) for each in tensors])
         if node.function in _TAKING:
             return self.of(given.get("input"), module)
@@ -201,12 +161,6 @@ class _Follower:
             self._collector.error("E0313", f"{said}: 0 is among them", span, advice)
         else:
             self._collector.warning("W0322", f"{said}: 0 may be among them", span, advice)
-
-
-def _holds_values(operand: ir.Operand) -> bool:
-    if isinstance(operand, tuple):
-        return any(_holds_values(item) for item in operand)
-    return isinstance(operand, ir.Value)
 
 
 def _all_of(found: Sequence[Ends | None]) -> Ends | None:

@@ -53,85 +53,47 @@ _LOGARITHMS: Final[dict[Kind, Kind]] = {"softmax": "log_softmax", "sigmoid": "lo
 Watch: TypeAlias = Callable[[ir.Leaf, ir.Module, "Origins"], None]
 
 
-class Origins:
+class Origins(ir.Follower[Origin]):
     """The origins of the values of a module and of the blocks inside it, as they are come by."""
 
     def __init__(self, watch: Watch) -> None:
+        super().__init__()
         self.watch = watch
         # The uses that led into the block that is gone through, the outermost first.
         self.uses: list[str] = []
-        self._known: dict[int, Origin] = {}
-        self._read: dict[tuple[int, tuple[Origin, ...]], tuple[Origin, ...]] = {}
 
     def of(self, operand: ir.Operand) -> Origin:
         """What is known of ``operand``; of several, what all of them have in common."""
         if isinstance(operand, ir.Value):
-            return self._known.get(id(operand), UNKNOWN)
+            return self.fact(operand)
         if isinstance(operand, tuple):
-            return _common([self.of(item) for item in operand if _holds_values(item)])
+            return _common([self.of(item) for item in operand if ir.holds_values(item)])
         return UNKNOWN
 
     def read(self, module: ir.Module, inputs: Sequence[Origin] = ()) -> tuple[Origin, ...]:
         """Goes through ``module``, fed with ``inputs`` (with a batch, where there are none), and
         gives the origins of its outputs."""
-        key = id(module), tuple(inputs)
-        found = self._read.get(key)
-        if found is None:
-            fed = inputs or [Origin(given=True)] * len(module.inputs)
-            for value, origin in zip(module.inputs, fed, strict=False):
-                self._known[id(value)] = origin
-            self.go(module.nodes, module)
-            found = tuple(self.of(output.value) for output in module.outputs)
-            self._read[key] = found
-        return found
+        return self.enter(module, inputs or [Origin(given=True)] * len(module.inputs))
 
-    def go(self, nodes: Iterable[ir.Node], module: ir.Module) -> None:
-        """Goes through nodes that ``module`` has, or that stand beside it."""
-        for node in nodes:
-            match node:
-                case ir.Make():
-                    continue
-                case ir.Chain():
-                    self.go(node.nodes, module)
-                case ir.Loop():
-                    self._loop(node, module)
-                case ir.Branch():
-                    self.go(node.nodes, module)
-                    self._same(node.after, node.results)
-                case _:
-                    self.watch(node, module, self)
-                    self._leaf(node, module)
+    def unknown(self, value: ir.Value) -> Origin:
+        """``UNKNOWN``."""
+        return UNKNOWN
 
-    def batch(self, values: Iterable[ir.Value]) -> None:
-        """Notes that ``values`` are what a batch brings."""
-        for value in values:
-            self._known[id(value)] = Origin(given=True)
-
-    def _same(self, values: Iterable[ir.Value], others: Iterable[ir.Value]) -> None:
-        for value, other in zip(values, others, strict=False):
-            self._known[id(other)] = self.of(value)
-
-    def _loop(self, node: ir.Loop, module: ir.Module) -> None:
-        before: Sequence[ir.Value] = node.initial
-        for number, iteration in enumerate(node.iterations):
-            if node.kind == "list":
-                self.go(iteration.nodes, module)
-                self._same(iteration.leaving, node.results[number : number + 1])
-                continue
-            self._same(before, iteration.entering)
-            self.go(iteration.nodes, module)
-            before = iteration.leaving
-        if node.kind != "list":
-            self._same(before, node.results)
-
-    def _leaf(self, node: ir.Leaf, module: ir.Module) -> None:
+    def compute(self, node: ir.Leaf, module: ir.Module) -> None:
+        """Shows ``node`` to who asks, and notes the origins of what it gives."""
+        self.watch(node, module, self)
         made = list(ir.result_values(node.result))
         if isinstance(node, ir.LayerCall):
             found = self._called(node, module, made)
         else:
             found = [self._computed(node, module)] * len(made)
         for value, origin in zip(made, found, strict=False):
-            self._known[id(value)] = origin
+            self.know(value, origin)
+
+    def batch(self, values: Iterable[ir.Value]) -> None:
+        """Notes that ``values`` are what a batch brings."""
+        for value in values:
+            self.know(value, Origin(given=True))
 
     def _called(
         self, node: ir.LayerCall, module: ir.Module, results: Sequence[ir.Value]
@@ -164,7 +126,7 @@ class Origins:
     def _computed(self, node: ir.Leaf, module: ir.Module) -> Origin:
         match node:
             case ir.FunctionCall():
-                operands = [value for _, value in node.arguments if _holds_values(value)]
+                operands = [value for _, value in node.arguments if ir.holds_values(value)]
                 common = _joined(self.of(operand) for operand in operands)
                 first = self.of(operands[0]) if operands else UNKNOWN
                 made = replace(
@@ -207,7 +169,7 @@ class Origins:
         return Origin(kind, name if kind else "", opened=opened, over=over)
 
     def _operated(self, node: ir.Operation) -> Origin:
-        origins = [self.of(item) for item in node.operands if _holds_values(item)]
+        origins = [self.of(item) for item in node.operands if ir.holds_values(item)]
         common = _joined(origins)
         kinds = {origin.kind for origin in origins}
         alone = len(origins) == 1
@@ -215,7 +177,7 @@ class Origins:
         maker = origins[0].maker if origins else ""
         if kinds == {"scores"} and node.operator in ("+", "-", "*", "@"):
             kind = "scores"
-        elif kinds == {"scores"} and node.operator == "/" and not _holds_values(node.operands[1]):
+        elif kinds == {"scores"} and node.operator == "/" and not ir.holds_values(node.operands[1]):
             kind = "scores"
         elif node.operator in ("*", "@") and "scores" in kinds:
             # Weighed by anything, scores are scores.
@@ -236,12 +198,6 @@ def dimension(dim: object, result: ir.Value, module: ir.Module) -> int | None:
 
 def _family(row: LayerRow | None) -> str:
     return "" if row is None else row.family
-
-
-def _holds_values(operand: ir.Operand) -> bool:
-    if isinstance(operand, tuple):
-        return any(_holds_values(item) for item in operand)
-    return isinstance(operand, ir.Value)
 
 
 def _joined(origins: Iterable[Origin]) -> Origin:
