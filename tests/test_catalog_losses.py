@@ -230,7 +230,7 @@ def test_integer_targets_of_a_float_loss() -> None:
 
 def _helper(row: Row) -> Any:
     names: dict[str, Any] = {"torch": torch, "F": F, "Tensor": Tensor}
-    exec(compile(row.helper, row.torch, "exec"), names)  # the catalogue's own source, not a spec's
+    exec(compile(row.source, row.torch, "exec"), names)  # the catalogue's own source, not a spec's
     return names[row.torch]
 
 

@@ -42,6 +42,8 @@ _BESIDE = 4096
 _BESIDE_A_TENSOR = 1024
 # So many buckets of a sketch, of equal size, tell the root-mean-square but for a factor of 2.
 _FEW = 16
+# What the smallest numbers of float64, which have few digits, are apart by rounding alone.
+_LEAST = 64 * math.ulp(0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +230,13 @@ def _fits(row: TensorRow, values: Tensor) -> bool:
     """Whether the numbers have the root-mean-square that errors are divided by."""
     count = math.prod(row.shape)
     finite = count - sum(not_finite(row.nonfinite).values())
-    if finite < 0 or not row.rms * 0.999 <= row.largest <= row.rms * math.sqrt(count) * 1.001:
+    most = row.rms * math.sqrt(count) * 1.001 + _LEAST
+    if finite < 0 or not row.rms * 0.999 <= row.largest + _LEAST or row.largest > most:
         return False
     found = root_mean_square(values)
     if row.kind == "whole":
-        return math.isclose(found * math.sqrt(count / max(finite, 1)), row.rms, rel_tol=1e-9)
+        whole = found * math.sqrt(count / max(finite, 1))
+        return math.isclose(whole, row.rms, rel_tol=1e-9, abs_tol=_LEAST)
     # Of a sketch, an estimate within a few per cent. A tensor that is zero but for some strides is
     # in few buckets, and each of these may add up to nothing, or to all of its elements.
     shares = (values / found).square() if found > 0.0 else values
