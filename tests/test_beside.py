@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Data, of which each row is tested.
 TABLES = ("specc.catalog.", "specc.codes.", "specc.drift.", "specc.mutate.faults.")
 # To be lowered with each module that gets its test, and not to be raised.
-MOST = 185
+MOST = 184
 
 
 def modules() -> set[str]:
