@@ -222,6 +222,8 @@ FOUND = [
     ("a repeat of one", "two optimizers", "body.0.*, head.*"),
     ("a repeat of one", "penalty", "* except body.0.*"),
     ("parametrizations", "what is stepped and clipped", "* except body.0.*"),
+    ("for with an if", "clip", "Linear.* except head.*"),
+    ("for with an if", "clip", "body.0.*, head.*"),
     ("recursion", "freeze", "*.out.*"),
     ("recursion", "two groups", "*.out.weight"),
     ("recursion", "freeze and init", "LayerNorm.*"),

@@ -151,5 +151,5 @@ def _class(
         return print_class(Class(made.name, base, about, [first, *rest], fields))
 
     source = written(())
-    counts = lengths(module, selections, source) if selections else []
+    counts = lengths(module, selections, source, threaded=made.threaded) if selections else []
     return written(counts) if counts else source

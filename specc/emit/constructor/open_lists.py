@@ -65,6 +65,19 @@ def is_open(on: ir.Selection, path: str) -> bool:
     )
 
 
+def may_select_in(on: ir.Selection, path: str) -> bool:
+    """Whether ``on`` selects in the list at ``path``, or may where that has other layers."""
+    inside = f"{path}."
+    if any(name.startswith(inside) for name in on.names):
+        return True
+    literals = [
+        re.split(r"[*?]", pattern, maxsplit=1)[0]
+        for pattern in on.text.partition(" except ")[0].split(", ")
+        if not pattern[0].isupper()
+    ]
+    return any(text.startswith(inside) or inside.startswith(text) for text in literals)
+
+
 def is_open_inside(on: ir.Selection, path: str) -> bool:
     """Whether ``on`` may select in the layer at ``path`` what it has for other params."""
     patterns = on.text.partition(" except ")[0].split(", ")
@@ -139,6 +152,24 @@ def _said(module: ir.Module) -> Sequence[ir.Node]:
     """The nodes in words that say what of a tuple a loop goes through."""
     again = module.threaded()
     return (module if again is None else again).nodes
+
+
+def chosen_lists(module: ir.Module) -> Iterator[tuple[str, int]]:
+    """The paths of the module's lists that have in some rounds what they have not in others, with
+    how many rounds there are."""
+    for loop in _loops(module.nodes):
+        if any(_has_branch(iteration.nodes) for iteration in loop.iterations):
+            place = loop.path.count(".") + 1 if loop.path else 1
+            for path, _ in _lists(loop, place):
+                yield path, loop.offset + len(loop.iterations)
+
+
+def _loops(nodes: Sequence[ir.Node]) -> Iterator[ir.Loop]:
+    for node in nodes:
+        if isinstance(node, ir.Loop):
+            yield node
+        elif isinstance(node, ir.Chain | ir.Branch):
+            yield from _loops(node.nodes)
 
 
 def _open_in(
